@@ -1,0 +1,111 @@
+"""Process-wide defaults, read when an object is constructed and never afterwards.
+
+They spare users from repeating themselves; no computation depends on them once an object exists.
+"""
+
+import dataclasses
+from typing import Any
+
+from jkeras.errors import ArgumentError
+
+FLOATS = ("bfloat16", "float16", "float32", "float64")
+DATA_FORMATS = ("channels_last", "channels_first")
+
+
+@dataclasses.dataclass
+class _Defaults:
+    floatx: str = "float32"
+    epsilon: float = 1e-7
+    image_data_format: str = "channels_last"
+    dtype_policy: Any = None
+
+
+_defaults = _Defaults()
+
+
+def floatx() -> str:
+    """The dtype of floats whose dtype is not given.
+
+    >>> floatx()
+    'float32'
+    """
+    return _defaults.floatx
+
+
+def set_floatx(value: str) -> None:
+    """Sets `floatx` to one of `"bfloat16"`, `"float16"`, `"float32"`, `"float64"`.
+
+    >>> set_floatx("float32")
+    """
+    if value not in FLOATS:
+        raise ArgumentError("not a float dtype.", path="set_floatx", expected=" or ".join(FLOATS), received=repr(value))
+    _defaults.floatx = value
+
+
+def epsilon() -> float:
+    """The small number that keeps divisions and logarithms finite.
+
+    >>> epsilon()
+    1e-07
+    """
+    return _defaults.epsilon
+
+
+def set_epsilon(value: float) -> None:
+    """Sets `epsilon`.
+
+    >>> set_epsilon(1e-7)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ArgumentError(
+            "epsilon must be positive.", path="set_epsilon", expected="a float > 0", received=repr(value)
+        )
+    _defaults.epsilon = float(value)
+
+
+def image_data_format() -> str:
+    """Where layers look for the channel axis of images: `"channels_last"` or `"channels_first"`.
+
+    >>> image_data_format()
+    'channels_last'
+    """
+    return _defaults.image_data_format
+
+
+def set_image_data_format(value: str) -> None:
+    """Sets `image_data_format`.
+
+    >>> set_image_data_format("channels_last")
+    """
+    _defaults.image_data_format = standardize_data_format(value)
+
+
+def standardize_data_format(value: str | None) -> str:
+    """A valid data format; the default one for `None`.
+
+    >>> standardize_data_format(None)
+    'channels_last'
+    """
+    if value is None:
+        return image_data_format()
+    if value not in DATA_FORMATS:
+        raise ArgumentError("unknown data format.", path="data_format", expected=DATA_FORMATS, received=repr(value))
+    return value
+
+
+def dtype_policy() -> Any:
+    """What was set with `set_dtype_policy`, or the name of `floatx`.
+
+    >>> dtype_policy()
+    'float32'
+    """
+    return _defaults.floatx if _defaults.dtype_policy is None else _defaults.dtype_policy
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Sets the policy of layers that are constructed without `dtype`; `None` goes back to `floatx`.
+
+    >>> set_dtype_policy("mixed_bfloat16")
+    >>> set_dtype_policy(None)
+    """
+    _defaults.dtype_policy = policy

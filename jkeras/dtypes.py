@@ -1,0 +1,207 @@
+"""dtypes and dtype policies.
+
+A `DTypePolicy` says in which dtype a layer keeps its values (`variable_dtype`) and in which it computes
+(`compute_dtype`). Values are kept in the variable dtype and cast when they are read.
+
+| name               | variable_dtype | compute_dtype |
+|--------------------|----------------|---------------|
+| `"float32"`        | float32        | float32       |
+| `"bfloat16"`       | bfloat16       | bfloat16      |
+| `"mixed_bfloat16"` | float32        | bfloat16      |
+| `"mixed_float16"`  | float32        | float16       |
+"""
+
+import re
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+
+import jax.numpy as jnp
+
+from jkeras import config, registry
+from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
+from jkeras.typing import Config, DType
+
+NAMES = (
+    "bfloat16", "float16", "float32", "float64", "bool",
+    "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "complex64", "complex128",
+)  # fmt: skip
+PYTHON = {bool: "bool", int: "int32", float: "float32"}
+
+
+def standardize(dtype: Any = None) -> DType:
+    """The name of a dtype; `floatx` for `None`.
+
+    >>> standardize(jnp.bfloat16), standardize(float), standardize(None)
+    ('bfloat16', 'float32', 'float32')
+    """
+    if dtype is None:
+        return config.floatx()
+    if isinstance(dtype, type) and dtype in PYTHON:
+        return config.floatx() if dtype is float else PYTHON[dtype]
+    try:
+        name = jnp.dtype(dtype).name
+    except TypeError:
+        raise UnknownNameError(
+            f"unknown dtype {dtype!r}.", path="dtype", expected=did_you_mean(str(dtype), NAMES)
+        ) from None
+    return name
+
+
+def is_float(dtype: Any) -> bool:
+    """Whether a dtype is a floating one, bfloat16 included.
+
+    >>> is_float("bfloat16"), is_float("int32")
+    (True, False)
+    """
+    return jnp.issubdtype(jnp.dtype(dtype), jnp.floating)
+
+
+def of(value: Any) -> DType:
+    """The dtype that a value has, or would have as an array: Python floats are `floatx`.
+
+    >>> of(1.0), of(jnp.zeros(2, "float16"))
+    ('float32', 'float16')
+    """
+    if isinstance(value, bool | int | float):
+        return standardize(type(value))
+    return jnp.result_type(value).name
+
+
+@registry.export("keras", "keras.dtype_policies")
+class DTypePolicy:
+    """In which dtype a layer keeps its values and in which it computes.
+
+    Args:
+        name: a dtype name, `"mixed_bfloat16"` or `"mixed_float16"`; by default the policy of `jkeras.config`.
+
+    >>> policy = DTypePolicy("mixed_bfloat16")
+    >>> policy.variable_dtype, policy.compute_dtype
+    ('float32', 'bfloat16')
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        if name is None:
+            default = get(config.dtype_policy())
+            name = default.name
+        if not isinstance(name, str):
+            raise ArgumentError(
+                "a policy is made from its name.", path="DTypePolicy", expected="a str", received=repr(name)
+            )
+        self.name = name
+        if name.startswith("mixed_"):
+            names = [f"mixed_{dtype}" for dtype in ("bfloat16", "float16")]
+            if name not in names:
+                raise UnknownNameError(
+                    f"unknown dtype policy {name!r}.", path="DTypePolicy", expected=did_you_mean(name, names)
+                )
+            self.variable_dtype, self.compute_dtype = "float32", name.removeprefix("mixed_")
+        else:
+            self.variable_dtype = self.compute_dtype = standardize(name)
+
+    def get_config(self) -> Config:
+        """`{"name": name}`."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: Config) -> "DTypePolicy":
+        """The policy of a config."""
+        return cls(**config)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.name == self.name  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((DTypePolicy, self.name))
+
+    def __repr__(self) -> str:
+        return f'<DTypePolicy "{self.name}">'
+
+
+@registry.export("keras.dtype_policies")
+class DTypePolicyMap(MutableMapping[str, DTypePolicy]):
+    """Policies by layer path: the exact path if it is a key, else the key that matches as a regular expression.
+
+    Args:
+        default_policy: for paths that nothing matches; by default the policy of `jkeras.config`.
+        policy_map: `{path or pattern: policy}`.
+
+    >>> policies = DTypePolicyMap(policy_map={"encoder/.*": DTypePolicy("bfloat16")})
+    >>> policies["encoder/dense"], policies["head"]
+    (<DTypePolicy "bfloat16">, <DTypePolicy "float32">)
+    """
+
+    def __init__(self, default_policy: Any = None, policy_map: Mapping[str, DTypePolicy] | None = None) -> None:
+        self.default_policy = get(default_policy)
+        self._given_default = default_policy
+        self._policies: dict[str, DTypePolicy] = dict(policy_map or {})
+
+    @property
+    def name(self) -> str:
+        """`"map_"` and the name of the default policy."""
+        return f"map_{self.default_policy.name}"
+
+    @property
+    def variable_dtype(self) -> DType:
+        """The default policy's."""
+        return self.default_policy.variable_dtype
+
+    @property
+    def compute_dtype(self) -> DType:
+        """The default policy's."""
+        return self.default_policy.compute_dtype
+
+    def __getitem__(self, path: str) -> DTypePolicy:
+        if path in self._policies:
+            return self._policies[path]
+        matches = [pattern for pattern in self._policies if re.search(pattern, path)]
+        if len(matches) > 1:
+            raise ArgumentError(
+                "several patterns match this path.", path=path, expected="one pattern", received=matches
+            )
+        return self._policies[matches[0]] if matches else self.default_policy
+
+    def __setitem__(self, path: str, policy: DTypePolicy) -> None:
+        if path in self._policies:
+            raise ArgumentError("the path has a policy already.", path=path, write=f"del policies[{path!r}]")
+        if not isinstance(policy, DTypePolicy):
+            raise ArgumentError("a map holds policies.", path=path, expected="a DTypePolicy", received=repr(policy))
+        self._policies[path] = policy
+
+    def __delitem__(self, path: str) -> None:
+        del self._policies[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._policies)
+
+    def __len__(self) -> int:
+        return len(self._policies)
+
+    def get_config(self) -> Config:
+        """`{"default_policy": ..., "policy_map": {path: policy}}`."""
+        policies = {path: registry.serialize(policy) for path, policy in self._policies.items()}
+        given = self._given_default
+        return {"default_policy": registry.serialize(get(given)) if given is not None else None, "policy_map": policies}
+
+    @classmethod
+    def from_config(cls, config: Config) -> "DTypePolicyMap":
+        """The map of a config."""
+        return cls(**registry.deserialize(config))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def get(identifier: Any) -> Any:
+    """The policy of a name, a dtype, a config or a policy; the default one for `None`.
+
+    >>> get("float16"), get({"class_name": "DTypePolicy", "module": "keras", "config": {"name": "float32"}})
+    (<DTypePolicy "float16">, <DTypePolicy "float32">)
+    """
+    if identifier is None:
+        identifier = config.dtype_policy()
+    if isinstance(identifier, DTypePolicy | DTypePolicyMap):
+        return identifier
+    if isinstance(identifier, str):
+        return DTypePolicy(identifier)
+    if isinstance(identifier, Mapping):
+        return get(registry.deserialize(identifier))
+    return DTypePolicy(standardize(identifier))

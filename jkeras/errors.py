@@ -1,0 +1,135 @@
+"""Errors: one class per mistake, each message a lesson.
+
+A message says what went wrong, then, where they are known, the path of the thing, what was expected, what came, and
+the line to write. It is at most six lines. Every class also derives from the builtin exception that Keras raises for
+the same mistake, so `except ValueError` keeps working.
+
+    Dense 'encoder/head': the last axis of the input does not fit the kernel.
+      expected: shape (..., 16)
+      received: shape (32, 8)
+      write:    model.init(key, jax.ShapeDtypeStruct((32, 8), "float32"))   # weights for this input
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class JKerasError(Exception):
+    """The base of every error that jkeras raises on purpose.
+
+    Args:
+        problem: one sentence that names the mistake.
+        path: address of the layer, variable or argument that it concerns.
+        expected, received: what would have been right, and what came. Anything that prints on one line.
+        write: the line of code that mends it.
+
+    >>> print(JKerasError("units must be positive.", path="head", expected="an int >= 1", received=0, write="Dense(1)"))
+    head: units must be positive.
+      expected: an int >= 1
+      received: 0
+      write:    Dense(1)
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        path: str | None = None,
+        expected: Any = None,
+        received: Any = None,
+        write: str | None = None,
+    ) -> None:
+        self.problem, self.path, self.expected, self.received, self.write = problem, path, expected, received, write
+        lines = [f"{path}: {problem}" if path else problem]
+        for label, value in (("expected:", expected), ("received:", received), ("write:", write)):
+            if value is not None:
+                lines.append(f"  {label:<9} {value}")
+        super().__init__("\n".join(lines))
+
+
+class ArgumentError(JKerasError, ValueError):
+    """An argument has a value that it cannot have."""
+
+
+class UnknownNameError(ArgumentError):
+    """A name that no table knows; the message proposes the nearest known one."""
+
+
+class ConfigError(JKerasError, TypeError):
+    """A config from which no object can be made."""
+
+
+class SerializationError(JKerasError, NotImplementedError):
+    """An object that has no config."""
+
+
+class MissingCallError(JKerasError, NotImplementedError):
+    """A class that lacks the method which describes its computation."""
+
+
+class NotInitializedError(JKerasError, RuntimeError):
+    """A subclass whose `__init__` did not call `super().__init__()`."""
+
+
+class OutsideScopeError(JKerasError, RuntimeError):
+    """A layer was called, or a variable read, where no scope holds values."""
+
+
+class AssignmentError(JKerasError, RuntimeError):
+    """A variable was assigned that may not be assigned."""
+
+
+class TraceLevelError(AssignmentError):
+    """A variable was assigned inside a JAX transform that its scope does not surround."""
+
+
+class LeafError(JKerasError, ValueError):
+    """Leaves of a tree of values are missing, unknown, given twice or mis-shaped."""
+
+
+class ShapeError(JKerasError, ValueError):
+    """An input whose rank, axes or dtype do not fit."""
+
+
+class BuildError(JKerasError, ValueError):
+    """A layer that is not built, cannot be built, or was built for something else."""
+
+
+class GraphError(JKerasError, ValueError):
+    """A graph that is disconnected, cyclic, or called with inputs that do not fit it."""
+
+
+class DuplicateNameError(GraphError):
+    """Two things that share one address."""
+
+
+class NeverCalledError(JKerasError, AttributeError):
+    """A property that exists only after the operation has been called on a symbolic tensor."""
+
+
+class DataError(JKerasError, ValueError):
+    """Data from which no batch can be made: empty, of different lengths, out of range."""
+
+
+class ConsumedStateError(JKerasError, RuntimeError):
+    """A state whose buffers were donated to an earlier call."""
+
+
+class MissingExtraError(JKerasError, ImportError):
+    """An optional package that is not installed; the message names the extra that brings it."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """What to expect in place of an unknown name: the nearest known one, or a sample of the table.
+
+    >>> did_you_mean("rellu", ["relu", "selu", "tanh"])
+    "'relu' (did you mean it?)"
+    """
+    names = sorted(set(known))
+    folded = {candidate.lower(): candidate for candidate in names}
+    near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.5)
+    if near:
+        return f"{folded[near[0]]!r} (did you mean it?)"
+    shown = ", ".join(repr(n) for n in names[:12])
+    return f"one of {shown}{', ...' if len(names) > 12 else ''}"

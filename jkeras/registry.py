@@ -1,0 +1,360 @@
+"""Names, and configs made of names.
+
+A config is JSON-able data from which an object can be made again. Its envelope is Keras's, so that either library
+reads what the other wrote:
+
+    {"module": "keras.layers", "class_name": "Dense", "config": {"units": 3, ...}, "registered_name": None}
+
+Names are resolved in tables that are filled when classes are defined. Nothing is ever imported because a config says
+so: a name that no table holds is an error. Tables hold classes and functions, never instances.
+
+- `export(module)` puts a built-in into the table under its public module.
+- `register_keras_serializable(package)` does the same for a user's class or function.
+- `custom_object_scope({...})` and `custom_objects=` name objects for one block or one call.
+- `Family` is the table of one kind of built-in (activations, losses, ...) with its string names and its `get`.
+"""
+
+import contextlib
+import contextvars
+import inspect
+import re
+import types
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras.errors import ArgumentError, ConfigError, SerializationError, UnknownNameError, did_you_mean
+from jkeras.typing import Config
+
+T = TypeVar("T")
+
+_exports: dict[tuple[str, str], Any] = {}  # (module, class_name) -> built-in
+_addresses: dict[Any, tuple[str, str]] = {}  # built-in -> where configs say it lives
+_registered: dict[str, Any] = {}  # "package>Name" -> user's class or function
+_registered_names: dict[Any, str] = {}
+_custom_objects: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar(
+    "custom_objects", default=types.MappingProxyType({})
+)
+
+
+def snake_case(name: str) -> str:
+    """`"BatchNormalization"` -> `"batch_normalization"`, with Keras's treatment of digits and capitals.
+
+    >>> [snake_case(name) for name in ("Conv2D", "GlorotUniform", "L1L2", "ReLU")]
+    ['conv2d', 'glorot_uniform', 'l1l2', 're_lu']
+    """
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def export(module: str, *aliases: str, name: str | None = None) -> Callable[[T], T]:
+    """Declares a class or function to be the built-in `module.name`; it is also read under the modules in `aliases`."""
+
+    def declare(thing: T) -> T:
+        public = name or thing.__name__  # type: ignore[attr-defined]
+        _addresses[thing] = (module, public)
+        for place in (module, *aliases):
+            _exports[place, public] = thing
+        return thing
+
+    return declare
+
+
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:
+    """Registers a class or function of yours, so that configs that name it can be read.
+
+    >>> @register_keras_serializable("mine")
+    ... def double(x):
+    ...     return 2 * x
+    >>> get_registered_name(double)
+    'mine>double'
+    """
+
+    def declare(thing: T) -> T:
+        if inspect.isclass(thing) and not hasattr(thing, "get_config"):
+            raise ArgumentError(
+                "a registered class needs `get_config`.", path=thing.__name__, write="def get_config(self): ..."
+            )
+        registered = f"{package}>{name or thing.__name__}"  # type: ignore[attr-defined]
+        _registered[registered] = thing
+        _registered_names[thing] = registered
+        return thing
+
+    return declare
+
+
+def get_registered_name(thing: Any) -> str:
+    """The name under which a class or function was registered, else its own name."""
+    return _registered_names.get(thing, thing.__name__)
+
+
+def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The class or function of a registered name, or `None`."""
+    for table in (custom_objects or {}, _custom_objects.get(), _registered):
+        if name in table:
+            return table[name]
+    return None
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """What the enclosing `custom_object_scope`s name.
+
+    >>> with custom_object_scope({"double": abs}):
+    ...     get_custom_objects()
+    {'double': <built-in function abs>}
+    """
+    return dict(_custom_objects.get())
+
+
+@contextlib.contextmanager
+def custom_object_scope(objects: Mapping[str, Any]) -> Iterator[None]:
+    """Names classes and functions for the configs and strings that are read in the block. Scopes nest."""
+    token = _custom_objects.set({**_custom_objects.get(), **objects})
+    try:
+        yield
+    finally:
+        _custom_objects.reset(token)
+
+
+def is_builtin(thing: Any) -> bool:
+    """Whether a class or function is part of the library's public tables."""
+    return thing in _addresses
+
+
+def serialize(thing: Any) -> Any:
+    """The config of anything that has one: plain values, containers, arrays, functions, objects with `get_config`.
+
+    >>> serialize((1, None, slice(2)))
+    [1, None, {'class_name': '__slice__', 'config': {'start': None, 'stop': 2, 'step': None}}]
+    """
+    if thing is None or isinstance(thing, str | bool | int | float):
+        return thing
+    if isinstance(thing, list | tuple):
+        return [serialize(item) for item in thing]
+    if isinstance(thing, Mapping):
+        return {key: serialize(value) for key, value in thing.items()}
+    if (plain := _serialize_plain(thing)) is not None:
+        return plain
+    if hasattr(thing, "get_config") and not inspect.isclass(thing):
+        return _serialize_object(thing)
+    if callable(thing) and hasattr(thing, "__name__"):
+        return _serialize_function(thing)
+    raise SerializationError(
+        "the object has no config.", path=type(thing).__name__, write="def get_config(self): return {...}"
+    )
+
+
+def _serialize_plain(thing: Any) -> Config | None:
+    if isinstance(thing, bytes):
+        return {"class_name": "__bytes__", "config": {"value": thing.decode("latin-1")}}
+    if isinstance(thing, slice):
+        parts = {"start": thing.start, "stop": thing.stop, "step": thing.step}
+        return {"class_name": "__slice__", "config": {key: serialize(value) for key, value in parts.items()}}
+    if thing is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(thing, jax.Array):
+        return {"class_name": "__tensor__", "config": {"value": np.asarray(thing).tolist(), "dtype": str(thing.dtype)}}
+    if isinstance(thing, np.ndarray | np.generic):
+        return {"class_name": "__numpy__", "config": {"value": thing.tolist(), "dtype": str(thing.dtype)}}
+    if isinstance(thing, np.dtype):
+        return thing.name  # type: ignore[return-value]
+    return None
+
+
+def _deserialize_plain(class_name: str, config: Config) -> Any:
+    if class_name == "__bytes__":
+        return config["value"].encode("latin-1")
+    if class_name == "__slice__":
+        return slice(*(deserialize(config[key]) for key in ("start", "stop", "step")))
+    if class_name == "__ellipsis__":
+        return Ellipsis
+    if class_name == "__tensor__":
+        return jnp.asarray(config["value"], config["dtype"])
+    return np.asarray(config["value"], config["dtype"])
+
+
+_PLAIN = ("__bytes__", "__slice__", "__ellipsis__", "__tensor__", "__numpy__")
+
+
+def _envelope(thing: Any, class_name: str, config: Any) -> Config:
+    if thing in _addresses:
+        module, public = _addresses[thing]
+        if class_name == "function":
+            return {"module": "builtins", "class_name": "function", "config": public, "registered_name": "function"}
+        return {"module": module, "class_name": public, "config": config, "registered_name": None}
+    return {
+        "module": thing.__module__,
+        "class_name": class_name,
+        "config": config,
+        "registered_name": get_registered_name(thing),
+    }
+
+
+def _serialize_object(thing: Any) -> Config:
+    cls = type(thing)
+    config = _envelope(cls, cls.__name__, thing.get_config())
+    build_config = thing.get_build_config() if hasattr(thing, "get_build_config") else None
+    if build_config is not None:
+        config["build_config"] = serialize(build_config)
+    return config
+
+
+def _serialize_function(thing: Any) -> Config:
+    if thing.__name__ == "<lambda>":
+        raise SerializationError(
+            "a lambda has no name to write down.",
+            path="serialize",
+            expected="a named function",
+            write="def my_function(x): ...   # then pass my_function",
+        )
+    return _envelope(thing, "function", thing.__name__)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None, family: "Family | None" = None) -> Any:
+    """The object of a config; the inverse of `serialize`, for configs of ours and of Keras's.
+
+    Args:
+        config: what `serialize` returned. Plain values come back as they are.
+        custom_objects: classes and functions by name, before all other tables.
+        family: the table in which a bare class name is looked up.
+
+    Raises:
+        UnknownNameError: no table has the name.
+        ConfigError: the named class cannot be made from the config.
+
+    >>> deserialize([1, {"class_name": "__ellipsis__", "config": {}}])
+    [1, Ellipsis]
+    """
+    if isinstance(config, list | tuple):
+        return type(config)(deserialize(item, custom_objects, family) for item in config)
+    if not isinstance(config, Mapping):
+        return config
+    if "class_name" not in config or "config" not in config:
+        return {key: deserialize(value, custom_objects, family) for key, value in config.items()}
+    class_name, inner = config["class_name"], config["config"]
+    if class_name in _PLAIN:
+        return _deserialize_plain(class_name, inner)
+    if class_name == "function":
+        return _resolve({**config, "class_name": inner}, custom_objects, family)
+    cls = _resolve(config, custom_objects, family)
+    if not hasattr(cls, "from_config"):
+        raise ConfigError(
+            "the class has no `from_config`.",
+            path=class_name,
+            write="@classmethod\n  def from_config(cls, config): ...",
+        )
+    if not isinstance(inner, Mapping):
+        raise ConfigError(
+            "the config is not a dict.", path=class_name, expected="a dict of arguments", received=repr(inner)[:80]
+        )
+    with custom_object_scope(custom_objects or {}):
+        thing = cls.from_config(dict(inner))
+        build_config = config.get("build_config")
+        if build_config and hasattr(thing, "build_from_config"):
+            thing.build_from_config(build_config)
+    return thing
+
+
+def _resolve(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None, family: "Family | None") -> Any:
+    """The class or function that an envelope names."""
+    class_name, registered = config["class_name"], config.get("registered_name")
+    for name in (registered, class_name):
+        if name and name != "function" and (found := get_registered_object(name, custom_objects)) is not None:
+            return found
+    if (found := _exports.get((config.get("module") or "", class_name))) is not None:
+        return found
+    if family is not None and class_name in family.table:
+        return family.table[class_name]
+    if config.get("module") == "builtins":  # Keras writes the home of its own functions so
+        found = next(
+            (thing for (_, name), thing in _exports.items() if name == class_name and inspect.isfunction(thing)), None
+        )
+        if found is not None:
+            return found
+    known = {name for _, name in _exports} | set(_registered) | set(custom_objects or {}) | set(_custom_objects.get())
+    raise UnknownNameError(
+        f"no class or function is known as {class_name!r} (module {config.get('module')!r}).",
+        path="deserialize",
+        expected=did_you_mean(class_name, known),
+        write=f"deserialize(config, custom_objects={{{class_name!r}: {class_name}}})",
+    )
+
+
+class Family:
+    """The table of one kind of built-in: its names, and `get` / `serialize` / `deserialize` over it.
+
+    Args:
+        kind: what an entry is called in messages, such as `"activation"`.
+        module: the public module that configs name, such as `"keras.activations"`.
+        base: the class whose instances are entries; `None` where entries are functions.
+        default: what `get(None)` returns.
+    """
+
+    def __init__(self, kind: str, module: str, base: type | None = None, default: Any = None) -> None:
+        self.kind, self.module, self.base, self.default = kind, module, base, default
+        self.table: dict[str, Any] = {}
+
+    def register(self, *aliases: str, module: str | None = None) -> Callable[[T], T]:
+        """Puts a class or function into the table under its name, its snake-case name and the aliases."""
+
+        def declare(thing: T) -> T:
+            name = thing.__name__  # type: ignore[attr-defined]
+            export(module or self.module, self.module)(thing)
+            for key in (name, snake_case(name), *aliases):
+                self.table[key] = thing
+            return thing
+
+        return declare
+
+    def get(self, identifier: Any) -> Any:
+        """What an identifier stands for: `None`, a name, a config, a class, an instance, or a callable."""
+        if identifier is None:
+            return self.default
+        if isinstance(identifier, str):
+            return self._instance(self.lookup(identifier))
+        if isinstance(identifier, Mapping):
+            return self.deserialize(identifier)
+        if inspect.isclass(identifier):
+            return self._instance(identifier)
+        if callable(identifier) or (self.base is not None and isinstance(identifier, self.base)):
+            return identifier
+        raise ArgumentError(
+            f"this is no {self.kind}.",
+            path=f"{self.kind}s.get",
+            expected="a name, a config, a class, an instance or a callable",
+            received=repr(identifier)[:80],
+        )
+
+    def lookup(self, name: str) -> Any:
+        """The class or function of a name; raises `UnknownNameError` with the nearest known one."""
+        custom = get_registered_object(name)
+        if custom is not None:
+            return custom
+        if name not in self.table:
+            raise UnknownNameError(
+                f"unknown {self.kind} {name!r}.", path=f"{self.kind}s.get", expected=did_you_mean(name, self.table)
+            )
+        return self.table[name]
+
+    def serialize(self, thing: Any) -> Any:
+        """The config of an entry: the bare name of a built-in function, the envelope of anything else."""
+        if thing is None:
+            return None
+        if not hasattr(thing, "get_config") and is_builtin(thing):
+            return _addresses[thing][1]
+        return serialize(thing)
+
+    def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """The entry of a config or of a name."""
+        if isinstance(config, str):
+            with custom_object_scope(custom_objects or {}):
+                return self._instance(self.lookup(config))
+        return deserialize(config, custom_objects, family=self)
+
+    @staticmethod
+    def _instance(thing: Any) -> Any:
+        return thing() if inspect.isclass(thing) else thing

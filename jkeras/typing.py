@@ -1,0 +1,48 @@
+"""The vocabulary of types: one name for each kind of thing that passes between functions.
+
+Dimension letters used in shape comments everywhere: `b` batch, `t` time, `h` `w` `d` height, width, depth,
+`c` channels, `k` kernel size, `n` heads, `i` `o` input and output features.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import jax
+import numpy as np
+
+Array: TypeAlias = jax.Array
+ArrayLike: TypeAlias = jax.typing.ArrayLike
+Key: TypeAlias = jax.Array
+"""A typed PRNG key, as `jax.random.key` makes it."""
+
+Shape: TypeAlias = tuple[int | None, ...]
+"""A shape in a declaration or a graph: `None` stands for a dimension that is not known yet."""
+
+DType: TypeAlias = str
+"""The name of a dtype, such as `"float32"`."""
+DTypeLike: TypeAlias = str | np.dtype | type
+
+PyTree: TypeAlias = Any
+Tree: TypeAlias = Mapping[str, Any]
+"""Nested dicts whose leaves are arrays."""
+Config: TypeAlias = dict[str, Any]
+"""A JSON-able description of an object, with Keras's keys."""
+
+Initializer: TypeAlias = Callable[..., Array]
+Activation: TypeAlias = Callable[[Array], Array]
+Axes: TypeAlias = int | Sequence[int]
+
+__all__ = [
+    "Activation",
+    "Array",
+    "ArrayLike",
+    "Axes",
+    "Config",
+    "DType",
+    "DTypeLike",
+    "Initializer",
+    "Key",
+    "PyTree",
+    "Shape",
+    "Tree",
+]
