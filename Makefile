@@ -1,0 +1,48 @@
+# make train    set up, and train a small convolutional network on handwritten digits
+# make test     set up, and prove the repository: format, lint, types, tests, docstrings, README
+# make format   mend format and lint where a machine can
+# make bench    run every benchmark; `make bench NAME=overhead` runs one
+#
+# Set-up makes .venv from $(PYTHON) and runs again only when pyproject.toml or the Python version changes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: train test format bench clean
+.DELETE_ON_ERROR:
+
+train: $(VENV)/.installed
+	$(BIN)/python docs/examples/train_digits.py
+
+test: $(VENV)/.installed-test
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m benchmarks $(or $(NAME),all)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache benchmarks/results
+
+$(VENV)/.python-$(VERSION):
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jkeras needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) --upgrade pip
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.python-$(VERSION) pyproject.toml
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(PIP) --editable '.[test]'
+	touch $@
