@@ -1,0 +1,81 @@
+"""The table of activations, and the one that does nothing.
+
+An activation is a pure function of an array: same shape out (`glu` halves one axis), same dtype out, bfloat16 and
+float16 included. Names, argument names and defaults are Keras's; `jax.nn` does the work where it has the function.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jkeras import registry
+from jkeras.typing import Activation, Array
+
+
+def linear(x: Array) -> Array:
+    """The identity: `linear(x) = x`.
+
+    Args:
+        x: any array.
+
+    >>> from jkeras import activations
+    >>> activations.linear(3.0)
+    3.0
+
+    Source: the affine output unit of generalised linear models.
+    """
+    return x
+
+
+family = registry.Family("activation", "keras.activations", default=linear)
+family.register()(linear)
+
+
+def get(identifier: Any) -> Activation:
+    """The activation of a name, a config, a callable, or `None` (`linear`).
+
+    Args:
+        identifier: a name such as `"relu"`, a config that `serialize` made, a callable, which comes back as it is, or
+            `None`.
+
+    Raises:
+        UnknownNameError: no activation has the name.
+        ArgumentError: the identifier is none of these.
+
+    >>> from jkeras import activations
+    >>> activations.get("swish") is activations.silu, activations.get(None) is activations.linear
+    (True, True)
+    """
+    return family.get(identifier)
+
+
+def serialize(activation: Any) -> Any:
+    """The config of an activation: the bare name of one of ours, an envelope for anything else.
+
+    Args:
+        activation: a function, or an object with `get_config`.
+
+    Raises:
+        SerializationError: a lambda, which has no name.
+
+    >>> from jkeras import activations
+    >>> activations.serialize(activations.hard_swish)
+    'hard_silu'
+    """
+    return family.serialize(activation)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Activation:
+    """The activation of a config that `serialize` made, here or in Keras.
+
+    Args:
+        config: a name or an envelope.
+        custom_objects: functions and classes by name, before all other tables.
+
+    Raises:
+        UnknownNameError: no table has the name.
+
+    >>> from jkeras import activations
+    >>> activations.deserialize("relu6") is activations.relu6
+    True
+    """
+    return family.deserialize(config, custom_objects)
