@@ -1,0 +1,189 @@
+"""Convolution: every output is a weighted sum over a window, with the same weights everywhere.
+
+For one spatial axis, stride `s` and dilation `r`,
+
+    outputs[b, t, o] = sum over k, i of  inputs[b, s * t + r * k - before, i] * kernel[k, i, o]
+
+where `before` zeros stand in front of the axis. (Signal processing calls this cross-correlation: the kernel is not
+flipped.) Kernels have the layout `(spatial..., channels per group, filters)` whatever the layout of the data is. Each
+function here is one `jax.lax` convolution whose dimension numbers name the layout, so that the compiler, and not we,
+decides where data has to move.
+"""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from jax import lax
+
+from jkeras.errors import ArgumentError, ShapeError
+from jkeras.functional.arguments import standardize_padding, standardize_tuple
+from jkeras.functional.layout import arrange, channel_axis, check_rank, spatial_axes
+from jkeras.functional.windows import window_counts, window_extent
+from jkeras.typing import Array, Shape
+
+Ints = int | Sequence[int]
+
+
+def dimension_numbers(ndim: int, data_format: str | None = None) -> lax.ConvDimensionNumbers:
+    """What `jax.lax` needs to read data in `data_format` and kernels in `(spatial..., i, o)`.
+
+    >>> dimension_numbers(3, "channels_last")
+    ConvDimensionNumbers(lhs_spec=(0, 2, 1), rhs_spec=(2, 1, 0), out_spec=(0, 2, 1))
+    """
+    data = (0, channel_axis(ndim, data_format), *spatial_axes(ndim, data_format))
+    return lax.ConvDimensionNumbers(data, (ndim - 1, ndim - 2, *range(ndim - 2)), data)
+
+
+def conv(
+    inputs: Array,
+    kernel: Array,
+    *,
+    strides: Ints = 1,
+    padding: str = "valid",
+    dilation: Ints = 1,
+    groups: int = 1,
+    data_format: str | None = None,
+) -> Array:
+    """Convolution over one, two or three spatial axes.
+
+    `outputs[b, t, o] = sum over k, i of inputs[b, s t + r k - before, i] kernel[k, i, o]`; with groups, filter `o`
+    sees only the channels of its own group.
+
+    Args:
+        inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`; cast to the kernel's dtype.
+        kernel: `(spatial..., c // groups, filters)`.
+        strides: steps between windows, one int or one per spatial axis.
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind, so that `ceil(n / stride)`
+            windows fit; `"causal"` (one spatial axis) pads only in front, so that no output sees a later input.
+        dilation: distance between the elements of a window.
+        groups: into how many groups the channels, and the filters, are divided.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
+
+    Returns:
+        The shape that `conv_output_shape` tells, in the kernel's dtype.
+
+    Raises:
+        ShapeError: ranks or channels do not fit, or the input is smaller than a window.
+        ArgumentError: an argument has a value that it cannot have.
+
+    Source: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", arXiv:1603.07285.
+
+    >>> import jax.numpy as jnp
+    >>> inputs, kernel = jnp.arange(5.0).reshape(1, 5, 1), jnp.array([1.0, 10.0]).reshape(2, 1, 1)
+    >>> conv(inputs, kernel).ravel().tolist()
+    [10.0, 21.0, 32.0, 43.0]
+    >>> conv(inputs, kernel, padding="causal", strides=2).ravel().tolist()
+    [0.0, 21.0, 43.0]
+    """
+    *kernel_size, _, filters = kernel.shape
+    n = len(kernel_size)
+    check_rank(inputs.shape, n, "conv")
+    _check_groups(inputs.shape[channel_axis(n + 2, data_format)], kernel.shape, groups)
+    conv_output_shape(inputs.shape, kernel_size, filters, strides, padding, dilation, data_format)  # raises if empty
+    rates = standardize_tuple(dilation, n, "dilation", "conv")
+    padding = standardize_padding(padding, "conv", causal=n == 1)
+    return lax.conv_general_dilated(
+        inputs.astype(kernel.dtype),
+        kernel,
+        window_strides=standardize_tuple(strides, n, "strides", "conv"),
+        padding=[(window_extent(kernel_size[0], rates[0]) - 1, 0)] if padding == "causal" else padding.upper(),
+        rhs_dilation=rates,
+        dimension_numbers=dimension_numbers(n + 2, data_format),
+        feature_group_count=groups,
+    )
+
+
+def depthwise_conv(
+    inputs: Array,
+    kernel: Array,
+    *,
+    strides: Ints = 1,
+    padding: str = "valid",
+    dilation: Ints = 1,
+    data_format: str | None = None,
+) -> Array:
+    """Convolves every channel on its own, with `multiplier` kernels each.
+
+    `outputs[b, t, i * multiplier + m] = sum over k of inputs[b, s t + r k - before, i] kernel[k, i, m]`
+
+    Args:
+        inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
+        kernel: `(spatial..., c, multiplier)`.
+        strides, padding, dilation, data_format: as in `conv`.
+
+    Returns:
+        As `conv` with `c * multiplier` filters.
+
+    Raises:
+        ShapeError: ranks or channels do not fit, or the input is smaller than a window.
+
+    Source: L. Sifre, "Rigid-motion scattering for image classification", 2014, section 6.2.
+
+    >>> import jax.numpy as jnp
+    >>> inputs, kernel = jnp.array([[[1.0, 2.0], [3.0, 4.0]]]), jnp.array([[[1.0], [10.0]]])
+    >>> depthwise_conv(inputs, kernel).tolist()
+    [[[1.0, 20.0], [3.0, 40.0]]]
+    """
+    *kernel_size, channels, multiplier = kernel.shape
+    return conv(
+        inputs,
+        jnp.reshape(kernel, (*kernel_size, 1, channels * multiplier)),
+        strides=strides,
+        padding=padding,
+        dilation=dilation,
+        groups=channels,
+        data_format=data_format,
+    )
+
+
+def conv_output_shape(
+    input_shape: Shape,
+    kernel_size: Ints,
+    filters: int,
+    strides: Ints = 1,
+    padding: str = "valid",
+    dilation: Ints = 1,
+    data_format: str | None = None,
+) -> Shape:
+    """The shape that `conv` returns.
+
+    `floor((n - (k - 1) * dilation - 1) / stride) + 1` per spatial axis with `"valid"`, `ceil(n / stride)` otherwise.
+
+    Args:
+        input_shape: batch, spatial dimensions and channels; `None` and symbolic dimensions are kept.
+        kernel_size, filters, strides, padding, dilation, data_format: as in `conv`.
+
+    Raises:
+        ShapeError: the input is smaller than a window.
+
+    >>> conv_output_shape((None, 28, None, 3), 3, filters=8, strides=2, padding="same")
+    (None, 14, None, 8)
+    """
+    n = len(input_shape) - 2
+    sizes = standardize_tuple(kernel_size, n, "kernel_size", "conv")
+    rates = standardize_tuple(dilation, n, "dilation", "conv")
+    steps = standardize_tuple(strides, n, "strides", "conv")
+    padding = standardize_padding(padding, "conv", causal=n == 1)
+    spatial = [input_shape[axis] for axis in spatial_axes(n + 2, data_format)]
+    extents = [window_extent(size, rate) for size, rate in zip(sizes, rates, strict=True)]
+    return arrange(input_shape[0], window_counts(spatial, extents, steps, padding, "conv"), filters, data_format)
+
+
+def _check_groups(channels: int, kernel_shape: tuple[int, ...], groups: int) -> None:
+    """Raises unless channels and filters divide into groups that fit the kernel."""
+    *_, per_group, filters = kernel_shape
+    if not isinstance(groups, int) or groups < 1 or filters % groups:
+        raise ArgumentError(
+            "the filters do not divide into groups.",
+            path="conv",
+            expected=f"groups that divide {filters} filters",
+            received=f"groups={groups!r}",
+        )
+    if channels != per_group * groups:
+        raise ShapeError(
+            "the channels of the input do not fit the kernel.",
+            path="conv",
+            expected=f"{per_group * groups} channels: {groups} group(s) of {per_group}, from kernel {kernel_shape}",
+            received=f"{channels} channels",
+            write="conv(..., data_format=...)   # the other layout, if the channels are on another axis",
+        )

@@ -1,0 +1,69 @@
+"""Where the axes of an image are.
+
+An array of `n` spatial dimensions has `n + 2` axes: `"channels_last"` puts them in the order
+`(batch, spatial..., channels)`, `"channels_first"` in the order `(batch, channels, spatial...)`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jax import lax
+
+from jkeras.config import standardize_data_format
+from jkeras.errors import ShapeError
+from jkeras.typing import Array
+
+
+def spatial_axes(ndim: int, data_format: str | None = None) -> tuple[int, ...]:
+    """The axes between batch and channels, or behind both.
+
+    >>> spatial_axes(4, "channels_last"), spatial_axes(4, "channels_first")
+    ((1, 2), (2, 3))
+    """
+    return tuple(range(1, ndim - 1) if standardize_data_format(data_format) == "channels_last" else range(2, ndim))
+
+
+def channel_axis(ndim: int, data_format: str | None = None) -> int:
+    """The axis of the channels, counted from the front.
+
+    >>> channel_axis(4, "channels_last"), channel_axis(4, "channels_first")
+    (3, 1)
+    """
+    return ndim - 1 if standardize_data_format(data_format) == "channels_last" else 1
+
+
+def arrange(batch: Any, spatial: Sequence[Any], channels: Any, data_format: str | None = None) -> tuple[Any, ...]:
+    """One entry per axis, in the order of the data format.
+
+    >>> arrange(None, (28, 28), 3, "channels_last"), arrange(None, (28, 28), 3, "channels_first")
+    ((None, 28, 28, 3), (None, 3, 28, 28))
+    """
+    if standardize_data_format(data_format) == "channels_last":
+        return (batch, *spatial, channels)
+    return (batch, channels, *spatial)
+
+
+def along(vector: Array, ndim: int, axis: int) -> Array:
+    """A vector laid along one axis of an array of rank `ndim`, ready to broadcast.
+
+    >>> import jax.numpy as jnp
+    >>> along(jnp.ones(3), 4, -1).shape, along(jnp.ones(3), 4, 1).shape
+    ((1, 1, 1, 3), (1, 3, 1, 1))
+    """
+    return lax.expand_dims(vector, [a for a in range(ndim) if a != axis % ndim])
+
+
+def check_rank(shape: Sequence[Any], n: int, path: str) -> None:
+    """Raises `ShapeError` unless a shape has `n` spatial axes.
+
+    >>> check_rank((32, 28, 28, 1), 2, "conv")
+    """
+    if len(shape) == n + 2:
+        return
+    raise ShapeError(
+        f"the input needs {n + 2} axes: batch, channels and {n} spatial.",
+        path=path,
+        expected=f"rank {n + 2}",
+        received=f"rank {len(shape)}, shape {tuple(shape)}",
+        write="x[..., None]   # an image without channels has one channel" if len(shape) == n + 1 else None,
+    )

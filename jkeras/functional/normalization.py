@@ -1,0 +1,244 @@
+"""Normalization: to mean zero and variance one, then to what is learned.
+
+    outputs = gamma * (inputs - mean) / sqrt(variance + epsilon) + beta
+
+The kinds of normalization differ in where the statistics come from: over the batch for every channel (batch), over
+the features of every example (layer), over groups of them (group), or without centering (RMS). Statistics of half
+precision are computed, and returned, in float32: a sum of squares leaves the range of float16 and the precision of
+bfloat16 at once. The mean is subtracted before anything is scaled, because `x * scale - mean * scale` loses the
+digits in which the two products agree.
+"""
+
+import jax.numpy as jnp
+from jax import lax
+
+from jkeras.dtypes import is_float
+from jkeras.errors import ShapeError
+from jkeras.functional.layout import along
+from jkeras.typing import Array, Axes
+
+
+def moments(x: Array, axes: Axes, *, keepdims: bool = False, mask: Array | None = None) -> tuple[Array, Array]:
+    """Mean and variance over some axes, of the elements that a mask keeps.
+
+    `mean = sum of m x / sum of m`, `variance = sum of m (x - mean)^2 / sum of m`; both are zero where the mask keeps
+    nothing.
+
+    Args:
+        x: numbers.
+        axes: what is reduced.
+        keepdims: whether the reduced axes stay, with length 1.
+        mask: of the rank of `x` and broadcastable to it, true where an element counts. What is masked may be
+            anything, NaN included.
+
+    Returns:
+        `(mean, variance)`, in float32 for half precision and integers, in the dtype of `x` otherwise.
+
+    Raises:
+        ShapeError: the mask has another rank than `x`.
+
+    >>> import jax.numpy as jnp
+    >>> x = jnp.array([1.0, 3.0, jnp.nan])
+    >>> [float(value) for value in moments(x, 0, mask=jnp.array([True, True, False]))]
+    [2.0, 1.0]
+    """
+    x = _widen(x)
+    if mask is None:
+        mean = jnp.mean(x, axes, keepdims=True)
+        variance = jnp.mean(lax.square(x - mean), axes, keepdims=True)
+    else:
+        if mask.ndim != x.ndim:
+            raise ShapeError(
+                "the mask needs the rank of the array.", path="moments", expected=x.shape, received=mask.shape
+            )
+        keep = jnp.broadcast_to(mask.astype(bool), x.shape)
+        count = jnp.maximum(jnp.sum(keep, axes, keepdims=True, dtype=x.dtype), 1)
+        mean = jnp.sum(jnp.where(keep, x, 0), axes, keepdims=True) / count
+        variance = jnp.sum(lax.square(jnp.where(keep, x - mean, 0)), axes, keepdims=True) / count
+    if keepdims:
+        return mean, variance
+    return jnp.squeeze(mean, axes), jnp.squeeze(variance, axes)
+
+
+def batch_normalize(
+    x: Array,
+    mean: Array,
+    variance: Array,
+    gamma: Array | None = None,
+    beta: Array | None = None,
+    *,
+    epsilon: float = 1e-3,
+    axis: int = -1,
+) -> Array:
+    """Normalizes every channel with given statistics.
+
+    `outputs[..., c] = gamma[c] (x[..., c] - mean[c]) / sqrt(variance[c] + epsilon) + beta[c]`
+
+    Args:
+        x: numbers, `c` of them along `axis`.
+        mean, variance: `(c,)`, of the batch or running averages.
+        gamma, beta: `(c,)`, or `None` for ones and zeros.
+        epsilon: keeps the square root away from zero.
+        axis: the axis of the channels.
+
+    Returns:
+        The shape and dtype of `x`; half precision is computed in float32, integers become float32.
+
+    Source: S. Ioffe and C. Szegedy, "Batch normalization", arXiv:1502.03167.
+
+    >>> import jax.numpy as jnp
+    >>> x = jnp.array([[1.0, 10.0], [3.0, 30.0]])
+    >>> batch_normalize(x, *moments(x, 0), epsilon=0.0).tolist()
+    [[-1.0, -1.0], [1.0, 1.0]]
+    """
+    wide = _widen(x)
+
+    def lay(vector: Array) -> Array:
+        return along(vector.astype(wide.dtype), x.ndim, axis)
+
+    scale = lax.rsqrt(lay(variance) + epsilon)
+    return _apply(
+        x, wide - lay(mean), scale, gamma if gamma is None else lay(gamma), beta if beta is None else lay(beta)
+    )
+
+
+def layer_normalize(
+    x: Array,
+    gamma: Array | None = None,
+    beta: Array | None = None,
+    *,
+    epsilon: float = 1e-3,
+    axis: Axes = -1,
+    rms_scaling: bool = False,
+) -> Array:
+    """Normalizes every example over its features.
+
+    `outputs = gamma (x - mean) / sqrt(variance + epsilon) + beta`, with mean and variance over `axis`.
+
+    Args:
+        x: numbers.
+        gamma, beta: of the dimensions of `x` along `axis`, or `None` for ones and zeros.
+        epsilon: keeps the square root away from zero.
+        axis: the axes of the features.
+        rms_scaling: whether to leave out the mean and `beta`: `gamma x / sqrt(variance + epsilon)`. Keras keeps this
+            for old models; the root mean square is what `rms_normalize` divides by.
+
+    Returns:
+        The shape and dtype of `x`; half precision is computed in float32, integers become float32.
+
+    Source: J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", arXiv:1607.06450.
+
+    >>> import jax.numpy as jnp
+    >>> layer_normalize(jnp.array([[1.0, 3.0], [10.0, 30.0]]), epsilon=0.0).tolist()
+    [[-1.0, 1.0], [-1.0, 1.0]]
+    """
+    wide = _widen(x)
+    mean, variance = moments(wide, axis, keepdims=True)
+    scale = lax.rsqrt(variance + epsilon)
+    if rms_scaling:
+        return _apply(x, wide, scale, _fit(gamma, wide, axis), None)
+    return _apply(x, wide - mean, scale, _fit(gamma, wide, axis), _fit(beta, wide, axis))
+
+
+def rms_normalize(x: Array, gamma: Array | None = None, *, epsilon: float = 1e-6, axis: Axes = -1) -> Array:
+    """Divides by the root mean square.
+
+    `outputs = gamma x / sqrt(mean of x^2 + epsilon)`, with the mean over `axis`.
+
+    Args:
+        x: numbers.
+        gamma: of the dimensions of `x` along `axis`, or `None` for ones.
+        epsilon: keeps the square root away from zero.
+        axis: the axes of the features.
+
+    Returns:
+        The shape and dtype of `x`; half precision is computed in float32, integers become float32.
+
+    Source: B. Zhang and R. Sennrich, "Root mean square layer normalization", arXiv:1910.07467.
+
+    >>> import jax.numpy as jnp
+    >>> print(rms_normalize(jnp.array([1.0, -1.0, 7.0, 7.0]), epsilon=0.0))
+    [ 0.2 -0.2 1.4 1.4]
+    """
+    wide = _widen(x)
+    scale = lax.rsqrt(jnp.mean(lax.square(wide), axis, keepdims=True) + epsilon)
+    return _apply(x, wide, scale, _fit(gamma, wide, axis), None)
+
+
+def group_normalize(
+    x: Array,
+    groups: int,
+    gamma: Array | None = None,
+    beta: Array | None = None,
+    *,
+    epsilon: float = 1e-3,
+    axis: int = -1,
+) -> Array:
+    """Normalizes every example over groups of channels and all other axes but the batch.
+
+    `outputs[..., c] = gamma[c] (x[..., c] - mean[g]) / sqrt(variance[g] + epsilon) + beta[c]`, where channel `c` is in
+    group `g = floor(c groups / channels)`.
+
+    Args:
+        x: numbers, `c` of them along `axis`, examples along the first axis.
+        groups: a divisor of `c`; 1 is layer normalization over all axes, `c` is instance normalization.
+        gamma, beta: `(c,)`, or `None` for ones and zeros.
+        epsilon: keeps the square root away from zero.
+        axis: the axis of the channels.
+
+    Returns:
+        The shape and dtype of `x`; half precision is computed in float32, integers become float32.
+
+    Raises:
+        ShapeError: the channels do not divide into the groups.
+
+    Source: Y. Wu and K. He, "Group normalization", arXiv:1803.08494.
+
+    >>> import jax.numpy as jnp
+    >>> group_normalize(jnp.array([[1.0, 3.0, 10.0, 30.0]]), 2, epsilon=0.0).tolist()
+    [[-1.0, 1.0, -1.0, 1.0]]
+    """
+    axis %= x.ndim
+    channels = x.shape[axis]
+    if groups < 1 or channels % groups:
+        raise ShapeError(
+            "the channels do not divide into the groups.",
+            path="group_normalize",
+            expected=f"groups that divide {channels} channels",
+            received=f"groups={groups}",
+        )
+    split = (*x.shape[:axis], groups, channels // groups, *x.shape[axis + 1 :])  # (b, ..., groups, c / groups, ...)
+    wide = jnp.reshape(_widen(x), split)
+    mean, variance = moments(wide, [a for a in range(1, wide.ndim) if a != axis], keepdims=True)
+
+    def lay(vector: Array | None) -> Array | None:
+        if vector is None:
+            return None
+        return lax.expand_dims(
+            jnp.reshape(vector.astype(wide.dtype), split[axis : axis + 2]),
+            [a for a in range(wide.ndim) if a not in (axis, axis + 1)],
+        )
+
+    outputs = _apply(x, wide - mean, lax.rsqrt(variance + epsilon), lay(gamma), lay(beta))
+    return jnp.reshape(outputs, x.shape)
+
+
+def _widen(x: Array) -> Array:
+    """Float32 for half precision and integers, `x` itself for wider floats."""
+    return x.astype(jnp.promote_types(x.dtype, "float32"))
+
+
+def _fit(weight: Array | None, x: Array, axes: Axes) -> Array | None:
+    """A weight over `axes` of `x`, in the dtype of `x` and ready to broadcast."""
+    if weight is None:
+        return None
+    kept = {axis % x.ndim for axis in ((axes,) if isinstance(axes, int) else axes)}
+    return jnp.reshape(weight.astype(x.dtype), [size if a in kept else 1 for a, size in enumerate(x.shape)])
+
+
+def _apply(x: Array, centered: Array, scale: Array, gamma: Array | None, beta: Array | None) -> Array:
+    """`centered * scale * gamma + beta`, in the dtype of `x` if that is a float."""
+    outputs = centered * (scale if gamma is None else scale * gamma)
+    if beta is not None:
+        outputs = outputs + beta
+    return outputs.astype(x.dtype) if is_float(x.dtype) else outputs

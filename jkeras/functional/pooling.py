@@ -1,0 +1,240 @@
+"""Pooling: one number out of every window, or out of every channel.
+
+For one spatial axis and stride `s`,
+
+    max      outputs[b, t, c] = max over k of   inputs[b, s * t + k - before, c]
+    average  outputs[b, t, c] = mean over k of  inputs[b, s * t + k - before, c]
+
+over the elements that exist: padding is neither a candidate for the maximum nor counted in the mean. Global pooling
+takes the whole axis as its one window.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jkeras.dtypes import is_float
+from jkeras.functional.arguments import standardize_padding, standardize_tuple
+from jkeras.functional.layout import arrange, channel_axis, spatial_axes
+from jkeras.functional.windows import window_counts
+from jkeras.typing import Array, Shape
+
+Ints = int | Sequence[int]
+
+
+def max_pool(
+    inputs: Array,
+    pool_size: Ints,
+    strides: Ints | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Array:
+    """The maximum of every window.
+
+    `outputs[b, t, c] = max over k of inputs[b, s t + k - before, c]`
+
+    Args:
+        inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`; floats or integers.
+        pool_size: size of the window, one int or one per spatial axis.
+        strides: steps between windows; the pool size by default, so that windows touch and do not overlap.
+        padding: `"valid"` drops what does not fill a window; `"same"` keeps `ceil(n / stride)` windows.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
+
+    Returns:
+        The shape that `pool_output_shape` tells, in the dtype of the inputs.
+
+    Raises:
+        ShapeError: the input is smaller than a window.
+        ArgumentError: an argument has a value that it cannot have.
+
+    Source: K. Yamaguchi et al., "A neural network for speaker-independent isolated word recognition", ICSLP 1990.
+
+    >>> import jax.numpy as jnp
+    >>> inputs = jnp.array([1.0, 5.0, 2.0, 4.0, 3.0]).reshape(1, 5, 1)
+    >>> max_pool(inputs, 2).ravel().tolist(), max_pool(inputs, 2, padding="same").ravel().tolist()
+    ([5.0, 4.0], [5.0, 4.0, 3.0])
+    """
+    if jnp.issubdtype(inputs.dtype, jnp.floating):
+        least = np.array(-np.inf, inputs.dtype)
+    else:
+        least = np.array(jnp.iinfo(inputs.dtype).min, inputs.dtype)
+    window = _window(inputs.shape, pool_size, strides, padding, data_format)
+    return lax.reduce_window(inputs, least, lax.max, *window)
+
+
+def average_pool(
+    inputs: Array,
+    pool_size: Ints,
+    strides: Ints | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Array:
+    """The mean of every window, over the elements that are not padding.
+
+    `outputs[b, t, c] = mean over k of inputs[b, s t + k - before, c]`
+
+    Args:
+        inputs: floats, `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
+        pool_size, strides, padding, data_format: as in `max_pool`.
+
+    Returns:
+        The shape that `pool_output_shape` tells, in the dtype of the inputs. Half precision is summed in float32.
+
+    Raises:
+        ShapeError: the input is smaller than a window.
+        ArgumentError: an argument has a value that it cannot have.
+
+    Source: Y. LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 1998, section II.
+
+    >>> import jax.numpy as jnp
+    >>> inputs = jnp.arange(5.0).reshape(1, 5, 1)
+    >>> average_pool(inputs, 2).ravel().tolist(), average_pool(inputs, 2, padding="same").ravel().tolist()
+    ([0.5, 2.5], [0.5, 2.5, 4.0])
+    """
+    dtype = jnp.promote_types(inputs.dtype, "float32")
+    window, steps, pads = _window(inputs.shape, pool_size, strides, padding, data_format)
+    sums = lax.reduce_window(inputs.astype(dtype), np.zeros((), dtype), lax.add, window, steps, pads)
+    means = sums / _elements(inputs.shape, sums.shape, window, steps, pads).astype(dtype)
+    return means.astype(inputs.dtype if is_float(inputs.dtype) else dtype)
+
+
+def global_max_pool(inputs: Array, *, keepdims: bool = False, data_format: str | None = None) -> Array:
+    """The maximum of every channel: `outputs[b, c] = max over t of inputs[b, t, c]`.
+
+    Args:
+        inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
+        keepdims: whether the spatial axes stay, with length 1.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
+
+    Returns:
+        `(b, c)`, or the shape that `global_pool_output_shape` tells; in the dtype of the inputs.
+
+    Source: M. Oquab et al., "Is object localization for free?", CVPR 2015.
+
+    >>> import jax.numpy as jnp
+    >>> global_max_pool(jnp.arange(6.0).reshape(1, 3, 2)).tolist()
+    [[4.0, 5.0]]
+    """
+    return jnp.max(inputs, spatial_axes(inputs.ndim, data_format), keepdims=keepdims)
+
+
+def global_average_pool(
+    inputs: Array, *, mask: Array | None = None, keepdims: bool = False, data_format: str | None = None
+) -> Array:
+    """The mean of every channel, over the positions that a mask keeps.
+
+    `outputs[b, c] = sum over t of mask[b, t] inputs[b, t, c] / sum over t of mask[b, t]`
+
+    Where the mask keeps nothing the mean is zero.
+
+    Args:
+        inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
+        mask: `(b, spatial...)`, true where an element counts; all of them without a mask. What is masked may be
+            anything, NaN included.
+        keepdims: whether the spatial axes stay, with length 1.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
+
+    Returns:
+        `(b, c)`, or the shape that `global_pool_output_shape` tells; in the dtype of the inputs. Half precision is
+        summed in float32.
+
+    Source: M. Lin et al., "Network in network", arXiv:1312.4400, section 3.2.
+
+    >>> import jax.numpy as jnp
+    >>> inputs = jnp.array([[[1.0], [3.0], [jnp.nan]]])
+    >>> global_average_pool(inputs, mask=jnp.array([[True, True, False]])).tolist()
+    [[2.0]]
+    """
+    axes = spatial_axes(inputs.ndim, data_format)
+    if mask is None:
+        return jnp.mean(inputs, axes, keepdims=keepdims)
+    dtype = jnp.promote_types(inputs.dtype, "float32")
+    keep = jnp.expand_dims(mask.astype(bool), channel_axis(inputs.ndim, data_format))
+    total = jnp.sum(jnp.where(keep, inputs.astype(dtype), 0), axes, keepdims=keepdims)
+    count = jnp.sum(keep, axes, keepdims=keepdims, dtype=dtype)
+    return (total / jnp.maximum(count, 1)).astype(inputs.dtype if is_float(inputs.dtype) else dtype)
+
+
+def pool_output_shape(
+    input_shape: Shape,
+    pool_size: Ints,
+    strides: Ints | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Shape:
+    """The shape that `max_pool` and `average_pool` return.
+
+    `floor((n - size) / stride) + 1` per spatial axis with `"valid"`, `ceil(n / stride)` with `"same"`.
+
+    Args:
+        input_shape: batch, spatial dimensions and channels; `None` and symbolic dimensions are kept.
+        pool_size, strides, padding, data_format: as in `max_pool`.
+
+    Raises:
+        ShapeError: the input is smaller than a window.
+
+    >>> pool_output_shape((None, 28, None, 3), 2)
+    (None, 14, None, 3)
+    """
+    n = len(input_shape) - 2
+    sizes = standardize_tuple(pool_size, n, "pool_size", "pool")
+    steps = sizes if strides is None else standardize_tuple(strides, n, "strides", "pool")
+    spatial = [input_shape[axis] for axis in spatial_axes(n + 2, data_format)]
+    counts = window_counts(spatial, sizes, steps, standardize_padding(padding, "pool"), "pool")
+    return arrange(input_shape[0], counts, input_shape[channel_axis(n + 2, data_format)], data_format)
+
+
+def global_pool_output_shape(input_shape: Shape, *, keepdims: bool = False, data_format: str | None = None) -> Shape:
+    """The shape that `global_max_pool` and `global_average_pool` return.
+
+    >>> global_pool_output_shape((None, 7, 7, 64)), global_pool_output_shape((None, 7, 7, 64), keepdims=True)
+    ((None, 64), (None, 1, 1, 64))
+    """
+    n = len(input_shape) - 2
+    spatial = (1,) * n if keepdims else ()
+    return arrange(input_shape[0], spatial, input_shape[channel_axis(n + 2, data_format)], data_format)
+
+
+def _window(
+    shape: Shape, pool_size: Ints, strides: Ints | None, padding: str, data_format: str | None
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[tuple[Any, Any], ...]]:
+    """Window, strides and padding on every axis of `shape`, as `lax.reduce_window` takes them."""
+    pool_output_shape(shape, pool_size, strides, padding, data_format)  # raises if empty
+    n = len(shape) - 2
+    sizes = standardize_tuple(pool_size, n, "pool_size", "pool")
+    steps = sizes if strides is None else standardize_tuple(strides, n, "strides", "pool")
+    spatial = [shape[axis] for axis in spatial_axes(n + 2, data_format)]
+    pads = lax.padtype_to_pads(spatial, sizes, steps, padding.upper())  # type: ignore[arg-type]
+    return (
+        arrange(1, sizes, 1, data_format),
+        arrange(1, steps, 1, data_format),
+        arrange((0, 0), pads, (0, 0), data_format),
+    )
+
+
+def _elements(
+    shape: Shape,
+    pooled: Shape,
+    window: tuple[int, ...],
+    strides: tuple[int, ...],
+    pads: tuple[tuple[Any, Any], ...],
+) -> Any:
+    """How many elements each window holds without the padding; broadcasts against the pooled array.
+
+    The count is the product of one factor per axis, `min(start + size, n) - max(start, 0)`. It is a constant of the
+    program unless a dimension is symbolic.
+    """
+    if all(pair == (0, 0) for pair in pads):
+        return np.asarray(math.prod(window))
+    elements: Any = np.ones((1,) * len(shape), "int32")
+    for axis, size in enumerate(window):
+        if size > 1:
+            numpy: Any = np if isinstance(shape[axis], int) else jnp
+            starts = numpy.arange(pooled[axis]) * strides[axis] - pads[axis][0]
+            inside = numpy.minimum(starts + size, shape[axis]) - numpy.maximum(starts, 0)
+            elements = elements * numpy.expand_dims(inside, [a for a in range(len(shape)) if a != axis])
+    return elements
