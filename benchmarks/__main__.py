@@ -1,0 +1,24 @@
+"""`python -m benchmarks NAME ...`: runs programs by name, prints tables, writes `benchmarks/results/NAME.json`."""
+
+import sys
+
+from benchmarks import harness, hlo, imports, overhead
+
+PROGRAMS = {"imports": imports.run, "hlo": hlo.run, "overhead": overhead.run}
+
+
+def main(names: list[str]) -> None:
+    if names == ["all"]:
+        names = list(PROGRAMS)
+    unknown = [name for name in names if name not in PROGRAMS]
+    if unknown or not names:
+        usage = "\n".join(
+            f"  {name:<10} {(program.__doc__ or '').splitlines()[0]}" for name, program in PROGRAMS.items()
+        )
+        raise SystemExit(f"usage: python -m benchmarks NAME ...   (or all)\n{usage}")
+    for name in names:
+        harness.show(PROGRAMS[name]())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,88 @@
+"""What jkeras adds to a step written by hand: host time per call, time to trace, time to compile."""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from benchmarks import pairs
+from benchmarks.harness import Report, interleaved, microseconds, milliseconds, ratio
+
+
+def stepper(state: Any, step: Callable[..., Any], batch: Any) -> Callable[[], Any]:
+    """Calls the compiled step over and over, each time on the state that the last call returned."""
+    compiled = jax.jit(step, donate_argnums=0)
+    holder = [state]
+
+    def call() -> Any:
+        holder[0], logs = compiled(holder[0], batch)
+        return holder[0], logs
+
+    return call
+
+
+def tracer(state: Any, step: Callable[..., Any], batch: Any) -> Callable[[], Any]:
+    """Traces the step anew on every call: each call gives JAX a function that it has not seen."""
+    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (state, batch))
+
+    def call() -> None:
+        jax.jit(lambda s, b: step(s, b)).trace(*shapes)
+
+    return call
+
+
+def compiler(state: Any, step: Callable[..., Any], batch: Any) -> Callable[[], Any]:
+    """Compiles the traced and lowered step anew on every call."""
+    lowered = jax.jit(step).lower(state, batch)
+
+    def call() -> None:
+        lowered.compile()
+
+    return call
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One quantity of a training step: how to make the call that is timed, how often, and which time counts."""
+
+    what: str
+    make: Callable[..., Callable[[], Any]]
+    rounds: int
+    calls: int
+    kind: str
+    show: Callable[[float], str]
+
+    def compare(self, pair: pairs.Pair) -> dict[str, list[float]]:
+        """Seconds per round, by side."""
+        sides = pairs.train_steps(pair)
+        candidates = {side: self.make(*getattr(sides, side), pair.batch) for side in ("hand", "jkeras")}
+        timings = interleaved(candidates, rounds=self.rounds, calls=self.calls, warm_up=3)
+        return {side: getattr(timing, self.kind) for side, timing in timings.items()}
+
+
+MEASUREMENTS = (
+    Measurement("call, host", stepper, 40, 50, "host", microseconds),
+    Measurement("call, complete", stepper, 40, 50, "complete", microseconds),
+    Measurement("trace", tracer, 30, 1, "host", milliseconds),
+    Measurement("compile", compiler, 5, 1, "host", milliseconds),
+)
+
+
+def run() -> Report:
+    """Host time, trace time and compile time of a training step, against the same step by hand."""
+    report = Report(
+        "overhead",
+        "One training step: jkeras against the same step by hand (Adam, batch 32, float32)",
+        ("network", "leaves", "measured", "by hand", "jkeras", "ratio (quartiles)"),
+    )
+    for pair in (pairs.mlp(3), pairs.mlp(50)):
+        leaves = pairs.train_steps(pair).leaves()
+        for each in MEASUREMENTS:
+            times = each.compare(pair)
+            medians = (each.show(statistics.median(times[side])) for side in ("hand", "jkeras"))
+            relative = ratio(times["jkeras"], times["hand"])
+            cells = (pair.name, f"{leaves['hand']} / {leaves['jkeras']}", each.what, *medians, str(relative))
+            report.add(cells, network=pair.name, leaves=leaves, what=each.what, seconds=times, ratio=relative)
+    return report
