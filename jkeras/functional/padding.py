@@ -51,10 +51,11 @@ def crop(inputs: Array, cropping: Amounts, data_format: str | None = None) -> Ar
     >>> crop(jnp.arange(5.0).reshape(1, 5, 1), (1, 2)).ravel().tolist()
     [1.0, 2.0]
     """
-    cropped = crop_output_shape(inputs.shape, cropping, data_format)
+    crop_output_shape(inputs.shape, cropping, data_format)  # raises if empty
     pairs = standardize_pairs(cropping, inputs.ndim - 2, "cropping", "crop")
-    starts = arrange(0, [before for before, _ in pairs], 0, data_format)
-    return lax.slice(inputs, starts, [start + size for start, size in zip(starts, cropped, strict=True)])
+    return inputs[
+        arrange(slice(None), [slice(before, -after or None) for before, after in pairs], slice(None), data_format)
+    ]
 
 
 def zero_pad_output_shape(input_shape: Shape, padding: Amounts, data_format: str | None = None) -> Shape:

@@ -2,10 +2,12 @@
 
 A window of `size` elements, `dilation` apart, covers `extent = (size - 1) * dilation + 1`. On an axis of `n` elements
 
-    valid          floor((n - extent) / stride) + 1
-    same, causal   ceil(n / stride)
+    valid    floor((n - extent) / stride) + 1
+    causal   floor((n - 1) / stride) + 1          valid, on `extent - 1` elements more
+    same     ceil(n / stride)
 
-windows fit. Dimensions may be integers, `None` (unknown stays unknown) or symbolic dimensions of `jax.export`.
+windows fit; the last two are the same number. Dimensions may be integers, `None` (unknown stays unknown) or symbolic
+dimensions of `jax.export`.
 """
 
 from collections.abc import Sequence
@@ -31,7 +33,9 @@ def window_count(n: Any, extent: int, stride: int, padding: str) -> Any:
     """
     if n is None:
         return None
-    return (n - extent) // stride + 1 if padding == "valid" else (n - 1) // stride + 1
+    if padding == "same":
+        return -(-n // stride)
+    return (n - (extent if padding == "valid" else 1)) // stride + 1
 
 
 def window_counts(
