@@ -34,14 +34,6 @@ class Timing:
     host: list[float]
     complete: list[float]
 
-    @property
-    def median_host(self) -> float:
-        return statistics.median(self.host)
-
-    @property
-    def median_complete(self) -> float:
-        return statistics.median(self.complete)
-
 
 @dataclass(frozen=True)
 class Ratio:
