@@ -1,8 +1,8 @@
 """Networks and a training step written by hand, in plain JAX and optax: what jkeras is measured against.
 
-Each is what an expert would write who wants this one network: parameters in nested dicts, one function. The formulas
-and constants are those of the layers (batch normalization with momentum 0.99 and epsilon 1e-3, layer normalization with
-epsilon 1e-3), so that both sides do the same arithmetic.
+Each is what an expert would write who wants this one network: parameters in nested dicts, one function. Formulas and
+constants are those of the layers (batch normalization with momentum 0.99 and epsilon 1e-3, layer normalization with
+epsilon 1e-3), and so are the names of the parameters: what `init` makes, the jkeras model of `models` can be called with.
 """
 
 from collections.abc import Callable
@@ -42,10 +42,15 @@ def dense(params: Params, x: jax.Array) -> jax.Array:
     return y + jnp.expand_dims(params["bias"], tuple(range(y.ndim - 1)))
 
 
+def numbered(name: str, count: int) -> list[str]:
+    """`["dense", "dense_1", "dense_2"]`"""
+    return [name if number == 0 else f"{name}_{number}" for number in range(count)]
+
+
 def mlp(depth: int, width: int, inputs: int = 64) -> Network:
     """`depth` hidden layers of `width` with ReLU, and one to the classes."""
     sizes = [inputs, *[width] * depth, CLASSES]
-    names = [f"dense_{number}" for number in range(depth + 1)]
+    names = numbered("dense", depth + 1)
 
     def init(key: jax.Array) -> tuple[Params, Params]:
         keys = jax.random.split(key, depth + 1)
@@ -72,14 +77,14 @@ def conv(params: Params, x: jax.Array) -> jax.Array:
 
 def batch_norm(params: Params, statistics: Params, x: jax.Array, training: bool) -> tuple[jax.Array, Params]:
     momentum, epsilon = 0.99, 1e-3
+    mean, variance = statistics["moving_mean"], statistics["moving_variance"]  # (c,)
     if training:
-        mean, variance = jnp.mean(x, (0, 1, 2)), jnp.var(x, (0, 1, 2))  # (c,)
+        moving = (mean, variance)
+        mean, variance = jnp.mean(x, (0, 1, 2)), jnp.var(x, (0, 1, 2))
         statistics = {
-            "mean": momentum * statistics["mean"] + (1 - momentum) * mean,
-            "variance": momentum * statistics["variance"] + (1 - momentum) * variance,
+            "moving_mean": momentum * moving[0] + (1 - momentum) * mean,
+            "moving_variance": momentum * moving[1] + (1 - momentum) * variance,
         }
-    else:
-        mean, variance = statistics["mean"], statistics["variance"]
     mean, variance, gamma, beta = (
         value.reshape(1, 1, 1, -1) for value in (mean, variance, params["gamma"], params["beta"])
     )
@@ -89,22 +94,24 @@ def batch_norm(params: Params, statistics: Params, x: jax.Array, training: bool)
 
 def convnet(filters: tuple[int, ...] = (16, 32)) -> Network:
     """Convolution, batch normalization, ReLU, pooling, once per entry of `filters`; then one layer to the classes."""
-    names = [str(number) for number in range(len(filters))]
+    convs, norms = numbered("conv2d", len(filters)), numbered("batch_normalization", len(filters))
 
     def init(key: jax.Array) -> tuple[Params, Params]:
         *keys, last = jax.random.split(key, len(filters) + 1)
-        params, statistics = {}, {}
-        for name, k, i, o in zip(names, keys, (1, *filters), filters, strict=False):
-            params[name] = {"conv": conv_init(k, i, o), "norm": {"gamma": jnp.ones(o), "beta": jnp.zeros(o)}}
-            statistics[name] = {"mean": jnp.zeros(o), "variance": jnp.ones(o)}
         side = 8 // 2 ** len(filters)
-        return {**params, "dense": dense_init(last, side * side * filters[-1], CLASSES)}, statistics
+        params = {"dense": dense_init(last, side * side * filters[-1], CLASSES)}
+        for name, k, i, o in zip(convs, keys, (1, *filters), filters, strict=False):
+            params[name] = conv_init(k, i, o)
+        for name, o in zip(norms, filters, strict=True):
+            params[name] = {"gamma": jnp.ones(o), "beta": jnp.zeros(o)}
+        widths = zip(norms, filters, strict=True)
+        return params, {name: {"moving_mean": jnp.zeros(o), "moving_variance": jnp.ones(o)} for name, o in widths}
 
     def apply(params: Params, statistics: Params, x: jax.Array, training: bool) -> tuple[jax.Array, Params]:
         updated = {}
-        for name in names:
-            x = conv(params[name]["conv"], x)
-            x, updated[name] = batch_norm(params[name]["norm"], statistics[name], x, training)
+        for first, second in zip(convs, norms, strict=True):
+            x = conv(params[first], x)
+            x, updated[second] = batch_norm(params[second], statistics[second], x, training)
             x = jax.nn.relu(x)
             x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
         return dense(params["dense"], x.reshape(x.shape[0], -1)), updated

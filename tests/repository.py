@@ -12,7 +12,6 @@ OPTIONAL = frozenset(
         "flax",
         "grain",
         "graphviz",
-        "jax2tf",
         "keras",
         "matplotlib",
         "orbax",

@@ -1,0 +1,58 @@
+"""The benchmarks compare like with like: both sides of a pair have the same leaves and compute the same numbers.
+
+What they measure is not tested; a test that waits for a clock proves nothing.
+"""
+
+import jax
+import numpy as np
+import pytest
+
+from benchmarks import hlo, pairs
+from benchmarks.harness import interleaved, ratio
+from jkeras import tree
+
+PAIRS = (pairs.mlp(2), pairs.convnet(), pairs.transformer())
+
+
+def shapes(values):
+    return {path: (leaf.shape, str(leaf.dtype)) for path, leaf in tree.flatten(values).items()}
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def test_both_sides_have_the_same_variables(pair):
+    sides = pairs.forwards(pair, training=False)
+    for by_hand, ours in zip(sides.hand[0], sides.jkeras[0], strict=True):
+        assert shapes(ours) == shapes(by_hand)
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def test_both_sides_compute_the_same(pair, training):
+    sides = pairs.forwards(pair, training)
+    variables, x = sides.hand[0], pair.batch[0]
+    by_hand, ours = (jax.jit(forward)(variables, x) for forward in (sides.hand[1], sides.jkeras[1]))
+    # One formula, evaluated twice in another order: tens of float32 rounding errors of values of order 1.
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), ours, by_hand)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def test_both_training_steps_have_the_same_leaves(pair):
+    leaves = pairs.train_steps(pair).leaves()
+    assert leaves["jkeras"] == leaves["hand"]
+
+
+def test_the_order_of_a_round_alternates():
+    calls = []
+    interleaved({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=3, calls=2, warm_up=0)
+    assert "".join(calls) == "aabbbbaaaabb"
+
+
+def test_ratio_compares_rounds_not_medians():
+    # The second round is slow for both: the ratio of the medians would be 3.
+    assert ratio([2.0, 20.0, 3.0], [1.0, 10.0, 1.0]).median == 2.0
+
+
+def test_operations_of_a_compiled_program():
+    counts = hlo.optimized(lambda x: jax.numpy.sin(x) @ x, np.ones((3, 3), "float32"))
+    assert counts["dot"] == counts["sine"] == 1
+    assert "parameter" not in counts
