@@ -2,7 +2,7 @@
 
 Each is what an expert would write who wants this one network: parameters in nested dicts, one function. Formulas and
 constants are those of the layers (batch normalization with momentum 0.99 and epsilon 1e-3, layer normalization with
-epsilon 1e-3), and so are the names of the parameters: what `init` makes, the jkeras model of `models` can be called with.
+epsilon 1e-3), and so are the names of the parameters: what `init` makes can be given to the jkeras model of `models`.
 """
 
 from collections.abc import Callable
