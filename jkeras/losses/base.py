@@ -1,0 +1,268 @@
+"""Losses: pure functions of labels and predictions, with a reduction.
+
+A *loss function* maps `y_true` and `y_pred` to one value per sample. A `Loss` is a loss function together with what
+happens to these values: masks and weights are applied, then they are reduced to a scalar. It holds its configuration
+and nothing else, so it may be shared, closed over by `jit`, and called as often as one likes.
+
+Keras hands a mask over as a hidden attribute of an array. Here it is an argument (`mask=`), and a loss that itself
+knows entries that do not count (`ignore_class`) says which (`Loss.valid`).
+
+The table of losses has Keras's names: those of classes give instances, those of functions give the functions.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+import jax
+import numpy as np
+
+from jkeras import config, dtypes, registry
+from jkeras.errors import ArgumentError, MissingCallError, did_you_mean
+from jkeras.losses.arrays import as_arrays, match_ranks
+from jkeras.losses.weighting import REDUCTIONS, merge_masks, reduce_weighted
+from jkeras.typing import Array, ArrayLike, Config, PyTree, Shape
+
+LossFunction = Callable[..., Array]
+T = TypeVar("T")
+
+_valid_entries: dict[Any, Callable[..., Array | None]] = {}  # loss function of class indices -> which values count
+
+
+def of_class_indices(valid: Callable[..., Array | None]) -> Callable[[T], T]:
+    """Declares that a loss function's labels are class indices, which are never cast to a float.
+
+    `valid(y_true, y_pred, **arguments)` is the mask of the values that count, or `None` where all do.
+    """
+
+    def declare(function: T) -> T:
+        _valid_entries[function] = valid
+        return function
+
+    return declare
+
+
+def has_class_indices(function: Any) -> bool:
+    """Whether a loss function's labels are class indices."""
+    return getattr(function, "__hash__", None) is not None and function in _valid_entries
+
+
+def valid_entries(function: Any, y_true: Any, y_pred: Any, **arguments: Any) -> Array | None:
+    """The mask of those values of `function(y_true, y_pred, **arguments)` that count; `None` where all do."""
+    return _valid_entries[function](y_true, y_pred, **arguments) if has_class_indices(function) else None
+
+
+class Loss:
+    """The base of losses: override `call`.
+
+    `loss(y_true, y_pred, sample_weight) = reduction(sample_weight * call(y_true, y_pred))`
+
+    Args:
+        name: by default the class's name in snake case.
+        reduction: `"sum"`, `"sum_over_batch_size"` or `"mean"` (both the mean over all values),
+            `"mean_with_sample_weight"` (divides by the sum of the weights), `"none"` or `None` (one value per sample).
+        dtype: in which predictions and labels are handed to `call`; by default `floatx`. A policy's compute dtype.
+
+    Raises:
+        ArgumentError: unknown reduction.
+
+    >>> import jax.numpy as jnp
+    >>> class Absolute(Loss):
+    ...     def call(self, y_true, y_pred):
+    ...         return jnp.mean(jnp.abs(y_true - y_pred), axis=-1)
+    >>> float(Absolute()([[0.0, 1.0], [0.0, 0.0]], [[1.0, 1.0], [1.0, 0.0]], sample_weight=[1.0, 3.0]))
+    1.0
+    """
+
+    integer_labels: bool = False
+    """Whether `call` gets the labels uncast, because they are class indices."""
+
+    def __init__(
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+    ) -> None:
+        owner = type(self).__name__
+        if reduction not in REDUCTIONS:
+            raise ArgumentError(
+                f"unknown reduction {reduction!r}.",
+                path=owner,
+                expected=did_you_mean(str(reduction), [str(each) for each in REDUCTIONS]),
+                write=f'{owner}(reduction="sum_over_batch_size")',
+            )
+        if name is not None and not isinstance(name, str):
+            raise ArgumentError("the name is no string.", path=owner, expected="a str", received=repr(name))
+        self.name = name or registry.snake_case(owner)
+        self.reduction = reduction
+        self.dtype = dtypes.get(dtype or config.floatx()).compute_dtype
+
+    def call(self, y_true: Any, y_pred: Any) -> Array:
+        """One value per sample."""
+        raise MissingCallError(
+            "the loss does not say how it is computed.",
+            path=type(self).__name__,
+            write="def call(self, y_true, y_pred): ...   # one value per sample",
+        )
+
+    def valid(self, y_true: Any, y_pred: Any) -> Array | None:
+        """Which values of `call` count, by the labels alone; `None` where all do."""
+        return None
+
+    def __call__(
+        self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None = None, *, mask: ArrayLike | None = None
+    ) -> Array:
+        """The reduced loss.
+
+        Args:
+            y_true, y_pred: arrays, or trees of them.
+            sample_weight: of the shape of the unreduced values, or of its first axes, or a scalar.
+            mask: true where a value counts, of such a shape too. Means are then taken over the valid values.
+
+        Returns:
+            A scalar of the loss's dtype; with reduction `"none"` or `None` the weighted values.
+        """
+        y_pred = as_arrays(y_pred, self.dtype)
+        y_true = as_arrays(y_true, None if self.integer_labels else self.dtype)
+        with jax.named_scope(self.name):
+            values = as_arrays(self.call(y_true, y_pred), self.dtype)
+            mask = merge_masks(mask, self.valid(y_true, y_pred))  # type: ignore[arg-type]
+            return reduce_weighted(values, sample_weight, mask, self.reduction)
+
+    def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
+        """Looks at labels on the host, before any training: raises `DataError` where they cannot be this loss's.
+
+        Args:
+            y_true: all labels.
+            y_pred_shape: the shape of the model's output; the lengths of the first axes may differ.
+            path: address of the labels, for the message.
+        """
+
+    def get_config(self) -> Config:
+        """`name` and `reduction`; `dtype` where it is not `floatx`."""
+        values = {"name": self.name, "reduction": self.reduction}
+        return values if self.dtype == config.floatx() else {**values, "dtype": self.dtype}
+
+    @classmethod
+    def from_config(cls, config: Config) -> "Loss":
+        """The loss of a config."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+class FunctionLoss(Loss):
+    """A loss whose values are those of a loss function with fixed arguments."""
+
+    unwritten: ClassVar[Mapping[str, Any]] = {}
+    """Arguments that Keras's configs leave out: they are written where they differ from these values."""
+
+    def __init__(self, fn: LossFunction, reduction: str | None, name: str | None, dtype: Any, **arguments: Any) -> None:
+        super().__init__(name, reduction, dtype)
+        self.fn, self.arguments = fn, arguments
+        self.integer_labels = has_class_indices(fn)
+
+    def call(self, y_true: Any, y_pred: Any) -> Array:
+        """`fn(y_true, y_pred, **arguments)`, ranks matched leaf by leaf."""
+        pairs = jax.tree.map(match_ranks, y_true, y_pred)
+        y_true, y_pred = jax.tree.transpose(jax.tree.structure(y_true), None, pairs)
+        return self.fn(y_true, y_pred, **self.arguments)
+
+    def valid(self, y_true: Any, y_pred: Any) -> Array | None:
+        """What the function says of its labels."""
+        return valid_entries(self.fn, y_true, y_pred, **self.arguments)
+
+    def get_config(self) -> Config:
+        """That of `Loss`, and the arguments."""
+        skipped = [key for key, value in self.unwritten.items() if self.arguments[key] == value]
+        kept = {key: value for key, value in self.arguments.items() if key not in skipped}
+        return {**super().get_config(), **registry.serialize(kept)}
+
+
+FAMILY = registry.Family("loss", "keras.losses", Loss)
+
+
+def public(*aliases: str, module: str = "keras.losses") -> Callable[[T], T]:
+    """Puts a class or function into the table, under its name as it is and the aliases."""
+
+    def declare(thing: T) -> T:
+        registry.export(module, "keras.losses")(thing)
+        for key in (thing.__name__, *aliases):  # type: ignore[attr-defined]
+            FAMILY.table[key] = thing
+        return thing
+
+    return declare
+
+
+@public(module="keras.src.losses.losses")
+class LossFunctionWrapper(FunctionLoss):
+    """A function as a loss.
+
+    Args:
+        fn: `fn(y_true, y_pred, **kwargs) -> values`. If `y_true` and `y_pred` are trees, it gets the trees.
+        reduction, name, dtype: as in `Loss`.
+        **kwargs: further arguments of `fn`.
+
+    >>> from jkeras import losses
+    >>> loss = LossFunctionWrapper(losses.huber, delta=0.5, reduction="sum")
+    >>> float(loss([[0.0], [0.0]], [[1.0], [0.5]]))
+    0.5
+    """
+
+    def __init__(
+        self,
+        fn: LossFunction,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if not callable(fn):
+            raise ArgumentError("a loss needs a function.", path="LossFunctionWrapper", received=repr(fn)[:80])
+        super().__init__(fn, reduction, name, dtype, **kwargs)
+
+    def get_config(self) -> Config:
+        """That of `Loss`, the function and its arguments."""
+        return {**super().get_config(), "fn": registry.serialize(self.fn)}
+
+    @classmethod
+    def from_config(cls, config: Config) -> "Loss":
+        """The loss of a config."""
+        return cls(**registry.deserialize(config))
+
+
+public()(Loss)
+
+
+def get(identifier: Any) -> Any:
+    """The loss of an identifier, as Keras understands it.
+
+    Args:
+        identifier: the name of a loss class (gives an instance) or of a loss function (gives the function), a config,
+            a class, an instance, a callable; `None` gives `None`.
+
+    Raises:
+        UnknownNameError: no loss has the name.
+
+    >>> from jkeras import losses
+    >>> losses.get("MeanSquaredError"), losses.get("mse") is losses.mean_squared_error
+    (<MeanSquaredError name=mean_squared_error>, True)
+    """
+    return FAMILY.get(identifier)
+
+
+def serialize(loss: Any) -> Any:
+    """The config of a loss or of a loss function.
+
+    >>> from jkeras import losses
+    >>> losses.serialize(losses.Poisson())["config"]
+    {'name': 'poisson', 'reduction': 'sum_over_batch_size'}
+    """
+    return registry.serialize(loss)
+
+
+def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The loss of a config or of a name.
+
+    >>> from jkeras import losses
+    >>> losses.deserialize({"class_name": "Huber", "config": {"delta": 2.0}}).arguments
+    {'delta': 2.0}
+    """
+    return FAMILY.deserialize(name, custom_objects)

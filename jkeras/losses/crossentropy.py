@@ -1,0 +1,195 @@
+"""Crossentropies between probabilities: binary and categorical.
+
+With `from_logits=True` the logarithms are taken of the logits (log-sigmoid, log-softmax), which is exact at any size;
+prefer it. Given probabilities, they are clipped to `[epsilon, 1 - epsilon]` first, so that the loss stays finite.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jkeras import config
+from jkeras.losses import arguments
+from jkeras.losses.arrays import paired
+from jkeras.losses.base import FunctionLoss, public
+from jkeras.losses.validation import check_probabilities, check_several_classes
+from jkeras.typing import Array, ArrayLike, Axes, Shape
+
+
+def clip_probabilities(p: Array) -> Array:
+    """`p` within `[epsilon, 1 - epsilon]`, as far as its dtype can tell these from 0 and 1.
+
+    >>> clip_probabilities(jnp.array([0.0, 1.0], "float16")).tolist()
+    [6.10...e-05, 0.9995...]
+    """
+    info = jnp.finfo(p.dtype)
+    low, high = max(config.epsilon(), float(info.tiny)), 1 - max(config.epsilon(), float(info.epsneg))
+    return jnp.clip(p, low, high)
+
+
+def normalized(p: Array, axis: int) -> Array:
+    """Non-negative numbers scaled to sum to 1 along an axis, then clipped.
+
+    >>> normalized(jnp.array([1.0, 3.0]), -1).tolist()
+    [0.25, 0.75]
+    """
+    return clip_probabilities(p / jnp.sum(p, axis=axis, keepdims=True))
+
+
+def smoothed(y_true: Array, label_smoothing: float, classes: int) -> Array:
+    """`(1 - s) y_true + s / classes`: labels mixed with the uniform distribution.
+
+    >>> smoothed(jnp.array([1.0, 0.0]), 0.5, 2).tolist()
+    [0.75, 0.25]
+    """
+    return y_true * (1.0 - label_smoothing) + label_smoothing / classes if label_smoothing else y_true
+
+
+def binary_elements(y_true: Array, y_pred: Array) -> Array:
+    """`-y log p - (1 - y) log(1 - p)` of each probability.
+
+    >>> binary_elements(jnp.array([1.0, 0.0]), jnp.array([1.0, 0.5])).round(4)
+    Array([0.    , 0.6931], dtype=float32)
+    """
+    p = clip_probabilities(y_pred)
+    return -y_true * jnp.log(p) - (1.0 - y_true) * jnp.log1p(-p)
+
+
+@public("bce", "BCE")
+def binary_crossentropy(
+    y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: Axes = -1
+) -> Array:
+    """`mean(-y log p - (1 - y) log(1 - p))` over an axis.
+
+    Args:
+        y_true: `(..., n)`, probabilities of the positive class: mostly 0 or 1.
+        y_pred: `(..., n)`, probabilities or logits.
+        from_logits: whether `y_pred` are logits, `p = sigmoid(y_pred)`.
+        label_smoothing: `s` in `y (1 - s) + s / 2`, which replaces the labels.
+        axis: over which the mean is taken.
+
+    Returns:
+        `(...)`, in the dtype of the predictions.
+
+    Raises:
+        ShapeError: the shapes differ.
+
+    >>> round(float(binary_crossentropy([[1.0, 0.0]], [[0.5, 0.25]])[0]), 4)
+    0.4904
+    """
+    y_true, y_pred = paired(y_true, y_pred, "binary_crossentropy", exactly=True)
+    y_true = smoothed(y_true, label_smoothing, 2)
+    elements = (
+        optax.losses.sigmoid_binary_cross_entropy(y_pred, y_true) if from_logits else binary_elements(y_true, y_pred)
+    )
+    return jnp.mean(elements, axis=tuple(axis) if isinstance(axis, list | tuple) else axis)  # type: ignore[arg-type]
+
+
+@public()
+class BinaryCrossentropy(FunctionLoss):
+    """The crossentropy of yes-or-no labels: `mean(-y log p - (1 - y) log(1 - p))`.
+
+    Args:
+        from_logits: whether predictions are logits; otherwise they are probabilities.
+        label_smoothing: 0 to 1: how far labels are drawn towards 1/2.
+        axis: over which the mean of one sample is taken.
+        reduction, name, dtype: as in `Loss`.
+
+    Raises:
+        ArgumentError: an argument out of range.
+
+    >>> round(float(BinaryCrossentropy(from_logits=True)([[1.0], [0.0]], [[0.0], [-100.0]])), 4)
+    0.3466
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: Axes = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "binary_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        owner = "BinaryCrossentropy"
+        self.from_logits = arguments.flag(from_logits, "from_logits", owner)
+        self.label_smoothing = arguments.fraction(label_smoothing, "label_smoothing", owner)
+        self.axis = arguments.axes(axis, owner)
+        kept = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
+        super().__init__(binary_crossentropy, reduction, name, dtype, **kept)
+
+    def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
+        """Raises `DataError` where labels do not have the predictions' shape."""
+        check_probabilities(self, y_true, y_pred_shape, path)
+
+
+@public()
+def categorical_crossentropy(
+    y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Array:
+    """`-sum(y log p)` over the classes.
+
+    Args:
+        y_true: `(..., classes)`, one-hot labels or other distributions.
+        y_pred: `(..., classes)`, probabilities (scaled to sum to 1) or logits.
+        from_logits: whether `y_pred` are logits, `p = softmax(y_pred)`.
+        label_smoothing: `s` in `y (1 - s) + s / classes`, which replaces the labels.
+        axis: where the classes are.
+
+    Returns:
+        `(...)`, in the dtype of the predictions.
+
+    Raises:
+        ShapeError: the shapes differ.
+
+    >>> round(float(categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]])[0]), 4)
+    0.6931
+    """
+    y_true, y_pred = paired(y_true, y_pred, "categorical_crossentropy", exactly=True)
+    y_true = smoothed(y_true, label_smoothing, y_true.shape[axis])
+    if from_logits:
+        return optax.losses.softmax_cross_entropy(y_pred, y_true, axis=axis)
+    return -jnp.sum(y_true * jnp.log(normalized(y_pred, axis)), axis=axis)
+
+
+@public()
+class CategoricalCrossentropy(FunctionLoss):
+    """The crossentropy of distributions over classes, such as one-hot labels: `-sum(y log p)`.
+
+    Labels that are class indices go with `SparseCategoricalCrossentropy`.
+
+    Args:
+        from_logits: whether predictions are logits; otherwise they are probabilities.
+        label_smoothing: 0 to 1: how far labels are drawn towards the uniform distribution.
+        axis: where the classes are.
+        reduction, name, dtype: as in `Loss`.
+
+    Raises:
+        ArgumentError: an argument out of range.
+
+    >>> round(float(CategoricalCrossentropy()([[0.0, 1.0], [1.0, 0.0]], [[0.5, 0.5], [1.0, 0.0]])), 4)
+    0.3466
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        owner = "CategoricalCrossentropy"
+        self.from_logits = arguments.flag(from_logits, "from_logits", owner)
+        self.label_smoothing = arguments.fraction(label_smoothing, "label_smoothing", owner)
+        self.axis = arguments.class_axis(axis, owner)
+        kept = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
+        super().__init__(categorical_crossentropy, reduction, name, dtype, **kept)
+
+    def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
+        """Raises `DataError` where labels do not have the predictions' shape, or there is one class only."""
+        check_several_classes(self, y_pred_shape, path)
+        check_probabilities(self, y_true, y_pred_shape, path)

@@ -1,0 +1,162 @@
+"""The crossentropy of class indices.
+
+Only one number per prediction is needed of the labels, so nothing one-hot is ever made on the way forward: the loss is
+`logsumexp(logits) - logits[label]`. Labels stay integers throughout. Inside a compiled step a label that is no class
+gives NaN rather than some class's loss; `validate` finds it beforehand and says where it is.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras.errors import ShapeError
+from jkeras.losses import arguments
+from jkeras.losses.arrays import as_arrays, as_float
+from jkeras.losses.base import FunctionLoss, of_class_indices, public
+from jkeras.losses.crossentropy import clip_probabilities
+from jkeras.losses.validation import check_class_indices, check_several_classes
+from jkeras.typing import Array, ArrayLike, Shape
+
+
+def class_indices(y_true: ArrayLike, y_pred_shape: tuple[int, ...], axis: int) -> Array:
+    """Labels as int32 of the predictions' shape without its class axis.
+
+    >>> class_indices([[1.0], [2.0]], (2, 5), -1)
+    Array([1, 2], dtype=int32)
+    """
+    labels, position = as_arrays(y_true), axis % len(y_pred_shape)
+    expected = y_pred_shape[:position] + y_pred_shape[position + 1 :]
+    if labels.ndim == len(y_pred_shape) and labels.shape[position] == 1:
+        labels = jnp.squeeze(labels, position)
+    if labels.shape != expected:
+        raise ShapeError(
+            "there is not one class index per prediction.",
+            path="sparse_categorical_crossentropy",
+            expected=f"y_true of shape {expected}",
+            received=f"shape {labels.shape}",
+            write="jkeras.losses.CategoricalCrossentropy()" if labels.shape == y_pred_shape else None,
+        )
+    return labels.astype("int32")
+
+
+@jax.custom_jvp
+def pick(x: Array, labels: Array) -> Array:
+    """`x[..., label]` along the last axis; NaN where the label is out of range, a negative one included.
+
+    The derivative is written as a masked sum: its transpose is one fused select, where that of a gather is a scatter.
+
+    Args:
+        x: `(..., classes)`.
+        labels: `(...)`, integers.
+
+    >>> pick(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([1, -1])).tolist()
+    [2.0, nan]
+    """
+    picked = jnp.squeeze(jnp.take_along_axis(x, jnp.expand_dims(labels, -1), axis=-1, mode="clip"), -1)
+    return jnp.where((labels >= 0) & (labels < x.shape[-1]), picked, jnp.nan)
+
+
+@pick.defjvp
+def _pick_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
+    (x, labels), (dx, _) = primals, tangents
+    classes = jax.lax.broadcasted_iota("int32", x.shape, x.ndim - 1)
+    chosen = classes == jnp.expand_dims(labels, -1)
+    return pick(x, labels), jnp.sum(jnp.where(chosen, dx, 0), axis=-1)
+
+
+def _valid(
+    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+) -> Array | None:
+    if ignore_class is None:
+        return None
+    return class_indices(y_true, jnp.shape(y_pred), axis) != ignore_class
+
+
+@public()
+@of_class_indices(_valid)
+def sparse_categorical_crossentropy(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+) -> Array:
+    """`-log p[label]`.
+
+    Args:
+        y_true: `(...)` or `(..., 1)`, class indices.
+        y_pred: `(..., classes)`, probabilities (scaled to sum to 1) or logits.
+        from_logits: whether `y_pred` are logits, `p = softmax(y_pred)`.
+        ignore_class: a label whose entries have loss 0 and gradient 0, whatever is predicted there.
+        axis: where the classes are.
+
+    Returns:
+        `(...)`, in the dtype of the predictions; NaN where a label is no class.
+
+    Raises:
+        ShapeError: the shapes do not fit.
+
+    >>> sparse_categorical_crossentropy([1, 0], [[0.5, 0.5], [0.75, 0.25]]).round(4)
+    Array([0.6931, 0.2877], dtype=float32)
+    """
+    y_pred = as_float(y_pred)
+    labels = class_indices(y_true, y_pred.shape, axis)
+    y_pred = jnp.moveaxis(y_pred, axis, -1)  # (..., classes)
+    if ignore_class is not None:
+        valid = labels != ignore_class
+        labels = jnp.where(valid, labels, 0)
+        # before the logarithm, so that what is ignored may be NaN without a NaN in the gradient
+        y_pred = jnp.where(jnp.expand_dims(valid, -1), y_pred, 1)
+    if from_logits:
+        losses = jax.nn.logsumexp(y_pred, axis=-1) - pick(y_pred, labels)
+    else:
+        losses = -jnp.log(clip_probabilities(pick(y_pred, labels) / jnp.sum(y_pred, axis=-1)))
+    return losses if ignore_class is None else jnp.where(valid, losses, 0)
+
+
+@public()
+class SparseCategoricalCrossentropy(FunctionLoss):
+    """The crossentropy of class indices: `-log p[label]`.
+
+    One-hot labels go with `CategoricalCrossentropy`.
+
+    Args:
+        from_logits: whether predictions are logits; otherwise they are probabilities.
+        ignore_class: a label that does not count: neither its loss nor, in a mean, its entry.
+        reduction: as in `Loss`.
+        axis: where the classes are.
+        name, dtype: as in `Loss`.
+
+    Raises:
+        ArgumentError: an argument out of range.
+
+    >>> loss = SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+    >>> round(float(loss([1, 0, -1], [[0.0, 0.0], [100.0, 0.0], [5.0, 6.0]])), 4)
+    0.3466
+    """
+
+    unwritten: ClassVar[Mapping[str, Any]] = {"axis": -1}
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        owner = "SparseCategoricalCrossentropy"
+        self.from_logits = arguments.flag(from_logits, "from_logits", owner)
+        self.ignore_class = arguments.optional_class(ignore_class, "ignore_class", owner)
+        self.axis = arguments.class_axis(axis, owner)
+        kept = {"from_logits": self.from_logits, "ignore_class": self.ignore_class, "axis": self.axis}
+        super().__init__(sparse_categorical_crossentropy, reduction, name, dtype, **kept)
+
+    def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
+        """Raises `DataError` where labels are no class indices, or one is no class of the model."""
+        check_several_classes(self, y_pred_shape, path)
+        check_class_indices(self, y_true, y_pred_shape, path)

@@ -1,0 +1,141 @@
+"""Looking at labels before training: what a loss cannot make sense of, said on the host, with the line to write.
+
+Inside a compiled step a wrong label can at best become a NaN. Here it still has an index.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from jkeras.errors import DataError
+from jkeras.typing import Shape
+
+
+def written(name: str, arguments: dict[str, Any], defaults: dict[str, Any] | None = None) -> str:
+    """The line that constructs a loss, arguments at their defaults left out.
+
+    >>> written("Huber", {"delta": 2.0, "axis": -1}, {"axis": -1})
+    'jkeras.losses.Huber(delta=2.0)'
+    """
+    defaults = defaults or {}
+    given = [f"{key}={value!r}" for key, value in arguments.items() if key not in defaults or defaults[key] != value]
+    return f"jkeras.losses.{name}({', '.join(given)})"
+
+
+def _fit(label: Shape, prediction: Shape, *, broadcast: bool) -> bool:
+    if len(label) == len(prediction) + 1 and label[-1] == 1:
+        label = label[:-1]
+    elif len(prediction) == len(label) + 1 and prediction[-1] == 1:
+        prediction = prediction[:-1]
+    allowed = (None, 1) if broadcast else (None,)
+    return len(label) == len(prediction) and all(
+        m == n or m in allowed or n in allowed for m, n in zip(label[1:], prediction[1:], strict=True)
+    )
+
+
+def check_same_shape(
+    loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path: str, *, broadcast: bool = True, write: str | None = None
+) -> None:
+    """Raises `DataError` unless labels look like predictions, first axis and a last axis of length 1 aside."""
+    y_true = np.asarray(y_true)
+    if _fit(y_true.shape, tuple(y_pred_shape), broadcast=broadcast):
+        return
+    raise DataError(
+        f"these labels do not have the shape of the predictions, which {type(loss).__name__} compares them with.",
+        path=path,
+        expected=f"shape {_batch(y_pred_shape)}",
+        received=f"{y_true.dtype} labels of shape {_batch(y_true.shape)}",
+        write=write,
+    )
+
+
+def _batch(shape: Shape) -> str:
+    """`(batch, 3)` for `(32, 3)`."""
+    return "(" + ", ".join(["batch", *map(str, shape[1:])]) + ")"
+
+
+def _is_class_indices(y_true: np.ndarray, y_pred_shape: Shape) -> bool:
+    rank = len(y_pred_shape)
+    return y_true.dtype.kind in "iu" and (y_true.ndim == rank - 1 or (y_true.ndim == rank and y_true.shape[-1] == 1))
+
+
+def check_probabilities(loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path: str) -> None:
+    """`check_same_shape`, exactly; class indices are pointed to the loss that takes them."""
+    y_true, classes = np.asarray(y_true), y_pred_shape[-1] if y_pred_shape else None
+    write = None
+    if _is_class_indices(y_true, y_pred_shape) and classes != 1:
+        write = f"loss={written('SparseCategoricalCrossentropy', {'from_logits': loss.arguments['from_logits']})}"
+    check_same_shape(loss, y_true, y_pred_shape, path, broadcast=False, write=write)
+
+
+def check_several_classes(loss: Any, y_pred_shape: Shape, path: str) -> None:
+    """Raises `DataError` where a softmax would have one class: its loss is 0 whatever is predicted."""
+    if y_pred_shape and y_pred_shape[loss.arguments["axis"]] == 1:
+        raise DataError(
+            f"{type(loss).__name__} needs two classes at least, and the model predicts one number.",
+            path=path,
+            expected=f"predictions of shape (..., classes) along axis {loss.arguments['axis']}",
+            received=f"shape {_batch(y_pred_shape)}",
+            write=f"loss={written('BinaryCrossentropy', {'from_logits': loss.arguments['from_logits']})}",
+        )
+
+
+def check_class_indices(loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path: str) -> None:
+    """Raises `DataError` unless labels are class indices of the predictions' shape without its class axis, in range."""
+    y_true, axis = np.asarray(y_true), loss.arguments["axis"] % max(len(y_pred_shape), 1)
+    classes = y_pred_shape[axis]
+    labels = y_true
+    if labels.ndim == len(y_pred_shape) and labels.shape[axis] == 1:
+        labels = np.squeeze(labels, axis)
+    expected = tuple(y_pred_shape[:axis]) + tuple(y_pred_shape[axis + 1 :])
+    if not (labels.ndim == len(expected) and _fit(labels.shape, expected, broadcast=False)):
+        one_hot = y_true.ndim == len(y_pred_shape) and y_true.shape[axis] == classes
+        arguments = {key: loss.arguments[key] for key in ("from_logits", "axis")}
+        raise DataError(
+            f"{type(loss).__name__} takes one class index per prediction.",
+            path=path,
+            expected=f"integers of shape {_batch(expected)}",
+            received=f"{y_true.dtype} labels of shape {_batch(y_true.shape)}",
+            write=f"loss={written('CategoricalCrossentropy', arguments, {'axis': -1})}   # one-hot labels"
+            if one_hot
+            else None,
+        )
+    if classes is not None and labels.size:
+        _check_range(loss, labels, classes, path)
+
+
+def _check_range(loss: Any, labels: np.ndarray, classes: int, path: str) -> None:
+    ignored = loss.arguments["ignore_class"]
+    wrong = ~((labels >= 0) & (labels < classes) & (labels == np.trunc(labels)))
+    if ignored is not None:
+        wrong &= labels != ignored
+    if not wrong.any():
+        return
+    index = tuple(int(i) for i in np.unravel_index(np.argmax(wrong), labels.shape))
+    also = "" if ignored is None else f" or {ignored}, which is ignored"
+    raise DataError(
+        "a label is no class of this model.",
+        path=path,
+        expected=f"0 <= label < {classes}{also}",
+        received=f"label {labels[index]} at index {index[0] if len(index) == 1 else index}",
+        write=_mend(loss, labels, wrong, classes, path),
+    )
+
+
+def _mend(loss: Any, labels: np.ndarray, wrong: np.ndarray, classes: int, path: str) -> str | None:
+    """The line that most likely mends labels out of range."""
+    offending = np.unique(labels[wrong])
+    if labels[wrong].dtype.kind == "f" and not np.array_equal(offending, np.trunc(offending)):
+        return None  # not integers: nothing can be guessed
+    good = (
+        labels[~wrong] if loss.arguments["ignore_class"] is None else labels[labels != loss.arguments["ignore_class"]]
+    )
+    if offending.size == 1 and offending[0] == classes and good.size and good.min() >= 1:
+        return f"{path} = {path} - 1   # labels count from 0"
+    if offending.size == 1 and (offending[0] < 0 or offending[0] == 255):
+        kept = {key: loss.arguments[key] for key in ("from_logits", "axis")}
+        line = written(type(loss).__name__, {**kept, "ignore_class": int(offending[0])}, {"axis": -1})
+        return f"loss={line}   # if these entries do not count"
+    if offending[0] < 0:
+        return None
+    return f"Dense({int(offending[-1]) + 1})   # a model with one output per class"
