@@ -1,0 +1,46 @@
+"""Checks of the numbers in a configuration, each in the notation of intervals: `"[0, 1)"`, `"(0, inf)"`."""
+
+import numbers
+from typing import Any
+
+import jax
+
+from jkeras.errors import ArgumentError
+
+
+def check_number(path: str, value: Any, interval: str) -> float:
+    """The value as a float, if it is a real number in the interval.
+
+    Raises:
+        ArgumentError: it is no number, lies outside, or is traced: a configuration outlives the trace.
+
+    >>> check_number("SGD(momentum=)", 1, "[0, 1]")
+    1.0
+    """
+    if isinstance(value, jax.core.Tracer):
+        raise ArgumentError(
+            "a config holds no traced value; put it into the state.",
+            path=path,
+            write="opt_state = optimizers.set_learning_rate(opt_state, value)",
+        )
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_real and not (isinstance(value, jax.Array) and value.ndim == 0):
+        raise ArgumentError("not a number.", path=path, expected=f"a number in {interval}", received=repr(value)[:80])
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    number = float(value)
+    above = number >= low if interval[0] == "[" else number > low
+    below = number <= high if interval[-1] == "]" else number < high
+    if not (above and below):
+        raise ArgumentError("out of range.", path=path, expected=f"a number in {interval}", received=repr(value))
+    return number
+
+
+def check_integer(path: str, value: Any, minimum: int) -> int:
+    """The value as an int, if it is one and at least `minimum`.
+
+    >>> check_integer("SGD(gradient_accumulation_steps=)", 4, minimum=2)
+    4
+    """
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < minimum:
+        raise ArgumentError("not a count.", path=path, expected=f"an int >= {minimum}", received=repr(value))
+    return int(value)

@@ -1,0 +1,86 @@
+"""Optimizers by name and by config: `get`, `serialize`, `deserialize`.
+
+Names are looked up in lower case, as Keras does: `"adamw"`, `"AdamW"` and `"ADAMW"` are one.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import optax
+
+from jkeras import registry
+from jkeras.errors import ArgumentError, SerializationError
+from jkeras.optimizers.base import Optimizer
+from jkeras.typing import Config
+
+T = TypeVar("T", bound=type)
+FAMILY = registry.Family("optimizer", "keras.optimizers", Optimizer)
+
+
+def register(cls: T) -> T:
+    """Puts an optimizer into the table, under its name in lower case too."""
+    return FAMILY.register(cls.__name__.lower())(cls)
+
+
+def _known(name: str) -> str:
+    return name if name in FAMILY.table or name.lower() not in FAMILY.table else name.lower()
+
+
+def get(identifier: Any) -> Any:
+    """The optimizer of a name, a config, a class, or of an optimizer.
+
+    An optax transformation is an optimizer as it is. `None` stays `None`.
+
+    Raises:
+        UnknownNameError: no optimizer has the name.
+        ArgumentError: the identifier is nothing of these.
+
+    >>> get("sgd").learning_rate, get({"class_name": "Adam", "config": {"learning_rate": 0.5}}).learning_rate
+    (0.01, 0.5)
+    """
+    if identifier is None or isinstance(identifier, Optimizer | optax.GradientTransformation):
+        return identifier
+    if isinstance(identifier, str):
+        return FAMILY.get(_known(identifier))
+    if isinstance(identifier, Mapping):
+        return deserialize(identifier)
+    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
+        return FAMILY.get(identifier)
+    raise ArgumentError(
+        "this is no optimizer.",
+        path="optimizers.get",
+        expected="a name, a config, a jkeras optimizer or an optax transformation",
+        received=repr(identifier)[:80],
+        write='optimizers.get("adam")   # or optax.adam(1e-3)',
+    )
+
+
+def serialize(optimizer: Any) -> Any:
+    """The config of an optimizer, in Keras's envelope.
+
+    Raises:
+        SerializationError: the optimizer is an optax transformation, a pair of functions without a config.
+
+    >>> from jkeras import optimizers
+    >>> serialize(optimizers.SGD(0.5))["class_name"]
+    'SGD'
+    """
+    if isinstance(optimizer, optax.GradientTransformation):
+        raise SerializationError(
+            "an optax transformation has no config.", path="optimizers.serialize", write="optimizers.Adam(1e-3)"
+        )
+    return FAMILY.serialize(optimizer)
+
+
+def deserialize(config: Config | str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The optimizer of a config, of ours or of Keras's.
+
+    >>> from jkeras import optimizers
+    >>> deserialize(serialize(optimizers.SGD(0.5))) == optimizers.SGD(0.5)
+    True
+    """
+    if isinstance(config, str):
+        return FAMILY.deserialize(_known(config), custom_objects)
+    if isinstance(config.get("class_name"), str):
+        config = {**config, "class_name": _known(config["class_name"])}
+    return FAMILY.deserialize(config, custom_objects)

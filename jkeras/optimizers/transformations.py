@@ -1,0 +1,79 @@
+"""The small gradient transformations that the optimizers share and optax does not have.
+
+Each is a pair of pure functions around, or instead of, another pair; `Optimizer.build` puts them together.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jkeras import tree
+from jkeras.errors import ArgumentError
+from jkeras.typing import Array, PyTree
+
+Rate = Array | float | None
+
+
+def compute_in_float32(inner: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
+    """Gives `inner` gradients and parameters of at least float32, and keeps its state in the dtypes of `init`.
+
+    Squares of bfloat16 gradients have three digits, a decay of 0.999 rounds to 1 in bfloat16: the arithmetic of an
+    update needs float32. What is kept between updates needs the dtype that it had, or it is no carry of a `scan`.
+    """
+    inner = optax.with_extra_args_support(inner)
+
+    def update(updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any) -> tuple[PyTree, PyTree]:
+        new_updates, new_state = inner.update(_widen(updates), state, _widen(params), **extra)
+        return _cast_like(new_updates, updates), _cast_like(new_state, state)
+
+    return optax.GradientTransformationExtraArgs(inner.init, update)
+
+
+def _widen(values: PyTree) -> PyTree:
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.promote_types(jnp.result_type(x), jnp.float32)), values)
+
+
+def _cast_like(values: PyTree, others: PyTree) -> PyTree:
+    return jax.tree.map(lambda x, other: jnp.asarray(x, jnp.result_type(other)), values, others)
+
+
+def clip_by_norm(max_norm: Array | float) -> optax.GradientTransformation:
+    """Scales each leaf down to an L2 norm of `max_norm`: `g * max_norm / max(|g|, max_norm)`."""
+    return optax.stateless_with_tree_map(lambda g, _: g * (max_norm / jnp.maximum(optax.global_norm(g), max_norm)))
+
+
+def decay_weights(
+    inner: optax.GradientTransformation, rate_of: Callable[[str, Array], Rate]
+) -> optax.GradientTransformationExtraArgs:
+    """Decoupled weight decay before the update: `inner` sees the parameters `p - rate * p`, and updates those.
+
+    Args:
+        inner: the transformation that follows; its updates are added to the decayed parameters.
+        rate_of: from the path of a leaf and the leaf to its rate, `None` where nothing decays.
+
+    The source is Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019), arXiv:1711.05101.
+    """
+    inner = optax.with_extra_args_support(inner)
+
+    def decayed(path: str, p: Array) -> Array:
+        rate = rate_of(path, p)
+        return p if rate is None else p - rate * p
+
+    def with_decay(path: str, u: Array, p: Array) -> Array:
+        rate = rate_of(path, p)
+        return u if rate is None else u - rate * p
+
+    def update(updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any) -> tuple[PyTree, PyTree]:
+        if params is None:
+            raise ArgumentError(
+                "weight decay needs the parameters.",
+                path="update",
+                write="updates, opt_state = optimizer.update(grads, opt_state, params)",
+            )
+        updates, state = inner.update(updates, state, tree.map_with_path(decayed, params), **extra)
+        return tree.map_with_path(with_decay, updates, params), state
+
+    return optax.GradientTransformationExtraArgs(inner.init, update)
