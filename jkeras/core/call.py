@@ -1,0 +1,217 @@
+"""How a layer runs inside a scope: what happens around `call`.
+
+In order: arrays are converted and cast to the compute dtype; the inputs are checked against the layer's `input_spec`;
+a building scope builds the layer from the shapes; context arguments (`training`) and masks that were not given are
+filled in; `call` runs below the layer's path; its activity penalty and its outputs' masks are recorded.
+"""
+
+import contextlib
+import warnings
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras import dtypes, tree
+from jkeras.core.input_spec import check_inputs
+from jkeras.core.scope import Frame, Scope
+from jkeras.core.signature import is_tensor, shapes_of, tensor_arguments
+from jkeras.core.structure import Component
+from jkeras.errors import ArgumentError, BuildError
+from jkeras.typing import PyTree
+
+
+def run(layer: Any, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyTree:
+    """`layer(*args, **kwargs)` in a scope; the outputs."""
+    path = address(layer, scope)
+    label = path or layer.name
+    args, kwargs = _convert(layer, scope, args, kwargs, label)
+    context = _context(layer, scope, kwargs)
+    explicit_mask = kwargs.get("mask")
+    signature = layer.call_signature
+    call_kwargs = kwargs if signature.accepts("mask") or signature.catches_all else _without(kwargs, "mask")
+    arguments = signature.bind(args, call_kwargs)
+    first = next(iter(arguments.values()), None)
+    tensors = tensor_arguments(arguments, label)
+
+    check_inputs(layer.input_spec, first, label)
+    _ensure_built(layer, scope, path, label, tensors, arguments)
+
+    fill_masks(scope, tensors, arguments, call_kwargs)
+    mask = call_kwargs.get("mask") if explicit_mask is None else explicit_mask
+    previous_mask = mask if mask is not None else jax.tree.map(scope.mask_of, first)
+
+    with scope.entering(Frame(layer, path, context, cast_dtype(layer))), _named(path, layer, scope):
+        outputs = layer.call(*args, **call_kwargs)
+        _penalize_activity(layer, scope, path, outputs)
+    layer.mark_built(path, shapes_of(tensors, signature.variadic))
+    _mask_outputs(layer, scope, label, first, outputs, previous_mask)
+    return outputs
+
+
+def _without(kwargs: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in kwargs.items() if key != name}
+
+
+def _named(path: str, layer: Any, scope: Scope) -> contextlib.AbstractContextManager[Any]:
+    """Names the layer's operations in the compiled program; shapes alone need no names."""
+    return contextlib.nullcontext() if scope.building else jax.named_scope(path.rsplit("/", 1)[-1] or layer.name)
+
+
+def address(layer: Any, scope: Scope) -> str:
+    """The path of a layer in a scope: its place below the layers that are being called.
+
+    A layer without variables that no attribute holds gets its caller's path and its own name.
+    """
+    if (path := scope.paths.get(layer)) is not None:
+        return path
+    if not scope.frames:
+        scope.paths[layer] = ""
+        return ""
+    for frame in reversed(scope.frames):
+        for name, part in reachable(frame.layer):
+            if part is layer:
+                return _claim(scope, layer, tree.join(frame.path, name))
+    return tree.join(scope.frames[-1].path, layer.name)
+
+
+def _claim(scope: Scope, layer: Any, path: str) -> str:
+    scope.paths[layer] = path
+    return path
+
+
+def reachable(layer: Component) -> list[tuple[str, Any]]:
+    """The components directly inside a layer, then those inside them, with their paths."""
+    found: list[tuple[str, Any]] = []
+    seen = {id(layer)}
+    level = [("", layer)]
+    while level:
+        parts = [
+            (tree.join(path, name), part)
+            for path, owner in level
+            for name, part in owner.components()
+            if isinstance(part, Component) and id(part) not in seen
+        ]
+        seen.update(id(part) for _, part in parts)
+        found += parts
+        level = parts
+    return found
+
+
+def cast_dtype(layer: Any) -> str | None:
+    """The dtype to which reads are cast inside a layer, `None` for no cast."""
+    compute = layer.compute_dtype
+    return compute if layer.autocast and dtypes.is_float(compute) else None
+
+
+def _convert(
+    layer: Any, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any], label: str
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """NumPy arrays become JAX arrays, floats the layer's input dtype; a converted value keeps its mask."""
+    if not layer.converts_inputs:
+        return args, dict(kwargs)
+    target = cast_dtype(layer)
+
+    def convert(leaf: Any) -> Any:
+        if not is_tensor(leaf):
+            return leaf
+        new = jnp.asarray(leaf) if isinstance(leaf, np.ndarray | np.generic) else leaf
+        if target is not None and new.dtype != target and dtypes.is_float(new.dtype):
+            new = new.astype(target)
+        if new is not leaf:
+            scope.set_mask(new, scope.mask_of(leaf))
+        return new
+
+    if not layer.allows_python_arguments:
+        for leaf in jax.tree.leaves(args):
+            if not is_tensor(leaf):
+                raise ArgumentError(
+                    "only tensors may be passed by position.",
+                    path=label,
+                    expected="an array",
+                    received=f"{leaf!r} (a {type(leaf).__name__})"[:80],
+                    write=f"{layer.name}(x, argument={leaf!r})"[:100],
+                )
+    return jax.tree.map(convert, args), jax.tree.map(convert, dict(kwargs))
+
+
+def _context(layer: Any, scope: Scope, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Resolves context arguments in `kwargs`: the given value, else the caller's, else the default of `call`."""
+    context = dict(scope.frames[-1].context) if scope.frames else dict(scope.context)
+    for name in layer.context_arguments:
+        accepted = layer.call_signature.accepts(name)
+        value = kwargs.get(name) if accepted else kwargs.pop(name, None)
+        if value is None:
+            value = context.get(name)
+        if value is None and accepted:
+            value = layer.call_signature.default(name)
+        if accepted and value is not None:
+            kwargs[name] = value
+        context[name] = value
+    return context
+
+
+def _ensure_built(
+    layer: Any, scope: Scope, path: str, label: str, tensors: dict[str, PyTree], arguments: dict[str, Any]
+) -> None:
+    if layer.built:
+        return
+    if not scope.building:
+        raise BuildError(
+            "the layer was never built, so nothing is known of its variables.",
+            path=label,
+            expected="`init` or `build` first",
+            write=f"variables = {layer.name}.init(jax.random.key(0), x)",
+        )
+    with scope.entering(Frame(layer, path, {}, None)):
+        layer.build_for(path, shapes_of(tensors, layer.call_signature.variadic), tuple(arguments))
+    check_inputs(layer.input_spec, next(iter(arguments.values()), None), label)
+
+
+def fill_masks(scope: Scope, tensors: dict[str, PyTree], arguments: dict[str, Any], kwargs: dict[str, Any]) -> None:
+    """Fills `mask` (one tensor argument) or `<argument>_mask` (several) that `call` takes and nobody gave."""
+    if len(tensors) == 1:
+        wanted = {"mask": next(iter(tensors.values()))}
+    else:
+        wanted = {f"{name}_mask": value for name, value in tensors.items()}
+    for name, value in wanted.items():
+        if name in arguments and arguments[name] is None:
+            mask = jax.tree.map(scope.mask_of, value)
+            if any(leaf is not None for leaf in jax.tree.leaves(mask, is_leaf=lambda leaf: leaf is None)):
+                kwargs[name] = mask
+
+
+def _penalize_activity(layer: Any, scope: Scope, path: str, outputs: PyTree) -> None:
+    """Records the activity penalty of each output, per example."""
+    if layer.activity_regularizer is None:
+        return
+    for output in jax.tree.leaves(outputs):
+        penalty = layer.activity_regularizer(output)
+        scope.add_loss(tree.join(path, "activity_regularizer"), penalty / output.shape[0] if output.ndim else penalty)
+
+
+def _mask_outputs(layer: Any, scope: Scope, label: str, first: PyTree, outputs: PyTree, previous_mask: PyTree) -> None:
+    """Gives the outputs the masks that the layer computes from its inputs'."""
+    masked = any(leaf is not None for leaf in jax.tree.leaves(previous_mask, is_leaf=lambda leaf: leaf is None))
+    if not layer.supports_masking:
+        if masked:
+            warnings.warn(
+                f"Layer '{label}' ({type(layer).__name__}) does not support masking: the mask of its input ends here. "
+                "Set `self.supports_masking = True` to pass it on, or override `compute_mask`.",
+                stacklevel=2,
+            )
+        return
+    leaves = jax.tree.leaves(outputs)
+    if not leaves or all(scope.mask_of(leaf) is not None for leaf in leaves):
+        return
+    masks = layer.compute_mask(first, previous_mask if masked else None)
+    if masks is None:
+        return
+    flat = (
+        [masks] * 1
+        if len(leaves) == 1 and is_tensor(masks)
+        else jax.tree.leaves(masks, is_leaf=lambda leaf: leaf is None)
+    )
+    for leaf, mask in zip(leaves, flat, strict=False):
+        scope.set_mask(leaf, mask)

@@ -1,0 +1,148 @@
+"""Function: a graph from inputs to outputs that replays on new inputs. It owns nothing and holds no values."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+
+from jkeras.core.graph import map_graph
+from jkeras.core.operation import Operation
+from jkeras.core.tensor import KerasTensor, any_symbolic, is_shape, standardize_shape
+from jkeras.errors import ArgumentError, GraphError
+from jkeras.typing import PyTree
+
+
+class Function(Operation):
+    """The computation between symbolic tensors, as an operation.
+
+    Args:
+        inputs: a KerasTensor or a nested structure of them. They may come from anywhere in a graph.
+        outputs: likewise; each must follow from the inputs.
+        name: its address in other graphs.
+
+    Raises:
+        ArgumentError: no inputs, no outputs, or something that is no KerasTensor.
+        GraphError: the graph is disconnected or has a cycle.
+        DuplicateNameError: two operations have the same explicit name.
+
+    >>> import jax.numpy as jnp
+    >>> x = KerasTensor((None, 2))
+    >>> double = Function(x, x + x)
+    >>> double(jnp.ones((1, 2))).tolist()
+    [[2.0, 2.0]]
+    """
+
+    def __init__(self, inputs: PyTree, outputs: PyTree, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.inputs_structure, self.outputs_structure = inputs, outputs
+        self.inputs = _tensors("inputs", inputs)
+        self.outputs = _tensors("outputs", outputs)
+        self.graph = map_graph(self.inputs, self.outputs)
+
+    @property
+    def operations(self) -> list[Any]:
+        """The operations, deepest first."""
+        return list(self.graph.operations)
+
+    def call(self, inputs: PyTree) -> PyTree:
+        """Replays the graph on values."""
+        return self.replay(self.match(inputs), lambda operation: operation)
+
+    def replay(self, flat_inputs: Sequence[Any], caller: Callable[[Any], Callable[..., Any]]) -> PyTree:
+        """Runs every call whose arguments are there, and packs the outputs.
+
+        Args:
+            flat_inputs: a value for each of `self.inputs`; `None` for an optional one.
+            caller: what to call in place of an operation.
+        """
+        values = {id(tensor): value for tensor, value in zip(self.inputs, flat_inputs, strict=True)}
+        for node in self.graph.nodes:
+            if node.is_input or all(id(tensor) in values for tensor in node.output_tensors):
+                continue
+            if any(id(tensor) not in values for tensor in node.input_tensors):
+                continue
+            args, kwargs = node.fill(values)
+            results = jax.tree.leaves(caller(node.operation)(*args, **kwargs), is_leaf=lambda leaf: leaf is None)
+            values.update(zip(map(id, node.output_tensors), results, strict=True))
+        return jax.tree.map(lambda tensor: values[id(tensor)], self.outputs_structure)
+
+    def compute_output_spec(self, inputs: PyTree) -> PyTree:
+        """The outputs for symbolic inputs: known already for the shapes of the graph, walked anew for others."""
+        flat = self.match(inputs)
+        if [(tensor.shape, tensor.dtype) for tensor in flat] == [
+            (tensor.shape, tensor.dtype) for tensor in self.inputs
+        ]:
+            return jax.tree.map(lambda tensor: KerasTensor(tensor.shape, tensor.dtype), self.outputs_structure)
+        return self.replay(
+            flat,
+            lambda operation: (
+                lambda *args, **kwargs: (
+                    operation.compute_output_spec(*args, **kwargs)
+                    if any_symbolic(args, kwargs)
+                    else operation(*args, **kwargs)
+                )
+            ),
+        )
+
+    def compute_output_shape(self, input_shape: PyTree) -> PyTree:
+        """The outputs' shapes for a structure of input shapes."""
+        shapes = jax.tree.leaves(input_shape, is_leaf=is_shape)
+        specs = [KerasTensor(shape, tensor.dtype) for shape, tensor in zip(shapes, self.inputs, strict=True)]
+        outputs = self.compute_output_spec(jax.tree.unflatten(jax.tree.structure(self.inputs_structure), specs))
+        return jax.tree.map(lambda tensor: tensor.shape, outputs)
+
+    def match(self, inputs: PyTree) -> list[Any]:
+        """The values for `self.inputs`. Raises `GraphError` where structure, rank or a fixed dimension differ."""
+        expected: Any = jax.tree.structure(self.inputs_structure)
+        received: Any = jax.tree.structure(inputs)
+        if expected != received:
+            raise GraphError(
+                "called with inputs of another structure.",
+                path=self.name,
+                expected=_printed(expected),
+                received=_printed(received),
+            )
+        flat = jax.tree.leaves(inputs)
+        for tensor, value in zip(self.inputs, flat, strict=True):
+            check_fits(tensor, value, self.name)
+        return flat
+
+
+def check_fits(tensor: KerasTensor, value: Any, path: str) -> None:
+    """Raises `GraphError` unless a value has the rank and the known dimensions of a tensor."""
+    shape = standardize_shape(value.shape) if hasattr(value, "shape") else ()
+    fits = len(shape) == tensor.ndim and all(
+        a is None or b is None or a == b for a, b in zip(tensor.shape, shape, strict=True)
+    )
+    if not fits:
+        raise GraphError(
+            f"incompatible inputs: input '{tensor.name}' has another shape.",
+            path=path,
+            expected=f"shape {tensor.shape}",
+            received=f"shape {shape}",
+        )
+
+
+def _tensors(argument: str, structure: PyTree) -> list[KerasTensor]:
+    leaves = jax.tree.leaves(structure)
+    if not leaves:
+        raise ArgumentError(
+            f"`{argument}` cannot be empty.",
+            path="Function",
+            expected="at least one KerasTensor",
+            received=repr(structure),
+        )
+    for leaf in leaves:
+        if not isinstance(leaf, KerasTensor):
+            raise ArgumentError(
+                f"all `{argument}` must be symbolic tensors.",
+                path="Function",
+                expected="KerasTensors",
+                received=type(leaf).__name__,
+                write="x = jkeras.Input((8,))",
+            )
+    return leaves
+
+
+def _printed(treedef: Any) -> str:
+    return str(treedef).removeprefix("PyTreeDef(").removesuffix(")")

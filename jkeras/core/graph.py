@@ -1,0 +1,163 @@
+"""Graphs: the calls that lead from some symbolic tensors to others, in an order in which they can be replayed."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from jkeras.core.node import Node, producer
+from jkeras.core.tensor import KerasTensor
+from jkeras.errors import DuplicateNameError, GraphError
+
+
+@dataclasses.dataclass(frozen=True)
+class Graph:
+    """The calls between inputs and outputs.
+
+    Attributes:
+        nodes: every call, in an order in which each comes after its parents.
+        nodes_by_depth: the calls at each depth; an output's call has depth 0, its parents' at least 1.
+        operations: the operations, deepest first, in the order of traversal within one depth; each once.
+        operations_by_depth: an operation that is called several times stands at its greatest depth.
+        names: the address of each operation: its explicit name, else its own name numbered.
+    """
+
+    nodes: list[Node]
+    nodes_by_depth: dict[int, list[Node]]
+    operations: list[Any]
+    operations_by_depth: dict[int, list[Any]]
+    names: dict[Any, str]
+
+
+def map_graph(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> Graph:
+    """The graph between tensors; traversal stops at `inputs`.
+
+    Raises:
+        GraphError: an output needs a tensor that `inputs` do not give, or a call needs its own output.
+        DuplicateNameError: two operations have the same explicit name.
+    """
+    order = _traverse(inputs, outputs)
+    depths = dict.fromkeys(map(id, order), 0)
+    given = {id(tensor) for tensor in inputs}
+    for node in reversed(order):
+        for tensor in node.input_tensors:
+            parent = producer(tensor)
+            if parent is not None and id(parent) in depths and (parent.is_input or id(tensor) not in given):
+                depths[id(parent)] = max(depths[id(parent)], depths[id(node)] + 1)
+    order += [
+        node for node in _input_nodes(inputs) if id(node) not in depths
+    ]  # inputs that nothing uses stay, at depth 0
+    seen = {id(node): position for position, node in enumerate(order)}
+
+    operation_depth: dict[Any, int] = {}
+    for node in order:
+        depth = depths.get(id(node), 0)
+        operation_depth[node.operation] = max(operation_depth.get(node.operation, 0), depth)
+    operations = sorted(operation_depth, key=lambda operation: -operation_depth[operation])  # stable
+    nodes = sorted(order, key=lambda node: (-depths.get(id(node), 0), seen[id(node)]))
+    return Graph(
+        nodes=nodes,
+        nodes_by_depth=_grouped(nodes, lambda node: depths.get(id(node), 0)),
+        operations=operations,
+        operations_by_depth=_grouped(operations, operation_depth.__getitem__),
+        names=number(operations),
+    )
+
+
+def _traverse(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> list[Node]:
+    """The calls that the outputs need, parents first. Iterative, so that depth has no limit."""
+    given = {id(tensor) for tensor in inputs}
+    order: list[Node] = []
+    done: set[int] = set()
+    open_nodes: set[int] = set()
+    stack = [(_node_of(tensor, order), False) for tensor in reversed(outputs) if id(tensor) not in given]
+    stack += [(node, False) for node in reversed(_input_nodes([t for t in outputs if id(t) in given]))]
+    input_nodes = {id(node) for node in _input_nodes(inputs)}
+    while stack:
+        node, expanded = stack.pop()
+        if expanded:
+            open_nodes.discard(id(node))
+            done.add(id(node))
+            order.append(node)
+            continue
+        if id(node) in done:
+            continue
+        if id(node) in open_nodes:
+            raise GraphError(
+                "the operation is part of a cycle.", path=node.operation.name, expected="a graph without cycles"
+            )
+        if node.is_input and id(node) not in input_nodes:
+            _disconnected(node.output_tensors[0], order)
+        open_nodes.add(id(node))
+        stack.append((node, True))
+        for tensor in reversed(node.input_tensors):
+            if id(tensor) not in given:
+                parent = _node_of(tensor, order)
+                if id(parent) in open_nodes:
+                    raise GraphError(
+                        "the operation is part of a cycle.",
+                        path=parent.operation.name,
+                        expected="a graph without cycles",
+                    )
+                stack.append((parent, False))
+            else:
+                stack.extend((parent, False) for parent in _input_nodes([tensor]) if id(parent) not in done)
+    return order
+
+
+def _input_nodes(inputs: Sequence[KerasTensor]) -> list[Node]:
+    """The calls of input layers; a tensor in the middle of another graph has none of its own."""
+    nodes = [producer(tensor) for tensor in inputs]
+    return [node for node in nodes if node is not None and node.is_input]
+
+
+def _node_of(tensor: KerasTensor, done: list[Node]) -> Node:
+    node = producer(tensor)
+    return node if node is not None else _disconnected(tensor, done)
+
+
+def _disconnected(tensor: KerasTensor, done: list[Node]) -> Any:
+    reached = [node.operation.name for node in done]
+    raise GraphError(
+        f"the graph is disconnected: nothing leads from the inputs to {tensor!r}.",
+        path=tensor.name,
+        expected="a tensor computed from the given inputs"
+        + (f"; reached so far: {', '.join(reached[-5:])}" if reached else ""),
+        write="Model(inputs=[..., the missing input], outputs=outputs)",
+    )
+
+
+def _grouped(items: list[Any], depth: Any) -> dict[int, list[Any]]:
+    groups: dict[int, list[Any]] = {}
+    for item in items:
+        groups.setdefault(depth(item), []).append(item)
+    return groups
+
+
+def number(things: Sequence[Any]) -> dict[Any, str]:
+    """Addresses for things of one owner: explicit names as they are, other names numbered from the second on.
+
+    Raises `DuplicateNameError` for an explicit name given twice.
+    """
+    explicit: dict[str, Any] = {}
+    for thing in things:
+        if thing.explicit_name is not None and explicit.setdefault(thing.explicit_name, thing) is not thing:
+            raise DuplicateNameError(
+                f"the name {thing.explicit_name!r} is used more than once in one model.",
+                path=thing.explicit_name,
+                expected="a name of its own for every operation",
+                write=f"{type(thing).__name__}(..., name={thing.explicit_name + '_1'!r})",
+            )
+    taken = set(explicit)
+    names: dict[Any, str] = {}
+    for thing in things:
+        names[thing] = thing.explicit_name or next(name for name in _candidates(thing.name) if name not in taken)
+        taken.add(names[thing])
+    return names
+
+
+def _candidates(name: str) -> Iterator[str]:
+    yield name
+    index = 1
+    while True:
+        yield f"{name}_{index}"
+        index += 1

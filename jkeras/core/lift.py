@@ -1,0 +1,77 @@
+"""`lift` makes any JAX function recordable: called on symbolic tensors it becomes a node of the graph.
+
+    relu = lift(jax.nn.relu)
+    relu(array)            # an array, jax.nn.relu(array)
+    relu(keras_tensor)     # a KerasTensor whose history replays jax.nn.relu
+
+`jkeras.ops` is a table of such functions.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from jkeras.core.operation import Operation
+from jkeras.core.tensor import any_symbolic
+from jkeras.core.variable import Variable
+from jkeras.errors import SerializationError
+from jkeras.typing import Config, PyTree
+
+
+class Lifted(Operation):
+    """One recorded call of a JAX function.
+
+    Args:
+        function: a function of arrays.
+        op: its name in the table `jkeras.ops`, by which a config finds it again; `None` for a function of the user's.
+        name: its address in the graph; by default the function's name.
+    """
+
+    def __init__(self, function: Callable[..., PyTree], op: str | None = None, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.function, self.op = function, op
+
+    @property
+    def name(self) -> str:
+        """The explicit name, or the function's."""
+        return self.explicit_name or self.op or getattr(self.function, "__name__", "lifted").strip("<>")
+
+    def call(self, *args: Any, **kwargs: Any) -> PyTree:
+        """The function's value."""
+        return self.function(*args, **kwargs)
+
+    def get_config(self) -> Config:
+        """`{"name": ..., "op": ...}`; raises for a function that is not in the table."""
+        if self.op is None:
+            raise SerializationError(
+                "a lifted function of yours has no config.", path=self.name, write="a Layer whose `call` computes it"
+            )
+        return {"name": self.explicit_name, "op": self.op}
+
+
+def lift(function: Callable[..., PyTree], op: str | None = None) -> Callable[..., PyTree]:
+    """A function that also takes symbolic tensors, and variables in place of their values.
+
+    Args:
+        function: any function of arrays that JAX can trace.
+        op: its name in `jkeras.ops`.
+
+    >>> import jax.numpy as jnp
+    >>> from jkeras.core.tensor import KerasTensor
+    >>> lift(jnp.sum)(KerasTensor((None, 3)), axis=0)
+    <KerasTensor shape=(3,), dtype=float32, name=keras_tensor>
+    """
+
+    @functools.wraps(function)
+    def lifted(*args: Any, **kwargs: Any) -> PyTree:
+        if any_symbolic(args, kwargs):
+            return Lifted(function, op).symbolic_call(*args, **kwargs)
+        leaves, treedef = jax.tree.flatten((args, kwargs))
+        if any(isinstance(leaf, Variable) for leaf in leaves):
+            values = [leaf.value if isinstance(leaf, Variable) else leaf for leaf in leaves]
+            args, kwargs = jax.tree.unflatten(treedef, values)
+        return function(*args, **kwargs)
+
+    return lifted

@@ -1,0 +1,72 @@
+"""A Node is one recorded call of an operation on symbolic tensors."""
+
+from typing import Any
+
+import jax
+
+from jkeras.core.tensor import KerasHistory, KerasTensor, keras_tensors
+from jkeras.errors import GraphError
+
+
+class Node:
+    """One call: the operation, its arguments, and the tensors that came out.
+
+    Creating one appends it to the operation's calls and gives each output its history.
+
+    Raises:
+        GraphError: an output is no symbolic tensor.
+    """
+
+    def __init__(
+        self, operation: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None, outputs: Any = None
+    ) -> None:
+        self.operation = operation
+        self.args, self.kwargs, self.outputs = args, dict(kwargs or {}), outputs
+        self.input_tensors = keras_tensors(self.args, self.kwargs)
+        self.output_tensors: list[KerasTensor] = jax.tree.leaves(outputs)
+        for tensor in self.output_tensors:
+            if not isinstance(tensor, KerasTensor):
+                raise GraphError(
+                    "an operation on symbolic tensors returned something else.",
+                    path=operation.name,
+                    expected="KerasTensors, as `compute_output_spec` describes them",
+                    received=type(tensor).__name__,
+                )
+        if self.input_tensors and not all(tensor.record_history for tensor in self.input_tensors):
+            for tensor in self.output_tensors:
+                tensor.record_history = False
+            return
+        index = len(operation.nodes)
+        operation.nodes.append(self)
+        for position, tensor in enumerate(self.output_tensors):
+            tensor.history = KerasHistory(operation, index, position)
+
+    @property
+    def is_input(self) -> bool:
+        """Whether the call had no symbolic arguments."""
+        return not self.input_tensors
+
+    @property
+    def parents(self) -> list["Node"]:
+        """The calls that made the arguments."""
+        found = [producer(tensor) for tensor in self.input_tensors]
+        return [node for node in found if node is not None]
+
+    def fill(self, values: dict[int, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments with each symbolic tensor replaced by `values[id(tensor)]`, or by `None`."""
+        if len(self.args) == 1 and not self.kwargs and isinstance(self.args[0], KerasTensor):
+            return (values.get(id(self.args[0])),), {}
+
+        def replace(leaf: Any) -> Any:
+            return values.get(id(leaf)) if isinstance(leaf, KerasTensor) else leaf
+
+        return jax.tree.map(replace, (self.args, self.kwargs))
+
+    def __repr__(self) -> str:
+        return f"<Node operation={self.operation.name}, inputs={self.input_tensors}, outputs={self.output_tensors}>"
+
+
+def producer(tensor: KerasTensor) -> Node | None:
+    """The call that made a tensor; `None` for one that no call made."""
+    operation, node_index, _ = tensor.history
+    return operation.nodes[node_index] if operation is not None else None

@@ -1,0 +1,161 @@
+"""An Operation is anything callable on symbolic or real tensors.
+
+On a symbolic tensor the call is recorded and answered with symbolic tensors; on anything else `call` runs. An
+operation whose constructor takes plain values is serializable without further code: `__new__` notes its arguments.
+"""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from jkeras import registry
+from jkeras.core.infer import infer
+from jkeras.core.node import Node
+from jkeras.core.tensor import any_symbolic
+from jkeras.core.variable import check_name
+from jkeras.errors import ConfigError, JKerasError, MissingCallError, NeverCalledError, SerializationError
+from jkeras.typing import Config, PyTree
+
+
+class Operation:
+    """Something that can be called on symbolic and on real tensors.
+
+    Subclasses override `call`, and `compute_output_spec` where the outputs' shapes cannot be found by running it.
+
+    Args:
+        name: its address among other operations; by default the class name in snake case, numbered by its owner.
+
+    Raises:
+        ArgumentError: the name is no str or has a slash.
+
+    >>> import jax.numpy as jnp
+    >>> class Double(Operation):
+    ...     def call(self, x):
+    ...         return 2 * x
+    >>> Double()(jnp.ones(2)).tolist()
+    [2.0, 2.0]
+    """
+
+    _constructor: Config | str
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Operation":
+        instance = super().__new__(cls)
+        # object.__setattr__: a subclass's own __setattr__ may need what its __init__ has not set yet
+        object.__setattr__(instance, "_constructor", _plain_arguments(cls, instance, args, kwargs))
+        return instance
+
+    def __init__(self, name: str | None = None) -> None:
+        self.explicit_name = check_name(name, type(self).__name__) if name is not None else None
+        self.nodes: list[Node] = []
+
+    @property
+    def name(self) -> str:
+        """The explicit name, or the class name in snake case."""
+        return self.explicit_name or registry.snake_case(type(self).__name__)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> PyTree:
+        """Records the call where an argument is symbolic, runs it otherwise."""
+        if any_symbolic(args, kwargs):
+            return self.symbolic_call(*args, **kwargs)
+        return self.call(*args, **kwargs)
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> PyTree:
+        """Records the call and returns what it will give."""
+        outputs = self.compute_output_spec(*args, **kwargs)
+        Node(self, args, kwargs, outputs)
+        return outputs
+
+    def call(self, *args: Any, **kwargs: Any) -> PyTree:
+        """What the operation computes."""
+        raise MissingCallError(
+            "the class describes no computation.", path=type(self).__name__, write="def call(self, inputs): ..."
+        )
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> PyTree:
+        """The outputs for symbolic inputs, found by running `call` for shapes alone."""
+        try:
+            return infer(self.call, *args, **kwargs)
+        except JKerasError:
+            raise
+        except Exception as error:
+            error.add_note(
+                f"While inferring the outputs of {type(self).__name__} '{self.name}' from its `call`. "
+                "If `call` cannot be traced, write `compute_output_spec(self, ...)`."
+            )
+            raise
+
+    @property
+    def input(self) -> PyTree:
+        """The symbolic tensors of the first call."""
+        return _unwrap(self._first_node("input").input_tensors)
+
+    @property
+    def output(self) -> PyTree:
+        """The symbolic tensors that the first call returned."""
+        return _unwrap(self._first_node("output").output_tensors)
+
+    def _first_node(self, which: str) -> Node:
+        if not self.nodes:
+            raise NeverCalledError(
+                f"there is no {which} before the first call on a symbolic tensor.",
+                path=self.name,
+                write=f"{self.name}(jkeras.Input((8,))).{which}"
+                if which != "input"
+                else f"{self.name}(jkeras.Input((8,)))",
+            )
+        return self.nodes[0]
+
+    def get_config(self) -> Config:
+        """The constructor's arguments. Subclasses with other than plain ones override it.
+
+        Raises:
+            SerializationError: the arguments are unknown to us, and the class has no `get_config` of its own.
+        """
+        arguments = self._constructor
+        if isinstance(arguments, str):
+            raise SerializationError(arguments, path=type(self).__name__, write="def get_config(self): return {...}")
+        config = dict(arguments)
+        if "name" not in config and "name" in inspect.signature(type(self).__init__).parameters:
+            config["name"] = self.explicit_name
+        return config
+
+    @classmethod
+    def from_config(cls, config: Config) -> "Operation":
+        """The object of a config. Raises `ConfigError` where the constructor refuses it."""
+        config = dict(config)
+        if isinstance(config.get("dtype"), Mapping):
+            config["dtype"] = registry.deserialize(config["dtype"])
+        try:
+            return cls(**config)
+        except TypeError as error:
+            raise ConfigError(
+                f"the constructor refused the config: {error}", path=cls.__name__, received=f"keys {sorted(config)}"
+            ) from error
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+def _plain_arguments(cls: type, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Config | str:
+    """The constructor's arguments by name if all are plain values, else the reason why they cannot be kept."""
+    try:
+        bound = inspect.signature(cls.__init__).bind(instance, *args, **kwargs)  # type: ignore[misc]
+    except TypeError:
+        return "the constructor's arguments do not fit its signature."
+    bound.apply_defaults()
+    config: Config = {}
+    for parameter in list(bound.signature.parameters.values())[1:]:
+        value = bound.arguments[parameter.name]
+        if parameter.kind is parameter.VAR_POSITIONAL or parameter.kind is parameter.POSITIONAL_ONLY:
+            return "the constructor takes positional-only arguments, which a config cannot name."
+        config.update(value if parameter.kind is parameter.VAR_KEYWORD else {parameter.name: value})
+    plain = str | bool | int | float | None
+    if not all(isinstance(leaf, plain) for leaf in jax.tree.leaves(config, is_leaf=lambda leaf: leaf is None)):  # type: ignore[arg-type]
+        return "the constructor has arguments that are no plain values."
+    return config
+
+
+def _unwrap(tensors: list[Any]) -> Any:
+    return tensors[0] if len(tensors) == 1 else tensors

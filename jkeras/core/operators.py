@@ -1,0 +1,98 @@
+"""Arithmetic on symbolic tensors and variables: `x + 1`, `x @ self.kernel`, `x[:, 0]`.
+
+One table gives both their operators. On a KerasTensor an operator records a node; on a Variable it is a courtesy that
+reads the value first. `==` stays identity for both, because they are keys of dicts; write `ops.equal`.
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+
+from jkeras.core.lift import lift
+from jkeras.core.tensor import KerasTensor
+from jkeras.core.variable import Variable
+
+BINARY: dict[str, tuple[str, Callable[..., Any]]] = {
+    "add": ("add", operator.add),
+    "sub": ("subtract", operator.sub),
+    "mul": ("multiply", operator.mul),
+    "matmul": ("matmul", operator.matmul),
+    "truediv": ("true_divide", operator.truediv),
+    "floordiv": ("floor_divide", operator.floordiv),
+    "mod": ("mod", operator.mod),
+    "pow": ("power", operator.pow),
+    "and": ("bitwise_and", operator.and_),
+    "or": ("bitwise_or", operator.or_),
+    "xor": ("bitwise_xor", operator.xor),
+}
+COMPARISON: dict[str, tuple[str, Callable[..., Any]]] = {
+    "lt": ("less", operator.lt),
+    "le": ("less_equal", operator.le),
+    "gt": ("greater", operator.gt),
+    "ge": ("greater_equal", operator.ge),
+}
+UNARY: dict[str, tuple[str, Callable[..., Any]]] = {
+    "neg": ("negative", operator.neg),
+    "abs": ("absolute", operator.abs),
+    "invert": ("bitwise_not", operator.invert),
+}
+
+
+def getitem(x: Any, key: Any) -> Any:
+    """`x[key]`."""
+    return x[key]
+
+
+def reshape(x: Any, newshape: Any) -> Any:
+    """`x` with another shape."""
+    return jnp.reshape(x, newshape)
+
+
+def squeeze(x: Any, axis: Any = None) -> Any:
+    """`x` without axes of size 1."""
+    return jnp.squeeze(x, axis)
+
+
+def _installed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that calls a lifted function; as a method of a class it gets `self` first."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    return method
+
+
+def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Any, other: Any) -> Any:
+        return function(other, self)
+
+    return method
+
+
+NAMED: dict[str, tuple[str, Callable[..., Any]]] = {
+    "__getitem__": ("getitem", getitem),
+    "__round__": ("round", jnp.round),
+    "__pos__": ("positive", jnp.positive),
+}
+SYMBOLIC_ONLY: dict[str, tuple[str, Callable[..., Any]]] = {
+    "__ne__": ("not_equal", operator.ne),
+    "reshape": ("reshape", reshape),
+    "squeeze": ("squeeze", squeeze),
+}
+
+
+def install(cls: type, table: dict[str, tuple[str, Callable[..., Any]]], pattern: str = "{}") -> None:
+    """Gives a class a method for each row of a table."""
+    for name, (op, function) in table.items():
+        setattr(cls, pattern.format(name), _installed(lift(function, op)))
+
+
+for _cls in (KerasTensor, Variable):
+    for _table in (BINARY, COMPARISON, UNARY):
+        install(_cls, _table, "__{}__")
+    for _name, (_op, _function) in BINARY.items():
+        setattr(_cls, f"__r{_name}__", _reflected(lift(_function, _op)))
+    install(_cls, NAMED)
+install(KerasTensor, SYMBOLIC_ONLY)

@@ -1,0 +1,220 @@
+"""A Scope marries declarations and values for the length of one trace.
+
+Outside a scope a variable is only a declaration: reading it is an error. `stateless_call` opens a scope that maps each
+variable to its leaf, runs the layer, and reads the recorded updates back. Scopes live in a `ContextVar`, so threads do
+not see each other's, and they nest: an inner `stateless_call` neither sees nor changes the outer one's values.
+
+A scope also carries what Keras keeps in globals: the stack of layers being called (paths, `training`, the dtype to
+compute in), the losses that layers add, and the masks of values.
+
+There are two kinds. A *running* scope holds a leaf for each variable. A *building* scope runs `call` abstractly, for
+shapes alone: layers may still declare variables there, and a declaration reads as zeros of its shape.
+"""
+
+import contextlib
+import contextvars
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import jax
+import jax.extend.core
+import jax.numpy as jnp
+
+from jkeras import dtypes
+from jkeras.errors import AssignmentError, LeafError, OutsideScopeError, ShapeError, TraceLevelError
+from jkeras.typing import Array, DType
+
+
+class Declared(Protocol):
+    """What a scope needs to know of a variable."""
+
+    @property
+    def name(self) -> str: ...
+
+    shape: tuple[int, ...]
+    declared_dtype: DType
+    autocast: bool
+    assignable: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """One layer being called: where it is, what its callees inherit, and the dtype that reads are cast to."""
+
+    layer: Any
+    path: str
+    context: dict[str, Any]
+    compute_dtype: DType | None
+
+
+def trace_level() -> Any:
+    """The identity of the innermost JAX trace; equal for two moments if no transform lies between them.
+
+    >>> trace_level() == trace_level()
+    True
+    """
+    return jax.extend.core.get_opaque_trace_state()
+
+
+class Scope:
+    """The values, updates, losses and masks of one trace.
+
+    Args:
+        values: the current value of each variable.
+        paths: the address of each variable and layer, for messages and keys.
+        context: what the outermost layer inherits, such as `training`.
+        building: whether layers may declare variables, read as zeros.
+    """
+
+    def __init__(
+        self,
+        values: dict[Any, Array] | None = None,
+        paths: dict[Any, str] | None = None,
+        *,
+        context: dict[str, Any] | None = None,
+        building: bool = False,
+    ) -> None:
+        self.values: dict[Any, Array] = dict(values or {})
+        self.paths: dict[Any, str] = dict(paths or {})
+        self.context: dict[str, Any] = dict(context or {})
+        self.building = building
+        self.updated: dict[Any, None] = {}  # the variables assigned so far, in order
+        self.losses: dict[str, Array] = {}
+        self.frames: list[Frame] = []
+        self._masks: dict[int, tuple[Any, Any]] = {}  # id -> (the value itself, so that the id stays its own; its mask)
+        self._level = trace_level()
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator["Scope"]:
+        """Makes this the current scope for the block."""
+        token = _current.set(self)
+        try:
+            yield self
+        finally:
+            _current.reset(token)
+
+    # -- variables
+
+    def path_of(self, thing: Any) -> str:
+        """The address of a variable or layer, or its name where the scope does not know it."""
+        return self.paths.get(thing) or getattr(thing, "path", None) or thing.name
+
+    def read(self, variable: Declared) -> Array:
+        """The value of a variable, cast to the compute dtype of the layer being called."""
+        value = self.stored(variable)
+        dtype = self.frames[-1].compute_dtype if self.frames else None
+        if dtype is not None and variable.autocast and value.dtype != dtype and dtypes.is_float(value.dtype):
+            return value.astype(dtype)
+        return value
+
+    def stored(self, variable: Declared) -> Array:
+        """The value of a variable in the dtype in which it is kept."""
+        if (value := self.values.get(variable)) is not None:
+            return value
+        if self.building:
+            return jnp.zeros(variable.shape, variable.declared_dtype)
+        raise LeafError(
+            "the variable is not part of the layer that is being called, so no leaf was given for it.",
+            path=self.path_of(variable),
+            expected="a variable that is reachable through the attributes of the outermost layer",
+            write="self.child = child   # in __init__ of the layer that uses it",
+        )
+
+    def write(self, variable: Declared, value: Any) -> Array:
+        """Records an update and returns the new value in the dtype of the leaf that it replaces."""
+        path = self.path_of(variable)
+        if not variable.assignable:
+            raise AssignmentError(
+                "a trainable variable cannot be assigned: the optimizer writes it.",
+                path=path,
+                expected="a variable declared with trainable=False",
+                write=f"self.add_weight(..., trainable=False, name={variable.name!r})",
+            )
+        if trace_level() != self._level:
+            raise TraceLevelError(
+                "assigned inside a JAX transform (scan, cond, vmap, grad, ...) that would drop the update.",
+                path=path,
+                expected="an assignment at the level of the layer's own call",
+                write="jkeras.scan(...)   # or jkeras.cond, jkeras.vmap, jkeras.remat: they carry updates out",
+            )
+        old = self.values.get(variable)
+        dtype = variable.declared_dtype if old is None else jnp.result_type(old)
+        new = jnp.asarray(value)
+        if new.shape != tuple(variable.shape):
+            raise ShapeError(
+                "the assigned value has another shape.", path=path, expected=variable.shape, received=new.shape
+            )
+        # convert_element_type also makes a weakly typed value strong, so that the tree stays a valid scan carry
+        self.values[variable] = new = jax.lax.convert_element_type(new, dtype)
+        self.updated[variable] = None
+        return new
+
+    # -- losses and masks
+
+    def add_loss(self, path: str, value: Array) -> None:
+        """Records a scalar under a path, numbered where the path is taken."""
+        name, count = path, 0
+        while name in self.losses:
+            count += 1
+            name = f"{path}_{count}"
+        self.losses[name] = value
+
+    def mask_of(self, value: Any) -> Any:
+        """The mask that was set for this very value, or `None`."""
+        found = self._masks.get(id(value))
+        return found[1] if found is not None else None
+
+    def set_mask(self, value: Any, mask: Any) -> None:
+        """Sets the mask of a value; `None` changes nothing."""
+        if mask is not None:
+            self._masks[id(value)] = (value, mask)
+
+    # -- layers
+
+    @contextlib.contextmanager
+    def entering(self, frame: Frame) -> Iterator[None]:
+        """Runs the block inside a layer's call."""
+        self.frames.append(frame)
+        try:
+            yield
+        finally:
+            self.frames.pop()
+
+
+_current: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("scope", default=None)
+
+
+def current() -> Scope | None:
+    """The innermost open scope of this thread, or `None`."""
+    return _current.get()
+
+
+def require(what: str, write: str) -> Scope:
+    """The current scope; raises `OutsideScopeError` where there is none."""
+    scope = _current.get()
+    if scope is None:
+        raise OutsideScopeError(
+            "values exist only inside a scope, and none is open here.",
+            path=what,
+            expected="to run inside `stateless_call`, `init` or a Trainer's step",
+            write=write,
+        )
+    return scope
+
+
+def get_mask(value: Any) -> Any:
+    """The mask of a value in the current scope, or `None`: what Keras keeps as an attribute of the tensor."""
+    scope = _current.get()
+    return scope.mask_of(value) if scope is not None else None
+
+
+def set_mask(value: Any, mask: Any) -> None:
+    """Sets the mask of a value in the current scope."""
+    require("set_mask", "outputs, _ = layer.stateless_call(trainable, non_trainable, x)").set_mask(value, mask)
+
+
+def in_building_scope() -> bool:
+    """Whether the code runs for shapes alone."""
+    scope = _current.get()
+    return scope is not None and scope.building

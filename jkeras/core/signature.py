@@ -1,0 +1,118 @@
+"""The signature of a layer's `call`: which arguments are tensors, and which shapes `build` is given."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from jkeras.core.tensor import KerasTensor, standardize_shape
+from jkeras.errors import ArgumentError
+from jkeras.typing import PyTree
+
+
+class CallSignature:
+    """The parameters of a `call` method, without `self`; made once for a class.
+
+    >>> CallSignature(lambda self, x, training=False: x).names
+    ('x', 'training')
+    """
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        parameters = list(inspect.signature(call).parameters.values())[1:]
+        self.signature = inspect.Signature(parameters)
+        self.names = tuple(parameter.name for parameter in parameters)
+        self.catches_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+        self.variadic = {
+            parameter.name
+            for parameter in parameters
+            if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        }
+        self.required = tuple(
+            p.name
+            for p in parameters
+            if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        )
+
+    def accepts(self, name: str) -> bool:
+        """Whether `call` has a parameter of this name."""
+        return name in self.signature.parameters
+
+    def default(self, name: str) -> Any:
+        """The default of a parameter, `None` where it has none."""
+        parameter = self.signature.parameters.get(name)
+        return None if parameter is None or parameter.default is parameter.empty else parameter.default
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments by parameter name, defaults filled in."""
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.arguments
+
+
+def is_tensor(thing: Any) -> bool:
+    """Whether something is an array, a tracer or a symbolic tensor."""
+    return isinstance(thing, jax.Array | np.ndarray | np.generic | KerasTensor)
+
+
+def tensor_arguments(arguments: dict[str, Any], path: str) -> dict[str, PyTree]:
+    """The arguments that are tensors or structures of tensors.
+
+    Raises `ArgumentError` for a structure that mixes tensors with other things.
+    """
+    found: dict[str, PyTree] = {}
+    for name, value in arguments.items():
+        if is_tensor(value):
+            found[name] = value
+        elif isinstance(value, list | tuple | dict) and value:
+            kinds = {is_tensor(leaf) for leaf in jax.tree.leaves(value)}
+            if kinds == {True}:
+                found[name] = value
+            elif kinds == {True, False}:
+                raise ArgumentError(
+                    f"the argument '{name}' mixes tensors with other things.",
+                    path=path,
+                    expected="only tensors, or no tensors, in one nested argument",
+                    received=str(jax.tree.map(lambda leaf: type(leaf).__name__, value))[:80],
+                )
+    return found
+
+
+def shapes_of(tensors: dict[str, PyTree], variadic: set[str]) -> dict[str, PyTree]:
+    """`{"x_shape": shape}` for the tensor arguments of a call; masks and catch-alls have no part in building."""
+
+    def shape(leaf: Any) -> Any:
+        return None if leaf is None else standardize_shape(leaf.shape)
+
+    return {
+        f"{name}_shape": jax.tree.map(shape, value, is_leaf=lambda leaf: leaf is None)
+        for name, value in tensors.items()
+        if name != "mask" and name not in variadic
+    }
+
+
+def align(
+    method: Callable[..., Any], shapes: dict[str, PyTree], call_names: tuple[str, ...], owner: str
+) -> dict[str, PyTree]:
+    """The arguments for `build` or `compute_output_shape` out of the shapes of a call.
+
+    A method with one parameter gets the first shape, whatever its name. One with several gets them by name: the
+    parameter `x_shape` belongs to the argument `x` of `call`.
+    """
+    parameters = [
+        p for p in inspect.signature(method).parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    ]
+    names = [parameter.name for parameter in parameters]
+    if len(names) == 1:
+        return {names[0]: next(iter(shapes.values()), None)}
+    for name in names:
+        if not name.endswith("_shape") or name.removesuffix("_shape") not in call_names:
+            raise ArgumentError(
+                f"`{method.__name__}` takes several shapes, so each must be named after an argument of `call`.",
+                path=owner,
+                expected=", ".join(f"{call_name}_shape" for call_name in call_names),
+                received=name,
+                write=f"def {method.__name__}(self, {call_names[0] if call_names else 'inputs'}_shape, ...): ...",
+            )
+    return {name: shapes[name] for name in names if name in shapes}

@@ -1,0 +1,195 @@
+"""Trees in, trees out: how the leaves that a caller holds meet the declarations of a layer.
+
+`bind` checks two trees (or Keras's two flat lists) against a structure and names every leaf that is missing, unknown,
+in the wrong tree or mis-shaped. Nothing is ever paired by position without a count. `Bound.collect` gives the
+non-trainable values back in the very form in which they came.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jkeras import keys, tree
+from jkeras.core.structure import Declaration, Structure
+from jkeras.core.variable import Variable
+from jkeras.errors import LeafError
+from jkeras.typing import Array, Key, Tree
+
+
+class Variables(NamedTuple):
+    """The values of a layer: two nested dicts of arrays, addressed by the layer's structure.
+
+    >>> Variables({"dense": {"bias": 0.0}}, {}).trainable["dense"]
+    {'bias': 0.0}
+    """
+
+    trainable: dict[str, Any]
+    non_trainable: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """The values of a structure's variables, and the form of the non-trainable ones."""
+
+    values: dict[Variable, Array]
+    non_trainable: Any
+    declarations: list[Declaration]  # of the non-trainable leaves, in their order
+
+    def collect(self, values: Mapping[Variable, Array]) -> Any:
+        """The non-trainable values after a call, in the form in which they came in."""
+        if not isinstance(self.non_trainable, Mapping):
+            return [values[d.variable] for d in self.declarations]
+        by_path = {d.path: values[d.variable] for d in self.declarations}
+        return _refill(self.non_trainable, by_path, "")
+
+
+def _refill(node: Mapping[str, Any], leaves: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {
+        name: _refill(child, leaves, f"{prefix}{name}/") if isinstance(child, Mapping) else leaves[f"{prefix}{name}"]
+        for name, child in node.items()
+    }
+
+
+def bind(structure: Structure, trainable: Any, non_trainable: Any, owner: str) -> Bound:
+    """Pairs leaves and declarations by path. Raises `LeafError` that names every leaf which does not fit."""
+    sides = structure.split()
+    if isinstance(trainable, list | tuple) and isinstance(non_trainable, list | tuple):
+        values = {
+            **_listed(sides[0], trainable, "trainable", owner),
+            **_listed(sides[1], non_trainable, "non_trainable", owner),
+        }
+        return Bound(values, non_trainable, sides[1])
+    for name, given in (("trainable", trainable), ("non_trainable", non_trainable)):
+        if not isinstance(given, Mapping):
+            raise LeafError(
+                f"`{name}` is neither a tree nor, like the other one, a flat list.",
+                path=owner,
+                expected="two nested dicts, or two flat lists",
+                received=type(given).__name__,
+                write=f"{owner}.stateless_call(*variables, x)   # variables = {owner}.init(key, x)",
+            )
+    flat = tree.flatten(trainable), tree.flatten(non_trainable)
+    _check(structure, flat, owner)
+    values = {
+        d.variable: leaves[d.path] for declarations, leaves in zip(sides, flat, strict=True) for d in declarations
+    }
+    return Bound(values, non_trainable, sides[1])
+
+
+def _listed(declarations: Sequence[Declaration], leaves: Sequence[Any], name: str, owner: str) -> dict[Variable, Any]:
+    if len(declarations) != len(leaves):
+        paths = ", ".join(d.path for d in declarations)[:200]
+        raise LeafError(
+            f"the list `{name}` has the wrong length.",
+            path=owner,
+            expected=f"{len(declarations)} arrays in the order of `{name}_variables`: {paths}",
+            received=f"{len(leaves)} arrays",
+        )
+    problems = [line for d, leaf in zip(declarations, leaves, strict=True) if (line := _misfit(d, leaf))]
+    _report(problems, owner)
+    return {d.variable: leaf for d, leaf in zip(declarations, leaves, strict=True)}
+
+
+def _check(structure: Structure, flat: tuple[Tree, Tree], owner: str) -> None:
+    names = ("trainable", "non_trainable")
+    problems: list[str] = []
+    expected: tuple[set[str], set[str]] = (set(), set())
+    for d in structure.declarations.values():
+        side = 0 if d.trainable else 1
+        expected[side].add(d.path)
+        if d.path in flat[side]:
+            if line := _misfit(d, flat[side][d.path]):
+                problems.append(line)
+            if d.path in flat[1 - side]:
+                problems.append(f"'{d.path}' is given twice, in both trees")
+        elif d.path in flat[1 - side]:
+            problems.append(
+                f"'{d.path}' is in `{names[1 - side]}` and belongs to `{names[side]}`: {owner}.repartition(variables)"
+            )
+        else:
+            problems.append(
+                f"'{d.path}' is missing from `{names[side]}`: shape {d.variable.shape}, {d.variable.declared_dtype}"
+            )
+    known = expected[0] | expected[1]
+    problems += [
+        f"'{path}' in `{names[side]}` is unknown" for side in (0, 1) for path in flat[side] if path not in known
+    ]
+    _report(problems, owner)
+
+
+def _misfit(declaration: Declaration, leaf: Any) -> str | None:
+    try:
+        shape = jnp.shape(leaf)
+    except TypeError:
+        return f"'{declaration.path}' is no array: {type(leaf).__name__}"
+    if shape != declaration.variable.shape:
+        return f"'{declaration.path}' has shape {shape}, expected {declaration.variable.shape}"
+    return None
+
+
+def _report(problems: list[str], owner: str) -> None:
+    if problems:
+        raise LeafError(
+            f"{len(problems)} {'leaf does' if len(problems) == 1 else 'leaves do'} not fit the declarations:\n    "
+            + "\n    ".join(problems),
+            path=owner,
+            write=f"variables = {owner}.init(jax.random.key(0), x)   # trees of the right form",
+        )
+
+
+def penalties(structure: Structure, values: Mapping[Variable, Array]) -> dict[str, Array]:
+    """The weight penalties of the trainable variables, by path."""
+    trainable, _ = structure.split()
+    return {d.path: d.variable.regularizer(values[d.variable]) for d in trainable if d.variable.regularizer is not None}
+
+
+def constrain(structure: Structure, trainable: Mapping[str, Any]) -> dict[str, Any]:
+    """The trainable tree with each variable's constraint applied."""
+    constraints = {d.path: d.variable.constraint for d in structure.split()[0] if d.variable.constraint is not None}
+    if not constraints:
+        return dict(trainable)
+    return tree.map_with_path(lambda path, leaf: constraints[path](leaf) if path in constraints else leaf, trainable)
+
+
+def repartition(structure: Structure, variables: tuple[Any, Any], owner: str, draw: Any = None) -> Variables:
+    """The same leaves, each in the tree that its declaration names now; `draw(declaration)` makes those that are new."""
+    leaves = {**tree.flatten(variables[1]), **tree.flatten(variables[0])}
+    sides: tuple[dict[str, Any], ...] = ({}, {})
+    for side, declarations in zip(sides, structure.split(), strict=True):
+        for d in declarations:
+            if d.path in leaves:
+                side[d.path] = leaves.pop(d.path)
+            elif draw is not None:
+                side[d.path] = draw(d)
+    _check(structure, ({**sides[0], **leaves}, sides[1]), owner)  # what is left in `leaves` is unknown
+    return Variables(tree.unflatten(sides[0]), tree.unflatten(sides[1]))
+
+
+def initialize(structure: Structure, key: Key) -> Variables:
+    """The initial values, each drawn with the key of its path."""
+    sides = [{d.path: draw(d, key) for d in side} for side in structure.split()]
+    return Variables(*(tree.unflatten(side) for side in sides))
+
+
+def draw(declaration: Declaration, key: Key) -> Array:
+    """The initial value of one variable."""
+    return declaration.variable.initialize(keys.for_path(key, declaration.path))
+
+
+def as_key(key: Any, owner: str) -> jax.Array:
+    """A PRNG key, or an error that shows how to make one."""
+    is_key = hasattr(key, "dtype") and (
+        jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or (key.dtype == jnp.uint32 and key.ndim == 1)
+    )
+    if not is_key:
+        raise LeafError(
+            "the first argument of `init` is no PRNG key.",
+            path=owner,
+            expected="a key",
+            received=repr(key)[:60],
+            write=f"{owner}.init(jax.random.key(0), x)",
+        )
+    return key

@@ -1,0 +1,121 @@
+"""Structure: what a layer consists of, and the address of each part.
+
+There is no tracking. Parts are found by walking the attributes of a layer when somebody asks: variables, seed
+generators, layers, and lists, tuples, sets and dicts of them. The address of a part is its place: its explicit name,
+else the attribute's name, list index or dict key, below the address of its owner:
+
+    self.blocks = [Block(), Block()]     ->     blocks/0/dense/kernel
+
+A part that is reachable on several ways has one address, the first.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jkeras.core.variable import Variable
+from jkeras.errors import DuplicateNameError
+
+
+class Component:
+    """Anything that has an address and may own parts. Layers and seed generators are components."""
+
+    explicit_name: str | None = None
+    trainable: bool = True
+    leaf: bool = False  # whether it comes before the layers of its owner
+    _hidden: frozenset[str] = frozenset()  # attributes that hold no parts
+
+    def components(self) -> Iterator[tuple[str, "Component | Variable"]]:
+        """The parts and their addresses within this one. The same part may come several times."""
+        for attribute, value in vars(self).items():
+            if attribute not in self._hidden:
+                yield from parts(attribute, value)
+
+
+def parts(address: str, value: Any) -> Iterator[tuple[str, "Component | Variable"]]:
+    """The components and variables in a value, containers included, with their addresses.
+
+    >>> [address for address, _ in parts("pair", [Variable("zeros", ()), Variable("zeros", (), name="b")])]
+    ['pair/0', 'pair/b']
+    """
+    if isinstance(value, Component | Variable):
+        prefix, _, last = address.rpartition("/")
+        name = value.explicit_name or last
+        yield (f"{prefix}/{name}" if prefix else name), value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from parts(f"{address}/{key}", item)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for index, item in enumerate(value):
+            yield from parts(f"{address}/{index}", item)
+
+
+@dataclasses.dataclass(frozen=True)
+class Declaration:
+    """One variable of a structure: its address, and the tree that its value belongs to."""
+
+    path: str
+    variable: Variable
+    trainable: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Structure:
+    """Everything below one root, in Keras's order: a component's variables, its seed generators, its layers."""
+
+    declarations: dict[Variable, Declaration]
+    components: dict[Component, str]
+
+    @property
+    def paths(self) -> dict[Any, str]:
+        """The address of each variable and component."""
+        return {**self.components, **{variable: d.path for variable, d in self.declarations.items()}}
+
+    def split(self) -> tuple[list[Declaration], list[Declaration]]:
+        """The trainable and the non-trainable declarations."""
+        trainable = [d for d in self.declarations.values() if d.trainable]
+        return trainable, [d for d in self.declarations.values() if not d.trainable]
+
+
+def walk(root: Component) -> Structure:
+    """The structure below a root. Raises `DuplicateNameError` where two parts share one address.
+
+    >>> pair = Component()
+    >>> pair.scale = Variable("ones", shape=(3,))
+    >>> [(d.path, d.trainable) for d in walk(pair).declarations.values()]
+    [('scale', True)]
+    """
+    declarations: dict[Variable, Declaration] = {}
+    components: dict[Component, str] = {root: ""}
+    taken: dict[str, Any] = {}
+
+    def claim(path: str, part: Any) -> None:
+        other = taken.setdefault(path, part)
+        if other is not part:
+            raise DuplicateNameError(
+                f"two parts share this address: {type(other).__name__} and {type(part).__name__}.",
+                path=path,
+                expected="distinct names within one layer",
+                write=f"{type(part).__name__}(..., name={path.rsplit('/', 1)[-1] + '_1'!r})",
+            )
+
+    def visit(owner: Component, prefix: str, frozen: bool) -> None:
+        own: list[tuple[str, Variable]] = []
+        nested: list[tuple[str, Component]] = []
+        for address, part in owner.components():
+            if isinstance(part, Variable):
+                own.append((prefix + address, part))
+            else:
+                nested.append((prefix + address, part))
+        for path, variable in sorted(own, key=lambda item: item[1].assignable):  # stable: trainable ones first
+            if variable not in declarations:
+                claim(path, variable)
+                declarations[variable] = Declaration(path, variable, variable.trainable and not frozen)
+        for path, part in sorted(nested, key=lambda item: not item[1].leaf):
+            if part not in components:
+                claim(path, part)
+                components[part] = path
+                visit(part, path + "/", frozen or not part.trainable)
+
+    visit(root, "", not root.trainable)
+    return Structure(declarations, components)

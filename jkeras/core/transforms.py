@@ -1,0 +1,214 @@
+"""JAX transforms that carry updates out: `scan`, `cond`, `vmap`, `remat`.
+
+Inside `call`, plain JAX transforms read variables freely. They cannot let assignments out, because a scope records
+values of its own trace level only. The four functions here can. All are a few lines over `functionalize`, which turns a
+function that reads and writes the current scope into a pure one:
+
+    pure(state, *args) -> ((outputs, losses), state)
+
+`state` holds the values of every variable that may be assigned; reads of the others are closed over.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras import keys
+from jkeras.core import scope as scopes
+from jkeras.core.scope import Scope
+from jkeras.core.seed import SeedState
+from jkeras.errors import TraceLevelError
+from jkeras.typing import Array, PyTree
+
+State = list[Array]
+
+
+def functionalize(function: Callable[..., PyTree]) -> tuple[Callable[..., Any], State, Callable[[State], None]]:
+    """A pure form of a function that uses the current scope.
+
+    Returns:
+        `pure(state, *args, **kwargs) -> ((outputs, losses), state)`; the state now; and `commit(state)`, which
+        records a state in the current scope.
+    """
+    outer = scopes.require("functionalize", "jkeras.scan(...)   # inside `call`")
+    variables = _assignable(outer)
+    state = [outer.stored(variable) for variable in variables]
+
+    def pure(values: State, *args: Any, **kwargs: Any) -> Any:
+        inner = Scope(
+            {**outer.values, **dict(zip(variables, values, strict=True))},
+            outer.paths,
+            context=outer.context,
+            building=outer.building,
+        )
+        inner.frames = list(outer.frames)
+        with inner.open():
+            outputs = function(*args, **kwargs)
+        new = [inner.values.get(variable, value) for variable, value in zip(variables, values, strict=True)]
+        return (outputs, inner.losses), new
+
+    def commit(values: State) -> None:
+        for variable, old, new in zip(variables, state, values, strict=True):
+            if new is not old:
+                outer.write(variable, new)
+
+    return pure, state, commit
+
+
+def _assignable(scope: Scope) -> list[Any]:
+    """The variables that calls inside the scope may assign: those below the layer that is being called."""
+    if not scope.frames:
+        return [variable for variable in scope.values if variable.assignable]
+    found = [v for v in scope.frames[-1].layer.structure().declarations if v.assignable]
+    return [v for v in found if v in scope.values or scope.building]
+
+
+def _record(losses: dict[str, Array]) -> None:
+    scope = scopes.current()
+    assert scope is not None
+    for path, value in losses.items():
+        scope.add_loss(path, value)
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]], init: PyTree, xs: PyTree = None, length: int | None = None, **options: Any
+) -> tuple[PyTree, PyTree]:
+    """`jax.lax.scan` whose body may call layers that assign variables and add losses (which are summed).
+
+    Args:
+        f, init, xs, length: as for `jax.lax.scan`.
+        options: `reverse`, `unroll`, ...
+
+    >>> import jax.numpy as jnp
+    >>> with Scope().open():
+    ...     carry, ys = scan(lambda c, x: (c + x, c), jnp.zeros(()), jnp.arange(3.0))
+    >>> float(carry), ys.tolist()
+    (3.0, [0.0, 0.0, 1.0])
+    """
+    pure, state, commit = functionalize(f)
+
+    def body(carry: Any, x: Any) -> Any:
+        ((new, y), losses), values = pure(carry[0], carry[1], x)
+        return (values, new), (y, losses)
+
+    (values, carry), (ys, losses) = jax.lax.scan(body, (state, init), xs, length, **options)
+    commit(values)
+    _record({path: jnp.sum(loss, axis=0) for path, loss in losses.items()})
+    return carry, ys
+
+
+def cond(pred: Any, true_fun: Callable[..., PyTree], false_fun: Callable[..., PyTree], *operands: Any) -> PyTree:
+    """`jax.lax.cond` whose branches may call layers that assign variables and add losses.
+
+    >>> with Scope().open():
+    ...     int(cond(True, lambda x: x + 1, lambda x: x - 1, 1))
+    2
+    """
+    branches = [functionalize(function) for function in (true_fun, false_fun)]
+    state = branches[0][1]
+    known: dict[str, Any] = {}
+    for pure, _, _ in branches:  # the losses of one branch are zero in the other
+        known.update(jax.eval_shape(pure, state, *operands)[0][1])
+
+    def padded(pure: Callable[..., Any]) -> Callable[..., Any]:
+        def branch(values: State, *args: Any) -> Any:
+            (outputs, losses), new = pure(values, *args)
+            return (
+                outputs,
+                {path: losses.get(path, jnp.zeros(spec.shape, spec.dtype)) for path, spec in known.items()},
+            ), new
+
+        return branch
+
+    (outputs, losses), values = jax.lax.cond(pred, padded(branches[0][0]), padded(branches[1][0]), state, *operands)
+    branches[0][2](values)
+    _record(losses)
+    return outputs
+
+
+def remat(function: Callable[..., PyTree], **options: Any) -> Callable[..., PyTree]:
+    """`jax.checkpoint` of a function that may call layers: its intermediate values are computed again for gradients.
+
+    Args:
+        function: a layer or a function that calls layers.
+        options: `policy`, `prevent_cse`, as for `jax.checkpoint`.
+
+    >>> with Scope().open():
+    ...     float(remat(jnp.sin)(0.0))
+    0.0
+    """
+
+    def rematerialized(*args: Any, **kwargs: Any) -> PyTree:
+        pure, state, commit = functionalize(function)
+        (outputs, losses), values = jax.checkpoint(lambda values, args: pure(values, *args, **kwargs), **options)(
+            state, args
+        )
+        commit(values)
+        _record(losses)
+        return outputs
+
+    return rematerialized
+
+
+def vmap(
+    function: Callable[..., PyTree],
+    in_axes: Any = 0,
+    out_axes: Any = 0,
+    axis_name: Any = None,
+    axis_size: int | None = None,
+) -> Any:
+    """`jax.vmap` of a function that may call layers.
+
+    Every member gets a stream of random numbers of its own. Losses are averaged. An assigned value must not differ
+    between members: reduce it first, with `jax.lax.pmean(value, axis_name)`.
+
+    >>> with Scope().open():
+    ...     vmap(lambda x: x * 2)(jnp.arange(3)).tolist()
+    [0, 2, 4]
+    """
+
+    axis = axis_name if axis_name is not None else object()
+
+    def mapped(*args: Any) -> PyTree:
+        pure, state, commit = functionalize(function)
+        streams = [isinstance(variable.initializer, SeedState) for variable in _assignable(scopes.require("vmap", ""))]
+
+        def member(values: State, args: tuple[Any, ...]) -> Any:
+            index = jax.lax.axis_index(axis)
+            own = [_stream(value, index) if stream else value for value, stream in zip(values, streams, strict=True)]
+            results, new = pure(own, *args)
+            next_values = [
+                _used(old) if stream else value for old, value, stream in zip(values, new, streams, strict=True)
+            ]
+            return results, next_values
+
+        axes = tuple(in_axes) if isinstance(in_axes, list) else in_axes
+        run = jax.vmap(member, (None, axes), ((out_axes, 0), None), axis_name=axis, axis_size=axis_size)
+        try:
+            (outputs, losses), values = run(state, args)
+        except ValueError as error:
+            if "out_axes" not in str(error):
+                raise
+            raise TraceLevelError(
+                "members of a vmap assigned different values to one variable.",
+                path="jkeras.vmap",
+                expected="one value for all members",
+                write="variable.assign(jax.lax.pmean(value, axis_name))   # with jkeras.vmap(..., axis_name=...)",
+            ) from error
+        commit(values)
+        _record({path: jnp.mean(loss, axis=0) for path, loss in losses.items()})
+        return outputs
+
+    return mapped
+
+
+def _stream(state: Array, index: Array) -> Array:
+    """The seed state of one member."""
+    return jax.random.bits(jax.random.fold_in(keys.from_state(state), index), (2,), "uint32")
+
+
+def _used(state: Array) -> Array:
+    """The seed state after its streams were handed out."""
+    return state + jnp.array([0, 1], "uint32")

@@ -1,0 +1,221 @@
+"""A Variable declares; a value is a leaf.
+
+    self.kernel = self.add_weight(shape=(8, 4), name="kernel")     # a declaration
+    variables.trainable["dense"]["kernel"]                         # its value, held by the caller
+    self.kernel.value                                              # the value, inside a scope
+
+`assign` records an update in the scope. Whether it is allowed is part of the declaration (`trainable=False`), not of
+the tree that the value came in, because freezing moves leaves between trees.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras import dtypes, initializers
+from jkeras.core import scope as scopes
+from jkeras.errors import ArgumentError, ShapeError
+from jkeras.typing import Array, DType, Key
+
+AGGREGATIONS = ("none", "mean", "sum", "only_first_replica")
+SYNCHRONIZATIONS = ("none", "auto", "on_read", "on_write")
+
+
+class Variable:
+    """The declaration of one weight or one piece of state.
+
+    Args:
+        initializer: a name, a config, a callable `(shape, dtype)` or `(shape, dtype, key=)`, or the value itself.
+        shape: a tuple of ints. Not needed for a value.
+        dtype: a dtype name. By default that of the value, else `floatx`.
+        trainable: whether gradients are taken for it. Only a variable declared with `False` can be assigned.
+        autocast: whether a layer with a mixed dtype policy reads it in its compute dtype.
+        aggregation, synchronization: kept for Keras's configs.
+        name: its address within the layer; by default the attribute's name.
+        regularizer, constraint: objects of `jkeras.regularizers` and `jkeras.constraints`.
+
+    Raises:
+        ArgumentError: a name with a slash, a shape with unknown dimensions, a callable without a shape.
+
+    >>> total = Variable("zeros", shape=(2,), trainable=False, name="total")
+    >>> total
+    <Variable path=total, shape=(2,), dtype=float32, trainable=False>
+    >>> import jax
+    >>> total.initialize(jax.random.key(0)).tolist()
+    [0.0, 0.0]
+    """
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str | None = "none",
+        synchronization: str | None = "auto",
+        name: str | None = None,
+        *,
+        regularizer: Any = None,
+        constraint: Any = None,
+        overwrite_with_gradient: bool = False,
+    ) -> None:
+        self.explicit_name = check_name(name, "Variable") if name is not None else None
+        if isinstance(initializer, str | dict) or callable(initializer):
+            if shape is None:
+                raise ArgumentError(
+                    "an initializer needs a shape.",
+                    path=self.name,
+                    expected="shape=(...)",
+                    write=f"Variable({initializer!r}, shape=(8, 4))",
+                )
+            self.initializer = initializers.get(initializer)
+        else:
+            value = np.asarray(initializer)
+            shape = value.shape if shape is None else shape
+            dtype = dtypes.of(initializer) if dtype is None else dtype
+            self.initializer = initializers.Constant(initializer if value.ndim == 0 else value.tolist())
+        self.shape = standardize_shape(shape, self.name)
+        self.declared_dtype: DType = dtypes.standardize(dtype)
+        self.assignable = not trainable
+        self._trainable = bool(trainable)
+        self.autocast = bool(autocast)
+        self.aggregation = check_choice("aggregation", aggregation, AGGREGATIONS)
+        self.synchronization = check_choice("synchronization", synchronization, SYNCHRONIZATIONS)
+        self.regularizer = regularizer
+        self.constraint = constraint
+        self.overwrite_with_gradient = overwrite_with_gradient
+        self.path: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The explicit name, else the last part of its path, else `"variable"`."""
+        if self.explicit_name is not None:
+            return self.explicit_name
+        path = getattr(self, "path", None)
+        return path.rsplit("/", 1)[-1] if path else "variable"
+
+    @property
+    def trainable(self) -> bool:
+        """Whether it belongs to the trainable tree, its layers permitting. What was declared untrainable stays so."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value) and not self.assignable
+
+    @property
+    def dtype(self) -> DType:
+        """The declared dtype; inside a layer that autocasts, the dtype that reads have."""
+        scope = scopes.current()
+        cast = scope.frames[-1].compute_dtype if scope is not None and scope.frames else None
+        if cast is not None and self.autocast and dtypes.is_float(self.declared_dtype):
+            return cast
+        return self.declared_dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def value(self) -> Array:
+        """The current value in the scope: an array or a tracer. Raises `OutsideScopeError` outside any scope."""
+        return self._scope("value").read(self)
+
+    def assign(self, value: Any) -> Array:
+        """Records `value` as the new value, cast to the variable's dtype, and returns it.
+
+        Raises `AssignmentError` for a trainable variable, `TraceLevelError` inside a transform that would lose the
+        update, `ShapeError` for another shape.
+        """
+        return self._scope("assign(value)").write(self, read(value))
+
+    def assign_add(self, value: Any) -> Array:
+        """`assign(self.value + value)`."""
+        return self.assign(self._uncast() + read(value))
+
+    def assign_sub(self, value: Any) -> Array:
+        """`assign(self.value - value)`."""
+        return self.assign(self._uncast() - read(value))
+
+    def initialize(self, key: Key) -> Array:
+        """The initial value that a key gives: an array of the declared shape and dtype."""
+        if takes_key(self.initializer):
+            value = self.initializer(self.shape, self.declared_dtype, key=key)
+        else:
+            value = self.initializer(self.shape, self.declared_dtype)
+        value = jnp.asarray(value, self.declared_dtype)
+        if value.shape != self.shape:
+            raise ShapeError(
+                "the initializer returned another shape.",
+                path=self.path or self.name,
+                expected=self.shape,
+                received=value.shape,
+            )
+        return value
+
+    def _uncast(self) -> Array:
+        """The value in the dtype in which it is kept."""
+        return self._scope("value").stored(self)
+
+    def _scope(self, member: str) -> scopes.Scope:
+        return scopes.require(
+            f"Variable '{self.path or self.name}'.{member}",
+            "outputs, non_trainable = layer.stateless_call(trainable, non_trainable, x)   # opens a scope",
+        )
+
+    def __repr__(self) -> str:
+        path = self.path or self.name
+        return f"<Variable path={path}, shape={self.shape}, dtype={self.declared_dtype}, trainable={self.trainable}>"
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"A Variable has no truth value; read it: bool({self.name}.value)")
+
+    __array__ = None  # numpy must not take a declaration for a value
+
+
+def read(thing: Any) -> Any:
+    """The value of a Variable; anything else as it is."""
+    return thing.value if isinstance(thing, Variable) else thing
+
+
+def takes_key(initializer: Callable[..., Any]) -> bool:
+    """Whether a callable has a `key` argument: ours have, Keras-style `(shape, dtype)` functions have not."""
+    try:
+        parameters = inspect.signature(initializer).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(p.name == "key" or p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+
+
+def check_name(name: Any, owner: str) -> str:
+    """A valid component of a path: a non-empty str without a slash."""
+    if not isinstance(name, str) or not name or "/" in name:
+        raise ArgumentError("not a valid name.", path=owner, expected="a str without '/'", received=repr(name))
+    return name
+
+
+def check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> str:
+    """The value, if it is one of the choices; `None` stands for the first."""
+    if value is None:
+        return choices[0]
+    if value not in choices:
+        raise ArgumentError(f"invalid {argument}.", path="Variable", expected=f"one of {choices}", received=repr(value))
+    return value
+
+
+def standardize_shape(shape: Any, owner: str) -> tuple[int, ...]:
+    """A shape as a tuple of ints, all of them known."""
+    shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+    if any(not isinstance(dim, int | np.integer) or isinstance(dim, bool) or dim < 0 for dim in shape):
+        raise ArgumentError("a variable's shape must be known.", path=owner, expected="a tuple of ints", received=shape)
+    return tuple(int(dim) for dim in shape)

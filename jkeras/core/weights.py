@@ -1,0 +1,232 @@
+"""WeightOwner: the declaring half of a layer. Names, dtypes, what is trainable, and the lists of its variables."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from jkeras import constraints, dtypes, initializers, regularizers, tree
+from jkeras.core.structure import Component, Structure, walk
+from jkeras.core.variable import Variable
+from jkeras.errors import ArgumentError, BuildError, NotInitializedError
+from jkeras.typing import DType
+
+
+class WeightOwner(Component):
+    """A component that declares variables, with Keras's properties for them. Only `Layer` derives from it."""
+
+    explicit_name: str | None
+
+    @property
+    def name(self) -> str:
+        """The explicit name, or the class name in snake case."""
+        raise NotImplementedError
+
+    _hidden = frozenset({"nodes", "own_variables", "_constructor"})
+
+    def __init__(self, *, trainable: bool, dtype: Any, autocast: bool) -> None:
+        self._trainable = trainable
+        self._dtype_policy = dtypes.get(dtype)
+        self.autocast = bool(autocast)
+        self.path: str | None = None
+        self.own_variables: list[Variable] = []
+        self._built = False
+        self._is_building = False
+
+    def check_initialized(self) -> None:
+        """Raises `NotInitializedError` where a subclass forgot `super().__init__()`."""
+        if "own_variables" not in vars(self):
+            raise NotInitializedError(
+                "`__init__` of the layer did not call `super().__init__()`.",
+                path=type(self).__name__,
+                write="super().__init__(**kwargs)   # first line of __init__",
+            )
+
+    # -- declaring
+
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        *positional: Any,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str | None = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
+        """Declares a variable of this layer.
+
+        Args:
+            shape: a tuple of ints; a scalar by default.
+            initializer: by default `"glorot_uniform"` for floats and `"zeros"` for anything else.
+            dtype: by default the layer's variable dtype.
+            trainable: whether gradients are taken for it; `False` also allows `assign`.
+            autocast: whether it is read in the compute dtype.
+            regularizer, constraint: names, configs or objects.
+            aggregation, overwrite_with_gradient: kept for Keras's configs.
+            name: its address within the layer; by default the attribute's name.
+
+        Raises:
+            BuildError: the layer is already built.
+            ArgumentError: the shape is a name, or not known.
+        """
+        self.check_initialized()
+        if positional:
+            raise TypeError(f"add_weight takes at most 3 positional arguments, received {3 + len(positional)}")
+        if isinstance(shape, str):
+            raise ArgumentError(
+                "the first argument of `add_weight` is the shape.",
+                path=self.name,
+                expected="a tuple of ints",
+                received=repr(shape),
+                write=f"self.add_weight(shape=(...), name={shape!r})",
+            )
+        if self._built and not self._is_building:
+            raise BuildError(
+                "the layer is already built; no variables can be added to it.",
+                path=self.path or self.name,
+                write="self.add_weight(...)   # in `build` or `__init__`",
+            )
+        dtype = self.variable_dtype if dtype is None else dtypes.standardize(dtype)
+        if initializer is None:
+            initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
+        variable = Variable(
+            initializers.get(initializer),
+            shape=() if shape is None else shape,
+            dtype=dtype,
+            trainable=trainable,
+            autocast=autocast,
+            aggregation=aggregation,
+            name=name,
+            regularizer=regularizers.get(regularizer),
+            constraint=constraints.get(constraint),
+            overwrite_with_gradient=overwrite_with_gradient,
+        )
+        self.own_variables.append(variable)
+        return variable
+
+    add_variable = add_weight
+
+    def components(self) -> Iterator[tuple[str, Component | Variable]]:
+        """Own weights in the order of their declaration, then what the attributes hold."""
+        found = list(super().components())
+        names = {id(part): name for name, part in reversed(found)}
+        loose = 0
+        for variable in self.own_variables:
+            name = names.get(id(variable), variable.explicit_name)
+            if name is None:  # a weight that no attribute holds and that has no name
+                name, loose = f"variable_{loose}" if loose else "variable", loose + 1
+            yield name, variable
+        own = set(map(id, self.own_variables))
+        yield from ((name, part) for name, part in found if id(part) not in own)
+
+    def structure(self) -> Structure:
+        """The parts of the layer and their addresses."""
+        return walk(self)
+
+    def address_variables(self) -> None:
+        """Tells each variable of this layer its address, for messages."""
+        for name, part in self.components():
+            if isinstance(part, Variable):
+                part.path = tree.join(self.path or "", name)
+
+    # -- what is trainable
+
+    @property
+    def trainable(self) -> bool:  # type: ignore[override]
+        """Whether the variables of the layer belong to the trainable tree. Setting it sets it for all sublayers.
+
+        It changes the split, never values: `model.repartition(variables)` moves the leaves.
+        """
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        value = bool(value)
+        self._trainable = value
+        for _, part in self.components():
+            if isinstance(part, WeightOwner | Variable):
+                part.trainable = value
+
+    # -- lists of declarations
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables: own trainable ones, own others, states of seed generators, then sublayers'."""
+        return list(self.structure().declarations)
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables of the trainable tree, in the order of its flat list."""
+        return [d.variable for d in self.structure().split()[0]]
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables of the non-trainable tree, in the order of its flat list."""
+        return [d.variable for d in self.structure().split()[1]]
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The variables without the states of seed generators."""
+        return [variable for variable in self.variables if variable.name != SEED_STATE]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The trainable part of `weights`."""
+        return self.trainable_variables
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The non-trainable part of `weights`."""
+        return [variable for variable in self.non_trainable_variables if variable.name != SEED_STATE]
+
+    @property
+    def built(self) -> bool:
+        """Whether the variables are known."""
+        raise NotImplementedError
+
+    def count_params(self) -> int:
+        """The number of scalars in `weights`. Raises `BuildError` before the layer is built."""
+        if not self.built:
+            raise BuildError(
+                "the number of parameters is not known before the layer is built.",
+                path=self.name,
+                write=f"{self.name}.build((None, 8))",
+            )
+        return sum(variable.size for variable in self.weights)
+
+    # -- dtypes
+
+    @property
+    def declared_dtype_policy(self) -> Any:
+        """The policy as it was given: a `DTypePolicy`, or a `DTypePolicyMap`."""
+        return self._dtype_policy
+
+    @property
+    def dtype_policy(self) -> Any:
+        """The policy of this layer; out of a map, that of its path."""
+        policy = self._dtype_policy
+        return policy[self.path] if isinstance(policy, dtypes.DTypePolicyMap) and self.path else policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        self._dtype_policy = dtypes.get(value)
+
+    @property
+    def variable_dtype(self) -> DType:
+        """The dtype in which values are kept."""
+        return self.dtype_policy.variable_dtype
+
+    dtype = variable_dtype
+
+    @property
+    def compute_dtype(self) -> DType:
+        """The dtype in which the layer computes."""
+        return self.dtype_policy.compute_dtype
+
+    input_dtype = compute_dtype
+
+
+SEED_STATE = "seed_generator_state"
