@@ -1,0 +1,237 @@
+"""Means and sums of values over batches: the states that most metrics share.
+
+A value of rank above 1 is first reduced to one number per sample. Weights line up with the values from the first axis
+on; a mean divides by the sum of the weights, and is 0 where nothing has been seen.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from jkeras import registry
+from jkeras.errors import ArgumentError, ShapeError
+from jkeras.losses.arrays import as_arrays, broadcasts, divide_no_nan, match_ranks
+from jkeras.losses.base import FAMILY as LOSSES
+from jkeras.losses.base import Loss, valid_entries
+from jkeras.losses.weighting import apply_mask, weigh
+from jkeras.metrics.base import FAMILY, Metric, State
+from jkeras.typing import Array, ArrayLike, Config
+
+MetricFunction = Callable[..., Array]
+
+
+def per_sample(
+    values: Any, sample_weight: Any | None, reduce: Callable[..., Array], dtype: str
+) -> tuple[Array, Array | None]:
+    """Weighted values and weights, one number per sample each.
+
+    Args:
+        values: `(b, ...)`.
+        sample_weight: of the shape of the values or of their first axes; a scalar weighs the reduced whole.
+        reduce: `jnp.mean` or `jnp.sum`, over all axes but the first.
+        dtype: of the results.
+
+    Raises:
+        ShapeError: the weights do not fit.
+
+    >>> value, weight = per_sample(jnp.array([[1.0, 3.0], [5.0, 7.0]]), jnp.array([1.0, 0.5]), jnp.mean, "float32")
+    >>> value.tolist(), weight.tolist()
+    ([2.0, 3.0], [1.0, 0.5])
+    """
+    values = as_arrays(values, dtype)
+    if sample_weight is None:
+        return reduce(values, axis=tuple(range(1, values.ndim))), None
+    weight = as_arrays(sample_weight, dtype)
+    given = values.shape, weight.shape
+    values, weight = match_ranks(values, weight)
+    # innermost axes that have no weights of their own are reduced before they are weighed
+    values = reduce(values, axis=tuple(range(weight.ndim, values.ndim)))
+    if not broadcasts(values.shape, weight.shape) or jnp.broadcast_shapes(values.shape, weight.shape) != values.shape:
+        raise ShapeError(
+            "the weights do not fit the values that they weigh.",
+            path="sample_weight",
+            expected=f"shape {given[0]}, or its first axes",
+            received=f"shape {given[1]}",
+        )
+    weight = jnp.broadcast_to(weight, values.shape)
+    inner = tuple(range(1, values.ndim))
+    return reduce(weigh(values, weight), axis=inner), reduce(weight, axis=inner)
+
+
+def merge_sums(a: State, b: State) -> State:
+    """The sums of both.
+
+    >>> {key: float(value) for key, value in merge_sums({"total": jnp.ones(())}, {"total": jnp.ones(())}).items()}
+    {'total': 2.0}
+    """
+    return jax.tree.map(jnp.add, a, b)
+
+
+def init_mean(dtype: str) -> State:
+    """The mean of nothing: `total` and `count`.
+
+    >>> sorted(init_mean("float32"))
+    ['count', 'total']
+    """
+    return {"total": jnp.zeros((), dtype), "count": jnp.zeros((), dtype)}
+
+
+def update_mean(state: State, values: Any, sample_weight: Any | None, dtype: str) -> State:
+    """The mean of more values.
+
+    >>> state = update_mean(init_mean("float32"), jnp.array([1.0, 5.0]), jnp.array([3.0, 1.0]), "float32")
+    >>> float(state["total"]), float(state["count"])
+    (8.0, 4.0)
+    """
+    values, weight = per_sample(values, sample_weight, jnp.mean, dtype)
+    count = jnp.asarray(values.size, dtype) if weight is None else jnp.sum(weight)
+    return merge_sums(state, {"total": jnp.sum(values), "count": count})
+
+
+def result_mean(state: State) -> Array:
+    """`total / count`, and 0 of nothing.
+
+    >>> float(result_mean(init_mean("float32")))
+    0.0
+    """
+    return divide_no_nan(state["total"], state["count"])
+
+
+@FAMILY.register()
+class Sum(Metric):
+    """The weighted sum of values: `sum(w v)`.
+
+    Args:
+        name, dtype: as in `Metric`.
+
+    State: `{"total": ()}`.
+
+    >>> metric = Sum()
+    >>> state = metric.update(metric.init(), [1.0, 3.0, 5.0], sample_weight=[1.0, 1.0, 0.0])
+    >>> float(metric.result(state))
+    4.0
+    """
+
+    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+
+    def init(self) -> State:
+        """A total of 0."""
+        return {"total": jnp.zeros((), self.dtype)}
+
+    def update(self, state: State, values: Any, sample_weight: ArrayLike | None = None) -> State:  # type: ignore[override]
+        """Adds `(b, ...)` values, weighted."""
+        weighted, _ = per_sample(values, sample_weight, jnp.sum, self.dtype)
+        return merge_sums(state, {"total": jnp.sum(weighted)})
+
+    def result(self, state: State) -> Array:
+        """The total."""
+        return state["total"]
+
+    def merge(self, a: State, b: State) -> State:
+        """The sums of both."""
+        return merge_sums(a, b)
+
+
+class _MeanState(Metric):
+    """A metric that is a mean; what it is the mean of is up to `update`."""
+
+    def init(self) -> State:
+        """A total and a count of 0."""
+        return init_mean(self.dtype)
+
+    def result(self, state: State) -> Array:
+        """`total / count`; 0 before any update."""
+        return result_mean(state)
+
+    def merge(self, a: State, b: State) -> State:
+        """The sums of both."""
+        return merge_sums(a, b)
+
+
+@FAMILY.register()
+class Mean(_MeanState):
+    """The weighted mean of values: `sum(w v) / sum(w)`.
+
+    Args:
+        name, dtype: as in `Metric`.
+
+    State: `{"total": (), "count": ()}`.
+
+    >>> metric = Mean()
+    >>> state = metric.update(metric.init(), [1.0, 3.0])
+    >>> state = metric.update(state, [5.0], sample_weight=[2.0])
+    >>> float(metric.result(state))
+    3.5
+    """
+
+    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+
+    def update(self, state: State, values: Any, sample_weight: ArrayLike | None = None) -> State:  # type: ignore[override]
+        """Adds `(b, ...)` values, weighted."""
+        return update_mean(state, values, sample_weight, self.dtype)
+
+
+class FunctionMean(_MeanState):
+    """The mean of what a function makes of labels and predictions, with fixed arguments."""
+
+    unwritten: ClassVar[Mapping[str, Any]] = {}
+    """Arguments that Keras's configs leave out: they are written where they differ from these values."""
+
+    def __init__(self, fn: MetricFunction, name: str | None, dtype: Any, **arguments: Any) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.fn, self.arguments = fn, arguments
+
+    def update(  # type: ignore[override]
+        self, state: State, y_true: Any, y_pred: Any, sample_weight: ArrayLike | None = None
+    ) -> State:
+        """Adds one batch. Entries that the function itself does not count (`ignore_class`) are left out."""
+        y_true, y_pred = as_arrays(y_true), as_arrays(y_pred)
+        values = self.fn(y_true, y_pred, **self.arguments)
+        valid = valid_entries(self.fn, y_true, y_pred, **self.arguments)
+        if valid is not None:
+            sample_weight = apply_mask(sample_weight, valid, dtype=self.dtype)
+        return update_mean(state, values, sample_weight, self.dtype)
+
+    def get_config(self) -> Config:
+        """That of `Metric`, and the arguments."""
+        skipped = [key for key, value in self.unwritten.items() if self.arguments[key] == value]
+        kept = {key: value for key, value in self.arguments.items() if key not in skipped}
+        return {**super().get_config(), **registry.serialize(kept)}
+
+
+@FAMILY.register()
+class MeanMetricWrapper(FunctionMean):
+    """The mean of a function's values.
+
+    Args:
+        fn: `fn(y_true, y_pred, **kwargs) -> values`, one value per sample or entry.
+        name, dtype: as in `Metric`.
+        **kwargs: further arguments of `fn`.
+
+    State: `{"total": (), "count": ()}`.
+
+    >>> from jkeras import losses
+    >>> metric = MeanMetricWrapper(losses.huber, delta=0.5)
+    >>> float(metric([[0.0], [0.0]], [[1.0], [0.5]]))
+    0.25
+    """
+
+    def __init__(self, fn: MetricFunction, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+        if not callable(fn):
+            raise ArgumentError("a metric needs a function.", path="MeanMetricWrapper", received=repr(fn)[:80])
+        super().__init__(fn, name, dtype, **kwargs)
+        if isinstance(fn, Loss) or any(fn is each for each in LOSSES.table.values()):
+            self.direction = "down"
+
+    def get_config(self) -> Config:
+        """That of `Metric`, the function and its arguments."""
+        return {**super().get_config(), "fn": registry.serialize(self.fn)}
+
+    @classmethod
+    def from_config(cls, config: Config) -> "Metric":
+        """The metric of a config."""
+        return cls(**registry.deserialize(config))

@@ -1,0 +1,165 @@
+"""Errors of predicted quantities, averaged over all samples seen."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+
+from jkeras.losses import arguments
+from jkeras.losses.arrays import paired
+from jkeras.losses.regression import (
+    cosine,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+)
+from jkeras.metrics.base import FAMILY, Metric, State
+from jkeras.metrics.reduction import FunctionMean, init_mean, merge_sums, result_mean, update_mean
+from jkeras.typing import Array, ArrayLike
+
+
+@FAMILY.register("mse", "MSE")
+class MeanSquaredError(FunctionMean):
+    """The mean of `(y_true - y_pred)^2`.
+
+    Args:
+        name, dtype: as in `Metric`.
+
+    >>> float(MeanSquaredError()([[0.0, 1.0]], [[1.0, 3.0]]))
+    2.5
+    """
+
+    direction = "down"
+
+    def __init__(self, name: str | None = "mean_squared_error", dtype: Any = None) -> None:
+        super().__init__(mean_squared_error, name, dtype)
+
+
+@FAMILY.register()
+class RootMeanSquaredError(Metric):
+    """The root of the mean of `(y_true - y_pred)^2` over everything seen.
+
+    Args:
+        name, dtype: as in `Metric`.
+
+    State: `{"total": (), "count": ()}`, of the squares.
+
+    >>> float(RootMeanSquaredError()([[0.0, 0.0]], [[3.0, 3.0]]))
+    3.0
+    """
+
+    direction = "down"
+
+    def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+
+    def init(self) -> State:
+        """A total and a count of 0."""
+        return init_mean(self.dtype)
+
+    def update(  # type: ignore[override]
+        self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> State:
+        """Adds one batch."""
+        y_true, y_pred = paired(y_true, jnp.asarray(y_pred, self.dtype), "RootMeanSquaredError")
+        return update_mean(state, jnp.square(y_pred - y_true), sample_weight, self.dtype)
+
+    def result(self, state: State) -> Array:
+        """`sqrt(total / count)`; 0 before any update."""
+        return jnp.sqrt(result_mean(state))
+
+    def merge(self, a: State, b: State) -> State:
+        """The sums of both."""
+        return merge_sums(a, b)
+
+
+@FAMILY.register("mae", "MAE")
+class MeanAbsoluteError(FunctionMean):
+    """The mean of `|y_true - y_pred|`.
+
+    Args:
+        name, dtype: as in `Metric`.
+
+    >>> float(MeanAbsoluteError()([[0.0, 1.0]], [[1.0, 3.0]]))
+    1.5
+    """
+
+    direction = "down"
+
+    def __init__(self, name: str | None = "mean_absolute_error", dtype: Any = None) -> None:
+        super().__init__(mean_absolute_error, name, dtype)
+
+
+@FAMILY.register("mape", "MAPE")
+class MeanAbsolutePercentageError(FunctionMean):
+    """The mean of `100 |y_true - y_pred| / |y_true|`.
+
+    Args:
+        name, dtype: as in `Metric`.
+
+    >>> float(MeanAbsolutePercentageError()([[2.0, 4.0]], [[1.0, 5.0]]))
+    37.5
+    """
+
+    direction = "down"
+
+    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: Any = None) -> None:
+        super().__init__(mean_absolute_percentage_error, name, dtype)
+
+
+@FAMILY.register("msle", "MSLE")
+class MeanSquaredLogarithmicError(FunctionMean):
+    """The mean of `(log(1 + y_true) - log(1 + y_pred))^2`.
+
+    Args:
+        name, dtype: as in `Metric`.
+
+    >>> round(float(MeanSquaredLogarithmicError()([[0.0, 1.0]], [[1.0, 0.0]])), 4)
+    0.4805
+    """
+
+    direction = "down"
+
+    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
+        super().__init__(mean_squared_logarithmic_error, name, dtype)
+
+
+@FAMILY.register()
+class LogCoshError(FunctionMean):
+    """The mean of `log cosh(y_pred - y_true)`.
+
+    Args:
+        name, dtype: as in `Metric`.
+
+    >>> round(float(LogCoshError()([[0.0, 0.0]], [[0.0, 1.0]])), 4)
+    0.2169
+    """
+
+    direction = "down"
+
+    def __init__(self, name: str | None = "logcosh", dtype: Any = None) -> None:
+        super().__init__(log_cosh, name, dtype)
+
+
+@FAMILY.register()
+class CosineSimilarity(FunctionMean):
+    """The mean cosine of the angle between labels and predictions. The loss of the same name is minus that.
+
+    Args:
+        name, dtype: as in `Metric`.
+        axis: along which the vectors lie.
+
+    Raises:
+        ArgumentError: the axis is no int.
+
+    >>> round(float(CosineSimilarity()([[3.0, 4.0]], [[4.0, 3.0]])), 2)
+    0.96
+    """
+
+    direction = "up"
+    unwritten: ClassVar[Mapping[str, Any]] = {"axis": -1}
+
+    def __init__(self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
+        super().__init__(cosine, name, dtype, axis=arguments.class_axis(axis, "CosineSimilarity"))
