@@ -1,0 +1,55 @@
+"""The value of an array without the array: what an initializer that was given one holds."""
+
+import dataclasses
+import math
+from typing import Any, Self
+
+import jax
+import numpy as np
+
+from jkeras.errors import ArgumentError
+
+
+@dataclasses.dataclass(frozen=True)
+class Literal:
+    """An array's value as immutable bytes: hashable, compared by content, the same object for ever.
+
+    Args:
+        data: the elements in C order.
+        shape: the shape of the array.
+        dtype: the name of its dtype.
+
+    >>> literal = Literal.of(np.array([1.0, 2.0], "float32"))
+    >>> literal, literal.array()
+    (Literal(shape=(2,), dtype='float32'), array([1., 2.], dtype=float32))
+    """
+
+    data: bytes = dataclasses.field(repr=False)
+    shape: tuple[int, ...]
+    dtype: str
+
+    @classmethod
+    def of(cls, array: Any) -> Self:
+        """The literal of a numpy or JAX array.
+
+        Raises:
+            ArgumentError: a tracer, whose value is not known, or something that does not hold numbers.
+        """
+        if isinstance(array, jax.core.Tracer):
+            raise ArgumentError(
+                "the value is traced: it is not known while a function is being transformed.",
+                path="initializers",
+                expected="a concrete array",
+                received=array,
+            )
+        value = np.asarray(array)
+        if value.dtype.kind in "OSUM":
+            raise ArgumentError(
+                "the value holds no numbers.", path="initializers", expected="numbers", received=repr(array)[:80]
+            )
+        return cls(value.tobytes(), value.shape, value.dtype.name)
+
+    def array(self) -> np.ndarray:
+        """The value, as a read-only view of the bytes."""
+        count = math.prod(self.shape)
+        return np.frombuffer(self.data, jax.numpy.dtype(self.dtype), count).reshape(self.shape)

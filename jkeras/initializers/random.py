@@ -1,0 +1,107 @@
+"""Initializers that draw every element from one distribution."""
+
+from jkeras.initializers import draws
+from jkeras.initializers.base import RandomInitializer, family, number
+from jkeras.typing import Array, Config, Key
+
+
+@family.register("normal")
+class RandomNormal(RandomInitializer):
+    """Normal values: density `exp(-(w - mean)² / (2 * stddev²)) / (stddev * sqrt(2 * pi))`.
+
+    Args:
+        mean: the mean.
+        stddev: the standard deviation, >= 0.
+        seed: an int to fix the key; the values are then the same on every call.
+
+    Raises:
+        ArgumentError: a mean or standard deviation that is none; a call without key where there is no seed.
+
+    >>> from jkeras import initializers
+    >>> values = initializers.RandomNormal(stddev=2.0, seed=0)((1000,))
+    >>> f"{values.std():.1f}"
+    '2.0'
+
+    Source: `keras.initializers.RandomNormal`.
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean = number(mean, "mean", type(self).__name__)
+        self.stddev = number(stddev, "stddev", type(self).__name__, least=0)
+
+    def draw(self, key: Key, shape: tuple[int, ...], dtype: str) -> Array:
+        """The values for a key."""
+        return draws.normal(key, shape, dtype, self.mean, self.stddev)
+
+    def get_config(self) -> Config:
+        """`{"seed", "mean", "stddev"}`."""
+        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
+
+
+@family.register()
+class TruncatedNormal(RandomInitializer):
+    """Normal values within two standard deviations of the mean; those outside are drawn anew.
+
+    Args:
+        mean: the mean.
+        stddev: the standard deviation before truncation, >= 0; after it the values have 0.8796 of it.
+        seed: an int to fix the key; the values are then the same on every call.
+
+    Raises:
+        ArgumentError: a mean or standard deviation that is none; a call without key where there is no seed.
+
+    >>> from jkeras import initializers
+    >>> values = initializers.TruncatedNormal(stddev=1.0, seed=0)((1000,))
+    >>> f"{values.min():.1f} {values.max():.1f} {values.std():.2f}"
+    '-2.0 2.0 0.86'
+
+    Source: `keras.initializers.TruncatedNormal`.
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean = number(mean, "mean", type(self).__name__)
+        self.stddev = number(stddev, "stddev", type(self).__name__, least=0)
+
+    def draw(self, key: Key, shape: tuple[int, ...], dtype: str) -> Array:
+        """The values for a key."""
+        return draws.truncated_normal(key, shape, dtype, self.mean, self.stddev)
+
+    def get_config(self) -> Config:
+        """`{"seed", "mean", "stddev"}`."""
+        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
+
+
+@family.register("uniform")
+class RandomUniform(RandomInitializer):
+    """Values uniform in `[minval, maxval)`.
+
+    Args:
+        minval: the lower bound, included.
+        maxval: the upper bound, excluded.
+        seed: an int to fix the key; the values are then the same on every call.
+
+    Raises:
+        ArgumentError: a bound that is not a number, or `maxval < minval`; a call without key where there is no seed.
+
+    >>> from jkeras import initializers
+    >>> values = initializers.RandomUniform(0.0, 1.0, seed=0)((1000,))
+    >>> f"{values.min():.2f} {values.max():.2f} {values.mean():.1f}"
+    '0.00 1.00 0.5'
+
+    Source: `keras.initializers.RandomUniform`.
+    """
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.minval = number(minval, "minval", type(self).__name__)
+        self.maxval = number(maxval, "maxval", type(self).__name__, least=self.minval)
+
+    def draw(self, key: Key, shape: tuple[int, ...], dtype: str) -> Array:
+        """The values for a key."""
+        return draws.uniform(key, shape, dtype, self.minval, self.maxval)
+
+    def get_config(self) -> Config:
+        """`{"seed", "minval", "maxval"}`."""
+        return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
