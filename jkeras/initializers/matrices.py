@@ -43,7 +43,7 @@ class Identity(Initializer):
                 received=f"shape {sizes}",
             )
         gain = np.asarray(self.gain).astype(dtypes.standardize(dtype))
-        return gain * jnp.eye(*sizes, dtype=gain.dtype)
+        return jnp.asarray(gain) * jnp.eye(*sizes, dtype=gain.dtype)
 
     def get_config(self) -> Config:
         """`{"gain": gain}`."""

@@ -1,0 +1,256 @@
+"""Regularizers: penalties, pure functions from a weight (or an activity) to a scalar.
+
+What a regularizer returns is added to the loss. It holds numbers only, so it can be compared, hashed and written down.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jkeras import config, registry
+from jkeras.configurable import Configurable
+from jkeras.errors import ArgumentError, SerializationError, ShapeError
+from jkeras.typing import Array, Config
+
+
+class Regularizer(Configurable):
+    """The base of regularizers: subclasses define `__call__(x)`. The base itself penalises nothing.
+
+    >>> from jkeras import regularizers
+    >>> class Mean(regularizers.Regularizer):
+    ...     def __call__(self, x):
+    ...         return abs(x.mean())
+    >>> Mean()(jnp.array([1.0, -3.0])).item()
+    1.0
+
+    Source: `keras.regularizers.Regularizer`.
+    """
+
+    def __call__(self, x: Array) -> Array:
+        """The penalty of an array: a scalar of its dtype."""
+        return jnp.zeros((), jnp.result_type(x, 0.0))
+
+    def get_config(self) -> Config:
+        """The arguments of the constructor; a subclass says what they are."""
+        raise SerializationError(
+            "the regularizer has no config.", path=type(self).__name__, write="def get_config(self): return {...}"
+        )
+
+
+family = registry.Family("regularizer", "keras.regularizers", base=Regularizer)
+family.register(module="keras")(Regularizer)
+
+
+@family.register("l1_l2")
+class L1L2(Regularizer):
+    """`l1 * sum(|x|) + l2 * sum(x²)`.
+
+    Args:
+        l1, l2: the factors, >= 0; `None` is 0.
+
+    Raises:
+        ArgumentError: a factor that is no finite number >= 0.
+
+    >>> from jkeras import regularizers
+    >>> regularizers.L1L2(l1=0.5, l2=0.25)(jnp.array([1.0, -3.0])).item()
+    4.5
+
+    Source: Zou and Hastie, "Regularization and variable selection via the elastic net", 2005.
+    """
+
+    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
+        self.l1 = _factor(0.0 if l1 is None else l1, "l1", "L1L2")
+        self.l2 = _factor(0.0 if l2 is None else l2, "l2", "L1L2")
+
+    def __call__(self, x: Array) -> Array:
+        """The penalty of an array: a scalar of its dtype."""
+        penalty = super().__call__(x)
+        if self.l1:
+            penalty = penalty + self.l1 * jnp.sum(jnp.abs(x))
+        if self.l2:
+            penalty = penalty + self.l2 * jnp.sum(jnp.square(x))
+        return penalty
+
+    def get_config(self) -> Config:
+        """`{"l1", "l2"}`."""
+        return {"l1": self.l1, "l2": self.l2}
+
+
+@family.register()
+class L1(Regularizer):
+    """`l1 * sum(|x|)`.
+
+    Args:
+        l1: the factor, >= 0; `None` is 0.01.
+
+    Raises:
+        ArgumentError: a factor that is no finite number >= 0.
+
+    >>> from jkeras import regularizers
+    >>> regularizers.L1(0.5)(jnp.array([1.0, -3.0])).item()
+    2.0
+
+    Source: Tibshirani, "Regression shrinkage and selection via the lasso", 1996.
+    """
+
+    def __init__(self, l1: float | None = 0.01) -> None:
+        self.l1 = _factor(0.01 if l1 is None else l1, "l1", "L1")
+
+    def __call__(self, x: Array) -> Array:
+        """The penalty of an array: a scalar of its dtype."""
+        return self.l1 * jnp.sum(jnp.abs(x))
+
+    def get_config(self) -> Config:
+        """`{"l1": l1}`."""
+        return {"l1": self.l1}
+
+
+@family.register()
+class L2(Regularizer):
+    """`l2 * sum(x²)`.
+
+    Args:
+        l2: the factor, >= 0; `None` is 0.01.
+
+    Raises:
+        ArgumentError: a factor that is no finite number >= 0.
+
+    >>> from jkeras import regularizers
+    >>> regularizers.L2(0.5)(jnp.array([1.0, -3.0])).item()
+    5.0
+
+    Source: Hoerl and Kennard, "Ridge regression: biased estimation for nonorthogonal problems", 1970.
+    """
+
+    def __init__(self, l2: float | None = 0.01) -> None:
+        self.l2 = _factor(0.01 if l2 is None else l2, "l2", "L2")
+
+    def __call__(self, x: Array) -> Array:
+        """The penalty of an array: a scalar of its dtype."""
+        return self.l2 * jnp.sum(jnp.square(x))
+
+    def get_config(self) -> Config:
+        """`{"l2": l2}`."""
+        return {"l2": self.l2}
+
+
+@family.register()
+class OrthogonalRegularizer(Regularizer):
+    """The mean over pairs of rows of the magnitude of their cosine, times `factor`: 0 where all are orthogonal.
+
+        factor * sum_{i < j} |cos(x_i, x_j)| / (n * (n - 1) / 2)
+
+    Rows shorter than `config.epsilon()` are divided by that instead of their length. One row alone costs nothing. The
+    products are computed in float32 at least.
+
+    Args:
+        factor: the factor, >= 0.
+        mode: `"rows"`, or `"columns"` to compare columns instead.
+
+    Raises:
+        ArgumentError: a factor that is no finite number >= 0, or another mode.
+        ShapeError: a call with an array that is no matrix.
+
+    >>> from jkeras import regularizers
+    >>> penalty = regularizers.OrthogonalRegularizer(factor=1.0)(jnp.array([[2.0, 0.0], [3.0, 4.0]]))
+    >>> round(penalty.item(), 6)
+    0.6
+
+    Source: `keras.regularizers.OrthogonalRegularizer`.
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = _factor(factor, "factor", "OrthogonalRegularizer")
+        if mode not in ("rows", "columns"):
+            raise ArgumentError(
+                "unknown mode.", path="OrthogonalRegularizer", expected="'rows' or 'columns'", received=repr(mode)
+            )
+        self.mode = mode
+        self._epsilon = config.epsilon()
+
+    def __call__(self, x: Array) -> Array:
+        """The penalty of a matrix: a scalar of its dtype."""
+        if x.ndim != 2:
+            raise ShapeError(
+                "only a matrix has rows.", path="OrthogonalRegularizer", expected="rank 2", received=f"shape {x.shape}"
+            )
+        dtype = jnp.result_type(x, 0.0)
+        rows = jnp.asarray(x if self.mode == "rows" else x.T, jnp.promote_types(dtype, "float32"))  # (n, d)
+        square = jnp.sum(jnp.square(rows), axis=1, keepdims=True)
+        rows = rows * lax.rsqrt(jnp.maximum(square, self._epsilon**2))
+        count = rows.shape[0]
+        cosines = rows @ rows.T * (1 - jnp.eye(count, dtype=rows.dtype))  # (n, n)
+        return (self.factor * jnp.sum(jnp.abs(cosines)) / max(count * (count - 1), 1)).astype(dtype)
+
+    def get_config(self) -> Config:
+        """`{"factor", "mode"}`."""
+        return {"factor": self.factor, "mode": self.mode}
+
+
+def get(identifier: Any) -> Any:
+    """The regularizer of a name, a config, a class or a callable; `None` for `None`.
+
+    Args:
+        identifier: a name such as `"l2"` (with the default factor), a config that `serialize` made, a class, or a
+            callable from array to scalar, which comes back as it is.
+
+    Raises:
+        UnknownNameError: no regularizer has the name.
+        ArgumentError: the identifier is none of these.
+
+    >>> from jkeras import regularizers
+    >>> regularizers.get("l2"), regularizers.get({"class_name": "L1", "config": {"l1": 0.5}})
+    (L2(l2=0.01), L1(l1=0.5))
+    """
+    return family.get(identifier)
+
+
+def serialize(regularizer: Any) -> Any:
+    """The config of a regularizer.
+
+    >>> from jkeras import regularizers
+    >>> regularizers.serialize(regularizers.L1(0.5))
+    {'module': 'keras.regularizers', 'class_name': 'L1', 'config': {'l1': 0.5}, 'registered_name': None}
+    """
+    return family.serialize(regularizer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The regularizer of a config that `serialize` made, here or in Keras, or of a name.
+
+    >>> from jkeras import regularizers
+    >>> regularizers.deserialize({"class_name": "L2", "config": {"l2": 0.5}})
+    L2(l2=0.5)
+    """
+    return family.deserialize(config, custom_objects)
+
+
+def _factor(value: Any, name: str, owner: str) -> float:
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0:
+        raise ArgumentError(
+            f"`{name}` is no factor.", path=owner, expected="a finite number >= 0", received=repr(value)[:80]
+        )
+    return float(value)
+
+
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "deserialize",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
+    "serialize",
+]
