@@ -180,23 +180,20 @@ def _deserialize_plain(class_name: str, config: Config) -> Any:
 _PLAIN = ("__bytes__", "__slice__", "__ellipsis__", "__tensor__", "__numpy__")
 
 
-def _envelope(thing: Any, class_name: str, config: Any) -> Config:
-    if thing in _addresses:
-        module, public = _addresses[thing]
-        if class_name == "function":
-            return {"module": "builtins", "class_name": "function", "config": public, "registered_name": "function"}
+def _envelope(cls: type, config: Any) -> Config:
+    if cls in _addresses:
+        module, public = _addresses[cls]
         return {"module": module, "class_name": public, "config": config, "registered_name": None}
     return {
-        "module": thing.__module__,
-        "class_name": class_name,
+        "module": cls.__module__,
+        "class_name": cls.__name__,
         "config": config,
-        "registered_name": get_registered_name(thing),
+        "registered_name": get_registered_name(cls),
     }
 
 
 def _serialize_object(thing: Any) -> Config:
-    cls = type(thing)
-    config = _envelope(cls, cls.__name__, thing.get_config())
+    config = _envelope(type(thing), thing.get_config())
     build_config = thing.get_build_config() if hasattr(thing, "get_build_config") else None
     if build_config is not None:
         config["build_config"] = serialize(build_config)
@@ -211,7 +208,8 @@ def _serialize_function(thing: Any) -> Config:
             expected="a named function",
             write="def my_function(x): ...   # then pass my_function",
         )
-    return _envelope(thing, "function", thing.__name__)
+    name = _addresses[thing][1] if thing in _addresses else get_registered_name(thing)
+    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None, family: "Family | None" = None) -> Any:
