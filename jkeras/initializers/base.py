@@ -62,6 +62,19 @@ class RandomInitializer(Initializer):
 
     Args:
         seed: an int to fix the key, or `None` to take it from the caller.
+
+    Raises:
+        ArgumentError: a seed that is no int >= 0.
+
+    >>> from jkeras import initializers
+    >>> import jax
+    >>> class Signs(initializers.RandomInitializer):
+    ...     def draw(self, key, shape, dtype):
+    ...         return jax.random.rademacher(key, shape).astype(dtype)
+    >>> Signs()((4,), key=jax.random.key(0)).tolist()
+    [-1.0, -1.0, 1.0, 1.0]
+
+    Source: `keras.initializers.RandomNormal` and its siblings share this base.
     """
 
     def __init__(self, seed: int | None = None) -> None:
