@@ -173,7 +173,7 @@ class State(NamedTuple):
 
 
 def make_step(network: Network) -> tuple[Callable[[jax.Array], State], Callable[[State, Any], tuple[State, Any]]]:
-    """`init(key) -> State` and `step(state, (x, y)) -> (State, logs)`: Adam, cross-entropy, running loss, accuracy."""
+    """`init(key) -> State` and `step(state, (x, y)) -> (State, logs)`: Adam, cross-entropy; sums for the epoch."""
     optimizer = optax.adam(LEARNING_RATE)
 
     def init(key: jax.Array) -> State:
@@ -193,12 +193,12 @@ def make_step(network: Network) -> tuple[Callable[[jax.Array], State], Callable[
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         correct = jnp.sum(jnp.argmax(logits, -1) == y).astype("float32")
-        seen = {"loss": loss * len(y), "accuracy": correct}
+        size = len(y)
         metrics = {
-            name: {"total": state.metrics[name]["total"] + total, "count": state.metrics[name]["count"] + len(y)}
-            for name, total in seen.items()
+            name: {"total": state.metrics[name]["total"] + total, "count": state.metrics[name]["count"] + size}
+            for name, total in {"loss": loss * size, "accuracy": correct}.items()
         }
-        logs = {name: metric["total"] / metric["count"] for name, metric in metrics.items()}
+        logs = {"loss": loss, "accuracy": correct / size}
         return State(state.step + 1, params, statistics, opt_state, metrics), logs
 
     return init, step
