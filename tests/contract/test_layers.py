@@ -1,0 +1,329 @@
+"""The contract of layers: what holds for every layer in every configuration that has a row."""
+
+import copy
+import json
+import pickle
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jkeras import config, registry, tree
+from jkeras.core import Variables
+from jkeras.core.tensor import KerasTensor
+from jkeras.errors import OutsideScopeError
+from tests.contract.object_graph import arrays_in
+from tests.contract.subject import Subject, is_float, split_floats, subject
+from tests.descriptors.layers import AT_DEFAULT, NO_ROW, ROWS, constructor_defaults, public_layers
+from tests.oracle import assert_close
+
+
+def rows(flag: str | None = None):
+    """One parameter per row; rows for which `flag` is off are left out, the row says why."""
+    return pytest.mark.parametrize("name", [row.name for row in ROWS if flag is None or getattr(row, flag) is True])
+
+
+def shapes(values: dict) -> dict[str, tuple[int, ...]]:
+    return {path: leaf.shape for path, leaf in tree.flatten(values).items()}
+
+
+def assert_same_bits(ours, theirs):
+    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other), strict=True)
+
+
+def assert_all_close(ours, theirs, ulps, err_msg=""):
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert one.dtype == other.dtype
+        if is_float(one):
+            assert_close(one, other, ulps=ulps, err_msg=err_msg)
+        else:
+            np.testing.assert_array_equal(one, other, err_msg=err_msg)
+
+
+# -- the table
+
+
+def test_every_public_layer_has_a_row():
+    described = {row.layer.__name__ for row in ROWS}
+    missing = set(public_layers()) - described - set(NO_ROW)
+    assert not missing, f"no row in tests/descriptors/layers_*.py: {sorted(missing)}"
+    assert not described & set(NO_ROW)
+
+
+def test_every_constructor_argument_leaves_its_default_in_some_row():
+    stuck = []
+    for name, cls in public_layers().items():
+        arguments = [row.arguments for row in ROWS if row.layer is cls]
+        for argument, default in constructor_defaults(cls).items():
+            moved = any(argument in given and not _same(given[argument], default) for given in arguments)
+            if not moved and f"{name}.{argument}" not in AT_DEFAULT and arguments:
+                stuck.append(f"{name}.{argument}")
+    assert not stuck, f"at their default in every row: {sorted(stuck)}"
+
+
+def _same(given, default) -> bool:
+    try:
+        return type(given) is type(default) and bool(given == default)
+    except ValueError:  # arrays
+        return False
+
+
+# -- values
+
+
+@rows()
+def test_init_makes_exactly_the_described_tree(name):
+    made = subject(name)
+    expected = {"trainable": {}, "non_trainable": {}, **made.row.tree}
+    assert {"trainable": shapes(made.variables.trainable), "non_trainable": shapes(made.variables.non_trainable)} == {
+        side: {path: tuple(shape) for path, shape in leaves.items()} for side, leaves in expected.items()
+    }
+    counted = [
+        leaf.size for variable, leaf in zip(made.layer.weights, made.layer.get_weights(made.variables), strict=True)
+    ]
+    assert made.layer.count_params() == sum(counted)
+
+
+@rows()
+def test_init_gives_the_same_values_eager_and_compiled_and_for_every_member_of_a_vmap(name):
+    made = subject(name)
+    key = jax.random.key(0)
+    if not jax.tree.leaves(made.variables):
+        assert jax.tree.leaves(jax.eval_shape(made.init, key)) == []
+        return
+    init = jax.jit(made.init)
+    assert_same_bits(init(key), made.variables)
+    keys = jax.random.split(jax.random.key(1), 2)
+    ensemble = jax.jit(jax.vmap(made.init))(keys)
+    # members of a batch may be factorized or summed in another order
+    assert_all_close(jax.tree.map(lambda leaf: leaf[1], ensemble), init(keys[1]), 16)
+
+
+@rows()
+def test_eager_equals_compiled_and_a_second_call_compiles_nothing(name):
+    made = subject(name)
+    first = made.results
+    other = jax.tree.map(lambda leaf: leaf[::-1] if leaf.ndim else leaf, (made.args, made.kwargs))
+    made.jitted(made.variables, *other)
+    assert made.traces == 1
+    assert_all_close(made.call(made.variables, made.args, made.kwargs), first, made.row.ulps)
+
+
+@rows()
+def test_a_call_is_pure(name):
+    made = subject(name)
+    before = jax.tree.map(np.array, (made.variables, made.args, made.kwargs))
+    leaves = jax.tree.leaves(made.variables)
+    outputs, non_trainable = made.results
+    again = made.jitted(made.variables, made.args, made.kwargs)
+    assert_same_bits(again, (outputs, non_trainable))
+    assert all(new is old for new, old in zip(jax.tree.leaves(made.variables), leaves, strict=True))
+    assert_same_bits((made.variables, made.args, made.kwargs), before)
+    carry = jax.eval_shape(lambda *call: made.call(*call)[1], made.variables, made.args, made.kwargs)
+    assert jax.tree.structure(carry) == jax.tree.structure(made.variables.non_trainable)
+    for new, old in zip(jax.tree.leaves(carry), jax.tree.leaves(made.variables.non_trainable), strict=True):
+        assert (new.shape, new.dtype, new.weak_type) == (old.shape, old.dtype, old.weak_type)
+
+
+@rows()
+def test_no_tracer_leaks(name):
+    made = subject(name)
+    with jax.checking_leaks():
+        jax.jit(lambda *call: made.call(*call)).trace(made.variables, made.args, made.kwargs)
+
+
+@rows()
+def test_flat_lists_in_lists_out(name):
+    made = subject(name)
+    lists = [
+        [tree.flatten(side)[declaration.path] for declaration in declarations]
+        for side, declarations in zip(made.variables, made.layer.structure().split(), strict=True)
+    ]
+    assert [leaf.shape for leaf in lists[0]] == [variable.shape for variable in made.layer.trainable_variables]
+    outputs, non_trainable = jax.eval_shape(lambda call: made.call(*call), (tuple(lists), made.args, made.kwargs))
+    assert isinstance(non_trainable, list) and len(non_trainable) == len(lists[1])
+    assert jax.tree.map(jnp.shape, outputs) == jax.tree.map(jnp.shape, made.results[0])
+
+
+# -- shapes
+
+
+@rows()
+def test_the_symbolic_outputs_foretell_the_real_ones(name):
+    made = subject(name)
+    layer = made.row.make()
+    args, kwargs = made.row.symbols()
+    symbolic = layer(*args, **kwargs, **made.row.static)
+    specs, outputs = jax.tree.leaves(symbolic), jax.tree.leaves(made.results[0])
+    assert len(specs) == len(outputs)
+    for spec, output in zip(specs, outputs, strict=True):
+        assert isinstance(spec, KerasTensor)
+        assert spec.dtype == output.dtype.name
+        if made.row.dynamic_batch is True:
+            assert spec.shape == (None, *output.shape[1:])
+        else:
+            assert len(spec.shape) == output.ndim
+            assert all(a is None or a == b for a, b in zip(spec.shape, output.shape, strict=True))
+    assert shapes(layer.init(jax.random.key(0)).trainable) == shapes(made.variables.trainable)
+
+
+# -- transforms
+
+
+@rows("per_example")
+def test_vmap_over_the_batch_changes_nothing(name):
+    made = subject(name)
+
+    def one(args, kwargs):
+        example = jax.tree.map(lambda leaf: leaf[None], (args, kwargs))
+        return jax.tree.map(lambda leaf: leaf[0], made.call(made.variables, *example)[0])
+
+    assert_all_close(jax.jit(jax.vmap(one))(made.args, made.kwargs), made.results[0], made.row.ulps)
+
+
+@rows()
+def test_vmap_over_variables_runs_an_ensemble(name):
+    made = subject(name)
+    if not jax.tree.leaves(made.variables):
+        return
+    members = [made.variables, jax.tree.map(lambda leaf: leaf * 2 if is_float(leaf) else leaf, made.variables)]
+    ensemble = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
+    together = jax.jit(jax.vmap(made.call, (0, None, None)))(ensemble, made.args, made.kwargs)
+    for index, member in enumerate(members):
+        alone = made.jitted(member, made.args, made.kwargs)
+        assert_all_close(jax.tree.map(lambda leaf, i=index: leaf[i], together), alone, made.row.ulps)
+
+
+@rows("gradients")
+def test_derivatives_agree_with_finite_differences_in_float64(name):
+    with jax.enable_x64(True):
+        made = Subject(subject(name).row, policy="float64", float_dtype="float64")
+        # weights that are float32 under every policy are widened too: a call takes leaves of any dtype
+        variables = jax.tree.map(lambda leaf: leaf.astype("float64") if is_float(leaf) else leaf, made.variables)
+        floats, merge = split_floats((variables.trainable, made.args, made.kwargs))
+
+        def outputs(values):
+            trainable, args, kwargs = merge(values)
+            result, _ = made.call(Variables(trainable, variables.non_trainable), args, kwargs)
+            return [leaf for leaf in jax.tree.leaves(result) if is_float(leaf)]
+
+        generator = np.random.default_rng(0)
+
+        def random_like(leaf):
+            return jnp.asarray(generator.normal(size=leaf.shape), leaf.dtype)
+
+        direction = jax.tree.map(random_like, floats)
+        cotangent = jax.tree.map(random_like, jax.eval_shape(outputs, floats))
+        step = 1e-5
+
+        @jax.jit
+        def derivatives(floats, direction, cotangent):
+            ahead = outputs([value + step * by for value, by in zip(floats, direction, strict=True)])
+            behind = outputs([value - step * by for value, by in zip(floats, direction, strict=True)])
+            differences = [(a - b) / (2 * step) for a, b in zip(ahead, behind, strict=True)]
+            _, forward = jax.jvp(outputs, (floats,), (direction,))
+            (backward,) = jax.vjp(outputs, floats)[1](cotangent)
+            return differences, forward, backward
+
+        differences, forward, backward = derivatives(floats, direction, cotangent)
+        assert differences, "no float outputs: the row needs gradients='no float outputs'"
+        for numeric, exact in zip(differences, forward, strict=True):
+            # the error is f''' step^2 / 6 + eps f / step, both about 1e-10; a thousandfold of that is allowed
+            np.testing.assert_allclose(numeric, exact, rtol=0, atol=1e-7 * max(1.0, float(jnp.abs(exact).max())))
+        pairing = sum(float(jnp.vdot(c, f)) for c, f in zip(cotangent, forward, strict=True))
+        size = sum(float(jnp.vdot(abs(c), abs(f))) for c, f in zip(cotangent, forward, strict=True))
+        assert (
+            abs(pairing - sum(float(jnp.vdot(d, b)) for d, b in zip(direction, backward, strict=True))) <= 1e-10 * size
+        )
+
+
+# -- dtypes
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16", "float16"])
+@rows("half")
+def test_half_precision_policies(name, policy):
+    reference = subject(name)
+    if "dtype" in reference.row.arguments:
+        pytest.skip("the row fixes its dtype")
+    layer = reference.row.make(policy)
+    specs = jax.eval_shape(
+        lambda: layer.init(jax.random.key(0), *reference.args, **reference.kwargs, **reference.row.static)
+    )
+    for spec in (leaf for leaf in jax.tree.leaves(specs) if is_float(leaf)):
+        assert spec.dtype in (layer.variable_dtype, "float32")
+    variables = jax.tree.map(lambda spec, value: value.astype(spec.dtype), specs, reference.variables)
+    call = jax.jit(lambda *call: Subject.call(_Under(layer, reference.row), *call))
+    outputs, _ = call(variables, reference.args, reference.kwargs)
+    eps = float(jnp.finfo(layer.compute_dtype).eps) / float(jnp.finfo("float32").eps)
+    for half, full in zip(jax.tree.leaves(outputs), jax.tree.leaves(reference.results[0]), strict=True):
+        if not is_float(full):
+            assert half.dtype == full.dtype
+            continue
+        assert half.dtype == layer.compute_dtype
+        assert bool(jnp.isfinite(half).all())
+        assert_close(half.astype("float32"), full, ulps=reference.row.half_ulps * eps)
+
+
+class _Under:
+    """What `Subject.call` needs, for another layer."""
+
+    def __init__(self, layer, row):
+        self.layer, self.row = layer, row
+
+
+# -- the object
+
+
+@rows()
+def test_configs_round_trip(name):
+    made = subject(name)
+    written = made.layer.get_config()
+    assert type(made.layer).from_config(copy.deepcopy(written)).get_config() == written
+    envelope = registry.serialize(made.layer)
+    read = json.loads(json.dumps(envelope))
+    again = registry.deserialize(read)
+    assert type(again) is type(made.layer)
+    assert json.dumps(again.get_config()) == json.dumps(written)
+    assert json.dumps(registry.serialize(again)) == json.dumps(envelope)
+    fresh = jax.eval_shape(lambda: again.init(jax.random.key(0), *made.args, **made.kwargs, **made.row.static))
+    assert shapes(fresh.trainable) == shapes(made.variables.trainable)
+
+
+@rows()
+def test_copies_and_pickles_compute_the_same(name):
+    made = subject(name)
+    for clone in (copy.deepcopy(made.layer), pickle.loads(pickle.dumps(made.layer))):
+        assert clone.get_config() == made.layer.get_config()
+        assert [v.path for v in clone.variables] == [v.path for v in made.layer.variables]
+        other = _Under(clone, made.row)
+        jaxprs = [
+            str(jax.make_jaxpr(lambda *call, o=o: Subject.call(o, *call))(made.variables, made.args, made.kwargs))
+            for o in (other, made)
+        ]
+        assert jaxprs[0] == jaxprs[1]
+
+
+@rows()
+def test_a_layer_holds_no_arrays_after_all_this(name):
+    made = subject(name)
+    layer = made.row.make()
+    args, kwargs = made.row.symbols()
+    layer(*args, **kwargs, **made.row.static)
+    made.call(layer.init(jax.random.key(0)), made.args, made.kwargs)
+    assert arrays_in(layer) == []
+    assert arrays_in(made.layer) == []
+
+
+@rows()
+def test_a_layer_does_not_run_outside_a_scope(name):
+    made = subject(name)
+    with pytest.raises(OutsideScopeError, match="stateless_call"):
+        made.layer(*made.args, **made.kwargs, **made.row.static)
+
+
+def test_policies_are_left_as_they_were():
+    assert config.dtype_policy() == "float32"

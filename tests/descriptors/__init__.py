@@ -1,0 +1,1 @@
+"""What there is to test: one table per kind of public thing, with a row for each."""

@@ -1,0 +1,60 @@
+"""All rows of layers: `ROWS` of every `layers_<family>.py` beside this file, and what needs none."""
+
+import importlib
+import inspect
+import pkgutil
+
+import tests.descriptors
+from jkeras import layers
+from jkeras.core import Layer
+from tests.descriptors.row import LayerRow
+
+# Public classes that are no layers to feed arrays to, each with the reason.
+NO_ROW = {
+    "Layer": "the base, which computes nothing",
+    "InputLayer": "the place where a graph begins; it takes no inputs",
+    "Wrapper": "the base of layers around a layer, which computes nothing",
+    "RNN": "runs any cell; its cells and its subclasses have rows",
+}
+
+# Arguments that say nothing about the computation, tested with the core.
+UNINTERESTING = {"name", "trainable", "dtype", "autocast", "activity_regularizer"}
+
+# `Class.argument` that stays at its default in every row, each with the reason.
+AT_DEFAULT = {
+    "Dense.quantization_config": "read from Keras's configs; only None means something",
+}
+
+
+def collect() -> list[LayerRow]:
+    """The rows of all families, in the order of the files' names."""
+    names = sorted(module.name for module in pkgutil.iter_modules(tests.descriptors.__path__))
+    families = [name for name in names if name.startswith("layers_")]
+    rows = [row for name in families for row in importlib.import_module(f"tests.descriptors.{name}").ROWS]
+    twice = {row.name for row in rows if sum(row.name == other.name for other in rows) > 1}
+    assert not twice, f"rows with one name: {sorted(twice)}"
+    return rows
+
+
+def public_layers() -> dict[str, type[Layer]]:
+    """The layer classes that `jkeras.layers` exports, each once, under its own name."""
+    things = [getattr(layers, name) for name in layers.__all__]
+    return {thing.__name__: thing for thing in things if inspect.isclass(thing) and issubclass(thing, Layer)}
+
+
+def constructor_defaults(cls: type[Layer]) -> dict[str, object]:
+    """The arguments of a layer's constructor, `Layer`'s own apart, and their defaults."""
+    found: dict[str, object] = {}
+    for base in cls.__mro__:
+        if base is Layer:
+            break
+        if "__init__" in vars(base):
+            parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+            named = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+            found = {**{p.name: p.default for p in named}, **found}
+            if len(named) == len(parameters):
+                break
+    return {name: default for name, default in found.items() if name not in UNINTERESTING}
+
+
+ROWS = collect()
