@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import registry, tree
-from tests.contract.subject import Subject, is_float, split_floats
+from tests.contract.subject import Subject, is_float, jit_quickly, split_floats
 from tests.descriptors.row import LayerRow
 from tests.oracle import asking_keras, assert_close, keras
 
@@ -115,7 +115,7 @@ def outputs_and_gradients(call: Any, lists: list[list[jax.Array]], ours: Subject
         return total, (outputs, state)
 
     if ours.row.gradients is True:
-        (_, (outputs, state)), gradients = jax.jit(jax.value_and_grad(scalar, has_aux=True))(floats)
+        (_, (outputs, state)), gradients = jit_quickly(jax.value_and_grad(scalar, has_aux=True))(floats)
         return outputs, state, gradients
-    outputs, state = jax.jit(scalar)(floats)[1]
+    outputs, state = jit_quickly(scalar)(floats)[1]
     return outputs, state, []

@@ -11,6 +11,10 @@ from jkeras.core import Layer, Variables
 from tests.descriptors.row import LayerRow
 
 
+# Programs that run once on small arrays: compiling them without optimizations takes a third of the time.
+jit_quickly = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
+
 class Subject:
     """A layer made from a row, initialized, with inputs and its results.
 
