@@ -13,7 +13,7 @@ from jkeras.losses.focal import (
     binary_focal_crossentropy,
     categorical_focal_crossentropy,
 )
-from jkeras.losses.hinge import CategoricalHinge, Hinge, SquaredHinge, categorical_hinge, hinge, squared_hinge
+from jkeras.losses.margin import CategoricalHinge, Hinge, SquaredHinge, categorical_hinge, hinge, squared_hinge
 from jkeras.losses.probabilistic import KLDivergence, Poisson, kl_divergence, poisson
 from jkeras.losses.regression import (
     CosineSimilarity,

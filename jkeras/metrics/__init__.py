@@ -2,7 +2,7 @@
 
 from jkeras.losses.crossentropy import binary_crossentropy, categorical_crossentropy
 from jkeras.losses.focal import binary_focal_crossentropy, categorical_focal_crossentropy
-from jkeras.losses.hinge import categorical_hinge, hinge, squared_hinge
+from jkeras.losses.margin import categorical_hinge, hinge, squared_hinge
 from jkeras.losses.probabilistic import kl_divergence, poisson
 from jkeras.losses.regression import (
     huber,
@@ -13,7 +13,7 @@ from jkeras.losses.regression import (
     mean_squared_logarithmic_error,
 )
 from jkeras.losses.sparse import sparse_categorical_crossentropy
-from jkeras.metrics.accuracy import (
+from jkeras.metrics.accuracies import (
     Accuracy,
     BinaryAccuracy,
     CategoricalAccuracy,
@@ -28,7 +28,7 @@ from jkeras.metrics.accuracy import (
     top_k_categorical_accuracy,
 )
 from jkeras.metrics.base import Metric, deserialize, get, serialize
-from jkeras.metrics.hinge import CategoricalHinge, Hinge, SquaredHinge
+from jkeras.metrics.margin import CategoricalHinge, Hinge, SquaredHinge
 from jkeras.metrics.probabilistic import (
     BinaryCrossentropy,
     CategoricalCrossentropy,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jkeras.losses.hinge import categorical_hinge, hinge, squared_hinge
+from jkeras.losses.margin import categorical_hinge, hinge, squared_hinge
 from jkeras.metrics.base import FAMILY
 from jkeras.metrics.reduction import FunctionMean
 
