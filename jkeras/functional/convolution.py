@@ -17,9 +17,9 @@ from jax import lax
 
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
-from jkeras.functional.layout import arrange, channel_axis, check_rank, spatial_axes
-from jkeras.functional.windows import window_counts, window_extent
-from jkeras.typing import Array, Shape
+from jkeras.functional.layout import channel_axis, check_rank, spatial_axes
+from jkeras.functional.windows import check_windows, window_extent
+from jkeras.typing import Array
 
 Ints = int | Sequence[int]
 
@@ -43,6 +43,7 @@ def conv(
     dilation: Ints = 1,
     groups: int = 1,
     data_format: str | None = None,
+    path: str = "conv",
 ) -> Array:
     """Convolution over one, two or three spatial axes.
 
@@ -58,9 +59,11 @@ def conv(
         dilation: distance between the elements of a window.
         groups: into how many groups the channels, and the filters, are divided.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
+        path: the address of what convolves, for messages.
 
     Returns:
-        The shape that `conv_output_shape` tells, in the kernel's dtype.
+        `(b, windows..., filters)`, or `(b, filters, windows...)`, in the kernel's dtype. Per spatial axis there are
+        `floor((n - (k - 1) * dilation - 1) / stride) + 1` windows with `"valid"`, `ceil(n / stride)` otherwise.
 
     Raises:
         ShapeError: ranks or channels do not fit, or the input is smaller than a window.
@@ -75,18 +78,19 @@ def conv(
     >>> conv(inputs, kernel, padding="causal", strides=2).ravel().tolist()
     [0.0, 21.0, 43.0]
     """
-    *kernel_size, _, filters = kernel.shape
+    *kernel_size, _, _ = kernel.shape
     n = len(kernel_size)
-    check_rank(inputs.shape, n, "conv")
-    _check_groups(inputs.shape[channel_axis(n + 2, data_format)], kernel.shape, groups)
-    conv_output_shape(inputs.shape, kernel_size, filters, strides, padding, dilation, data_format)  # raises if empty
-    rates = standardize_tuple(dilation, n, "dilation", "conv")
-    padding = standardize_padding(padding, "conv", causal=n == 1)
+    check_rank(inputs.shape, n, path)
+    _check_groups(inputs.shape[channel_axis(n + 2, data_format)], kernel.shape, groups, path)
+    rates = standardize_tuple(dilation, n, "dilation", path)
+    padding = standardize_padding(padding, path, causal=n == 1)
+    extents = [window_extent(size, rate) for size, rate in zip(kernel_size, rates, strict=True)]
+    check_windows([inputs.shape[axis] for axis in spatial_axes(n + 2, data_format)], extents, padding, path)
     return lax.conv_general_dilated(
         inputs.astype(kernel.dtype),
         kernel,
-        window_strides=standardize_tuple(strides, n, "strides", "conv"),
-        padding=[(window_extent(kernel_size[0], rates[0]) - 1, 0)] if padding == "causal" else padding.upper(),
+        window_strides=standardize_tuple(strides, n, "strides", path),
+        padding=[(extents[0] - 1, 0)] if padding == "causal" else padding.upper(),
         rhs_dilation=rates,
         dimension_numbers=dimension_numbers(n + 2, data_format),
         feature_group_count=groups,
@@ -101,6 +105,7 @@ def depthwise_conv(
     padding: str = "valid",
     dilation: Ints = 1,
     data_format: str | None = None,
+    path: str = "conv",
 ) -> Array:
     """Convolves every channel on its own, with `multiplier` kernels each.
 
@@ -109,7 +114,7 @@ def depthwise_conv(
     Args:
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
         kernel: `(spatial..., c, multiplier)`.
-        strides, padding, dilation, data_format: as in `conv`.
+        strides, padding, dilation, data_format, path: as in `conv`.
 
     Returns:
         As `conv` with `c * multiplier` filters.
@@ -133,56 +138,24 @@ def depthwise_conv(
         dilation=dilation,
         groups=channels,
         data_format=data_format,
+        path=path,
     )
 
 
-def conv_output_shape(
-    input_shape: Shape,
-    kernel_size: Ints,
-    filters: int,
-    strides: Ints = 1,
-    padding: str = "valid",
-    dilation: Ints = 1,
-    data_format: str | None = None,
-) -> Shape:
-    """The shape that `conv` returns.
-
-    `floor((n - (k - 1) * dilation - 1) / stride) + 1` per spatial axis with `"valid"`, `ceil(n / stride)` otherwise.
-
-    Args:
-        input_shape: batch, spatial dimensions and channels; `None` and symbolic dimensions are kept.
-        kernel_size, filters, strides, padding, dilation, data_format: as in `conv`.
-
-    Raises:
-        ShapeError: the input is smaller than a window.
-
-    >>> conv_output_shape((None, 28, None, 3), 3, filters=8, strides=2, padding="same")
-    (None, 14, None, 8)
-    """
-    n = len(input_shape) - 2
-    sizes = standardize_tuple(kernel_size, n, "kernel_size", "conv")
-    rates = standardize_tuple(dilation, n, "dilation", "conv")
-    steps = standardize_tuple(strides, n, "strides", "conv")
-    padding = standardize_padding(padding, "conv", causal=n == 1)
-    spatial = [input_shape[axis] for axis in spatial_axes(n + 2, data_format)]
-    extents = [window_extent(size, rate) for size, rate in zip(sizes, rates, strict=True)]
-    return arrange(input_shape[0], window_counts(spatial, extents, steps, padding, "conv"), filters, data_format)
-
-
-def _check_groups(channels: int, kernel_shape: tuple[int, ...], groups: int) -> None:
+def _check_groups(channels: int, kernel_shape: tuple[int, ...], groups: int, path: str) -> None:
     """Raises unless channels and filters divide into groups that fit the kernel."""
     *_, per_group, filters = kernel_shape
     if not isinstance(groups, int) or groups < 1 or filters % groups:
         raise ArgumentError(
             "the filters do not divide into groups.",
-            path="conv",
+            path=path,
             expected=f"groups that divide {filters} filters",
             received=f"groups={groups!r}",
         )
     if channels != per_group * groups:
         raise ShapeError(
             "the channels of the input do not fit the kernel.",
-            path="conv",
+            path=path,
             expected=f"{per_group * groups} channels: {groups} group(s) of {per_group}, from kernel {kernel_shape}",
             received=f"{channels} channels",
             write="conv(..., data_format=...)   # the other layout, if the channels are on another axis",

@@ -20,7 +20,7 @@ from jax import lax
 from jkeras.dtypes import is_float
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
 from jkeras.functional.layout import arrange, channel_axis, spatial_axes
-from jkeras.functional.windows import window_counts
+from jkeras.functional.windows import check_windows
 from jkeras.typing import Array, Shape
 
 Ints = int | Sequence[int]
@@ -32,6 +32,7 @@ def max_pool(
     strides: Ints | None = None,
     padding: str = "valid",
     data_format: str | None = None,
+    path: str = "pool",
 ) -> Array:
     """The maximum of every window.
 
@@ -43,9 +44,11 @@ def max_pool(
         strides: steps between windows; the pool size by default, so that windows touch and do not overlap.
         padding: `"valid"` drops what does not fill a window; `"same"` keeps `ceil(n / stride)` windows.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
+        path: the address of what pools, for messages.
 
     Returns:
-        The shape that `pool_output_shape` tells, in the dtype of the inputs.
+        Per spatial axis `floor((n - size) / stride) + 1` windows with `"valid"`, `ceil(n / stride)` with `"same"`; in
+        the dtype of the inputs.
 
     Raises:
         ShapeError: the input is smaller than a window.
@@ -62,7 +65,7 @@ def max_pool(
         least = np.array(-np.inf, inputs.dtype)
     else:
         least = np.array(jnp.iinfo(inputs.dtype).min, inputs.dtype)
-    window = _window(inputs.shape, pool_size, strides, padding, data_format)
+    window = _window(inputs.shape, pool_size, strides, padding, data_format, path)
     return lax.reduce_window(inputs, least, lax.max, *window)
 
 
@@ -72,6 +75,7 @@ def average_pool(
     strides: Ints | None = None,
     padding: str = "valid",
     data_format: str | None = None,
+    path: str = "pool",
 ) -> Array:
     """The mean of every window, over the elements that are not padding.
 
@@ -79,10 +83,10 @@ def average_pool(
 
     Args:
         inputs: floats, `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
-        pool_size, strides, padding, data_format: as in `max_pool`.
+        pool_size, strides, padding, data_format, path: as in `max_pool`.
 
     Returns:
-        The shape that `pool_output_shape` tells, in the dtype of the inputs. Half precision is summed in float32.
+        As `max_pool`. Half precision is summed in float32; means of integers are float32.
 
     Raises:
         ShapeError: the input is smaller than a window.
@@ -96,7 +100,7 @@ def average_pool(
     ([0.5, 2.5], [0.5, 2.5, 4.0])
     """
     dtype = jnp.promote_types(inputs.dtype, "float32")
-    window, steps, pads = _window(inputs.shape, pool_size, strides, padding, data_format)
+    window, steps, pads = _window(inputs.shape, pool_size, strides, padding, data_format, path)
     sums = lax.reduce_window(inputs.astype(dtype), np.zeros((), dtype), lax.add, window, steps, pads)
     means = sums / _elements(inputs.shape, sums.shape, window, steps, pads).astype(dtype)
     return means.astype(inputs.dtype if is_float(inputs.dtype) else dtype)
@@ -111,7 +115,7 @@ def global_max_pool(inputs: Array, *, keepdims: bool = False, data_format: str |
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Returns:
-        `(b, c)`, or the shape that `global_pool_output_shape` tells; in the dtype of the inputs.
+        `(b, c)`, or with `keepdims` ones in place of the spatial dimensions; in the dtype of the inputs.
 
     Source: M. Oquab et al., "Is object localization for free?", CVPR 2015.
 
@@ -139,8 +143,8 @@ def global_average_pool(
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Returns:
-        `(b, c)`, or the shape that `global_pool_output_shape` tells; in the dtype of the inputs. Half precision is
-        summed in float32.
+        `(b, c)`, or with `keepdims` ones in place of the spatial dimensions; in the dtype of the inputs.
+        Half precision is summed in float32.
 
     Source: M. Lin et al., "Network in network", arXiv:1312.4400, section 3.2.
 
@@ -159,55 +163,16 @@ def global_average_pool(
     return (total / jnp.maximum(count, 1)).astype(inputs.dtype if is_float(inputs.dtype) else dtype)
 
 
-def pool_output_shape(
-    input_shape: Shape,
-    pool_size: Ints,
-    strides: Ints | None = None,
-    padding: str = "valid",
-    data_format: str | None = None,
-) -> Shape:
-    """The shape that `max_pool` and `average_pool` return.
-
-    `floor((n - size) / stride) + 1` per spatial axis with `"valid"`, `ceil(n / stride)` with `"same"`.
-
-    Args:
-        input_shape: batch, spatial dimensions and channels; `None` and symbolic dimensions are kept.
-        pool_size, strides, padding, data_format: as in `max_pool`.
-
-    Raises:
-        ShapeError: the input is smaller than a window.
-
-    >>> pool_output_shape((None, 28, None, 3), 2)
-    (None, 14, None, 3)
-    """
-    n = len(input_shape) - 2
-    sizes = standardize_tuple(pool_size, n, "pool_size", "pool")
-    steps = sizes if strides is None else standardize_tuple(strides, n, "strides", "pool")
-    spatial = [input_shape[axis] for axis in spatial_axes(n + 2, data_format)]
-    counts = window_counts(spatial, sizes, steps, standardize_padding(padding, "pool"), "pool")
-    return arrange(input_shape[0], counts, input_shape[channel_axis(n + 2, data_format)], data_format)
-
-
-def global_pool_output_shape(input_shape: Shape, *, keepdims: bool = False, data_format: str | None = None) -> Shape:
-    """The shape that `global_max_pool` and `global_average_pool` return.
-
-    >>> global_pool_output_shape((None, 7, 7, 64)), global_pool_output_shape((None, 7, 7, 64), keepdims=True)
-    ((None, 64), (None, 1, 1, 64))
-    """
-    n = len(input_shape) - 2
-    spatial = (1,) * n if keepdims else ()
-    return arrange(input_shape[0], spatial, input_shape[channel_axis(n + 2, data_format)], data_format)
-
-
 def _window(
-    shape: Shape, pool_size: Ints, strides: Ints | None, padding: str, data_format: str | None
+    shape: Shape, pool_size: Ints, strides: Ints | None, padding: str, data_format: str | None, path: str
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[tuple[Any, Any], ...]]:
     """Window, strides and padding on every axis of `shape`, as `lax.reduce_window` takes them."""
-    pool_output_shape(shape, pool_size, strides, padding, data_format)  # raises if empty
     n = len(shape) - 2
-    sizes = standardize_tuple(pool_size, n, "pool_size", "pool")
-    steps = sizes if strides is None else standardize_tuple(strides, n, "strides", "pool")
+    sizes = standardize_tuple(pool_size, n, "pool_size", path)
+    steps = sizes if strides is None else standardize_tuple(strides, n, "strides", path)
     spatial = [shape[axis] for axis in spatial_axes(n + 2, data_format)]
+    padding = standardize_padding(padding, path)
+    check_windows(spatial, sizes, padding, path)
     pads = lax.padtype_to_pads(spatial, sizes, steps, padding.upper())  # type: ignore[arg-type]
     return (
         arrange(1, sizes, 1, data_format),

@@ -1,4 +1,4 @@
-"""How many windows fit: the arithmetic shared by convolution and pooling.
+"""Windows: what convolution and pooling share.
 
 A window of `size` elements, `dilation` apart, covers `extent = (size - 1) * dilation + 1`. On an axis of `n` elements
 
@@ -6,8 +6,7 @@ A window of `size` elements, `dilation` apart, covers `extent = (size - 1) * dil
     causal   floor((n - 1) / stride) + 1          valid, on `extent - 1` elements more
     same     ceil(n / stride)
 
-windows fit; the last two are the same number. Dimensions may be integers, `None` (unknown stays unknown) or symbolic
-dimensions of `jax.export`.
+windows fit; the last two are the same number.
 """
 
 from collections.abc import Sequence
@@ -25,36 +24,17 @@ def window_extent(size: int, dilation: int = 1) -> int:
     return (size - 1) * dilation + 1
 
 
-def window_count(n: Any, extent: int, stride: int, padding: str) -> Any:
-    """How many windows fit on an axis of `n` elements.
+def check_windows(spatial: Sequence[Any], extents: Sequence[int], padding: str, path: str) -> None:
+    """Raises `ShapeError` where no window fits on some axis. Dimensions that are not known are not checked.
 
-    >>> window_count(7, 3, 2, "valid"), window_count(7, 3, 2, "same"), window_count(None, 3, 2, "same")
-    (3, 4, None)
+    >>> check_windows((28, 28), (3, 3), "valid", "conv")
     """
-    if n is None:
-        return None
-    if padding == "same":
-        return -(-n // stride)
-    return (n - (extent if padding == "valid" else 1)) // stride + 1
-
-
-def window_counts(
-    spatial: Sequence[Any], extents: Sequence[int], strides: Sequence[int], padding: str, path: str
-) -> tuple[Any, ...]:
-    """`window_count` on every spatial axis; raises `ShapeError` where nothing would be left.
-
-    >>> window_counts((28, None), (3, 3), (1, 1), "valid", "conv")
-    (26, None)
-    """
-    counts = tuple(
-        window_count(n, extent, stride, padding) for n, extent, stride in zip(spatial, extents, strides, strict=True)
-    )
-    if any(isinstance(count, int) and count <= 0 for count in counts):
+    least = tuple(extents) if padding == "valid" else (1,) * len(extents)
+    if any(isinstance(n, int) and n < extent for n, extent in zip(spatial, least, strict=True)):
         raise ShapeError(
             "the input is smaller than one window; nothing would be left of it.",
             path=path,
-            expected=f"spatial dimensions of at least {tuple(extents)}",
+            expected=f"spatial dimensions of at least {least}",
             received=f"{tuple(spatial)}",
             write='padding="same"' if padding == "valid" else None,
         )
-    return counts
