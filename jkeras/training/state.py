@@ -1,0 +1,60 @@
+"""TrainState: everything that changes while a network trains, as one tree of arrays."""
+
+import dataclasses
+from typing import Any
+
+import jax
+
+from jkeras.core import Variables
+from jkeras.errors import ConsumedStateError
+from jkeras.typing import Array, PyTree
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class TrainState:
+    """The values of a training run. A valid carry of `jax.lax.scan`; `vmap` over it makes an ensemble.
+
+    Attributes:
+        step: how many updates have been made, int32 scalar.
+        trainable, non_trainable: the model's trees.
+        opt_state: the optimizer's state.
+        metrics: the state of each metric by name, `"loss"` included: sums since the last reset.
+        ema: the moving average of `trainable`, where the trainer keeps one.
+        loss_scale: the state of dynamic loss scaling, where the policy needs it.
+
+    >>> import jax.numpy as jnp
+    >>> state = TrainState(jnp.int32(0), {"kernel": jnp.ones(2)}, {}, (), {})
+    >>> jax.tree.map(lambda leaf: leaf + 1, state).trainable["kernel"].tolist()
+    [2.0, 2.0]
+    """
+
+    step: Array
+    trainable: dict[str, Any]
+    non_trainable: dict[str, Any]
+    opt_state: PyTree
+    metrics: dict[str, Any]
+    ema: PyTree = None
+    loss_scale: PyTree = None
+
+    @property
+    def variables(self) -> Variables:
+        """The model's two trees, as `stateless_call` and `repartition` take them."""
+        return Variables(self.trainable, self.non_trainable)
+
+    def replace(self, **changes: Any) -> "TrainState":
+        """A state with some fields replaced."""
+        return dataclasses.replace(self, **changes)
+
+
+def check_alive(state: TrainState, where: str) -> None:
+    """Raises `ConsumedStateError` if the buffers of a state were donated to an earlier call."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state):
+        if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer) and leaf.is_deleted():
+            raise ConsumedStateError(
+                "this state was consumed by an earlier call, which reused its memory.",
+                path=where,
+                expected="the state that the earlier call returned",
+                received=f"a state whose {jax.tree_util.keystr(path)} is deleted",
+                write="state, history = trainer.fit(state, x, y)   # keep the state that comes back",
+            )

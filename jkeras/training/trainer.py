@@ -1,0 +1,298 @@
+"""Trainer: a frozen configuration over a model, an optimizer, losses and metrics, and the pure steps that it means.
+
+    train_step(state, batch) -> (state, logs)      one update
+    test_step(state, batch) -> (state, logs)       one batch of evaluation; only `state.metrics` changes
+    predict_step(state, batch) -> outputs
+
+They are plain functions of arrays: `jit`, `vmap`, `scan` and `grad` apply to them as they are. `fit`, `evaluate` and
+`predict` (in `jkeras.training.loop`) run them fast over data. A subclass may override `compute_loss`,
+`compute_metrics` or a step.
+
+The logs of a step are those of its batch. What has been seen since the last reset is in `state.metrics`;
+`results(state)` gives its values.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jkeras import optimizers
+from jkeras.callbacks import History
+from jkeras.core import Layer
+from jkeras.errors import ArgumentError
+from jkeras.training import loop
+from jkeras.training.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from jkeras.training.objective import Objective
+from jkeras.training.options import EvaluateOptions, FitOptions
+from jkeras.training.programs import Programs
+from jkeras.training.state import TrainState
+from jkeras.training.step import Forward, constrain, run_forward, run_metrics
+from jkeras.typing import Array, Key, PyTree
+
+
+class Trainer:
+    """How a model is trained. Holds no arrays; every value is in a `TrainState`.
+
+    Args:
+        model: a `Layer` or `Model`.
+        optimizer: an optax transformation, an optimizer of `jkeras.optimizers`, its name or its config.
+        loss: a name, a function `(y_true, y_pred)` or a `Loss`; for several outputs a list or a dict by output.
+        metrics: names, functions or `Metric`s; for several outputs a list of lists or a dict by output.
+        loss_weights: a factor for each output's loss, as a list or dict.
+        weighted_metrics: metrics that sample weights and class weights apply to.
+        steps_per_execution: how many batches one call of a compiled program runs; `"auto"` aims at calls of about
+            20 ms. Hooks for batches run once a call.
+        jit_compile: whether `fit`, `evaluate` and `predict` compile; `"auto"` means yes.
+        run_eagerly: run without compiling, one operation at a time, for debugging.
+
+    Raises:
+        UnknownNameError: no optimizer has the name.
+        ArgumentError: an argument has the wrong type.
+
+    >>> import numpy as np, jax, jkeras
+    >>> model = jkeras.Sequential([jkeras.Input((2,)), jkeras.layers.Dense(1)])
+    >>> trainer = Trainer(model, optimizer="sgd", loss="mse")
+    >>> state = trainer.init(jax.random.key(0))
+    >>> x = np.ones((8, 2), "float32")
+    >>> state, history = trainer.fit(state, x, x[:, :1], epochs=2, verbose=0)
+    >>> int(state.step), len(history.history["loss"])
+    (2, 2)
+    """
+
+    def __init__(
+        self,
+        model: Layer,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        *,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+        steps_per_execution: int | str = "auto",
+        jit_compile: bool | str = "auto",
+        run_eagerly: bool = False,
+    ) -> None:
+        if not isinstance(model, Layer):
+            raise ArgumentError(
+                "there is no model to train.",
+                path="Trainer",
+                expected="a Layer or Model",
+                received=type(model).__name__,
+            )
+        if steps_per_execution != "auto" and (not isinstance(steps_per_execution, int) or steps_per_execution < 1):
+            raise ArgumentError(
+                "invalid `steps_per_execution`.",
+                path="Trainer",
+                expected="an int >= 1 or 'auto'",
+                received=repr(steps_per_execution),
+            )
+        if run_eagerly and jit_compile is True:
+            raise ArgumentError(
+                "`run_eagerly` and `jit_compile` exclude each other.", path="Trainer", expected="one of them"
+            )
+        self.model = model
+        self.optimizer = optimizers.get(optimizer)
+        names = getattr(model, "output_names", None)
+        self.objective = Objective(loss, loss_weights, metrics, weighted_metrics, tuple(names) if names else None)
+        self.steps_per_execution = steps_per_execution
+        self.jit_compile = jit_compile is not False and not run_eagerly
+        self.run_eagerly = run_eagerly
+
+    # -- state
+
+    def init(self, key: Key, *inputs: PyTree) -> TrainState:
+        """The state before the first step.
+
+        Args:
+            key: draws the model's initial values, exactly as `model.init(key, *inputs)` does.
+            inputs: an example batch of inputs or its specs; none for a model that knows its inputs.
+        """
+        variables = self.model.init(key, *inputs)
+        return self.state_of(variables, *inputs)
+
+    def state_of(self, variables: tuple[PyTree, PyTree], *inputs: PyTree) -> TrainState:
+        """A state around given values, such as pretrained ones: step 0, a fresh optimizer, empty metrics."""
+        trainable, non_trainable = variables
+        return TrainState(
+            step=jnp.zeros((), "int32"),
+            trainable=trainable,
+            non_trainable=non_trainable,
+            opt_state=self.optimizer.init(trainable),
+            metrics=self.objective.init(self.output_spec(*inputs)),
+        )
+
+    def output_spec(self, *inputs: PyTree) -> PyTree:
+        """The shapes and dtypes of the model's outputs, as symbolic tensors."""
+        return self.model.infer_build(*(inputs or self._known_inputs()))
+
+    def _known_inputs(self) -> tuple[PyTree, ...]:
+        """Symbolic inputs of a model that knows its own, or the shapes for which it was built."""
+        symbolic = getattr(self.model, "inputs_structure", None)
+        return (symbolic,) if symbolic is not None else tuple((self.model.get_build_config() or {}).values())
+
+    def reset_metrics(self, state: TrainState, *inputs: PyTree) -> TrainState:
+        """The state with metrics that have seen nothing."""
+        return state.replace(metrics=self.objective.init(self.output_spec(*inputs)))
+
+    def results(self, state: TrainState, *inputs: PyTree) -> dict[str, Array]:
+        """The values of the metrics since the last reset."""
+        return self.objective.results(state.metrics, self.output_spec(*inputs))
+
+    # -- override points
+
+    def compute_loss(self, x: PyTree, y: PyTree, y_pred: PyTree, sample_weight: PyTree, training: bool = True) -> Array:
+        """The scalar that training minimises, before the model's own penalties are added.
+
+        By default the weighted sum of the configured losses. `jkeras.get_mask(y_pred)` gives the outputs' mask.
+        """
+        losses = self.objective.losses(y, y_pred, sample_weight)
+        return sum((value * factor for value, factor in losses.values()), jnp.zeros((), "float32"))
+
+    def compute_metrics(self, x: PyTree, y: PyTree, y_pred: PyTree, sample_weight: PyTree) -> dict[str, Array]:
+        """Further entries of a batch's logs, scalars; those of an epoch are their means. By default none."""
+        return {}
+
+    @property
+    def has_own_step(self) -> bool:
+        """Whether a subclass overrides `train_step`."""
+        return type(self).train_step is not Trainer.train_step
+
+    @property
+    def has_own_logs(self) -> bool:
+        """Whether steps log more than the metrics."""
+        return self.has_own_step or type(self).compute_metrics is not Trainer.compute_metrics
+
+    def is_own_log(self, name: str, state: TrainState) -> bool:
+        """Whether the loop averages a log itself, because no metric keeps it."""
+        return self.has_own_step or name not in state.metrics
+
+    # -- steps
+
+    def train_step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, dict[str, Array]]:
+        """One update: the next state, and the loss and metrics of the batch.
+
+        Args:
+            state: the state now.
+            batch: `(x, y)`, `(x, y, sample_weight)`, or `x` for a model whose loss needs no labels.
+        """
+        x, y, sample_weight = unpack_x_y_sample_weight(batch)
+        scale = getattr(self.optimizer, "loss_scale_factor", None) or 1.0
+
+        def objective(trainable: PyTree) -> tuple[Array, Forward]:
+            forward = run_forward(self, (trainable, state.non_trainable), (x, y, sample_weight), training=True)
+            return forward.loss * scale if scale != 1.0 else forward.loss, forward
+
+        gradients, forward = jax.grad(objective, has_aux=True)(state.trainable)
+        optimizer = optax.with_extra_args_support(self.optimizer)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.trainable, value=forward.loss)
+        trainable = constrain(self.model, optax.apply_updates(state.trainable, updates))
+        metrics, logs = run_metrics(self, state.metrics, (x, y, sample_weight), forward)
+        state = state.replace(
+            step=state.step + 1,
+            trainable=trainable,
+            non_trainable=forward.non_trainable,
+            opt_state=opt_state,
+            metrics=metrics,
+        )
+        return state, logs
+
+    def test_step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, dict[str, Array]]:
+        """One batch of evaluation: the state with its metrics updated, and the loss and metrics of the batch."""
+        x, y, sample_weight = unpack_x_y_sample_weight(batch)
+        forward = run_forward(self, state.variables, (x, y, sample_weight), training=False)
+        metrics, logs = run_metrics(self, state.metrics, (x, y, sample_weight), forward)
+        return state.replace(metrics=metrics), logs
+
+    def predict_step(self, state: TrainState, batch: PyTree) -> PyTree:
+        """The outputs for one batch."""
+        x, _, _ = unpack_x_y_sample_weight(batch)
+        outputs, _ = self.model.stateless_call(state.trainable, state.non_trainable, x, training=False)
+        return outputs
+
+    # -- loops
+
+    def fit(self, state: TrainState, x: PyTree = None, y: PyTree = None, **options: Any) -> tuple[TrainState, History]:
+        """Trains on arrays.
+
+        Args:
+            state: consumed: its memory is reused, and only the returned state is valid afterwards.
+            x, y: arrays, or structures of arrays with one length.
+            options: see `jkeras.training.FitOptions`: `batch_size=32`, `epochs=1`, `verbose="auto"`,
+                `callbacks`, `validation_split=0.0`, `validation_data`, `shuffle=True`, `class_weight`,
+                `sample_weight`, `initial_epoch=0`, `steps_per_epoch`, `validation_steps`, `validation_batch_size`,
+                `validation_freq=1`, `seed=0`.
+
+        Returns:
+            The trained state, and a `History` whose `history` has a list per log.
+
+        Raises:
+            ConsumedStateError: the state was consumed before.
+            DataError: data that cannot be batched, or labels that the loss cannot mean. Before any work is done.
+            ArgumentError: an option out of range.
+        """
+        return loop.fit(self, state, x, y, FitOptions.of(options))
+
+    def evaluate(
+        self,
+        state: TrainState,
+        x: PyTree = None,
+        y: PyTree = None,
+        *,
+        batch_size: int | None = None,
+        sample_weight: PyTree = None,
+        steps: int | None = None,
+        verbose: int | str = "auto",
+    ) -> dict[str, float]:
+        """The loss and metrics over arrays, with `training=False`. The state is not consumed.
+
+        >>> import numpy as np, jax, jkeras
+        >>> model = jkeras.Sequential([jkeras.Input((2,)), jkeras.layers.Dense(1, kernel_initializer="ones")])
+        >>> trainer = Trainer(model, loss="mse")
+        >>> trainer.evaluate(trainer.init(jax.random.key(0)), np.ones((4, 2), "float32"), np.ones((4, 1), "float32"))
+        {'loss': 1.0}
+        """
+        options = EvaluateOptions(batch_size, sample_weight, steps, verbose)
+        return loop.evaluate(self, state, x, y, options)
+
+    def predict(
+        self,
+        state: TrainState,
+        x: PyTree,
+        *,
+        batch_size: int | None = None,
+        steps: int | None = None,
+        verbose: int | str = "auto",
+    ) -> PyTree:
+        """The outputs over arrays, as NumPy arrays of all examples. The state is not consumed.
+
+        >>> import numpy as np, jax, jkeras
+        >>> model = jkeras.Sequential([jkeras.Input((2,)), jkeras.layers.Dense(1, kernel_initializer="ones")])
+        >>> trainer = Trainer(model)
+        >>> trainer.predict(trainer.init(jax.random.key(0)), np.ones((3, 2), "float32")).tolist()
+        [[2.0], [2.0], [2.0]]
+        """
+        return loop.predict(self, state, x, EvaluateOptions(batch_size, None, steps, verbose))
+
+    def train_on_batch(
+        self, state: TrainState, x: PyTree, y: PyTree = None, sample_weight: PyTree = None
+    ) -> tuple[TrainState, dict[str, float]]:
+        """One compiled update on one batch; the state is consumed, the logs are those of the batch."""
+        return loop.train_on_batch(self, state, pack_x_y_sample_weight(x, y, sample_weight))
+
+    def test_on_batch(
+        self, state: TrainState, x: PyTree, y: PyTree = None, sample_weight: PyTree = None
+    ) -> dict[str, float]:
+        """The logs of one batch."""
+        return loop.test_on_batch(self, state, pack_x_y_sample_weight(x, y, sample_weight))
+
+    def predict_on_batch(self, state: TrainState, x: PyTree) -> PyTree:
+        """The outputs for one batch, as NumPy arrays."""
+        return loop.predict_on_batch(self, state, pack_x_y_sample_weight(x))
+
+    @functools.cached_property
+    def programs(self) -> Programs:
+        """The compiled forms of the steps; made when they are first needed."""
+        return Programs(self)
