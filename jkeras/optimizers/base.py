@@ -25,7 +25,7 @@ import optax
 from jkeras import registry
 from jkeras.errors import ArgumentError
 from jkeras.optimizers.averaging import track_average
-from jkeras.optimizers.intervals import check_integer, check_number
+from jkeras.optimizers.intervals import check_integer, check_number, optional_fields
 from jkeras.optimizers.transformations import clip_by_norm, compute_in_float32, decay_weights
 from jkeras.typing import Array, ArrayLike, Config, PyTree
 
@@ -101,7 +101,7 @@ class Optimizer(abc.ABC):
     def __post_init__(self) -> None:
         self._put("name", self.name or registry.snake_case(type(self).__name__))
         self._put("weight_decay_exclusions", tuple(self.weight_decay_exclusions))
-        optional = {field.name for field in dataclasses.fields(self) if field.default is None}
+        optional = optional_fields(self)
         for name in self.intervals.keys() | self.minima.keys():
             value = getattr(self, name)
             if value is None and name in optional:

@@ -1,6 +1,8 @@
 """Checks of the numbers in a configuration, each in the notation of intervals: `"[0, 1)"`, `"(0, inf)"`."""
 
+import dataclasses
 import numbers
+import typing
 from typing import Any
 
 import jax
@@ -44,3 +46,16 @@ def check_integer(path: str, value: Any, minimum: int) -> int:
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < minimum:
         raise ArgumentError("not a count.", path=path, expected=f"an int >= {minimum}", received=repr(value))
     return int(value)
+
+
+def optional_fields(config: Any) -> set[str]:
+    """The names of the fields of a dataclass whose type admits `None`.
+
+    >>> @dataclasses.dataclass
+    ... class Clipping:
+    ...     norm: float | None
+    ...     value: float
+    >>> optional_fields(Clipping)
+    {'norm'}
+    """
+    return {field.name for field in dataclasses.fields(config) if type(None) in typing.get_args(field.type)}

@@ -4,13 +4,14 @@ import dataclasses
 from collections.abc import Mapping
 from typing import ClassVar
 
+import jax
 import jax.numpy as jnp
 import optax
 import optax.contrib
 
 from jkeras.optimizers.base import LearningRate, Optimizer
 from jkeras.optimizers.lookup import register
-from jkeras.typing import Array
+from jkeras.typing import Array, PyTree
 
 
 @register
@@ -66,4 +67,11 @@ class ScheduleFreeAdamW(Optimizer):
             optax.scale_by_learning_rate(hyper["learning_rate"] * warmup),
         )
         # Power 0 gives every step the same weight in the average.
-        return optax.contrib.schedule_free(descent, hyper["learning_rate"], hyper["beta_1"], weight_lr_power=0.0)
+        averaged = optax.contrib.schedule_free(descent, hyper["learning_rate"], hyper["beta_1"], weight_lr_power=0.0)
+
+        def init(params: PyTree) -> optax.contrib.ScheduleFreeState:
+            # optax gives its scalars the lowest dtype among the parameters; in bfloat16 the sum of weights ends at 256.
+            scalars = averaged.init(jnp.zeros((), "float32"))
+            return scalars._replace(base_optimizer_state=descent.init(params), z=jax.tree.map(jnp.array, params))
+
+        return optax.GradientTransformationExtraArgs(init, averaged.update)

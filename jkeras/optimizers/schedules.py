@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import optax
 
 from jkeras import registry
-from jkeras.errors import ArgumentError
-from jkeras.optimizers.intervals import check_number
+from jkeras.errors import ArgumentError, SerializationError
+from jkeras.optimizers.intervals import check_number, optional_fields
 from jkeras.typing import Array, ArrayLike, Config
 
 T = TypeVar("T", bound=type)
@@ -40,7 +40,9 @@ class LearningRateSchedule(abc.ABC):
 
     def get_config(self) -> Config:
         """The arguments by name."""
-        raise NotImplementedError(f"{type(self).__name__} has no get_config.")
+        raise SerializationError(
+            "the schedule has no config.", path=type(self).__name__, write="def get_config(self): return {...}"
+        )
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -58,8 +60,13 @@ class _Schedule(LearningRateSchedule):
     intervals: ClassVar[Mapping[str, str]] = {}
 
     def __post_init__(self) -> None:
+        optional = optional_fields(self)
         for name, interval in self.intervals.items():
-            check_number(f"{type(self).__name__}({name}=)", getattr(self, name), interval)
+            value = getattr(self, name)
+            if value is not None or name not in optional:
+                number = check_number(f"{type(self).__name__}({name}=)", value, interval)
+                # Whole steps stay ints, as configs write them; whatever else was given becomes a float.
+                object.__setattr__(self, name, value if isinstance(value, int) else number)
 
     def __call__(self, step: ArrayLike) -> Array:
         return jnp.asarray(self._at(jnp.asarray(step, "float32")), "float32")
@@ -261,6 +268,7 @@ class CosineDecay(_Schedule):
         "initial_learning_rate": "[0, inf)",
         "decay_steps": "(0, inf)",
         "alpha": "[0, inf)",
+        "warmup_target": "[0, inf)",
         "warmup_steps": "[0, inf)",
     }
 
@@ -319,8 +327,9 @@ class CosineDecayRestarts(_Schedule):
             restarts = jnp.floor(time)
             share = time - restarts
         else:
-            # The first n half cosines take (t_mul**n - 1) / (t_mul - 1) units of time.
-            restarts = jnp.floor(jnp.log(1 - time * (1 - self.t_mul)) / math.log(self.t_mul))
+            # The first n half cosines take (t_mul**n - 1) / (t_mul - 1) units of time. The quotient errs by about 1e-6:
+            # without the 1e-5 a restart could come a step late, after a step at the lowest rate.
+            restarts = jnp.floor(jnp.log(1 - time * (1 - self.t_mul)) / math.log(self.t_mul) + 1e-5)
             length = self.t_mul**restarts
             share = (time - (1 - length) / (1 - self.t_mul)) / length
         cosine = 0.5 * self.m_mul**restarts * (1 + jnp.cos(jnp.pi * share))

@@ -42,7 +42,7 @@ def _cast_like(values: PyTree, others: PyTree) -> PyTree:
 
 def clip_by_norm(max_norm: Array | float) -> optax.GradientTransformation:
     """Scales each leaf down to an L2 norm of `max_norm`: `g * max_norm / max(|g|, max_norm)`."""
-    return optax.stateless_with_tree_map(lambda g, _: g * (max_norm / jnp.maximum(optax.global_norm(g), max_norm)))
+    return optax.stateless_with_tree_map(lambda g, _: g * (max_norm / jnp.maximum(optax.tree.norm(g), max_norm)))
 
 
 def decay_weights(
