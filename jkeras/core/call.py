@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import dtypes, tree
+from jkeras.core import building
 from jkeras.core.input_spec import check_inputs
 from jkeras.core.scope import Frame, Scope
 from jkeras.core.signature import is_tensor, shapes_of, tensor_arguments
@@ -45,7 +46,8 @@ def run(layer: Any, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any])
     with scope.entering(Frame(layer, path, context, cast_dtype(layer))), _named(path, layer, scope):
         outputs = layer.call(*args, **call_kwargs)
         _penalize_activity(layer, scope, path, outputs)
-    layer.mark_built(path, shapes_of(tensors, signature.variadic))
+    if scope.building:
+        building.called_inside(layer, scope, path, shapes_of(tensors, signature.variadic), tuple(arguments))
     _mask_outputs(layer, scope, label, first, outputs, previous_mask)
     return outputs
 
@@ -164,8 +166,8 @@ def _ensure_built(
             expected="`init` or `build` first",
             write=f"variables = {layer.name}.init(jax.random.key(0), x)",
         )
-    with scope.entering(Frame(layer, path, {}, None)):
-        layer.build_for(path, shapes_of(tensors, layer.call_signature.variadic), tuple(arguments))
+    shapes = shapes_of(tensors, layer.call_signature.variadic)
+    building.build_inside(layer, scope, path, shapes, tuple(arguments))
     check_inputs(layer.input_spec, next(iter(arguments.values()), None), label)
 
 

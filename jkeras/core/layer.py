@@ -7,9 +7,7 @@ stateless_call   runs the layer on two trees: outputs and new non-trainable valu
 """
 
 import functools
-import inspect
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -17,27 +15,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import registry, regularizers, tree
+from jkeras.core import building, describe, stateless
 from jkeras.core import call as calls
 from jkeras.core import scope as scopes
-from jkeras.core import stateless
-from jkeras.core.infer import infer, is_spec
-from jkeras.core.input_spec import check_inputs
+from jkeras.core.infer import infer
 from jkeras.core.operation import Operation
 from jkeras.core.scope import Scope
-from jkeras.core.signature import CallSignature, align, shapes_of, tensor_arguments
+from jkeras.core.signature import CallSignature
 from jkeras.core.stateless import Variables
 from jkeras.core.structure import Structure
 from jkeras.core.tensor import KerasTensor, any_symbolic, is_shape
 from jkeras.core.weights import WeightOwner
-from jkeras.errors import (
-    ArgumentError,
-    BuildError,
-    JKerasError,
-    LeafError,
-    MissingCallError,
-    OutsideScopeError,
-    ShapeError,
-)
+from jkeras.errors import ArgumentError, BuildError, JKerasError, MissingCallError, OutsideScopeError
 from jkeras.typing import Array, Config, Key, PyTree
 
 
@@ -71,13 +60,15 @@ class Layer(Operation, WeightOwner):
     """
 
     call_signature: CallSignature
+    overrides_build: bool = False
     converts_inputs: bool = True
     allows_python_arguments: bool = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
-            cls.build = _building(cls.build)  # type: ignore[method-assign]
+            cls.build = building.once(cls.build)  # type: ignore[method-assign]
+            cls.overrides_build = True
         cls.call_signature = CallSignature(cls.call)
 
     def __init__(
@@ -91,12 +82,14 @@ class Layer(Operation, WeightOwner):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name)
-        self.declared_input_shape = _legacy_input_shape(kwargs, type(self).__name__)
+        self.declared_input_shape = describe.legacy_input_shape(kwargs, type(self).__name__)
         if kwargs:
             raise ArgumentError(
                 f"unrecognized arguments: {sorted(kwargs)}.",
                 path=type(self).__name__,
-                expected=f"arguments of {type(self).__name__}: {', '.join(_own_parameters(type(self))[0])}"[:160],
+                expected=f"arguments of {type(self).__name__}: {', '.join(describe.parameters(type(self), Layer)[0])}"[
+                    :160
+                ],
             )
         if not isinstance(trainable, bool):
             raise ArgumentError(
@@ -225,105 +218,73 @@ class Layer(Operation, WeightOwner):
     def build(self, input_shape: Any) -> None:
         """Declares the weights for inputs of a shape. By default the layer's `call` runs for shapes alone, which
         builds its sublayers."""
-        structure = jax.tree.map(lambda shape: KerasTensor(shape, self.input_dtype), input_shape, is_leaf=is_shape)
-        self.infer_build(structure)
+        self.infer_build(building.as_tensors(input_shape, self.input_dtype))
 
     def infer_build(self, *inputs: Any, **kwargs: Any) -> PyTree:
-        """Runs the layer for shapes alone, building what is not built; the outputs' specs."""
-        specs = jax.tree.map(self._spec, (inputs, kwargs), is_leaf=lambda leaf: is_shape(leaf) and len(leaf) > 0)
-        return infer(self._build_call, *specs[0], **specs[1])
+        """Runs the layer for shapes alone, building what is not built; the outputs' specs.
+
+        Args:
+            inputs: arrays, specs, symbolic tensors, shapes, or structures of them.
+            kwargs: what else `call` takes, as it is.
+        """
+        specs = tuple(jax.tree.map(self._spec, each, is_leaf=is_shape) for each in inputs)
+        return self._infer(specs, kwargs)
 
     def _spec(self, leaf: Any) -> Any:
-        if is_shape(leaf) and isinstance(leaf, tuple | list):
+        if is_shape(leaf):
             return KerasTensor(leaf, self.input_dtype)
-        return leaf if is_spec(leaf) or not isinstance(leaf, float | int) else jnp.asarray(leaf)
+        return jnp.asarray(leaf) if isinstance(leaf, float | int) else leaf
 
-    def _build_call(self, *args: Any, **kwargs: Any) -> PyTree:
-        scope = Scope(building=True)
-        with scope.open():
-            return calls.run(self, scope, args, kwargs)
+    def _infer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyTree:
+        newborn: dict[Any, Scope] = {}
 
-    def build_for(self, path: str, shapes: dict[str, Any], call_names: tuple[str, ...]) -> None:
-        """Calls `build` with the shapes of a call, as its parameters name them."""
-        self.path = path
-        if type(self).build is not Layer.build:
-            self.build(**align(self.build, shapes, call_names, type(self).__name__))
+        def run_building(*args: Any, **kwargs: Any) -> PyTree:
+            with Scope(building=True, newborn=newborn).open() as scope:
+                return calls.run(self, scope, args, kwargs)
 
-    def mark_built(self, path: str, shapes: dict[str, Any]) -> None:
-        """Notes that the layer has been called: from now on its variables are known."""
-        if not self._built:
-            self._built, self.path, self._build_shapes = True, path, self._build_shapes or shapes
-            self.address_variables()
+        return infer(run_building, *args, **kwargs)
 
     @property
     def built(self) -> bool:
         """Whether the variables are known."""
         if self._built:
             return True
-        if type(self).build is not Layer.build:
-            return False
-        return all(part.built for _, part in self.components() if isinstance(part, Layer))
+        return not self.overrides_build and all(part.built for _, part in self.components() if isinstance(part, Layer))
 
     def get_build_config(self) -> Config | None:
         """The shapes that the layer was built for: `{"input_shape": ...}` or `{"shapes_dict": ...}`; `None` before."""
-        if self._build_shapes is None:
-            return None
-        if len(self._build_shapes) == 1:
-            return {"input_shape": next(iter(self._build_shapes.values()))}
-        return {"shapes_dict": dict(self._build_shapes)}
+        return building.config_of(self._build_shapes)
 
     def build_from_config(self, config: Config) -> None:
         """Builds the layer for the shapes of `get_build_config`."""
         if config.get("input_shape") is not None:
-            self.build(_shapes(config["input_shape"]))
-        elif config.get("shapes_dict"):
-            self.build(**{name: _shapes(shape) for name, shape in config["shapes_dict"].items()})
+            self.build(building.tuples(config["input_shape"]))
+        elif shapes := building.tuples(config.get("shapes_dict")):
+            if self.overrides_build:
+                self.build(**shapes)
+            else:
+                tensors = building.as_tensors(shapes, self.input_dtype)
+                self._infer((), {name.removesuffix("_shape"): tensor for name, tensor in tensors.items()})
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> PyTree:
         """The outputs for symbolic inputs: from `compute_output_shape` where a subclass has one, else by running
         `call` for shapes alone. Builds the layer."""
-        if type(self).compute_output_shape is not Layer.compute_output_shape and self._builds_from_shapes():
-            return self._declared_output_spec(args, kwargs)
+        if type(self).compute_output_shape is not Layer.compute_output_shape:
+            outputs = building.declared_output_spec(self, args, kwargs)
+            if outputs is not None:
+                return outputs
         try:
-            return self.infer_build(*args, **kwargs)
+            return self._infer(args, kwargs)
         except JKerasError:
             raise
         except Exception as error:
             error.add_note(f"While inferring the outputs of layer '{self.path or self.name}' ({type(self).__name__}).")
             raise
 
-    def _builds_from_shapes(self) -> bool:
-        return self.built or type(self).build is not Layer.build
-
-    def _declared_output_spec(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyTree:
-        arguments = self.call_signature.bind(args, {k: v for k, v in kwargs.items() if self.call_signature.accepts(k)})
-        tensors = tensor_arguments(arguments, self.name)
-        shapes = shapes_of(tensors, self.call_signature.variadic)
-        check_inputs(self.input_spec, next(iter(arguments.values()), None), self.name)
-        if not self.built:
-            self.build_for(self.path or "", shapes, tuple(arguments))
-            check_inputs(self.input_spec, next(iter(arguments.values()), None), self.name)
-        outputs = self.compute_output_shape(
-            **align(self.compute_output_shape, shapes, tuple(arguments), type(self).__name__)
-        )
-        self.mark_built(self.path or "", shapes)
-        if is_shape(outputs):
-            return KerasTensor(outputs, self.compute_dtype)
-        if not jax.tree.leaves(outputs, is_leaf=is_shape) or not all(
-            map(is_shape, jax.tree.leaves(outputs, is_leaf=is_shape))
-        ):
-            raise ShapeError(
-                "`compute_output_shape` returned no shape.",
-                path=self.name,
-                expected="a tuple of ints and None, or a structure of them",
-                received=repr(outputs)[:80],
-            )
-        return jax.tree.map(lambda shape: KerasTensor(shape, self.compute_dtype), outputs, is_leaf=is_shape)
-
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The outputs' shapes for a structure of input shapes, `None` for dimensions that are not known."""
-        specs = jax.tree.map(lambda shape: KerasTensor(shape, self.input_dtype), input_shape, is_leaf=is_shape)
-        return jax.tree.map(lambda tensor: tensor.shape, self.infer_build(specs))
+        outputs = self.infer_build(building.as_tensors(input_shape, self.input_dtype))
+        return jax.tree.map(lambda tensor: tensor.shape, outputs)
 
     # -- masks and losses
 
@@ -385,8 +346,7 @@ class Layer(Operation, WeightOwner):
 
     def get_weights(self, variables: tuple[Any, Any]) -> list[np.ndarray]:
         """The values of `weights`, in their order, as NumPy arrays."""
-        structure = self.structure()
-        values = stateless.bind(structure, *variables, self.name).values
+        values = stateless.bind(self.structure(), *variables, self.name).values
         return [np.asarray(values[weight]) for weight in self.weights]
 
     def set_weights(self, variables: tuple[Any, Any], weights: Sequence[Any]) -> Variables:
@@ -394,26 +354,7 @@ class Layer(Operation, WeightOwner):
 
         Raises `LeafError` where the number of arrays or a shape differs.
         """
-        structure = self.structure()
-        bound = stateless.bind(structure, *variables, self.name)
-        declared = self.weights
-        if len(weights) != len(declared):
-            raise LeafError(
-                "wrong number of weights.",
-                path=self.name,
-                expected=f"{len(declared)} arrays",
-                received=f"{len(weights)} arrays",
-            )
-        values = dict(bound.values)
-        for variable, value in zip(declared, weights, strict=True):
-            if np.shape(value) != variable.shape:
-                path = structure.declarations[variable].path
-                raise LeafError(
-                    "the weight has another shape.", path=path, expected=variable.shape, received=np.shape(value)
-                )
-            values[variable] = jnp.asarray(value, bound.values[variable].dtype)
-        sides = [tree.unflatten({d.path: values[d.variable] for d in side}) for side in structure.split()]
-        return Variables(*sides)
+        return stateless.replace(self.structure(), variables, self.weights, weights, self.name)
 
     def get_config(self) -> Config:
         """The arguments of `Layer`, and those of a subclass that has no `get_config` of its own.
@@ -421,117 +362,12 @@ class Layer(Operation, WeightOwner):
         A built-in keeps each argument as the attribute of the same name. A class of yours needs plain arguments.
         """
         self.check_initialized()
-        base: Config = {
-            "name": self.explicit_name,
-            "trainable": self.trainable,
-            "dtype": registry.serialize(self.declared_dtype_policy),
-        }
-        if self.activity_regularizer is not None:
-            base["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        if type(self).get_config is not Layer.get_config and not self._is_builtin():
-            return base
-        own, takes_all = _own_parameters(type(self))
-        config = {key: value for key, value in base.items() if takes_all or key in own}
-        if self._is_builtin():
-            return {**config, **{name: _serialize_argument(getattr(self, name)) for name in own if name not in base}}
-        return {**config, **{name: value for name, value in Operation.get_config(self).items() if name not in base}}
-
-    def _is_builtin(self) -> bool:
-        return any(registry.is_builtin(cls) for cls in type(self).__mro__ if cls is not Layer)
+        if type(self).get_config is not Layer.get_config and describe.builtin_class(type(self), Layer) is None:
+            return describe.base_config(self)
+        return describe.complete_config(self, Layer)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def _shapes(shapes: Any) -> Any:
-    """Shapes read from JSON: lists of dimensions become tuples."""
-    return jax.tree.map(lambda shape: tuple(shape) if is_shape(shape) else shape, shapes, is_leaf=is_shape)
-
-
-def _own_parameters(cls: type) -> tuple[list[str], bool]:
-    """The arguments of a layer's constructor and of the bases that it passes keywords on to, `Layer` apart; and
-    whether `Layer`'s own are taken too."""
-    names: list[str] = []
-    for base in cls.__mro__:
-        if "__init__" not in vars(base):
-            continue
-        if base is Layer:
-            return names, True
-        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
-        names += [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name not in names]
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            break
-    return names, False
-
-
-def _serialize_argument(value: Any) -> Any:
-    """The config of one argument: built-in functions by their bare name."""
-    if callable(value) and not hasattr(value, "get_config") and registry.is_builtin(value):
-        return registry.serialize(value)["config"]
-    return registry.serialize(value)
-
-
-def _legacy_input_shape(kwargs: dict[str, Any], owner: str) -> Any:
-    """The shape given in the old way, with a warning; `None` where none is."""
-    shape = kwargs.pop("input_shape", None)
-    dim = kwargs.pop("input_dim", None)
-    if shape is None and dim is None:
-        return None
-    warnings.warn(
-        f"`{owner}(input_shape=...)` is the old way to declare inputs: put `jkeras.Input(shape)` before the layer.",
-        stacklevel=4,
-    )
-    return (None, *(shape if shape is not None else (dim,)))
-
-
-def _building(build: Callable[..., None]) -> Callable[..., None]:
-    """`build` as users call it: it declares once, and refuses other shapes afterwards."""
-
-    @functools.wraps(build)
-    def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
-        self.check_initialized()
-        if self._is_building:  # super().build(...)
-            build(self, *args, **kwargs)
-            return
-        bound = inspect.signature(build).bind(self, *args, **kwargs)
-        shapes = {name: _shapes(shape) for name, shape in list(bound.arguments.items())[1:]}
-        if self._built:
-            _check_compatible(self, shapes)
-            return
-        self._is_building = True
-        try:
-            build(self, **shapes)
-        finally:
-            self._is_building = False
-        self._built, self._build_shapes = True, shapes
-        self.path = self.path or ""
-        self.address_variables()
-
-    return wrapped
-
-
-def _check_compatible(layer: Layer, shapes: Mapping[str, Any]) -> None:
-    """Raises `BuildError` unless a built layer takes these shapes too. The batch axis is free."""
-    before = jax.tree.leaves(dict(layer._build_shapes or {}), is_leaf=is_shape)
-    after = jax.tree.leaves(dict(shapes), is_leaf=is_shape)
-    if layer.input_spec is not None:
-        specs = jax.tree.map(
-            lambda shape: KerasTensor(shape, layer.input_dtype), next(iter(shapes.values()), None), is_leaf=is_shape
-        )
-        check_inputs(layer.input_spec, specs, layer.path or layer.name)
-        return
-    for old, new in zip(before, after, strict=False):
-        fits = len(old) == len(new) and all(
-            a is None or b is None or a == b for a, b in zip(old[1:], new[1:], strict=True)
-        )
-        if not fits:
-            raise BuildError(
-                "the layer is already built for another shape.",
-                path=layer.path or layer.name,
-                expected=f"inputs of shape {old}",
-                received=f"inputs of shape {new}",
-                write=f"{type(layer).__name__}(...)   # another layer for other inputs",
-            )
 
 
 Layer.call_signature = CallSignature(Layer.call)

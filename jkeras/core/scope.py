@@ -65,6 +65,7 @@ class Scope:
         paths: the address of each variable and layer, for messages and keys.
         context: what the outermost layer inherits, such as `training`.
         building: whether layers may declare variables, read as zeros.
+        newborn: the layers built so far by the inference that this scope is part of, each with the scope that did it.
     """
 
     def __init__(
@@ -74,11 +75,13 @@ class Scope:
         *,
         context: dict[str, Any] | None = None,
         building: bool = False,
+        newborn: "dict[Any, Scope] | None" = None,
     ) -> None:
         self.values: dict[Any, Array] = dict(values or {})
         self.paths: dict[Any, str] = dict(paths or {})
         self.context: dict[str, Any] = dict(context or {})
         self.building = building
+        self.newborn: dict[Any, Scope] = {} if newborn is None else newborn
         self.updated: dict[Any, None] = {}  # the variables assigned so far, in order
         self.losses: dict[str, Array] = {}
         self.frames: list[Frame] = []

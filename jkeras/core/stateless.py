@@ -155,7 +155,7 @@ def constrain(structure: Structure, trainable: Mapping[str, Any]) -> dict[str, A
 
 
 def repartition(structure: Structure, variables: tuple[Any, Any], owner: str, draw: Any = None) -> Variables:
-    """The same leaves, each in the tree that its declaration names now; `draw(declaration)` makes those that are new."""
+    """The same leaves, each in the tree that its declaration names now; `draw(declaration)` makes new ones."""
     leaves = {**tree.flatten(variables[1]), **tree.flatten(variables[0])}
     sides: tuple[dict[str, Any], ...] = ({}, {})
     for side, declarations in zip(sides, structure.split(), strict=True):
@@ -166,6 +166,24 @@ def repartition(structure: Structure, variables: tuple[Any, Any], owner: str, dr
                 side[d.path] = draw(d)
     _check(structure, ({**sides[0], **leaves}, sides[1]), owner)  # what is left in `leaves` is unknown
     return Variables(tree.unflatten(sides[0]), tree.unflatten(sides[1]))
+
+
+def replace(
+    structure: Structure, variables: tuple[Any, Any], declared: Sequence[Variable], values: Sequence[Any], owner: str
+) -> Variables:
+    """The trees with the values of some variables replaced, in the dtypes of the old ones."""
+    if len(values) != len(declared):
+        raise LeafError(
+            "wrong number of weights.",
+            path=owner,
+            expected=f"{len(declared)} arrays",
+            received=f"{len(values)} arrays",
+        )
+    pairs = list(zip(declared, values, strict=True))
+    _report([line for v, new in pairs if (line := _misfit(structure.declarations[v], new))], owner)
+    leaves = bind(structure, *variables, owner).values
+    leaves = {**leaves, **{v: jnp.asarray(new, leaves[v].dtype) for v, new in pairs}}
+    return Variables(*(tree.unflatten({d.path: leaves[d.variable] for d in side}) for side in structure.split()))
 
 
 def initialize(structure: Structure, key: Key) -> Variables:

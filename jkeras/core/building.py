@@ -1,0 +1,170 @@
+"""Building: from the shapes of a first call to declared weights.
+
+A layer is built once. Its `build` gets the shapes of the tensors that `call` got, and declares. A layer whose class has
+no `build` is built when its `call` has run for shapes alone, which builds its sublayers. Afterwards the layer takes any
+inputs that fit the weights, and `build` for others is an error.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+
+from jkeras.core.input_spec import check_inputs
+from jkeras.core.scope import Frame, Scope
+from jkeras.core.signature import align, shapes_of, tensor_arguments
+from jkeras.core.tensor import KerasTensor, is_shape
+from jkeras.errors import BuildError, ShapeError
+from jkeras.typing import Config, PyTree
+
+Shapes = dict[str, PyTree]
+
+
+def tuples(shapes: PyTree) -> PyTree:
+    """Shapes read from JSON: lists of dimensions become tuples.
+
+    >>> tuples({"a": [None, 3], "b": [[2], [4]]})
+    {'a': (None, 3), 'b': [(2,), (4,)]}
+    """
+    return jax.tree.map(lambda shape: tuple(shape) if is_shape(shape) else shape, shapes, is_leaf=is_shape)
+
+
+def as_tensors(shapes: PyTree, dtype: str) -> PyTree:
+    """Symbolic tensors in place of shapes.
+
+    >>> as_tensors({"a": (None, 3)}, "float32")
+    {'a': <KerasTensor shape=(None, 3), dtype=float32, name=keras_tensor>}
+    """
+    return jax.tree.map(lambda shape: KerasTensor(shape, dtype), shapes, is_leaf=is_shape)
+
+
+def once(build: Callable[..., None]) -> Callable[..., None]:
+    """`build` as users call it: it declares once, and refuses other shapes afterwards."""
+    signature = inspect.signature(build)
+
+    @functools.wraps(build)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
+        self.check_initialized()
+        if self._is_building:  # super().build(...)
+            build(self, *args, **kwargs)
+            return
+        shapes = tuples(dict(list(signature.bind(self, *args, **kwargs).arguments.items())[1:]))
+        if self._built:
+            check_compatible(self, shapes)
+            return
+        declared = list(self.own_variables)
+        self._is_building = True
+        try:
+            build(self, **shapes)
+        except BaseException:
+            self.own_variables = declared  # what a failed build has declared is declared anew by the next
+            raise
+        finally:
+            self._is_building = False
+        finish(self, self.path or "", shapes)
+
+    return wrapped
+
+
+def finish(layer: Any, path: str, shapes: Shapes) -> None:
+    """Notes that the variables of a layer are known, and for which shapes they were declared."""
+    layer._built, layer.path, layer._build_shapes = True, path, shapes
+    layer.address_variables()
+
+
+def build_inside(layer: Any, scope: Scope, path: str, shapes: Shapes, call_names: tuple[str, ...]) -> None:
+    """Calls a layer's `build`, if its class has one, with the shapes of a call in a building scope."""
+    if layer.overrides_build:
+        layer.path = path
+        with scope.entering(Frame(layer, path, {}, None)):
+            layer.build(**align(layer.build, shapes, call_names, type(layer).__name__))
+        scope.newborn[layer] = scope
+
+
+def called_inside(layer: Any, scope: Scope, path: str, shapes: Shapes, call_names: tuple[str, ...]) -> None:
+    """Notes that a call in a building scope is over: a layer without `build` is built now.
+
+    Where dimensions are unknown, one inference may run a layer for several sizes: what it was built for is then what
+    the sizes have in common.
+    """
+    if not layer._built:
+        finish(layer, path, shapes)
+        scope.newborn[layer] = scope
+    elif scope.newborn.get(layer, scope) is not scope:
+        scope.newborn[layer] = scope
+        if layer.overrides_build:
+            shapes = align(layer.build, shapes, call_names, type(layer).__name__)
+        layer._build_shapes = {name: _common(shape, shapes.get(name)) for name, shape in layer._build_shapes.items()}
+
+
+def _common(one: PyTree, two: PyTree) -> PyTree:
+    """The shapes that two runs agree on, dimension by dimension."""
+    if is_shape(one) and is_shape(two) and len(one) == len(two):
+        return tuple(a if a == b else None for a, b in zip(one, two, strict=True))
+    if isinstance(one, Mapping) and isinstance(two, Mapping):
+        return {name: _common(shape, two.get(name)) for name, shape in one.items()}
+    if isinstance(one, list | tuple) and isinstance(two, list | tuple) and not is_shape(one):
+        return type(one)(_common(a, b) for a, b in zip(one, two, strict=False))
+    return one
+
+
+def config_of(shapes: Shapes | None) -> Config | None:
+    """What `get_build_config` returns for the shapes that a layer was built for."""
+    if shapes is None:
+        return None
+    if len(shapes) == 1:
+        return {"input_shape": next(iter(shapes.values()))}
+    return {"shapes_dict": dict(shapes)}
+
+
+def check_compatible(layer: Any, shapes: Mapping[str, Any]) -> None:
+    """Raises `BuildError` or `ShapeError` unless a built layer takes these shapes too. The batch axis is free."""
+    if layer.input_spec is not None:
+        first = as_tensors(next(iter(shapes.values()), None), layer.input_dtype)
+        check_inputs(layer.input_spec, first, layer.path or layer.name)
+        return
+    before = jax.tree.leaves(dict(layer._build_shapes or {}), is_leaf=is_shape)
+    after = jax.tree.leaves(dict(shapes), is_leaf=is_shape)
+    for old, new in zip(before, after, strict=False):
+        fits = len(old) == len(new) and all(
+            a is None or b is None or a == b for a, b in zip(old[1:], new[1:], strict=True)
+        )
+        if not fits:
+            raise BuildError(
+                "the layer is already built for another shape.",
+                path=layer.path or layer.name,
+                expected=f"inputs of shape {old}",
+                received=f"inputs of shape {new}",
+                write=f"{type(layer).__name__}(...)   # another layer for other inputs",
+            )
+
+
+def declared_output_spec(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyTree:
+    """The outputs of a call as the layer's own `compute_output_shape` describes them, after building it.
+
+    `None` where the layer cannot be built without running `call`: it has no `build`, or parts that `build` leaves out.
+    """
+    signature, path = layer.call_signature, layer.path or ""
+    arguments = signature.bind(args, {name: value for name, value in kwargs.items() if signature.accepts(name)})
+    shapes = shapes_of(tensor_arguments(arguments, layer.name), signature.variadic)
+    first, names = next(iter(arguments.values()), None), tuple(arguments)
+    check_inputs(layer.input_spec, first, path or layer.name)
+    if not layer.built:
+        build_inside(layer, Scope(building=True), path, shapes, names)
+        check_inputs(layer.input_spec, first, path or layer.name)
+    if not all(getattr(part, "built", True) for part in layer.structure().components):
+        return None
+    outputs = layer.compute_output_shape(**align(layer.compute_output_shape, shapes, names, type(layer).__name__))
+    if not layer._built:
+        finish(layer, path, shapes)
+    leaves = jax.tree.leaves(outputs, is_leaf=is_shape)
+    if not leaves or not all(map(is_shape, leaves)):
+        raise ShapeError(
+            "`compute_output_shape` returned no shape.",
+            path=path or layer.name,
+            expected="a tuple of ints and None, or a structure of them",
+            received=repr(outputs)[:80],
+        )
+    return as_tensors(outputs, layer.compute_dtype)

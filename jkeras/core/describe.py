@@ -1,0 +1,87 @@
+"""The config of a layer: its constructor's arguments, under Keras's keys.
+
+A built-in keeps each argument as the attribute of the same name, so its config can be read off. A class of a user's
+needs no `get_config` as long as its own arguments are plain values; what it inherits from a built-in is read off too.
+"""
+
+import inspect
+import warnings
+from typing import Any
+
+from jkeras import registry, regularizers
+from jkeras.errors import SerializationError
+from jkeras.typing import Config
+
+
+def base_config(layer: Any) -> Config:
+    """The arguments of `Layer`: name, trainable, dtype policy and, where there is one, the activity regularizer."""
+    config: Config = {
+        "name": layer.explicit_name,
+        "trainable": layer.trainable,
+        "dtype": registry.serialize(layer.declared_dtype_policy),
+    }
+    if layer.activity_regularizer is not None:
+        config["activity_regularizer"] = regularizers.serialize(layer.activity_regularizer)
+    return config
+
+
+def complete_config(layer: Any, root: type) -> Config:
+    """The arguments of `Layer` (`root`) that the class takes, and its own."""
+    base = base_config(layer)
+    own, takes_all = parameters(type(layer), root)
+    config = {key: value for key, value in base.items() if takes_all or key in own}
+    builtin = builtin_class(type(layer), root)
+    kept = parameters(builtin, root)[0] if builtin is not None else []
+    return {**config, **{name: _argument(layer, name, name in kept) for name in own if name not in base}}
+
+
+def builtin_class(cls: type, root: type) -> type | None:
+    """The nearest class of the library in the ancestry of a class, `root` apart."""
+    return next((base for base in cls.__mro__ if base is not root and registry.is_builtin(base)), None)
+
+
+def parameters(cls: type, root: type) -> tuple[list[str], bool]:
+    """The arguments of a layer's constructor and of the bases that it passes keywords on to, `root` apart; and whether
+    those of `root` are taken too."""
+    names: list[str] = []
+    for base in cls.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        if base is root:
+            return names, True
+        found = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        names += [p.name for p in found if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name not in names]
+        if not any(p.kind is p.VAR_KEYWORD for p in found):
+            break
+    return names, False
+
+
+def _argument(layer: Any, name: str, kept: bool) -> Any:
+    """The config of one argument: off the attribute that keeps it, else as it was given to the constructor."""
+    if kept and hasattr(layer, name):
+        value = getattr(layer, name)
+        if callable(value) and not hasattr(value, "get_config") and registry.is_builtin(value):
+            return registry.serialize(value)["config"]  # built-in functions by their bare name
+        return registry.serialize(value)
+    given = layer._constructor
+    if isinstance(given, str) or name not in given:
+        raise SerializationError(
+            f"the config of the argument `{name}` is not known"
+            + (f": {given}" if isinstance(given, str) else ", for it was given no value."),
+            path=type(layer).__name__,
+            write="def get_config(self): return {**super().get_config(), " + repr(name) + ": ...}",
+        )
+    return given[name]
+
+
+def legacy_input_shape(arguments: dict[str, Any], owner: str) -> Any:
+    """Takes the shape given in the old way out of a layer's arguments, with a warning; `None` where none is."""
+    shape = arguments.pop("input_shape", None)
+    dim = arguments.pop("input_dim", None)
+    if shape is None and dim is None:
+        return None
+    warnings.warn(
+        f"`{owner}(input_shape=...)` is the old way to declare inputs: put `jkeras.Input(shape)` before the layer.",
+        stacklevel=4,
+    )
+    return (None, *(shape if shape is not None else (dim,)))
