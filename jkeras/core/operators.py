@@ -72,7 +72,7 @@ def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 NAMED: dict[str, tuple[str, Callable[..., Any]]] = {
-    "__getitem__": ("getitem", getitem),
+    "__getitem__": ("get_item", getitem),
     "__round__": ("round", jnp.round),
     "__pos__": ("positive", jnp.positive),
 }

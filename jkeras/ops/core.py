@@ -1,0 +1,109 @@
+"""What the table has of neither mathematics nor networks: dtypes, shapes, slices, scatters, gradients stopped.
+
+Control flow is not here: `jkeras.scan`, `jkeras.cond`, `jkeras.vmap` and `jkeras.remat` carry updates of variables.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras import dtypes
+from jkeras.core.lift import lift
+from jkeras.core.signature import is_tensor
+from jkeras.core.tensor import standardize_shape
+from jkeras.errors import ArgumentError
+from jkeras.typing import Array, ArrayLike, DType, Shape
+
+REDUCTIONS = {None: "set", "add": "add", "mul": "multiply", "min": "min", "max": "max"}
+
+# -- dtypes and shapes
+
+
+def _cast(x: ArrayLike, dtype: Any) -> Array:
+    return jnp.asarray(x).astype(dtypes.standardize(dtype))
+
+
+def _saturate_cast(x: Array, dtype: Any) -> Array:
+    """A cast that clips to what the dtype can hold."""
+    target = dtypes.standardize(dtype)
+    bounds = jnp.finfo(target) if dtypes.is_float(target) else jnp.iinfo(target)
+    return jnp.clip(x, bounds.min, bounds.max).astype(target)
+
+
+def _convert_to_tensor(x: Any, dtype: Any = None) -> Array:
+    return jnp.asarray(x, None if dtype is None else dtypes.standardize(dtype))
+
+
+cast = lift(_cast, "cast")
+convert_to_tensor = lift(_convert_to_tensor, "convert_to_tensor")
+saturate_cast = lift(_saturate_cast, "saturate_cast")
+stop_gradient = lift(jax.lax.stop_gradient, "stop_gradient")
+
+
+def dtype(x: Any) -> DType:
+    """The name of a tensor's dtype.
+
+    >>> import jax.numpy as jnp
+    >>> dtype(jnp.zeros(2, "int8"))
+    'int8'
+    """
+    return dtypes.standardize(x.dtype)
+
+
+def shape(x: Any) -> Shape:
+    """The dimensions of a tensor; `None` for those that a symbolic one does not know.
+
+    >>> import jax.numpy as jnp
+    >>> shape(jnp.zeros((2, 3)))
+    (2, 3)
+    """
+    return standardize_shape(x.shape)
+
+
+# -- parts
+
+
+def _slice(inputs: Array, start_indices: Sequence[Any], shape: Sequence[int]) -> Array:
+    return jax.lax.dynamic_slice(inputs, start_indices, shape)
+
+
+def _slice_update(inputs: Array, start_indices: Sequence[Any], updates: Array) -> Array:
+    return jax.lax.dynamic_update_slice(inputs, updates, start_indices)
+
+
+def _scatter(indices: Array, values: Array, shape: Sequence[int]) -> Array:
+    """Zeros of `shape`, to which `values` are added at `indices (..., len(shape))`."""
+    return jnp.zeros(shape, values.dtype).at[_places(indices)].add(values)
+
+
+def _scatter_update(inputs: Array, indices: Array, updates: Array, reduction: str | None = None) -> Array:
+    """`inputs` with `updates` set, or added, multiplied, ..., at `indices (..., rank)`."""
+    if reduction not in REDUCTIONS:
+        raise ArgumentError(
+            "unknown reduction.", path="scatter_update", expected=list(REDUCTIONS), received=repr(reduction)
+        )
+    return getattr(inputs.at[_places(indices)], REDUCTIONS[reduction])(updates)
+
+
+def _places(indices: Any) -> tuple[Array, ...]:
+    return tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
+
+
+def _unstack(x: Array, num: int | None = None, axis: int = 0) -> list[Array]:
+    return [jnp.take(x, index, axis=axis) for index in range(x.shape[axis] if num is None else num)]
+
+
+scatter = lift(_scatter, "scatter")
+scatter_update = lift(_scatter_update, "scatter_update")
+slice = lift(_slice, "slice")
+slice_update = lift(_slice_update, "slice_update")
+unstack = lift(_unstack, "unstack")
+
+# fmt: off
+__all__ = [
+    "cast", "convert_to_tensor", "dtype", "is_tensor", "saturate_cast", "scatter", "scatter_update", "shape",
+    "slice", "slice_update", "stop_gradient", "unstack",
+]
+# fmt: on

@@ -1,0 +1,71 @@
+"""Making arrays out of nothing. Where no dtype is given it is `jkeras.config.floatx()`."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from jkeras import dtypes
+from jkeras.typing import Array
+
+bartlett = jnp.bartlett
+blackman = jnp.blackman
+hamming = jnp.hamming
+hanning = jnp.hanning
+kaiser = jnp.kaiser
+
+
+def empty(shape: Any, dtype: Any = None) -> Array:
+    """Zeros: there is no uninitialised memory.
+
+    >>> empty((2,)).tolist()
+    [0.0, 0.0]
+    """
+    return jnp.empty(shape, dtypes.standardize(dtype))
+
+
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
+    """Ones on the `k`-th diagonal of an `(N, M)` matrix.
+
+    >>> eye(2).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    return jnp.eye(N, M, k, dtypes.standardize(dtype))
+
+
+def identity(n: int, dtype: Any = None) -> Array:
+    """`eye(n)`.
+
+    >>> identity(1).tolist()
+    [[1.0]]
+    """
+    return jnp.identity(n, dtypes.standardize(dtype))
+
+
+def ones(shape: Any, dtype: Any = None) -> Array:
+    """Ones.
+
+    >>> ones((2,)).tolist()
+    [1.0, 1.0]
+    """
+    return jnp.ones(shape, dtypes.standardize(dtype))
+
+
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
+    """Ones on and below the `k`-th diagonal of an `(N, M)` matrix.
+
+    >>> tri(2).tolist()
+    [[1.0, 0.0], [1.0, 1.0]]
+    """
+    return jnp.tri(N, M, k, dtypes.standardize(dtype))
+
+
+def zeros(shape: Any, dtype: Any = None) -> Array:
+    """Zeros.
+
+    >>> zeros((2,)).tolist()
+    [0.0, 0.0]
+    """
+    return jnp.zeros(shape, dtypes.standardize(dtype))
+
+
+__all__ = ["empty", "eye", "identity", "ones", "tri", "zeros"]

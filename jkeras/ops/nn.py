@@ -1,0 +1,169 @@
+"""The neural part of the table: activations, convolution, pooling, normalization, encodings, recordable on symbolic
+tensors. The functions themselves are those of `jkeras.activations` and `jkeras.functional`."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras import activations, config, dtypes, functional
+from jkeras.core.lift import lift
+from jkeras.typing import Array, ArrayLike, Axes
+
+# -- activations
+
+celu = lift(activations.celu, "celu")
+elu = lift(activations.elu, "elu")
+glu = lift(activations.glu, "glu")
+hard_shrink = lift(activations.hard_shrink, "hard_shrink")
+hard_sigmoid = lift(activations.hard_sigmoid, "hard_sigmoid")
+hard_silu = lift(activations.hard_silu, "hard_silu")
+hard_swish = hard_silu
+hard_tanh = lift(activations.hard_tanh, "hard_tanh")
+leaky_relu = lift(activations.leaky_relu, "leaky_relu")
+log_sigmoid = lift(activations.log_sigmoid, "log_sigmoid")
+log_softmax = lift(activations.log_softmax, "log_softmax")
+relu = lift(jax.nn.relu, "relu")
+relu6 = lift(activations.relu6, "relu6")
+selu = lift(activations.selu, "selu")
+sigmoid = lift(activations.sigmoid, "sigmoid")
+silu = lift(activations.silu, "silu")
+swish = silu
+soft_shrink = lift(activations.soft_shrink, "soft_shrink")
+softmax = lift(activations.softmax, "softmax")
+softplus = lift(activations.softplus, "softplus")
+softsign = lift(activations.softsign, "softsign")
+sparse_plus = lift(activations.sparse_plus, "sparse_plus")
+sparse_sigmoid = lift(activations.sparse_sigmoid, "sparse_sigmoid")
+sparsemax = lift(activations.sparsemax, "sparsemax")
+squareplus = lift(activations.squareplus, "squareplus")
+tanh_shrink = lift(activations.tanh_shrink, "tanh_shrink")
+threshold = lift(activations.threshold, "threshold")
+
+
+def _gelu(x: ArrayLike, approximate: bool = True) -> Array:
+    return activations.gelu(x, approximate)
+
+
+gelu = lift(_gelu, "gelu")  # approximate by default, unlike the activation
+
+# -- windows
+
+average_pool = lift(functional.average_pool, "average_pool")
+max_pool = lift(functional.max_pool, "max_pool")
+
+
+def _conv(
+    inputs: Array,
+    kernel: Array,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Array:
+    return functional.conv(
+        inputs, kernel, strides=strides, padding=padding, dilation=dilation_rate, data_format=data_format
+    )
+
+
+def _depthwise_conv(
+    inputs: Array,
+    kernel: Array,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Array:
+    return functional.depthwise_conv(
+        inputs, kernel, strides=strides, padding=padding, dilation=dilation_rate, data_format=data_format
+    )
+
+
+def _separable_conv(
+    inputs: Array,
+    depthwise_kernel: Array,
+    pointwise_kernel: Array,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Array:
+    depthwise = _depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    return functional.conv(depthwise, pointwise_kernel, data_format=data_format)
+
+
+conv = lift(_conv, "conv")
+depthwise_conv = lift(_depthwise_conv, "depthwise_conv")
+separable_conv = lift(_separable_conv, "separable_conv")
+
+# -- normalization
+
+
+def _batch_normalization(
+    x: Array,
+    mean: Array,
+    variance: Array,
+    axis: int,
+    offset: Array | None = None,
+    scale: Array | None = None,
+    epsilon: float = 1e-3,
+) -> Array:
+    return functional.batch_normalize(x, mean, variance, scale, offset, epsilon=epsilon, axis=axis)
+
+
+def _layer_normalization(
+    x: Array, gamma: Array | None = None, beta: Array | None = None, axis: Axes = -1, epsilon: float | None = None
+) -> Array:
+    return functional.layer_normalize(x, gamma, beta, epsilon=_epsilon(epsilon), axis=axis)
+
+
+def _rms_normalization(x: Array, scale: Array | None = None, axis: Axes = -1, epsilon: float | None = None) -> Array:
+    return functional.rms_normalize(x, scale, epsilon=_epsilon(epsilon), axis=axis)
+
+
+def _moments(x: Array, axes: Axes, keepdims: bool = False) -> tuple[Array, Array]:
+    return functional.moments(x, axes, keepdims=keepdims)
+
+
+def _normalize(x: Array, axis: Axes = -1, order: int = 2, epsilon: float | None = None) -> Array:
+    """`x / max(norm(x), epsilon)`; for order 2 without a square root of zero, whose gradient would be NaN."""
+    if order == 2:
+        total = jnp.sum(jnp.square(x), axis=axis, keepdims=True)
+        return x * jnp.minimum(jax.lax.rsqrt(total), 1 / _epsilon(epsilon))
+    return x / jnp.maximum(jnp.linalg.norm(x, ord=order, axis=axis, keepdims=True), _epsilon(epsilon))
+
+
+def _epsilon(epsilon: float | None) -> float:
+    return config.epsilon() if epsilon is None else epsilon
+
+
+batch_normalization = lift(_batch_normalization, "batch_normalization")
+layer_normalization = lift(_layer_normalization, "layer_normalization")
+moments = lift(_moments, "moments")
+normalize = lift(_normalize, "normalize")
+rms_normalization = lift(_rms_normalization, "rms_normalization")
+
+# -- encodings
+
+
+def _one_hot(x: Array, num_classes: int, axis: int = -1, dtype: Any = None) -> Array:
+    return jax.nn.one_hot(x, num_classes, axis=axis, dtype=dtypes.standardize(dtype))
+
+
+def _multi_hot(inputs: Array, num_classes: int, axis: int = -1, dtype: Any = None) -> Array:
+    """One where a class occurs among the labels of an example: the maximum of their one-hot codes."""
+    return jnp.max(_one_hot(inputs, num_classes, axis, dtype), axis=1 if inputs.ndim > 1 else 0)
+
+
+one_hot = lift(_one_hot, "one_hot")
+multi_hot = lift(_multi_hot, "multi_hot")
+
+# fmt: off
+__all__ = [
+    "average_pool", "batch_normalization", "celu", "conv", "depthwise_conv", "elu", "gelu", "glu", "hard_shrink",
+    "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "layer_normalization", "leaky_relu", "log_sigmoid",
+    "log_softmax", "max_pool", "moments", "multi_hot", "normalize", "one_hot", "relu", "relu6", "rms_normalization",
+    "selu", "separable_conv", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus",
+    "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh_shrink", "threshold",
+]
+# fmt: on

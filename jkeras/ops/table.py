@@ -1,0 +1,150 @@
+"""The table: every operation by its Keras name, and how Keras's configs spell it.
+
+A config names an operation by a class, `ExpandDims` for `expand_dims`, in a module of Keras's. The arguments that are
+no arrays stand in the config; the arrays are the arguments of the call.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from jkeras.errors import ConfigError, UnknownNameError, did_you_mean
+from jkeras.ops import core, linalg, math, nn, numpy
+from jkeras.typing import Config
+
+MODULES = {"numpy": numpy, "nn": nn, "math": math, "linalg": linalg, "core": core}
+
+# Parameters that are arrays, given to the call; all others belong to the config.
+# fmt: off
+ARRAYS = frozenset({
+    "a", "ary", "arr", "array", "arrays", "b", "beta", "bins", "choicelist", "condition", "condlist",
+    "constant_values", "data", "default", "depthwise_kernel", "element", "fill_value", "gamma", "indices",
+    "inputs", "kernel", "key", "m", "mean", "object", "offset", "operands", "pointwise_kernel", "predictions",
+    "q", "scale", "segment_ids", "start", "start_indices", "step", "stop", "targets", "test_elements", "tup",
+    "updates", "v", "val", "values", "variance", "weights", "x", "x1", "x2", "xi", "xs", "y", "z",
+})
+# fmt: on
+# Where the same name is the other kind.
+EXCEPTIONS = {
+    ("trapezoid", "x"): False,
+    ("isclose", "rtol"): True,
+    ("isclose", "atol"): True,
+    ("diagonal", "offset"): False,
+    ("trace", "offset"): False,
+}
+# Classes that are not named like their operation in camel case.
+CLASS_NAMES = {"allclose": "AllClose", "isin": "IsIn", "searchsorted": "SearchSorted", "svd": "SVD"}
+
+
+class Row(NamedTuple):
+    """One operation: the function of arrays, the lifted one, and the module that configs name."""
+
+    function: Callable[..., Any]
+    lifted: Callable[..., Any]
+    module: str
+
+
+class Spelling(NamedTuple):
+    """An operation as Keras's configs have it: module and class name, settings, and the arguments of the call."""
+
+    module: str
+    class_name: str
+    settings: Config
+    args: list[Any]
+    kwargs: dict[str, Any]
+
+
+TABLE: dict[str, Row] = {
+    name: Row(lifted.__wrapped__, lifted, f"keras.src.ops.{home}")
+    for home, module in MODULES.items()
+    for name, lifted in vars(module).items()
+    if not name.startswith("_") and hasattr(lifted, "__wrapped__")
+}
+_BY_CLASS = {name.replace("_", ""): name for name in TABLE}
+
+
+def named(class_name: str) -> str:
+    """The operation of a class name of Keras's.
+
+    Raises `UnknownNameError` for one that the table does not have.
+
+    >>> named("ExpandDims"), named("Log1p")
+    ('expand_dims', 'log1p')
+    """
+    found = _BY_CLASS.get(class_name.lower())
+    if found is None:
+        raise UnknownNameError(
+            f"no operation is known as {class_name!r}.", path="jkeras.ops", expected=did_you_mean(class_name, TABLE)
+        )
+    return found
+
+
+def spell(op: str, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Spelling:
+    """How Keras's configs spell one call of an operation.
+
+    >>> import jax.numpy as jnp
+    >>> spell("expand_dims", jnp.expand_dims, ("x",), {"axis": 1})[1:4]
+    ('ExpandDims', {'axis': 1}, ['x'])
+    """
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    settings: Config = {}
+    positional: list[Any] = []
+    named_arrays: dict[str, Any] = {}
+    complete = True  # whether every array before this one was given
+    for name, parameter in bound.signature.parameters.items():
+        is_array = EXCEPTIONS.get((op, name), name in ARRAYS)
+        if name not in bound.arguments:
+            complete = complete and not is_array
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            positional += bound.arguments[name]
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            settings.update(bound.arguments[name])
+        elif not is_array:
+            settings[name] = bound.arguments[name]
+        elif complete:
+            positional.append(bound.arguments[name])
+        else:
+            named_arrays[name] = bound.arguments[name]
+    class_name = CLASS_NAMES.get(op) or "".join(part.capitalize() for part in op.split("_"))
+    return Spelling(TABLE[op].module, class_name, settings, positional, named_arrays)
+
+
+def arrange(
+    op: str, settings: Mapping[str, Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of one call, out of a config's settings and arrays; the inverse of `spell`.
+
+    Raises `ConfigError` for a setting that the operation does not have.
+
+    >>> arrange("einsum", {"subscripts": "ij,jk->ik"}, ["x", "y"], {})
+    (['ij,jk->ik', 'x', 'y'], {})
+    """
+    parameters = inspect.signature(TABLE[op].function).parameters
+    catches_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    given, arrays = {name: _tuples(value) for name, value in settings.items()}, list(args)
+    for name, value in list(given.items()):
+        if name not in parameters and not catches_all:
+            if value:  # what is None or False asks for nothing
+                raise ConfigError(
+                    "the operation has no such setting.",
+                    path=op,
+                    expected=f"some of {list(parameters)}",
+                    received=f"{name}={value!r}",
+                )
+            del given[name]
+    positional: list[Any] = []
+    for name, parameter in parameters.items():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            positional, arrays = positional + arrays, []
+        elif name in given and parameter.kind is not parameter.KEYWORD_ONLY:
+            positional.append(given.pop(name))
+        elif arrays and parameter.kind is not parameter.KEYWORD_ONLY:
+            positional.append(arrays.pop(0))
+        else:
+            break
+    return positional, {**given, **kwargs}
+
+
+def _tuples(value: Any) -> Any:
+    """Lists, as JSON has them, as the tuples that axes and shapes are."""
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
