@@ -1,0 +1,128 @@
+"""Conv1D, Conv2D, Conv3D: a weighted sum over every window."""
+
+from jkeras import registry
+from jkeras.layers.convolution.base import BaseConv
+
+
+@registry.export("keras.layers")
+class Conv1D(BaseConv):
+    """Convolution over time.
+
+    `outputs[b, t, o] = activation(sum over k, i of inputs[b, s t + r k - before, i] kernel[k, i, o] + bias[o])` with
+    strides `s` and dilation `r`.
+
+    Args:
+        filters: the number `o` of output channels.
+        kernel_size: how many steps a window sees.
+        strides: steps between windows.
+        padding: `"valid"`, `"same"`, or `"causal"`: zeros only in front, so that no output sees a later input.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        dilation_rate: distance between the steps of a window. Not together with strides.
+        groups: into how many groups channels and filters are divided; filters see the channels of their group.
+        activation: a name or function; linear by default.
+        use_bias: whether a bias is added.
+        kernel_initializer, bias_initializer: names, configs or objects.
+        kernel_regularizer, bias_regularizer: penalties on the weights.
+        activity_regularizer: penalty on the output.
+        kernel_constraint, bias_constraint: projections applied after each update.
+
+    Shapes:
+        `(b, t, i)` -> `(b, windows, o)`; `kernel (k, i // groups, o)`, `bias (o,)`. With `"channels_first"` the
+        channels come before the time. `floor((t - (k - 1) r - 1) / s) + 1` windows with `"valid"`, `ceil(t / s)`
+        otherwise.
+
+    Raises:
+        ArgumentError: an argument has a value that it cannot have.
+        ShapeError: the input has another rank, other channels than the kernel, or is shorter than a window.
+
+    Source: A. Waibel et al., "Phoneme recognition using time-delay neural networks", IEEE TASSP 1989.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer, x = Conv1D(1, 2, padding="causal", kernel_initializer="ones"), jnp.arange(4.0).reshape(1, 4, 1)
+    >>> layer.stateless_call(*layer.init(jax.random.key(0), x), x)[0].ravel().tolist()
+    [0.0, 1.0, 3.0, 5.0]
+    """
+
+    rank = 1
+
+
+@registry.export("keras.layers")
+class Conv2D(BaseConv):
+    """Convolution over images.
+
+    `outputs[b, y, x, o] = activation(sum over k, l, i of inputs[b, y + k, x + l, i] kernel[k, l, i, o] + bias[o])`,
+    with steps and distances as strides and dilation say.
+
+    Args:
+        filters: the number `o` of output channels.
+        kernel_size: height and width of a window, one int or two.
+        strides: steps between windows, one int or two.
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one below and to the right.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        dilation_rate: distance between the elements of a window, one int or two. Not together with strides.
+        groups: into how many groups channels and filters are divided; filters see the channels of their group.
+        activation: a name or function; linear by default.
+        use_bias: whether a bias is added.
+        kernel_initializer, bias_initializer: names, configs or objects.
+        kernel_regularizer, bias_regularizer: penalties on the weights.
+        activity_regularizer: penalty on the output.
+        kernel_constraint, bias_constraint: projections applied after each update.
+
+    Shapes:
+        `(b, h, w, i)` -> `(b, windows, windows, o)`; `kernel (k, l, i // groups, o)`, `bias (o,)`. With
+        `"channels_first"` `(b, i, h, w)` -> `(b, o, windows, windows)`. Windows as in `Conv1D`.
+
+    Raises:
+        ArgumentError: an argument has a value that it cannot have.
+        ShapeError: the input has another rank, other channels than the kernel, or is smaller than a window.
+
+    Source: Y. LeCun et al., "Backpropagation applied to handwritten zip code recognition", Neural Computation 1989;
+    arithmetic in V. Dumoulin and F. Visin, arXiv:1603.07285.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer, x = Conv2D(1, 2, kernel_initializer="ones"), jnp.arange(9.0).reshape(1, 3, 3, 1)
+    >>> layer.stateless_call(*layer.init(jax.random.key(0), x), x)[0][0, :, :, 0].tolist()
+    [[8.0, 12.0], [20.0, 24.0]]
+    """
+
+    rank = 2
+
+
+@registry.export("keras.layers")
+class Conv3D(BaseConv):
+    """Convolution over volumes, or over videos.
+
+    `outputs[b, z, y, x, o]` is the activation of the weighted sum over the window at `(z, y, x)`, as in `Conv2D`.
+
+    Args:
+        filters: the number `o` of output channels.
+        kernel_size: the sides of a window, one int or three.
+        strides: steps between windows, one int or three.
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        dilation_rate: distance between the elements of a window, one int or three. Not together with strides.
+        groups: into how many groups channels and filters are divided; filters see the channels of their group.
+        activation: a name or function; linear by default.
+        use_bias: whether a bias is added.
+        kernel_initializer, bias_initializer: names, configs or objects.
+        kernel_regularizer, bias_regularizer: penalties on the weights.
+        activity_regularizer: penalty on the output.
+        kernel_constraint, bias_constraint: projections applied after each update.
+
+    Shapes:
+        `(b, d, h, w, i)` -> `(b, windows, windows, windows, o)`; `kernel (k, l, m, i // groups, o)`, `bias (o,)`. With
+        `"channels_first"` the channels come before the spatial axes. Windows as in `Conv1D`.
+
+    Raises:
+        ArgumentError: an argument has a value that it cannot have.
+        ShapeError: the input has another rank, other channels than the kernel, or is smaller than a window.
+
+    Source: S. Ji et al., "3D convolutional neural networks for human action recognition", ICML 2010.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer, x = Conv3D(1, 2, kernel_initializer="ones"), jnp.ones((1, 2, 2, 3, 1))
+    >>> layer.stateless_call(*layer.init(jax.random.key(0), x), x)[0].ravel().tolist()
+    [8.0, 8.0]
+    """
+
+    rank = 3
