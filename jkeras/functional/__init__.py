@@ -1,6 +1,7 @@
 """Pure functions of arrays: what layers compute, without layers."""
 
 from jkeras.functional.convolution import conv, depthwise_conv
+from jkeras.functional.dropout import dropout
 from jkeras.functional.normalization import (
     batch_normalize,
     group_normalize,
@@ -22,6 +23,7 @@ __all__ = [
     "conv",
     "crop",
     "depthwise_conv",
+    "dropout",
     "global_average_pool",
     "global_max_pool",
     "group_normalize",

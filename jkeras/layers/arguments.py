@@ -20,3 +20,35 @@ def positive_int(value: Any, argument: str, owner: str, write: str) -> int:
             write=write,
         )
     return value
+
+
+def fraction(value: Any, argument: str, owner: str, *, one: bool = True) -> float:
+    """The value, if it is a number in [0, 1]; with `one=False` in [0, 1).
+
+    >>> fraction(0.5, "rate", "Dropout")
+    0.5
+    """
+    if (
+        not isinstance(value, int | float)
+        or isinstance(value, bool)
+        or not (0 <= value <= 1 and (one or value < 1))  # written so that NaN fails too
+    ):
+        raise ArgumentError(
+            f"`{argument}` is no fraction.",
+            path=owner,
+            expected=f"a number in [0, 1{']' if one else ')'}",
+            received=repr(value),
+            write=f"{owner}({argument}=0.1)",
+        )
+    return value
+
+
+def without_quantization(kwargs: dict[str, Any], owner: str) -> dict[str, Any]:
+    """The keywords without `quantization_config`, which Keras's configs carry; only `None` means something here.
+
+    >>> without_quantization({"quantization_config": None, "name": "head"}, "Dense")
+    {'name': 'head'}
+    """
+    if kwargs.get("quantization_config") is not None:
+        raise ArgumentError("layers are not quantized.", path=owner, expected="quantization_config=None")
+    return {name: value for name, value in kwargs.items() if name != "quantization_config"}

@@ -1,5 +1,9 @@
 """Core layers."""
 
 from jkeras.layers.core.dense import Dense
+from jkeras.layers.core.embedding import Embedding
+from jkeras.layers.core.identity import Identity
+from jkeras.layers.core.lambda_layer import Lambda
+from jkeras.layers.core.masking import Masking
 
-__all__ = ["Dense"]
+__all__ = ["Dense", "Embedding", "Identity", "Lambda", "Masking"]

@@ -1,22 +1,23 @@
-"""Dense: an affine map of the last axis, and its low-rank adaptation."""
+"""Dense: an affine map of the last axis."""
 
 from typing import Any
 
 import jax.numpy as jnp
 
 from jkeras import activations, constraints, initializers, registry, regularizers
-from jkeras.core import InputSpec, Layer, Variable
-from jkeras.errors import ArgumentError, BuildError
+from jkeras.core import InputSpec, Variable
+from jkeras.errors import BuildError
 from jkeras.layers.arguments import positive_int
-from jkeras.typing import Array, Config
+from jkeras.layers.core.low_rank import LowRankAdaptable
+from jkeras.typing import Array
 
 
 @registry.export("keras.layers")
-class Dense(Layer):
+class Dense(LowRankAdaptable):
     """`activation(x @ kernel + bias)` over the last axis.
 
-    With LoRA (Hu et al., 2021) the kernel is frozen and `kernel + alpha / rank * a @ b` takes its place, where
-    `a (i, rank)` and `b (rank, o)` are trained.
+    With `lora_rank` the kernel is frozen and `kernel + lora_alpha / lora_rank * a @ b` takes its place, where the pair
+    `lora_kernel_a (i, rank)`, `lora_kernel_b (rank, o)` is trained.
 
     Args:
         units: the size `o` of the output's last axis.
@@ -33,7 +34,7 @@ class Dense(Layer):
         `(..., i)` -> `(..., o)`; `kernel (i, o)`, `bias (o,)`. Inputs of rank 2 or more.
 
     Raises:
-        ArgumentError: `units` or `lora_rank` is no positive int.
+        ArgumentError: `units` or `lora_rank` is no positive int; LoRA together with a kernel constraint.
         ShapeError: the input has rank below 2, or another last axis than the kernel.
 
     >>> import jax, jax.numpy as jnp
@@ -41,7 +42,11 @@ class Dense(Layer):
     >>> variables = layer.init(jax.random.key(0), jnp.zeros((1, 3)))
     >>> layer.stateless_call(*variables, jnp.ones((1, 3)))[0].tolist()
     [[4.0, 4.0]]
+
+    Source: the linear unit of F. Rosenblatt, "The perceptron", Psychological Review 1958; LoRA: arXiv:2106.09685.
     """
+
+    adapted = "kernel"
 
     def __init__(
         self,
@@ -59,7 +64,7 @@ class Dense(Layer):
         lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **_without_quantization(kwargs))
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_int(units, "units", "Dense", "Dense(units=64)")
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
@@ -69,11 +74,7 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.lora_rank = (
-            lora_rank if lora_rank is None else positive_int(lora_rank, "lora_rank", "Dense", "Dense(64, lora_rank=4)")
-        )
-        self.lora_alpha = lora_alpha
-        self.lora_enabled = False
+        self.set_lora(lora_rank, lora_alpha, self.kernel_constraint)
         self.bias: Variable | None = None
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
@@ -88,12 +89,11 @@ class Dense(Layer):
                 received=input_shape,
                 write="jkeras.Input((8,))",
             )
-        self._kernel = self.add_weight(
-            shape=(features, self.units),
+        self.declare_adapted(
+            (features, self.units),
             initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
-            name="kernel",
         )
         if self.use_bias:
             self.bias = self.add_weight(
@@ -104,91 +104,18 @@ class Dense(Layer):
                 name="bias",
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
-        if self.lora_rank:
-            self._declare_lora(self.lora_rank, self.lora_alpha, "he_uniform", "zeros")
+        self.declare_lora()
 
     @property
     def kernel(self) -> Any:
-        """The kernel's declaration; with LoRA the merged value, inside a scope."""
-        if not self.lora_enabled:
-            return self._kernel
-        a, b = self.lora_kernel_a.value, self.lora_kernel_b.value
-        return self._kernel.value + (self.lora_alpha / self.lora_rank) * (a @ b)  # type: ignore[operator]
+        """The kernel's declaration; with LoRA the merged value, inside a scope. Raises before the layer is built."""
+        return self.effective_weight()
 
     def call(self, inputs: Array, training: bool | None = None) -> Array:
-        kernel = self.kernel.value if isinstance(self.kernel, Variable) else self.kernel
-        outputs = inputs @ kernel  # (..., o)
+        outputs = inputs @ self.adapted_weight.value  # (..., o)
+        if self.lora_enabled:
+            a, b = self.lora_pair
+            outputs = outputs + self.lora_scale * ((inputs @ a.value) @ b.value)
         if self.bias is not None:
             outputs = outputs + jnp.expand_dims(self.bias.value, tuple(range(outputs.ndim - 1)))
         return self.activation(outputs)
-
-    def enable_lora(
-        self,
-        rank: int,
-        lora_alpha: float | None = None,
-        a_initializer: Any = "he_uniform",
-        b_initializer: Any = "zeros",
-    ) -> None:
-        """Freezes the kernel and declares the pair `lora_kernel_a`, `lora_kernel_b` of rank `rank`.
-
-        Existing values move with `layer.repartition(variables, key)`, which also draws the pair; with the default
-        initializers the layer computes what it did before.
-
-        Raises:
-            BuildError: the layer is not built, or has LoRA already.
-            ArgumentError: the layer has a kernel constraint.
-        """
-        rank = positive_int(rank, "rank", self.path or self.name, "layer.enable_lora(rank=4)")
-        if self.kernel_constraint is not None:
-            raise ArgumentError(
-                "LoRA and a kernel constraint exclude each other.",
-                path=self.path or self.name,
-                expected="kernel_constraint=None",
-                received=repr(self.kernel_constraint),
-            )
-        if not self.built:
-            raise BuildError("LoRA needs the kernel's shape.", path=self.name, write="layer.build((None, 8))   # first")
-        if self.lora_enabled:
-            raise BuildError(
-                "LoRA is already enabled.", path=self.path or self.name, expected="one call of enable_lora"
-            )
-        self._is_building = True
-        try:
-            self._declare_lora(rank, lora_alpha, a_initializer, b_initializer)
-        finally:
-            self._is_building = False
-        self.address_variables()
-
-    def _declare_lora(self, rank: int, alpha: float | None, a_initializer: Any, b_initializer: Any) -> None:
-        features, units = self._kernel.shape
-        # float32 whatever the policy: the pair's small updates would be lost in half precision
-        pair: dict[str, Any] = {"dtype": "float32", "regularizer": self.kernel_regularizer}
-        self.lora_kernel_a = self.add_weight(
-            shape=(features, rank), initializer=initializers.get(a_initializer), name="lora_kernel_a", **pair
-        )
-        self.lora_kernel_b = self.add_weight(
-            shape=(rank, units), initializer=initializers.get(b_initializer), name="lora_kernel_b", **pair
-        )
-        self._kernel.trainable = False
-        self.lora_enabled, self.lora_rank = True, rank
-        self.lora_alpha = alpha if alpha is not None else rank
-
-    def disable_lora(self) -> None:
-        """Removes the pair from the declaration and makes the kernel trainable again; `jkeras.lora.merge` calls it."""
-        self.own_variables = [v for v in self.own_variables if v not in (self.lora_kernel_a, self.lora_kernel_b)]
-        del self.lora_kernel_a, self.lora_kernel_b
-        self._kernel.trainable = True
-        self.lora_enabled, self.lora_rank, self.lora_alpha = False, None, None
-
-    def get_config(self) -> Config:
-        config = super().get_config()
-        if not self.lora_rank:
-            del config["lora_rank"], config["lora_alpha"]
-        return {**config, "quantization_config": None}
-
-
-def _without_quantization(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Keras's configs have `quantization_config`; only `None` means something here."""
-    if kwargs.pop("quantization_config", None) is not None:
-        raise ArgumentError("layers are not quantized.", path="Dense", expected="quantization_config=None")
-    return kwargs

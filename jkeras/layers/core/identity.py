@@ -1,0 +1,31 @@
+"""Identity: nothing happens."""
+
+from typing import Any
+
+from jkeras import registry
+from jkeras.core import Layer
+from jkeras.typing import PyTree
+
+
+@registry.export("keras.layers")
+class Identity(Layer):
+    """`outputs = inputs`: a placeholder for a layer.
+
+    Shapes:
+        Any tensor or structure of tensors, returned as it is; floats are cast to the compute dtype.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer = Identity()
+    >>> variables = layer.init(jax.random.key(0), (2,))
+    >>> layer.stateless_call(*variables, jnp.array([1.0, 2.0]))[0].tolist()
+    [1.0, 2.0]
+
+    Source: the definition.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: PyTree) -> PyTree:
+        return inputs

@@ -1,0 +1,129 @@
+"""Lambda: any function of arrays as a layer."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+
+from jkeras import registry
+from jkeras.core import Layer
+from jkeras.core.tensor import is_shape
+from jkeras.errors import ArgumentError, ConfigError, SerializationError
+from jkeras.typing import Config, PyTree
+
+
+@registry.export("keras.layers")
+class Lambda(Layer):
+    """`outputs = function(inputs, **arguments)`.
+
+    The function holds no weights. It is given `mask` and `training` where it has parameters of these names. Only a
+    named, registered function has a config: a Python lambda has no name to write down, and code in a file is not
+    executed.
+
+    Args:
+        function: a function of a tensor or of a structure of tensors.
+        output_shape: its output's shape without the batch axis, or a function of the input's shape; by default it is
+            found by running the function for shapes alone, which never fails where JAX can trace it.
+        mask: the output's mask, or a function `(inputs, mask)` of the inputs' mask.
+        arguments: further keyword arguments of the function.
+
+    Raises:
+        ArgumentError: `function` is not callable.
+        SerializationError: `get_config` of a Python lambda.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer = Lambda(jnp.roll, arguments={"shift": 1})
+    >>> variables = layer.init(jax.random.key(0), (1, 2))
+    >>> layer.stateless_call(*variables, jnp.array([[1.0, 2.0]]))[0].tolist()
+    [[2.0, 1.0]]
+
+    Source: the definition.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., PyTree],
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not callable(function):
+            raise ArgumentError(
+                "`function` cannot be called.", path="Lambda", expected="a function", received=repr(function)[:60]
+            )
+        self.function = function
+        self.output_shape = output_shape
+        self.mask = mask
+        self.arguments = dict(arguments or {})
+        self.supports_masking = mask is not None
+        self._extra = tuple(name for name in ("mask", "training") if name in _parameters(function))
+
+    def call(self, inputs: PyTree, mask: Any = None, training: bool | None = None) -> PyTree:
+        context = {"mask": mask, "training": training}
+        return self.function(inputs, **self.arguments, **{name: context[name] for name in self._extra})
+
+    def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> PyTree:
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self.output_shape is None:
+            return super().compute_output_shape(input_shape)
+        if callable(self.output_shape):
+            return self.output_shape(input_shape)
+        batch = jax.tree.leaves(input_shape, is_leaf=is_shape)[0][0]
+        return jax.tree.map(lambda shape: (batch, *shape), self.output_shape, is_leaf=is_shape)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> PyTree:
+        if self.output_shape is None:
+            return self.infer_build(*args, **kwargs)
+        return super().compute_output_spec(*args, **kwargs)
+
+    def get_config(self) -> Config:
+        given = {"output_shape": self.output_shape, "mask": self.mask}
+        written = {name: _serialize(value, name) for name, value in given.items() if value is not None}
+        own = {"function": _serialize(self.function, "function"), "arguments": registry.serialize(self.arguments)}
+        base = {name: value for name, value in super().get_config().items() if name not in given}
+        return {**base, **own, **written}
+
+    @classmethod
+    def from_config(cls, config: Config) -> Any:
+        config = dict(config)
+        for name in ("function", "output_shape", "mask"):
+            config[name] = _deserialize(config.get(name), name)
+        shape = config["output_shape"]
+        config["output_shape"] = tuple(shape) if isinstance(shape, list) and is_shape(shape) else shape
+        config["arguments"] = registry.deserialize(config.get("arguments"))
+        return super().from_config(config)
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of a function's parameters; none where Python does not know them."""
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return ()
+
+
+def _serialize(value: Any, argument: str) -> Any:
+    if getattr(value, "__name__", None) == "<lambda>":
+        raise SerializationError(
+            f"`{argument}` is a Python lambda, which has no name to write down.",
+            path="Lambda",
+            expected="a named function, registered so that configs that name it can be read",
+            write='@registry.register_keras_serializable("mine")   # above def my_function(x): ...',
+        )
+    return registry.serialize(value)
+
+
+def _deserialize(value: Any, argument: str) -> Any:
+    if isinstance(value, Mapping) and value.get("class_name") == "__lambda__":
+        raise ConfigError(
+            f"`{argument}` is a Python lambda, written as bytecode, which is not executed.",
+            path="Lambda",
+            expected="a named function",
+            write="the layer anew, with a function that has a name",
+        )
+    return registry.deserialize(value)

@@ -1,0 +1,53 @@
+"""Masking: steps that are padding throughout are marked as such."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from jkeras import registry
+from jkeras.core import Layer, set_mask
+from jkeras.errors import ArgumentError
+from jkeras.typing import Array
+
+
+@registry.export("keras.layers")
+class Masking(Layer):
+    """Masks the positions whose features all equal `mask_value`, and sets them to zero.
+
+    `mask[...] = any over c of inputs[..., c] != mask_value`
+
+    Args:
+        mask_value: a number.
+
+    Shapes:
+        `(..., c)` -> the same; the mask is `(...)`, true where a position counts.
+
+    Raises:
+        ArgumentError: `mask_value` is no number.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer = Masking(mask_value=-1.0)
+    >>> variables = layer.init(jax.random.key(0), (1, 2, 2))
+    >>> layer.stateless_call(*variables, jnp.array([[[-1.0, 3.0], [-1.0, -1.0]]]))[0].tolist()
+    [[[-1.0, 3.0], [0.0, 0.0]]]
+
+    Source: the definition above.
+    """
+
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(mask_value, int | float):
+            raise ArgumentError(
+                "`mask_value` is no number.", path="Masking", expected="an int or float", received=repr(mask_value)[:60]
+            )
+        self.mask_value = mask_value
+        self.supports_masking = True
+
+    def call(self, inputs: Array) -> Array:
+        mask = self.compute_mask(inputs, None)
+        outputs = jnp.where(jnp.expand_dims(mask, -1), inputs, jnp.zeros((), inputs.dtype))
+        set_mask(outputs, mask)
+        return outputs
+
+    def compute_mask(self, inputs: Array, previous_mask: Any) -> Array:
+        return jnp.any(inputs != self.mask_value, axis=-1)

@@ -1,0 +1,87 @@
+"""Concatenate: several tensors behind each other along one axis."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+
+from jkeras import registry
+from jkeras.core.tensor import standardize_shape
+from jkeras.errors import ShapeError
+from jkeras.layers.merging.base import Merge, full_mask
+from jkeras.typing import Array, PyTree, Shape
+
+
+@registry.export("keras.layers")
+class Concatenate(Merge):
+    """Joins tensors along an axis.
+
+    The output's mask joins the inputs' masks likewise, an input without a mask counting everywhere; a position of the
+    output is masked where all its features are.
+
+    Args:
+        axis: the axis along which they are joined.
+
+    Shapes:
+        A list of tensors whose shapes differ along `axis` at most -> their sizes along `axis` added.
+
+    Raises:
+        ShapeError: the input is no list, or the shapes differ along another axis.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer = Concatenate()
+    >>> variables = layer.init(jax.random.key(0), [(1, 2), (1, 1)])
+    >>> layer.stateless_call(*variables, [jnp.array([[1.0, 2.0]]), jnp.array([[3.0]])])[0].tolist()
+    [[1.0, 2.0, 3.0]]
+
+    Source: the definition.
+    """
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, inputs: Sequence[Array], mask: Any = None) -> Array:
+        self.compute_output_shape([standardize_shape(x.shape) for x in self.check_list(inputs)])  # raises a lesson
+        return jnp.concatenate(inputs, axis=self.axis)
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        shapes = [tuple(shape) for shape in self.check_list(input_shape)]
+        rank = len(shapes[0])
+        ranks_agree = all(len(shape) == rank for shape in shapes) and -rank <= self.axis < rank
+        joined: list[int | None] = []
+        for axis, sizes in enumerate(zip(*shapes, strict=True) if ranks_agree else ()):
+            if axis == self.axis % rank:
+                joined.append(None if None in sizes else sum(sizes))  # type: ignore[arg-type]
+                continue
+            known = {size for size in sizes if size is not None}
+            ranks_agree = ranks_agree and len(known) <= 1
+            joined.append(known.pop() if known else None)
+        if not ranks_agree:
+            raise ShapeError(
+                "the inputs do not fit together.",
+                path=self.path or self.name,
+                expected=f"shapes that differ along axis {self.axis} at most",
+                received=f"shapes {', '.join(map(str, shapes))}",
+            )
+        return tuple(joined)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Array | None:
+        masks = self.masks_of(inputs, previous_mask)
+        if masks is None or all(mask is None for mask in masks):
+            return None
+        whole = [
+            jnp.ones(x.shape, bool) if mask is None else full_mask(mask, x)
+            for mask, x in zip(masks, inputs, strict=True)
+        ]
+        return jnp.any(jnp.concatenate(whole, axis=self.axis), axis=-1)
+
+
+def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> PyTree:
+    """`Concatenate(axis=axis, **kwargs)(inputs)`.
+
+    >>> from jkeras.core import Input
+    >>> concatenate([Input((3,)), Input((4,))]).shape
+    (None, 7)
+    """
+    return Concatenate(axis=axis, **kwargs)(inputs)

@@ -1,0 +1,110 @@
+"""Dot: the product of two tensors, summed over one axis of each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from jkeras import config, registry
+from jkeras.core.tensor import standardize_shape
+from jkeras.errors import ArgumentError, ShapeError
+from jkeras.layers.merging.base import Merge
+from jkeras.typing import Array, PyTree, Shape
+
+
+@registry.export("keras.layers")
+class Dot(Merge):
+    """`outputs[b, i..., j...] = sum over k of x[b, i..., k] * y[b, j..., k]`, for every example.
+
+    Args:
+        axes: the axis `k` of both inputs, or one for each; never the batch axis.
+        normalize: whether both are divided by their norm along `k` first, so that the output is the cosine.
+
+    Shapes:
+        Two tensors of rank 2 or more -> their shapes without `k`, one behind the other. Of two vectors: `(b, 1)`.
+
+    Raises:
+        ArgumentError: `axes` is no int and no pair of ints, or the batch axis.
+        ShapeError: the inputs are not two, or their sizes along the axes differ.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer = Dot(axes=1)
+    >>> variables = layer.init(jax.random.key(0), [(1, 2), (1, 2)])
+    >>> layer.stateless_call(*variables, [jnp.array([[1.0, 2.0]]), jnp.array([[3.0, 4.0]])])[0].tolist()
+    [[11.0]]
+
+    Source: the definition.
+    """
+
+    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        pair = (axes, axes) if isinstance(axes, int) else axes
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(type(axis) is int and axis for axis in pair):
+            raise ArgumentError(
+                "`axes` names no axis of each input.",
+                path="Dot",
+                expected="an int, or a pair of ints; 0 is the batch axis, which stays",
+                received=repr(axes),
+                write="Dot(axes=(1, 2))",
+            )
+        self.axes = axes if isinstance(axes, int) else list(axes)
+        self.normalize = bool(normalize)
+
+    def call(self, inputs: Sequence[Array], mask: Any = None) -> Array:
+        shapes = [standardize_shape(x.shape) for x in self.check_two(inputs)]
+        self.compute_output_shape(shapes)  # raises a lesson
+        axes = self._axes(shapes)
+        x, y = (value.astype(jnp.result_type(*inputs)) for value in inputs)
+        if self.normalize:
+            x, y = (_unit(value, axis) for value, axis in zip((x, y), axes, strict=True))
+        outputs = lax.dot_general(x, y, (((axes[0],), (axes[1],)), ((0,), (0,))))  # (b, i..., j...)
+        return outputs if outputs.ndim > 1 else jnp.expand_dims(outputs, 1)
+
+    def _axes(self, shapes: Sequence[Shape]) -> list[int]:
+        """The summed axis of each input, counted from the front."""
+        pair = [self.axes] * 2 if isinstance(self.axes, int) else self.axes
+        fits = all(
+            -len(shape) <= axis < len(shape) and axis % len(shape) for axis, shape in zip(pair, shapes, strict=True)
+        )
+        if not fits:
+            raise ShapeError(
+                "the inputs have no such axes.",
+                path=self.path or self.name,
+                expected=f"axes {pair} behind the batch axis",
+                received=f"shapes {shapes[0]}, {shapes[1]}",
+            )
+        return [axis % len(shape) for axis, shape in zip(pair, shapes, strict=True)]
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        x, y = shapes = [tuple(shape) for shape in self.check_two(input_shape)]
+        i, j = self._axes(shapes)
+        if any(None not in (a, b) and a != b for a, b in ((x[i], y[j]), (x[0], y[0]))):
+            raise ShapeError(
+                "the inputs do not fit together.",
+                path=self.path or self.name,
+                expected=f"equal batch axes, and equal sizes along the axes {i} and {j}",
+                received=f"shapes {x}, {y}",
+            )
+        batch = y[0] if x[0] is None else x[0]
+        rest = (*x[1:i], *x[i + 1 :], *y[1:j], *y[j + 1 :])
+        return (batch, *(rest or (1,)))
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        return None
+
+
+def _unit(x: Array, axis: int) -> Array:
+    """`x` divided by its norm along an axis, which is `epsilon` at least."""
+    inverse = lax.rsqrt(jnp.sum(lax.square(x), axis, keepdims=True))
+    return x * jnp.minimum(inverse, jnp.asarray(1 / config.epsilon(), x.dtype))
+
+
+def dot(inputs: Sequence[Any], axes: Any = -1, **kwargs: Any) -> PyTree:
+    """`Dot(axes=axes, **kwargs)(inputs)`.
+
+    >>> from jkeras.core import Input
+    >>> dot([Input((5, 3)), Input((4, 3))]).shape
+    (None, 5, 4)
+    """
+    return Dot(axes=axes, **kwargs)(inputs)

@@ -1,0 +1,100 @@
+"""What normalizing layers share: a learned scale `gamma` and a learned center `beta`, and axes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jkeras import constraints, initializers, regularizers
+from jkeras.core import Layer, Variable
+from jkeras.errors import ArgumentError, BuildError
+from jkeras.typing import Array
+
+
+class AffineNormalization(Layer):
+    """The base of layers that end in `gamma * normalized + beta`. Subclasses call `set_affine` and `declare_affine`.
+
+    Attributes:
+        gamma, beta: the declarations, `None` without scale or center.
+    """
+
+    gamma: Variable | None = None
+    beta: Variable | None = None
+
+    def set_affine(
+        self,
+        center: bool,
+        scale: bool,
+        *,
+        beta: tuple[Any, Any, Any],
+        gamma: tuple[Any, Any, Any],
+    ) -> None:
+        """Takes the constructor's arguments: for each weight its initializer, regularizer and constraint."""
+        self.center, self.scale = bool(center), bool(scale)
+        self.beta_initializer, self.gamma_initializer = initializers.get(beta[0]), initializers.get(gamma[0])
+        self.beta_regularizer, self.gamma_regularizer = regularizers.get(beta[1]), regularizers.get(gamma[1])
+        self.beta_constraint, self.gamma_constraint = constraints.get(beta[2]), constraints.get(gamma[2])
+        self.supports_masking = True
+
+    def declare_affine(self, shape: tuple[int, ...], *, center: bool, scale: bool) -> None:
+        """Declares the weights. They are not cast: the layers compute in float32 at least."""
+        if scale:
+            self.gamma = self.add_weight(
+                shape=shape,
+                initializer=self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+                autocast=False,
+                name="gamma",
+            )
+        if center:
+            self.beta = self.add_weight(
+                shape=shape,
+                initializer=self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                autocast=False,
+                name="beta",
+            )
+
+    def affine(self) -> tuple[Array | None, Array | None]:
+        """The values of `gamma` and `beta`, `None` without scale or center."""
+        return (
+            None if self.gamma is None else self.gamma.value,
+            None if self.beta is None else self.beta.value,
+        )
+
+
+def check_axes(axes: Any, owner: str) -> int | list[int]:
+    """An axis, or a list of different ones.
+
+    >>> check_axes((1, -1), "LayerNormalization")
+    [1, -1]
+    """
+    if isinstance(axes, int) and not isinstance(axes, bool):
+        return axes
+    if isinstance(axes, Sequence) and axes and all(type(axis) is int for axis in axes) and len({*axes}) == len(axes):
+        return list(axes)
+    raise ArgumentError(
+        "`axis` is no axis.", path=owner, expected="an int, or a sequence of different ints", received=repr(axes)
+    )
+
+
+def sizes_along(shape: Sequence[int | None], axes: int | Sequence[int], path: str) -> dict[int, int]:
+    """`{axis: size}` for some axes of a shape, counted from the front, in ascending order.
+
+    Raises `BuildError` where the shape has no such axis, where one is named twice, or where a size is not known.
+
+    >>> sizes_along((None, 5, 3), [-1, 1], "norm")
+    {1: 5, 2: 3}
+    """
+    rank = len(shape)
+    wanted = [axes] if isinstance(axes, int) else list(axes)
+    problem = None
+    if any(not -rank <= axis < rank for axis in wanted):
+        problem = "the input has no such axis."
+    elif len({axis % rank for axis in wanted}) != len(wanted):
+        problem = "one axis is named twice."
+    elif any(shape[axis] is None for axis in wanted):
+        problem = "the size of a normalized axis is not known, so its weights have no shape."
+    if problem is not None:
+        raise BuildError(problem, path=path, expected=f"known sizes along axis {axes}", received=f"shape {shape}")
+    return {axis: size for axis in sorted(axis % rank for axis in wanted) if (size := shape[axis]) is not None}
