@@ -80,7 +80,8 @@ def batch_norm(params: Params, statistics: Params, x: jax.Array, training: bool)
     mean, variance = statistics["moving_mean"], statistics["moving_variance"]  # (c,)
     if training:
         moving = (mean, variance)
-        mean, variance = jnp.mean(x, (0, 1, 2)), jnp.var(x, (0, 1, 2))
+        mean = jnp.mean(x, (0, 1, 2))
+        variance = jnp.mean(jnp.square(x - mean.reshape(1, 1, 1, -1)), (0, 1, 2))
         statistics = {
             "moving_mean": momentum * moving[0] + (1 - momentum) * mean,
             "moving_variance": momentum * moving[1] + (1 - momentum) * variance,
@@ -88,8 +89,7 @@ def batch_norm(params: Params, statistics: Params, x: jax.Array, training: bool)
     mean, variance, gamma, beta = (
         value.reshape(1, 1, 1, -1) for value in (mean, variance, params["gamma"], params["beta"])
     )
-    scale = jax.lax.rsqrt(variance + epsilon) * gamma
-    return x * scale + (beta - mean * scale), statistics
+    return (x - mean) * (jax.lax.rsqrt(variance + epsilon) * gamma) + beta, statistics
 
 
 def convnet(filters: tuple[int, ...] = (16, 32)) -> Network:
@@ -121,10 +121,9 @@ def convnet(filters: tuple[int, ...] = (16, 32)) -> Network:
 
 def layer_norm(params: Params, x: jax.Array) -> jax.Array:
     mean = jnp.mean(x, -1, keepdims=True)  # (b, t, 1)
-    variance = jnp.var(x, -1, keepdims=True)
+    variance = jnp.mean(jnp.square(x - mean), -1, keepdims=True)
     gamma, beta = (params[name].reshape(1, 1, -1) for name in ("gamma", "beta"))
-    scale = jax.lax.rsqrt(variance + 1e-3) * gamma
-    return x * scale + (beta - mean * scale)
+    return (x - mean) * (jax.lax.rsqrt(variance + 1e-3) * gamma) + beta
 
 
 def attend(query: jax.Array, key: jax.Array, value: jax.Array, heads: int) -> jax.Array:
