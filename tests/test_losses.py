@@ -1,5 +1,6 @@
 """Losses against Keras, and what is our own: masks as arguments, integer labels, labels looked at beforehand."""
 
+import functools
 import inspect
 import types
 
@@ -14,7 +15,7 @@ from keras.src.trainers.compile_utils import get_loss as keras_get_loss
 
 from jkeras import losses
 from jkeras.errors import ArgumentError, DataError, MissingCallError, ShapeError, UnknownNameError
-from tests.descriptors.losses import ROWS, sample
+from tests.descriptors.losses import NAMED, ROWS, sample
 from tests.oracle import EPS32, asking_keras, assert_close, keras
 
 THEIRS = types.SimpleNamespace(**{**vars(keras.losses), "LossFunctionWrapper": KerasWrapper})
@@ -24,14 +25,18 @@ MISSING = {"CTC", "Circle", "Dice", "Tversky", "CategoricalGeneralizedCrossEntro
 MISSING_FUNCTIONS = {"ctc", "circle", "dice", "tversky", "categorical_generalized_cross_entropy"}
 
 
-def value_and_gradient(loss, y_true, y_pred, **arguments):
-    """Both of a reduced loss with respect to the predictions; the gradient of the sum where nothing is reduced."""
+# Programs that run once on small arrays: compiling them without optimizations takes a third of the time.
+jit_quickly = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
-    def total(y_pred):
-        values = loss(y_true, y_pred, **arguments)
+
+def value_and_gradient(loss, y_true, y_pred):
+    """The values of a loss, and the gradient of their sum with respect to the predictions."""
+
+    def total(y_true, y_pred):
+        values = loss(y_true, y_pred)
         return jnp.sum(values), values
 
-    (_, values), gradient = jax.value_and_grad(total, has_aux=True)(jnp.asarray(y_pred))
+    (_, values), gradient = jit_quickly(jax.value_and_grad(total, argnums=1, has_aux=True))(y_true, y_pred)
     return values, gradient
 
 
@@ -43,14 +48,17 @@ def close(ours, theirs, what):
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_values_and_gradients_are_those_of_keras(row):
-    deep, flat = sample(row.kind, (2, 3)), sample(row.kind)
-    ours = value_and_gradient(row.make(reduction=None), *deep)
+    y = sample(row.kind, (4, 3))
+    ours = value_and_gradient(row.make(reduction=None), *y)
     with asking_keras():
-        theirs = value_and_gradient(row.make(THEIRS, reduction=None), *deep)
-        reduced = row.make(THEIRS)(*flat)
+        theirs = value_and_gradient(row.make(THEIRS, reduction=None), *y)
     for mine, other, what in zip(ours, theirs, ("value", "gradient"), strict=True):
         close(mine, other, what)
-    close(row.make()(*flat), reduced, "reduced")
+    if row.arguments != NAMED:  # whose reduction another row has shown already
+        y = sample(row.kind)
+        with asking_keras():
+            theirs = jit_quickly(row.make(THEIRS).__call__)(*y)
+        close(jit_quickly(row.make().__call__)(*y), theirs, "reduced")
 
 
 # (values of shape (4, 3)): the shape of the weights, and the shape in which Keras takes the same ones
@@ -229,7 +237,7 @@ def test_half_precision_probabilities_of_zero_and_one_stay_finite():
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_configs_go_both_ways(row):
-    ours, y = row.make(), sample(row.kind)
+    ours = row.make()
     with asking_keras():
         theirs = row.make(THEIRS)
         read_by_keras = keras.losses.deserialize(losses.serialize(ours))
@@ -237,8 +245,7 @@ def test_configs_go_both_ways(row):
     read_by_us = losses.deserialize(keras.losses.serialize(theirs))
     assert type(read_by_us) is type(ours)
     ours_again = losses.deserialize(losses.serialize(ours))
-    assert ours_again.get_config() == ours.get_config()
-    assert_close(ours_again(*y), ours(*y), ulps=0)
+    assert vars(ours_again) == vars(ours)
     if not type(ours).unwritten.keys() & row.arguments.keys():  # Keras loses these
         assert read_by_us.get_config() == ours.get_config()
         assert ours.get_config() == theirs.get_config()

@@ -92,15 +92,13 @@ def test_configs_go_both_ways(row):
         assert type(read_by_keras) is type(theirs)
         keras_config = keras.metrics.serialize(theirs)
     again = metrics.deserialize(metrics.serialize(ours))
-    assert again.get_config() == ours.get_config()
+    assert vars(again) == vars(ours)
     lost = (
         type(ours).unwritten.keys() & row.arguments.keys() - {"from_sorted_ids"} if hasattr(ours, "unwritten") else ()
     )
     if not lost:  # Keras loses the axis of CosineSimilarity
         assert ours.get_config() == theirs.get_config()
         assert metrics.deserialize(keras_config).get_config() == ours.get_config()
-    else:
-        assert again.arguments == ours.arguments
 
 
 def test_a_state_is_a_carry_of_scan():
