@@ -362,3 +362,17 @@ def deserialize(config: Config, custom_objects: Mapping[str, Any] | None = None)
     True
     """
     return FAMILY.deserialize(config, custom_objects)
+
+
+__all__ = [
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "LearningRateSchedule",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "deserialize",
+    "get",
+    "serialize",
+]

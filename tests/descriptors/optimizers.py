@@ -49,6 +49,7 @@ EXACT = {"beta_1": 0.75, "beta_2": 0.875}
 EXPONENTIAL = ScheduleRow(
     "ExponentialDecay", "short", {"initial_learning_rate": 0.1, "decay_steps": 2, "decay_rate": 0.5}
 )
+RISING = ScheduleRow("PiecewiseConstantDecay", "short", {"boundaries": [3], "values": [0.05, 0.1]})
 
 OPTIMIZERS = (
     Row("SGD", "defaults"),
@@ -152,7 +153,7 @@ OPTIMIZERS = (
     Row(
         "ScheduleFreeAdamW",
         "moved",
-        {"learning_rate": 0.05, **EXACT, "epsilon": 0.01, "warmup_steps": 4, "weight_decay": 0.5},
+        {"learning_rate": RISING, **EXACT, "epsilon": 0.01, "warmup_steps": 4, "weight_decay": 0.5},
     ),
 )
 
