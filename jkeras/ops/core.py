@@ -84,7 +84,7 @@ def _scatter_update(inputs: Array, indices: Array, updates: Array, reduction: st
         raise ArgumentError(
             "unknown reduction.", path="scatter_update", expected=list(REDUCTIONS), received=repr(reduction)
         )
-    return getattr(inputs.at[_places(indices)], REDUCTIONS[reduction])(updates)
+    return getattr(jnp.asarray(inputs).at[_places(indices)], REDUCTIONS[reduction])(updates)
 
 
 def _places(indices: Any) -> tuple[Array, ...]:

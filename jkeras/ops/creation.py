@@ -68,4 +68,4 @@ def zeros(shape: Any, dtype: Any = None) -> Array:
     return jnp.zeros(shape, dtypes.standardize(dtype))
 
 
-__all__ = ["empty", "eye", "identity", "ones", "tri", "zeros"]
+__all__ = ["bartlett", "blackman", "empty", "eye", "hamming", "hanning", "identity", "kaiser", "ones", "tri", "zeros"]

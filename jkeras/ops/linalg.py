@@ -15,7 +15,6 @@ matrix_rank = lift(jnp.linalg.matrix_rank, "matrix_rank")
 norm = lift(jnp.linalg.norm, "norm")
 pinv = lift(jnp.linalg.pinv, "pinv")
 qr = lift(jnp.linalg.qr, "qr")
-slogdet = lift(jnp.linalg.slogdet, "slogdet")
 svd = lift(jnp.linalg.svd, "svd")
 
 
@@ -45,7 +44,7 @@ solve_triangular = lift(_solve_triangular, "solve_triangular")
 
 # fmt: off
 __all__ = [
-    "cholesky", "det", "eigh", "inv", "lstsq", "matrix_rank", "norm", "pinv", "qr", "slogdet", "solve",
-    "solve_triangular", "svd",
+    "cholesky", "det", "eigh", "inv", "lstsq", "matrix_rank", "norm", "pinv", "qr", "solve", "solve_triangular",
+    "svd",
 ]
 # fmt: on

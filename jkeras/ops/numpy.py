@@ -126,6 +126,7 @@ inner = lift(jnp.inner, "inner")
 kron = lift(jnp.kron, "kron")
 matmul = lift(jnp.matmul, "matmul")
 outer = lift(jnp.outer, "outer")
+slogdet = lift(jnp.linalg.slogdet, "slogdet")
 tensordot = lift(jnp.tensordot, "tensordot")
 trace = lift(jnp.trace, "trace")
 vdot = lift(jnp.vdot, "vdot")
@@ -334,7 +335,7 @@ __all__ = [
     "nanvar", "ndim", "negative", "nextafter", "not_equal", "ones_like", "outer", "pad", "percentile", "positive",
     "power", "prod", "ptp", "quantile", "rad2deg", "ravel", "real", "reciprocal", "repeat", "reshape",
     "right_shift", "roll", "rot90", "round", "searchsorted", "select", "sign", "signbit", "sin", "sinc", "sinh",
-    "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take",
+    "slogdet", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take",
     "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace", "transpose", "trapezoid", "tril", "triu",
     "true_divide", "trunc", "unravel_index", "vander", "var", "vdot", "vsplit", "vstack", "where", "zeros_like",
 ]

@@ -17,7 +17,7 @@ MODULES = {"numpy": numpy, "nn": nn, "math": math, "linalg": linalg, "core": cor
 # Parameters that are arrays, given to the call; all others belong to the config.
 # fmt: off
 ARRAYS = frozenset({
-    "a", "ary", "arr", "array", "arrays", "b", "beta", "bins", "choicelist", "condition", "condlist",
+    "M", "a", "ary", "arr", "array", "arrays", "b", "beta", "bins", "choicelist", "condition", "condlist",
     "constant_values", "data", "default", "depthwise_kernel", "element", "fill_value", "gamma", "indices",
     "inputs", "kernel", "key", "m", "mean", "object", "offset", "operands", "pointwise_kernel", "predictions",
     "q", "scale", "segment_ids", "start", "start_indices", "step", "stop", "targets", "test_elements", "tup",
@@ -27,6 +27,7 @@ ARRAYS = frozenset({
 # Where the same name is the other kind.
 EXCEPTIONS = {
     ("trapezoid", "x"): False,
+    ("squareplus", "b"): False,
     ("isclose", "rtol"): True,
     ("isclose", "atol"): True,
     ("diagonal", "offset"): False,
@@ -92,7 +93,7 @@ def spell(op: str, function: Callable[..., Any], args: Sequence[Any], kwargs: Ma
     named_arrays: dict[str, Any] = {}
     complete = True  # whether every array before this one was given
     for name, parameter in bound.signature.parameters.items():
-        is_array = EXCEPTIONS.get((op, name), name in ARRAYS)
+        is_array = _is_array(op, name)
         if name not in bound.arguments:
             complete = complete and not is_array
         elif parameter.kind is parameter.VAR_POSITIONAL:
@@ -133,16 +134,24 @@ def arrange(
                 )
             del given[name]
     positional: list[Any] = []
+    by_name: dict[str, Any] = {}
+    complete = True  # whether every parameter before this one has a value
     for name, parameter in parameters.items():
         if parameter.kind is parameter.VAR_POSITIONAL:
             positional, arrays = positional + arrays, []
-        elif name in given and parameter.kind is not parameter.KEYWORD_ONLY:
-            positional.append(given.pop(name))
-        elif arrays and parameter.kind is not parameter.KEYWORD_ONLY:
-            positional.append(arrays.pop(0))
+        elif name in given or (arrays and _is_array(op, name)):
+            value = given.pop(name) if name in given else arrays.pop(0)
+            if complete and parameter.kind is not parameter.KEYWORD_ONLY:
+                positional.append(value)
+            else:
+                by_name[name] = value
         else:
-            break
-    return positional, {**given, **kwargs}
+            complete = False
+    return positional, {**by_name, **given, **kwargs}
+
+
+def _is_array(op: str, parameter: str) -> bool:
+    return EXCEPTIONS.get((op, parameter), parameter in ARRAYS)
 
 
 def _tuples(value: Any) -> Any:
