@@ -1,7 +1,7 @@
 """Graphs: the calls that lead from some symbolic tensors to others, in an order in which they can be replayed."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from jkeras.core.node import Node, producer
@@ -18,7 +18,7 @@ class Graph:
         nodes_by_depth: the calls at each depth; an output's call has depth 0, its parents' at least 1.
         operations: the operations, deepest first, in the order of traversal within one depth; each once.
         operations_by_depth: an operation that is called several times stands at its greatest depth.
-        names: the address of each operation: its explicit name, else its own name numbered.
+        names: the address of each operation, as `number` gives it.
     """
 
     nodes: list[Node]
@@ -133,25 +133,39 @@ def _grouped(items: list[Any], depth: Any) -> dict[int, list[Any]]:
     return groups
 
 
-def number(things: Sequence[Any]) -> dict[Any, str]:
-    """Addresses for things of one owner: explicit names as they are, other names numbered from the second on.
+def number(things: Sequence[Any], taken: Iterable[str] = ()) -> dict[Any, str]:
+    """Addresses for things of one owner: explicit names as they are; names that another owner gave, where they are
+    free; other names numbered from the second on.
 
-    Raises `DuplicateNameError` for an explicit name given twice.
+    Args:
+        things: operations.
+        taken: names that are no longer free.
+
+    Raises:
+        DuplicateNameError: an explicit name is given twice.
     """
     explicit: dict[str, Any] = {}
+    occupied = set(taken)
     for thing in things:
-        if thing.explicit_name is not None and explicit.setdefault(thing.explicit_name, thing) is not thing:
+        name = thing.explicit_name
+        if name is not None and (name in occupied or explicit.setdefault(name, thing) is not thing):
             raise DuplicateNameError(
-                f"the name {thing.explicit_name!r} is used more than once in one model.",
-                path=thing.explicit_name,
+                f"the name {name!r} is used more than once in one model.",
+                path=name,
                 expected="a name of its own for every operation",
-                write=f"{type(thing).__name__}(..., name={thing.explicit_name + '_1'!r})",
+                write=f"{type(thing).__name__}(..., name={name + '_1'!r})",
             )
-    taken = set(explicit)
+    occupied |= set(explicit)
+    owners = {thing: name for name, thing in explicit.items()}
+    for thing in things:
+        name = thing.given_name
+        if thing not in owners and name is not None and name not in occupied:
+            owners[thing] = name
+            occupied.add(name)
     names: dict[Any, str] = {}
     for thing in things:
-        names[thing] = thing.explicit_name or next(name for name in _candidates(thing.name) if name not in taken)
-        taken.add(names[thing])
+        names[thing] = owners.get(thing) or next(n for n in _candidates(thing.default_name) if n not in occupied)
+        occupied.add(names[thing])
     return names
 
 

@@ -34,9 +34,9 @@ class Lifted(Operation):
         self.function, self.op = function, op
 
     @property
-    def name(self) -> str:
-        """The explicit name, or the function's."""
-        return self.explicit_name or self.op or getattr(self.function, "__name__", "lifted").strip("<>")
+    def default_name(self) -> str:
+        """The name in the table, or the function's."""
+        return self.op or getattr(self.function, "__name__", "lifted").strip("<>")
 
     def call(self, *args: Any, **kwargs: Any) -> PyTree:
         """The function's value."""

@@ -48,12 +48,18 @@ class Operation:
 
     def __init__(self, name: str | None = None) -> None:
         self.explicit_name = check_name(name, type(self).__name__) if name is not None else None
+        self.given_name: str | None = None  # by the first model that it became part of; other models keep it
         self.nodes: list[Node] = []
 
     @property
     def name(self) -> str:
-        """The explicit name, or the class name in snake case."""
-        return self.explicit_name or registry.snake_case(type(self).__name__)
+        """The explicit name, else the name that its first model gave it, else the class name in snake case."""
+        return self.explicit_name or self.given_name or self.default_name
+
+    @property
+    def default_name(self) -> str:
+        """The name from which an owner makes a numbered one: the class name in snake case."""
+        return registry.snake_case(type(self).__name__)
 
     def __call__(self, *args: Any, **kwargs: Any) -> PyTree:
         """Records the call where an argument is symbolic, runs it otherwise."""

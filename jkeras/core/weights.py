@@ -17,7 +17,7 @@ class WeightOwner(Component):
 
     @property
     def name(self) -> str:
-        """The explicit name, or the class name in snake case."""
+        """The explicit name, else a default one."""
         raise NotImplementedError
 
     _hidden = frozenset({"nodes", "own_variables", "_constructor"})
