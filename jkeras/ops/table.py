@@ -20,7 +20,7 @@ ARRAYS = frozenset({
     "M", "a", "ary", "arr", "array", "arrays", "b", "beta", "bins", "choicelist", "condition", "condlist",
     "constant_values", "data", "default", "depthwise_kernel", "element", "fill_value", "gamma", "indices",
     "inputs", "kernel", "key", "m", "mean", "object", "offset", "operands", "pointwise_kernel", "predictions",
-    "q", "scale", "segment_ids", "start", "start_indices", "step", "stop", "targets", "test_elements", "tup",
+    "prototype", "q", "scale", "segment_ids", "start", "start_indices", "step", "stop", "targets", "test_elements", "tup",
     "updates", "v", "val", "values", "variance", "weights", "x", "x1", "x2", "xi", "xs", "y", "z",
 })
 # fmt: on
