@@ -400,12 +400,20 @@ def test_equal_configs_share_a_compiled_update():
         ("Ftrl", {"l1_regularization_strength": -1.0}, "l1_regularization_strength"),
         ("Adafactor", {"clip_threshold": 0.0}, "clip_threshold"),
         ("Muon", {"ns_steps": 0}, "ns_steps"),
+        ("Muon", {"exclude_layers": "head"}, "exclude_layers"),
+        ("AdamW", {"weight_decay_exclusions": "bias"}, r"\['bias'\]"),
+        ("AdamW", {"weight_decay_exclusions": ["bias("]}, "regular expression"),
         ("ScheduleFreeAdamW", {"warmup_steps": -1}, "warmup_steps"),
     ],
 )
 def test_bad_arguments_raise_at_construction(name, arguments, message):
     with pytest.raises(ArgumentError, match=message):
         getattr(optimizers, name)(**arguments)
+
+
+def test_a_lone_string_is_no_list_of_names():
+    with pytest.raises(ArgumentError, match="var_names"):
+        optimizers.AdamW().exclude_from_weight_decay(var_names="bias")
 
 
 def test_a_traced_learning_rate_is_sent_to_the_state():
@@ -432,6 +440,10 @@ def test_get_passes_optimizers_through():
     for optimizer in (None, optax.adam(0.1), optax.chain(optax.clip(1.0)), optimizers.SGD()):
         assert optimizers.get(optimizer) is optimizer
     assert optimizers.get(optimizers.SGD) == optimizers.SGD()
+
+
+def test_what_a_config_leaves_out_has_its_default():
+    assert optimizers.get({"class_name": "SGD", "config": {}}) == optimizers.SGD()
 
 
 def test_get_refuses_the_rest():

@@ -25,7 +25,7 @@ import optax
 from jkeras import registry
 from jkeras.errors import ArgumentError
 from jkeras.optimizers.averaging import track_average
-from jkeras.optimizers.intervals import check_integer, check_number, optional_fields
+from jkeras.optimizers.checks import check_integer, check_number, check_patterns, optional_fields
 from jkeras.optimizers.transformations import clip_by_norm, compute_in_float32, decay_weights
 from jkeras.typing import Array, ArrayLike, Config, PyTree
 
@@ -100,9 +100,12 @@ class Optimizer(abc.ABC):
 
     def __post_init__(self) -> None:
         self._put("name", self.name or registry.snake_case(type(self).__name__))
-        self._put("weight_decay_exclusions", tuple(self.weight_decay_exclusions))
+        self._put(
+            "weight_decay_exclusions",
+            check_patterns(self._path("weight_decay_exclusions"), self.weight_decay_exclusions),
+        )
         optional = optional_fields(self)
-        for name in self.intervals.keys() | self.minima.keys():
+        for name in (*self.intervals, *self.minima):
             value = getattr(self, name)
             if value is None and name in optional:
                 continue
@@ -132,8 +135,8 @@ class Optimizer(abc.ABC):
         """The method itself: from gradients to what is added to the parameters.
 
         Args:
-            hyper: `learning_rate` and the names in `hyperparameters()`, as float32 scalars. Called inside the trace
-                of an update, so they are the values at that step.
+            hyper: `learning_rate` and the names in `hyperparameters()`, as float32 scalars (`step` as int32). Called
+                inside the trace of an update, so they are the values at that step.
         """
 
     def hyperparameters(self) -> tuple[str, ...]:
@@ -154,7 +157,7 @@ class Optimizer(abc.ABC):
             var_names: patterns, searched with `re.search` in the path of each leaf, such as `"encoder/dense/bias"`.
         """
         exact = (f"^{re.escape(getattr(variable, 'path', variable))}$" for variable in var_list or ())
-        added = (*exact, *(var_names or ()))
+        added = (*exact, *check_patterns("exclude_from_weight_decay(var_names=)", var_names or ()))
         return dataclasses.replace(self, weight_decay_exclusions=(*self.weight_decay_exclusions, *added))
 
     def build(self) -> optax.GradientTransformationExtraArgs:
@@ -186,7 +189,7 @@ class Optimizer(abc.ABC):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """The optimizer of a config."""
-        return cls(**{**config, "learning_rate": registry.deserialize(config.get("learning_rate", 0.001))})
+        return cls(**{name: registry.deserialize(value) for name, value in config.items()})
 
     def _injected(self) -> optax.GradientTransformationExtraArgs:
         """The transformation whose hyper-parameters are arrays in its state."""

@@ -12,6 +12,7 @@ import optax.contrib
 
 from jkeras import tree
 from jkeras.optimizers.base import LearningRate, Optimizer
+from jkeras.optimizers.checks import check_patterns
 from jkeras.optimizers.lookup import register
 from jkeras.typing import Array, PyTree
 
@@ -91,7 +92,7 @@ class Muon(Optimizer):
     minima: ClassVar[Mapping[str, int]] = {**Optimizer.minima, "ns_steps": 1}
 
     def __post_init__(self) -> None:
-        self._put("exclude_layers", tuple(self.exclude_layers or ()))
+        self._put("exclude_layers", check_patterns(self._path("exclude_layers"), self.exclude_layers or ()))
         super().__post_init__()
 
     def hyperparameters(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import optax
 
 from jkeras import registry
 from jkeras.errors import ArgumentError, SerializationError
-from jkeras.optimizers.intervals import check_number, optional_fields
+from jkeras.optimizers.checks import check_number, optional_fields
 from jkeras.typing import Array, ArrayLike, Config
 
 T = TypeVar("T", bound=type)

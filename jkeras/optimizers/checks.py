@@ -1,7 +1,8 @@
-"""Checks of the numbers in a configuration, each in the notation of intervals: `"[0, 1)"`, `"(0, inf)"`."""
+"""Checks of what is written into a configuration; numbers lie in intervals, written `"[0, 1)"` or `"(0, inf)"`."""
 
 import dataclasses
 import numbers
+import re
 import typing
 from typing import Any
 
@@ -46,6 +47,26 @@ def check_integer(path: str, value: Any, minimum: int) -> int:
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < minimum:
         raise ArgumentError("not a count.", path=path, expected=f"an int >= {minimum}", received=repr(value))
     return int(value)
+
+
+def check_patterns(path: str, patterns: Any) -> tuple[str, ...]:
+    """The regular expressions as a tuple. A lone string would be taken apart into its letters, so it is refused.
+
+    >>> check_patterns("Adam(weight_decay_exclusions=)", ["bias", "norm.*/scale"])
+    ('bias', 'norm.*/scale')
+    """
+    if isinstance(patterns, str) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise ArgumentError(
+            "not a list of patterns.", path=path, expected="such as ['bias']", received=repr(patterns)[:80]
+        )
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ArgumentError(
+                f"not a regular expression: {error}.", path=path, received=repr(pattern), write=repr(re.escape(pattern))
+            ) from None
+    return tuple(patterns)
 
 
 def optional_fields(config: Any) -> set[str]:
