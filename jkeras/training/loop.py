@@ -250,13 +250,10 @@ def _evaluate(
     full, tail = (full, arrays.size % batch_size) if steps is None or steps > full else (steps, 0)
     metrics = trainer.objective.init(spec)
     own: dict[str, Any] = {}
+    starts = [index * batch_size for index in range(full)]
     if full and on_device and not trainer.has_own_logs:
-        metrics = trainer.programs.test(
-            state, metrics, arrays.parts, np.int32(0), np.int32(full), batch_size=batch_size
-        )
-        starts = []
-    else:
-        starts = [index * batch_size for index in range(full)]
+        seen = trainer.programs.test(state, metrics, arrays.parts, np.int32(full), batch_size=batch_size)
+        metrics, starts = (metrics, starts) if seen is None else (seen, [])
     starts += [full * batch_size] if tail else []
     for start in starts:
         batch = pack_x_y_sample_weight(*arrays.rows(start, min(start + batch_size, arrays.size)).parts)
