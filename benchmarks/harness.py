@@ -4,7 +4,8 @@ Two ways of doing the same work are timed in one process, in turn: a block of ca
 block of A, ... Whatever slows the machine down for a while slows both. A round is one block of each; its ratio compares
 neighbours in time, and the median of the ratios over all rounds is the result, with the quartiles as its spread.
 
-A call has two times: *host*, until it returns (with asynchronous dispatch the device may still be at work), and
+A call has three times: *host*, until it returns (with asynchronous dispatch the device may still be at work); *thread*,
+the processor time that the calling thread spent until then, which other programs on the machine do not lengthen; and
 *complete*, until its results are there.
 """
 
@@ -32,6 +33,7 @@ class Timing:
     """Seconds per call of one way of doing the work, one entry per round (the median of the round's block)."""
 
     host: list[float]
+    thread: list[float]
     complete: list[float]
 
 
@@ -108,14 +110,14 @@ def _processor() -> str:
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def time_call(call: Callable[[], Any]) -> tuple[float, float]:
-    """Host and complete seconds of one call."""
-    start = time.perf_counter_ns()
+def time_call(call: Callable[[], Any]) -> tuple[float, float, float]:
+    """Host, thread and complete seconds of one call."""
+    start, busy = time.perf_counter_ns(), time.thread_time_ns()
     result = call()
-    returned = time.perf_counter_ns()
+    returned, worked = time.perf_counter_ns(), time.thread_time_ns()
     jax.block_until_ready(result)
     done = time.perf_counter_ns()
-    return (returned - start) * 1e-9, (done - start) * 1e-9
+    return (returned - start) * 1e-9, (worked - busy) * 1e-9, (done - start) * 1e-9
 
 
 def interleaved(
@@ -128,12 +130,12 @@ def interleaved(
     for call in candidates.values():
         for _ in range(warm_up):
             jax.block_until_ready(call())
-    timings = {name: Timing([], []) for name in candidates}
+    timings = {name: Timing([], [], []) for name in candidates}
     for number in range(rounds):
         for name in list(candidates)[:: -1 if number % 2 else 1]:
             block = [time_call(candidates[name]) for _ in range(calls)]
-            timings[name].host.append(statistics.median(host for host, _ in block))
-            timings[name].complete.append(statistics.median(complete for _, complete in block))
+            for kind, seconds in zip(("host", "thread", "complete"), zip(*block, strict=True), strict=True):
+                getattr(timings[name], kind).append(statistics.median(seconds))
     return timings
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import jax
 
 from benchmarks import pairs
-from benchmarks.harness import Report, interleaved, microseconds, milliseconds, ratio
+from benchmarks.harness import Report, Timing, interleaved, microseconds, milliseconds, ratio
+
+COMPILES, WARM_UP = 5, 3
 
 
 def stepper(state: Any, step: Callable[..., Any], batch: Any) -> Callable[[], Any]:
@@ -34,39 +36,37 @@ def tracer(state: Any, step: Callable[..., Any], batch: Any) -> Callable[[], Any
 
 
 def compiler(state: Any, step: Callable[..., Any], batch: Any) -> Callable[[], Any]:
-    """Compiles the traced and lowered step anew on every call."""
-    lowered = jax.jit(step).lower(state, batch)
+    """Compiles the traced and lowered step anew on every call: each call takes a lowered program that waits."""
+    waiting = [jax.jit(lambda s, b: step(s, b)).lower(state, batch) for _ in range(COMPILES + WARM_UP)]
 
     def call() -> None:
-        lowered.compile()
+        waiting.pop().compile()
 
     return call
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One quantity of a training step: how to make the call that is timed, how often, and which time counts."""
+    """One quantity of a training step: how to make the call that is timed, how often, and which of its times count."""
 
     what: str
     make: Callable[..., Callable[[], Any]]
     rounds: int
     calls: int
-    kind: str
+    kinds: tuple[str, ...]
     show: Callable[[float], str]
 
-    def compare(self, pair: pairs.Pair) -> dict[str, list[float]]:
-        """Seconds per round, by side."""
+    def compare(self, pair: pairs.Pair) -> dict[str, Timing]:
+        """The timings of the two sides."""
         sides = pairs.train_steps(pair)
         candidates = {side: self.make(*getattr(sides, side), pair.batch) for side in ("hand", "jkeras")}
-        timings = interleaved(candidates, rounds=self.rounds, calls=self.calls, warm_up=3)
-        return {side: getattr(timing, self.kind) for side, timing in timings.items()}
+        return interleaved(candidates, rounds=self.rounds, calls=self.calls, warm_up=WARM_UP)
 
 
 MEASUREMENTS = (
-    Measurement("call, host", stepper, 40, 50, "host", microseconds),
-    Measurement("call, complete", stepper, 40, 50, "complete", microseconds),
-    Measurement("trace", tracer, 30, 1, "host", milliseconds),
-    Measurement("compile", compiler, 5, 1, "host", milliseconds),
+    Measurement("call", stepper, 40, 50, ("host", "thread", "complete"), microseconds),
+    Measurement("trace", tracer, 30, 1, ("host", "thread"), milliseconds),
+    Measurement("compile", compiler, COMPILES, 1, ("host",), milliseconds),
 )
 
 
@@ -80,9 +80,12 @@ def run() -> Report:
     for pair in (pairs.mlp(3), pairs.mlp(50)):
         leaves = pairs.train_steps(pair).leaves()
         for each in MEASUREMENTS:
-            times = each.compare(pair)
-            medians = (each.show(statistics.median(times[side])) for side in ("hand", "jkeras"))
-            relative = ratio(times["jkeras"], times["hand"])
-            cells = (pair.name, f"{leaves['hand']} / {leaves['jkeras']}", each.what, *medians, str(relative))
-            report.add(cells, network=pair.name, leaves=leaves, what=each.what, seconds=times, ratio=relative)
+            timings = each.compare(pair)
+            for kind in each.kinds:
+                what = f"{each.what}, {kind}"
+                times = {side: getattr(timing, kind) for side, timing in timings.items()}
+                medians = (each.show(statistics.median(times[side])) for side in ("hand", "jkeras"))
+                relative = ratio(times["jkeras"], times["hand"])
+                cells = (pair.name, f"{leaves['hand']} / {leaves['jkeras']}", what, *medians, str(relative))
+                report.add(cells, network=pair.name, leaves=leaves, what=what, seconds=times, ratio=relative)
     return report
