@@ -95,6 +95,27 @@ def test_weights_masks_and_reductions_are_those_of_keras(weights, mask_shape):
         assert_close(ours, theirs, err_msg=str(reduction))  # a sum of 24 squares
 
 
+@pytest.mark.parametrize("reduction", REDUCTIONS, ids=str)
+def test_gradients_under_weights_and_a_mask_are_those_of_keras(reduction):
+    random = np.random.default_rng(2)
+    y_true, y_pred = (random.normal(size=(4, 3, 2)).astype("float32") for _ in range(2))
+    weight, mask = random.uniform(0.5, 2, (4, 3)).astype("float32"), random.integers(0, 2, (4, 3)).astype(bool)
+
+    def theirs(y_true, y_pred):
+        set_keras_mask(y_pred, jnp.asarray(mask))
+        return keras.losses.Huber(reduction=reduction)(y_true, y_pred, weight)
+
+    def ours(y_true, y_pred):
+        return losses.Huber(reduction=reduction)(y_true, y_pred, weight, mask=mask)
+
+    _, gradient = value_and_gradient(ours, y_true, y_pred)
+    with asking_keras():
+        _, expected = value_and_gradient(theirs, y_true, y_pred)
+    assert np.any(gradient)
+    assert not np.any(np.asarray(gradient)[~mask])
+    assert_close(gradient, expected)
+
+
 def test_weights_of_rank_one_values():
     y_true, y_pred = sample("real")
     weight = np.array([1.0, 0.0, 2.0, 0.5], "float32")

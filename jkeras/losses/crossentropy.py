@@ -47,14 +47,30 @@ def smoothed(y_true: Array, label_smoothing: float, classes: int) -> Array:
     return y_true * (1.0 - label_smoothing) + label_smoothing / classes if label_smoothing else y_true
 
 
-def binary_elements(y_true: Array, y_pred: Array) -> Array:
-    """`-y log p - (1 - y) log(1 - p)` of each probability.
+def binary_elements(y_true: Array, y_pred: Array, from_logits: bool) -> Array:
+    """`-y log p - (1 - y) log(1 - p)` of each prediction.
 
-    >>> binary_elements(jnp.array([1.0, 0.0]), jnp.array([1.0, 0.5])).round(4)
-    Array([0.    , 0.6931], dtype=float32)
+    Of logits `x` that is `max(x, 0) - x y + log(1 + exp(-|x|))`, which neither overflows nor cancels, and takes one
+    exponential where a log-sigmoid of `x` and one of `-x` take two.
+
+    >>> binary_elements(jnp.array([1.0, 0.0]), jnp.array([0.0, -1000.0]), True).round(4)
+    Array([0.6931, 0.    ], dtype=float32)
     """
+    if from_logits:
+        # -|x| as min(x, -x), because the derivative at 0 has to be 0: with that of `abs`, 1, it would be off by 1/2
+        tail = jnp.log1p(jnp.exp(jnp.minimum(y_pred, -y_pred)))
+        return jnp.maximum(y_pred, 0) - y_pred * y_true + tail
     p = clip_probabilities(y_pred)
     return -y_true * jnp.log(p) - (1.0 - y_true) * jnp.log1p(-p)
+
+
+def mean_over(x: Array, axis: Axes) -> Array:
+    """The mean over one axis or several.
+
+    >>> float(mean_over(jnp.ones((2, 3)), [0, 1]))
+    1.0
+    """
+    return jnp.mean(x, axis=axis if isinstance(axis, int) else tuple(axis))
 
 
 @public("bce", "BCE")
@@ -81,10 +97,7 @@ def binary_crossentropy(
     """
     y_true, y_pred = paired(y_true, y_pred, "binary_crossentropy", exactly=True)
     y_true = smoothed(y_true, label_smoothing, 2)
-    elements = (
-        optax.losses.sigmoid_binary_cross_entropy(y_pred, y_true) if from_logits else binary_elements(y_true, y_pred)
-    )
-    return jnp.mean(elements, axis=tuple(axis) if isinstance(axis, list | tuple) else axis)  # type: ignore[arg-type]
+    return mean_over(binary_elements(y_true, y_pred, from_logits), axis)
 
 
 @public()

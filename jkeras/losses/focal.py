@@ -10,12 +10,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from jkeras.losses import arguments
 from jkeras.losses.arrays import paired
 from jkeras.losses.base import FunctionLoss, public
-from jkeras.losses.crossentropy import binary_elements, normalized, smoothed
+from jkeras.losses.crossentropy import binary_elements, mean_over, normalized, smoothed
 from jkeras.losses.validation import check_probabilities, check_several_classes
 from jkeras.typing import Array, ArrayLike, Axes, Shape
 
@@ -57,14 +56,12 @@ def binary_focal_crossentropy(
     y_true, y_pred = paired(y_true, y_pred, "binary_focal_crossentropy", exactly=True)
     y_true = smoothed(y_true, label_smoothing, 2)
     p = jax.nn.sigmoid(y_pred) if from_logits else y_pred
-    crossentropy = (
-        optax.losses.sigmoid_binary_cross_entropy(y_pred, y_true) if from_logits else binary_elements(y_true, y_pred)
-    )
+    crossentropy = binary_elements(y_true, y_pred, from_logits)
     missed = y_true * (1 - p) + (1 - y_true) * p  # 1 - p_t, without the cancellation near 0
     focal = missed**gamma * crossentropy
     if apply_class_balancing:
         focal = (y_true * alpha + (1 - y_true) * (1 - alpha)) * focal
-    return jnp.mean(focal, axis=tuple(axis) if isinstance(axis, list | tuple) else axis)  # type: ignore[arg-type]
+    return mean_over(focal, axis)
 
 
 @public()

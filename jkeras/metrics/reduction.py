@@ -41,13 +41,17 @@ def per_sample(
     ([2.0, 3.0], [1.0, 0.5])
     """
     values = as_arrays(values, dtype)
+
+    def reduced(x: Array, first: int, last: int) -> Array:
+        return reduce(x, axis=tuple(range(first, last))) if first < last else x
+
     if sample_weight is None:
-        return reduce(values, axis=tuple(range(1, values.ndim))), None
+        return reduced(values, 1, values.ndim), None
     weight = as_arrays(sample_weight, dtype)
     given = values.shape, weight.shape
     values, weight = match_ranks(values, weight)
     # innermost axes that have no weights of their own are reduced before they are weighed
-    values = reduce(values, axis=tuple(range(weight.ndim, values.ndim)))
+    values = reduced(values, weight.ndim, values.ndim)
     if not broadcasts(values.shape, weight.shape) or jnp.broadcast_shapes(values.shape, weight.shape) != values.shape:
         raise ShapeError(
             "the weights do not fit the values that they weigh.",
@@ -56,8 +60,7 @@ def per_sample(
             received=f"shape {given[1]}",
         )
     weight = jnp.broadcast_to(weight, values.shape)
-    inner = tuple(range(1, values.ndim))
-    return reduce(weigh(values, weight), axis=inner), reduce(weight, axis=inner)
+    return reduced(weigh(values, weight), 1, values.ndim), reduced(weight, 1, values.ndim)
 
 
 def merge_sums(a: State, b: State) -> State:
