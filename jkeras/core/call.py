@@ -27,6 +27,8 @@ def run(layer: Any, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any])
     """`layer(*args, **kwargs)` in a scope; the outputs."""
     path = address(layer, scope)
     label = path or layer.name
+    if scope.building and layer.path is None:
+        layer.path = path  # before anything runs: a map of dtype policies goes by it, and messages of `call` name it
     args, kwargs = _convert(layer, scope, args, kwargs, label)
     context = _context(layer, scope, kwargs)
     explicit_mask = kwargs.get("mask")
