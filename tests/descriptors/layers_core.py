@@ -1,6 +1,26 @@
 """Rows of `jkeras.layers.core`."""
 
+from jkeras import activations, registry
 from tests.descriptors.row import LayerRow
+
+
+@registry.register_keras_serializable("rows")
+def scaled_sum(inputs, factor=1.0, training=None):
+    """A function for `Lambda` that takes an argument and `training`."""
+    return factor * inputs.sum(axis=-1, keepdims=True)
+
+
+@registry.register_keras_serializable("rows")
+def scaled_sum_shape(input_shape):
+    return (*input_shape[:-1], 1)
+
+
+@registry.register_keras_serializable("rows")
+def first_mask(inputs, mask):
+    return mask
+
+
+INTEGERS = "indices have no gradients, and the table is read only at them"
 
 ROWS = [
     LayerRow("Dense", {"units": 4}, ((2, 3),), {"trainable": {"kernel": (3, 4), "bias": (4,)}}),
@@ -48,4 +68,72 @@ ROWS = [
         },
         keras="Dense of Keras 3.15 forgets lora_alpha when it is built",
     ),
+    LayerRow(
+        "Embedding",
+        {"input_dim": 7, "output_dim": 3},
+        (((2, 4), "int32"),),
+        {"trainable": {"embeddings": (7, 3)}},
+        high=7,
+    ),
+    LayerRow(
+        "Embedding/table options",
+        {
+            "input_dim": 7,
+            "output_dim": 3,
+            "embeddings_initializer": "normal",
+            "embeddings_regularizer": "l2",
+            "embeddings_constraint": "unit_norm",
+            "mask_zero": True,
+        },
+        (((3,), "int32"),),
+        {"trainable": {"embeddings": (7, 3)}},
+        high=7,
+    ),
+    LayerRow(
+        "Embedding/floats as indices",
+        {"input_dim": 5, "output_dim": 2},
+        ((2, 3),),
+        {"trainable": {"embeddings": (5, 2)}},
+        high=4.9,
+        gradients="indices are cut to integers",
+        half="half precision rounds an index up to the next one",
+    ),
+    LayerRow(
+        "Embedding/low-rank adaptation",
+        {"input_dim": 7, "output_dim": 3, "lora_rank": 2},
+        (((2, 4), "int32"),),
+        {
+            "trainable": {"lora_embeddings_a": (7, 2), "lora_embeddings_b": (2, 3)},
+            "non_trainable": {"embeddings": (7, 3)},
+        },
+        high=7,
+    ),
+    LayerRow(
+        "Embedding/scaled low-rank adaptation",
+        {"input_dim": 7, "output_dim": 3, "lora_rank": 2, "lora_alpha": 5.0},
+        (((2, 4), "int32"),),
+        {
+            "trainable": {"lora_embeddings_a": (7, 2), "lora_embeddings_b": (2, 3)},
+            "non_trainable": {"embeddings": (7, 3)},
+        },
+        high=7,
+        keras="Embedding of Keras 3.15 forgets lora_alpha when it is built",
+    ),
+    LayerRow("Identity", {}, ((2, 3),)),
+    LayerRow("Identity/a structure", {}, ({"x": (2, 3), "y": ((2,), "int32")},), high=9),
+    LayerRow("Lambda", {"function": activations.softplus}, ((2, 3),)),
+    LayerRow(
+        "Lambda/everything",
+        {
+            "function": scaled_sum,
+            "output_shape": scaled_sum_shape,
+            "mask": first_mask,
+            "arguments": {"factor": 0.5},
+        },
+        ((2, 4, 3),),
+        keras="its functions are registered here, not there",
+    ),
+    LayerRow("Lambda/a fixed shape", {"function": scaled_sum, "output_shape": (4, 1)}, ((2, 4, 3),), keras="as above"),
+    LayerRow("Masking", {"mask_value": 2.0}, (((2, 4, 3), "int32"),), low=2, high=4, gradients="integers"),
+    LayerRow("Masking/zero", {}, ((2, 4, 3),)),
 ]

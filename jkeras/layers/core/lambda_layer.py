@@ -85,7 +85,7 @@ class Lambda(Layer):
         given = {"output_shape": self.output_shape, "mask": self.mask}
         written = {name: _serialize(value, name) for name, value in given.items() if value is not None}
         own = {"function": _serialize(self.function, "function"), "arguments": registry.serialize(self.arguments)}
-        base = {name: value for name, value in super().get_config().items() if name not in given}
+        base = {name: value for name, value in super().get_config().items() if name not in (*given, *own)}
         return {**base, **own, **written}
 
     @classmethod

@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
-from jkeras import config, registry
+from jkeras import config, dtypes, registry
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.layers.merging.base import Merge
@@ -90,14 +90,20 @@ class Dot(Merge):
         rest = (*x[1:i], *x[i + 1 :], *y[1:j], *y[j + 1 :])
         return (batch, *(rest or (1,)))
 
+    def output_dtype(self, input_dtypes: Sequence[str]) -> str:
+        dtype = super().output_dtype(input_dtypes)
+        return dtype if dtypes.is_float(dtype) or not self.normalize else dtypes.standardize()
+
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
         return None
 
 
 def _unit(x: Array, axis: int) -> Array:
-    """`x` divided by its norm along an axis, which is `epsilon` at least."""
-    inverse = lax.rsqrt(jnp.sum(lax.square(x), axis, keepdims=True))
-    return x * jnp.minimum(inverse, jnp.asarray(1 / config.epsilon(), x.dtype))
+    """`x` divided by its norm along an axis, which is `epsilon` at least; computed in float32, as squares overflow."""
+    wide = x.astype(jnp.promote_types(x.dtype, "float32"))
+    inverse = lax.rsqrt(jnp.sum(lax.square(wide), axis, keepdims=True))
+    unit = wide * jnp.minimum(inverse, 1 / config.epsilon())
+    return unit.astype(x.dtype) if dtypes.is_float(x.dtype) else unit
 
 
 def dot(inputs: Sequence[Any], axes: Any = -1, **kwargs: Any) -> PyTree:

@@ -4,9 +4,10 @@ from typing import Any
 
 from jkeras import config, registry
 from jkeras.core import InputSpec
+from jkeras.dtypes import DTypePolicy
 from jkeras.functional.layout import arrange, channel_axis
 from jkeras.layers.regularization.dropout import Dropout
-from jkeras.typing import Array
+from jkeras.typing import Array, Config
 
 
 class SpatialDropout(Dropout):
@@ -22,6 +23,10 @@ class SpatialDropout(Dropout):
     def noise_shape_for(self, inputs: Array) -> tuple[Any, ...]:
         channels = inputs.shape[channel_axis(inputs.ndim, self.data_format)]
         return arrange(None, (1,) * self.spatial_rank, channels, self.data_format)
+
+    def get_config(self) -> Config:
+        config, policy = super().get_config(), self.declared_dtype_policy
+        return {**config, "dtype": policy.name} if isinstance(policy, DTypePolicy) else config
 
 
 @registry.export("keras.layers")
