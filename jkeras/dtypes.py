@@ -11,6 +11,7 @@ A `DTypePolicy` says in which dtype a layer keeps its values (`variable_dtype`) 
 | `"mixed_float16"`  | float32        | float16       |
 """
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
@@ -47,6 +48,7 @@ def standardize(dtype: Any = None) -> DType:
     return name
 
 
+@functools.cache
 def is_float(dtype: Any) -> bool:
     """Whether a dtype is a floating one, bfloat16 included.
 
@@ -119,7 +121,7 @@ class DTypePolicy:
 
 @registry.export("keras.dtype_policies")
 class DTypePolicyMap(MutableMapping[str, DTypePolicy]):
-    """Policies by layer path: the exact path if it is a key, else the key that matches as a regular expression.
+    """Policies by layer path: the exact path if it is a key, else the key that matches all of it as a regular expression.
 
     Args:
         default_policy: for paths that nothing matches; by default the policy of `jkeras.config`.
@@ -153,7 +155,7 @@ class DTypePolicyMap(MutableMapping[str, DTypePolicy]):
     def __getitem__(self, path: str) -> DTypePolicy:
         if path in self._policies:
             return self._policies[path]
-        matches = [pattern for pattern in self._policies if re.search(pattern, path)]
+        matches = [pattern for pattern in self._policies if re.fullmatch(pattern, path)]
         if len(matches) > 1:
             raise ArgumentError(
                 "several patterns match this path.", path=path, expected="one pattern", received=matches

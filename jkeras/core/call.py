@@ -66,23 +66,20 @@ def _named(path: str, layer: Any, scope: Scope) -> contextlib.AbstractContextMan
 def address(layer: Any, scope: Scope) -> str:
     """The path of a layer in a scope: its place below the layers that are being called.
 
-    A layer without variables that no attribute holds gets its caller's path and its own name.
+    A layer that no attribute holds (one without variables, made inside `call`) gets its caller's path and its own name.
     """
     if (path := scope.paths.get(layer)) is not None:
         return path
     if not scope.frames:
         scope.paths[layer] = ""
         return ""
-    for frame in reversed(scope.frames):
+    # A running scope knows every part from the start. A building one does not: `build` and `call` still make parts.
+    for frame in reversed(scope.frames) if scope.building else ():
         for name, part in reachable(frame.layer):
-            if part is layer:
-                return _claim(scope, layer, tree.join(frame.path, name))
+            scope.paths.setdefault(part, tree.join(frame.path, name))
+        if (path := scope.paths.get(layer)) is not None:
+            return path
     return tree.join(scope.frames[-1].path, layer.name)
-
-
-def _claim(scope: Scope, layer: Any, path: str) -> str:
-    scope.paths[layer] = path
-    return path
 
 
 def reachable(layer: Component) -> list[tuple[str, Any]]:

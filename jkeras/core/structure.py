@@ -1,8 +1,8 @@
 """Structure: what a layer consists of, and the address of each part.
 
 There is no tracking. Parts are found by walking the attributes of a layer when somebody asks: variables, seed
-generators, layers, and lists, tuples, sets and dicts of them. The address of a part is its place: its explicit name,
-else the attribute's name, list index or dict key, below the address of its owner:
+generators, layers, and lists, tuples, dicts and (where each part has a name) sets of them. The address of a part is its
+place: its explicit name, else the attribute's name, list index or dict key, below the address of its owner:
 
     self.blocks = [Block(), Block()]     ->     blocks/0/dense/kernel
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jkeras.core.variable import Variable
-from jkeras.errors import DuplicateNameError
+from jkeras.errors import ArgumentError, DuplicateNameError
 
 
 class Component:
@@ -22,7 +22,7 @@ class Component:
 
     explicit_name: str | None = None
     trainable: bool = True
-    leaf: bool = False  # whether it comes before the layers of its owner
+    stream: bool = False  # whether its state is a stream of random numbers: no weight, and before its owner's layers
     _hidden: frozenset[str] = frozenset()  # attributes that hold no parts
 
     def components(self) -> Iterator[tuple[str, "Component | Variable"]]:
@@ -45,18 +45,36 @@ def parts(address: str, value: Any) -> Iterator[tuple[str, "Component | Variable
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from parts(f"{address}/{key}", item)
-    elif isinstance(value, list | tuple | set | frozenset):
+    elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from parts(f"{address}/{index}", item)
+    elif isinstance(value, set | frozenset):
+        yield from _unordered(address, [item for item in value if isinstance(item, Component | Variable)])
+
+
+def _unordered(address: str, items: list["Component | Variable"]) -> Iterator[tuple[str, "Component | Variable"]]:
+    """The parts in a set, by name: the order of a set differs from one process to the next."""
+    for item in items:
+        if item.explicit_name is None:
+            raise ArgumentError(
+                "a set has no order, so its parts need names.",
+                path=address,
+                expected="a list, or parts that have names",
+                received=f"a {type(item).__name__} without a name",
+                write=f"{type(item).__name__}(..., name='first')",
+            )
+    for item in sorted(items, key=lambda item: item.explicit_name or ""):
+        yield from parts(f"{address}/{item.explicit_name}", item)
 
 
 @dataclasses.dataclass(frozen=True)
 class Declaration:
-    """One variable of a structure: its address, and the tree that its value belongs to."""
+    """One variable of a structure: its address, the tree that its value belongs to, and whether it is a stream."""
 
     path: str
     variable: Variable
     trainable: bool
+    stream: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,8 +128,8 @@ def walk(root: Component) -> Structure:
         for path, variable in sorted(own, key=lambda item: item[1].assignable):  # stable: trainable ones first
             if variable not in declarations:
                 claim(path, variable)
-                declarations[variable] = Declaration(path, variable, variable.trainable and not frozen)
-        for path, part in sorted(nested, key=lambda item: not item[1].leaf):
+                declarations[variable] = Declaration(path, variable, variable.trainable and not frozen, owner.stream)
+        for path, part in sorted(nested, key=lambda item: not item[1].stream):
             if part not in components:
                 claim(path, part)
                 components[part] = path

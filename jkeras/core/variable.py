@@ -9,13 +9,14 @@ the tree that the value came in, because freezing moves leaves between trees.
 """
 
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Never
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import dtypes, initializers
+from jkeras import constraints, dtypes, initializers, regularizers
 from jkeras.core import scope as scopes
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.typing import Array, DType, Key
@@ -35,10 +36,12 @@ class Variable:
         autocast: whether a layer with a mixed dtype policy reads it in its compute dtype.
         aggregation, synchronization: kept for Keras's configs.
         name: its address within the layer; by default the attribute's name.
-        regularizer, constraint: objects of `jkeras.regularizers` and `jkeras.constraints`.
+        regularizer, constraint: names, configs or objects of `jkeras.regularizers` and `jkeras.constraints`.
+        overwrite_with_gradient: kept for Keras's configs.
 
     Raises:
-        ArgumentError: a name with a slash, a shape with unknown dimensions, a callable without a shape.
+        ArgumentError: a name with a slash, a shape with unknown dimensions, a callable without a shape, a value that
+            is being traced.
 
     >>> total = Variable("zeros", shape=(2,), trainable=False, name="total")
     >>> total
@@ -74,10 +77,10 @@ class Variable:
                 )
             self.initializer = initializers.get(initializer)
         else:
-            value = np.asarray(initializer)
+            value = concrete(initializer, self.name)
             shape = value.shape if shape is None else shape
             dtype = dtypes.of(initializer) if dtype is None else dtype
-            self.initializer = initializers.Constant(initializer if value.ndim == 0 else value.tolist())
+            self.initializer = initializers.Constant(value.tolist())
         self.shape = standardize_shape(shape, self.name)
         self.declared_dtype: DType = dtypes.standardize(dtype)
         self.assignable = not trainable
@@ -85,8 +88,8 @@ class Variable:
         self.autocast = bool(autocast)
         self.aggregation = check_choice("aggregation", aggregation, AGGREGATIONS)
         self.synchronization = check_choice("synchronization", synchronization, SYNCHRONIZATIONS)
-        self.regularizer = regularizer
-        self.constraint = constraint
+        self.regularizer = regularizers.get(regularizer)
+        self.constraint = constraints.get(constraint)
         self.overwrite_with_gradient = overwrite_with_gradient
         self.path: str | None = None
 
@@ -141,11 +144,11 @@ class Variable:
 
     def assign_add(self, value: Any) -> Array:
         """`assign(self.value + value)`."""
-        return self.assign(self._uncast() + read(value))
+        return self.assign(self._stored() + read(value))
 
     def assign_sub(self, value: Any) -> Array:
         """`assign(self.value - value)`."""
-        return self.assign(self._uncast() - read(value))
+        return self.assign(self._stored() - read(value))
 
     def initialize(self, key: Key) -> Array:
         """The initial value that a key gives: an array of the declared shape and dtype."""
@@ -163,7 +166,7 @@ class Variable:
             )
         return value
 
-    def _uncast(self) -> Array:
+    def _stored(self) -> Array:
         """The value in the dtype in which it is kept."""
         return self._scope("value").stored(self)
 
@@ -177,15 +180,42 @@ class Variable:
         path = self.path or self.name
         return f"<Variable path={path}, shape={self.shape}, dtype={self.declared_dtype}, trainable={self.trainable}>"
 
-    def __bool__(self) -> bool:
+    # More operators come from `core.operators`. All of them read the value, so they need a scope.
+
+    def __iter__(self) -> Iterator[Array]:
+        return iter(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __bool__(self) -> Never:
         raise TypeError(f"A Variable has no truth value; read it: bool({self.name}.value)")
 
-    __array__ = None  # numpy must not take a declaration for a value
+    def __array__(self, *args: Any, **kwargs: Any) -> Never:
+        raise TypeError(f"A Variable is a declaration, not an array; read it: np.asarray({self.name}.value)")
+
+    __array_ufunc__ = None  # so that `numpy_array * variable` leaves the operation to the variable
 
 
 def read(thing: Any) -> Any:
     """The value of a Variable; anything else as it is."""
     return thing.value if isinstance(thing, Variable) else thing
+
+
+def concrete(value: Any, owner: str) -> np.ndarray:
+    """A value as a NumPy array. Raises `ArgumentError` for a tracer, which no declaration can hold."""
+    if isinstance(value, jax.core.Tracer):
+        raise ArgumentError(
+            "a variable cannot be made from a value that is being traced.",
+            path=owner,
+            expected="an initializer and a shape, or a value that is known",
+            received=str(value)[:80],
+            write="self.add_weight(shape=(...), initializer=...)   # in `build`",
+        )
+    return np.asarray(value)
 
 
 def takes_key(initializer: Callable[..., Any]) -> bool:

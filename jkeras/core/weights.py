@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from jkeras import constraints, dtypes, initializers, regularizers, tree
+from jkeras import dtypes, initializers, tree
 from jkeras.core.structure import Component, Structure, walk
 from jkeras.core.variable import Variable
 from jkeras.errors import ArgumentError, BuildError, NotInitializedError
@@ -100,8 +100,8 @@ class WeightOwner(Component):
             autocast=autocast,
             aggregation=aggregation,
             name=name,
-            regularizer=regularizers.get(regularizer),
-            constraint=constraints.get(constraint),
+            regularizer=regularizer,
+            constraint=constraint,
             overwrite_with_gradient=overwrite_with_gradient,
         )
         self.own_variables.append(variable)
@@ -121,6 +121,11 @@ class WeightOwner(Component):
             yield name, variable
         own = set(map(id, self.own_variables))
         yield from ((name, part) for name, part in found if id(part) not in own)
+
+    def __delattr__(self, name: str) -> None:
+        removed = getattr(self, name, None)
+        self.own_variables = [variable for variable in self.own_variables if variable is not removed]
+        super().__delattr__(name)
 
     def structure(self) -> Structure:
         """The parts of the layer and their addresses."""
@@ -170,7 +175,7 @@ class WeightOwner(Component):
     @property
     def weights(self) -> list[Variable]:
         """The variables without the states of seed generators."""
-        return [variable for variable in self.variables if variable.name != SEED_STATE]
+        return [d.variable for d in self.structure().declarations.values() if not d.stream]
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -180,7 +185,7 @@ class WeightOwner(Component):
     @property
     def non_trainable_weights(self) -> list[Variable]:
         """The non-trainable part of `weights`."""
-        return [variable for variable in self.non_trainable_variables if variable.name != SEED_STATE]
+        return [d.variable for d in self.structure().split()[1] if not d.stream]
 
     @property
     def built(self) -> bool:
@@ -206,9 +211,9 @@ class WeightOwner(Component):
 
     @property
     def dtype_policy(self) -> Any:
-        """The policy of this layer; out of a map, that of its path."""
+        """The policy of this layer; out of a map, that of its path, or of its name where nothing owns it."""
         policy = self._dtype_policy
-        return policy[self.path] if isinstance(policy, dtypes.DTypePolicyMap) and self.path else policy
+        return policy[self.path or self.name] if isinstance(policy, dtypes.DTypePolicyMap) else policy
 
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
@@ -227,6 +232,3 @@ class WeightOwner(Component):
         return self.dtype_policy.compute_dtype
 
     input_dtype = compute_dtype
-
-
-SEED_STATE = "seed_generator_state"
