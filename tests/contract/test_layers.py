@@ -51,6 +51,7 @@ def test_every_public_layer_has_a_row():
     missing = set(public_layers()) - described - set(NO_ROW)
     assert not missing, f"no row in tests/descriptors/layers_*.py: {sorted(missing)}"
     assert not described & set(NO_ROW)
+    assert set(NO_ROW) <= set(public_layers()), "an exception for a layer that does not exist"
 
 
 def test_every_constructor_argument_leaves_its_default_in_some_row():
@@ -62,6 +63,8 @@ def test_every_constructor_argument_leaves_its_default_in_some_row():
             if not moved and f"{name}.{argument}" not in AT_DEFAULT and arguments:
                 stuck.append(f"{name}.{argument}")
     assert not stuck, f"at their default in every row: {sorted(stuck)}"
+    known = {f"{name}.{argument}" for name, cls in public_layers().items() for argument in constructor_defaults(cls)}
+    assert set(AT_DEFAULT) <= known, "an exception for an argument that does not exist"
 
 
 def _same(given, default) -> bool:

@@ -13,8 +13,6 @@ from tests.descriptors.row import LayerRow
 NO_ROW = {
     "Layer": "the base, which computes nothing",
     "InputLayer": "the place where a graph begins; it takes no inputs",
-    "Wrapper": "the base of layers around a layer, which computes nothing",
-    "RNN": "runs any cell; its cells and its subclasses have rows",
 }
 
 # Arguments that say nothing about the computation, tested with the core.
