@@ -39,6 +39,10 @@ class Function(Operation):
         self.outputs = _tensors("outputs", outputs)
         self.graph = map_graph(self.inputs, self.outputs)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The graph first, whose calls stand parents first: so copying and pickling need no deep recursion.
+        return {"graph": self.graph, **vars(self)}
+
     @property
     def operations(self) -> list[Any]:
         """The operations, deepest first."""

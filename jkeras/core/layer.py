@@ -322,7 +322,7 @@ class Layer(Operation, WeightOwner):
         )
         path = scope.paths.get(self, "")
         added = [loss for name, loss in scope.losses.items() if not path or name.startswith(path + tree.SEPARATOR)]
-        values = {variable: scope.read(variable) for variable in self.trainable_variables}
+        values = {variable: scope.stored(variable) for variable in self.trainable_variables}
         return added + list(stateless.penalties(self.structure(), values).values())
 
     def register_context_arguments(self, *names: str) -> None:

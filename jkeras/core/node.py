@@ -1,8 +1,10 @@
 """A Node is one recorded call of an operation on symbolic tensors."""
 
+import functools
 from typing import Any
 
 import jax
+import numpy as np
 
 from jkeras.core.tensor import KerasHistory, KerasTensor, keras_tensors
 from jkeras.errors import GraphError
@@ -21,7 +23,9 @@ class Node:
         self, operation: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None, outputs: Any = None
     ) -> None:
         self.operation = operation
-        self.args, self.kwargs, self.outputs = args, dict(kwargs or {}), outputs
+        constant = functools.partial(_constant, name=operation.name)
+        self.args, self.kwargs = jax.tree.map(constant, (args, dict(kwargs or {})))
+        self.outputs = outputs
         self.input_tensors = keras_tensors(self.args, self.kwargs)
         self.output_tensors: list[KerasTensor] = jax.tree.leaves(outputs)
         for tensor in self.output_tensors:
@@ -64,6 +68,21 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<Node operation={self.operation.name}, inputs={self.input_tensors}, outputs={self.output_tensors}>"
+
+
+def _constant(leaf: Any, name: str) -> Any:
+    """An argument as a graph keeps it: an array becomes a NumPy constant, for a graph holds nothing on a device."""
+    if isinstance(leaf, jax.core.Tracer):
+        raise GraphError(
+            "a graph cannot keep a value that is being traced.",
+            path=name,
+            expected="symbolic tensors and constants",
+            received=str(leaf)[:80],
+            write="build the graph outside of `jax.jit`, with an Input for this value",
+        )
+    if isinstance(leaf, jax.Array) and not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.extended):
+        return leaf.item() if leaf.weak_type and leaf.ndim == 0 else np.asarray(leaf)
+    return leaf
 
 
 def producer(tensor: KerasTensor) -> Node | None:

@@ -78,6 +78,7 @@ class Scope:
         newborn: "dict[Any, Scope] | None" = None,
     ) -> None:
         self.values: dict[Any, Array] = dict(values or {})
+        _check(self.values)
         self.paths: dict[Any, str] = dict(paths or {})
         self.context: dict[str, Any] = dict(context or {})
         self.building = building
@@ -96,6 +97,14 @@ class Scope:
             yield self
         finally:
             _current.reset(token)
+
+    def inside(self, values: dict[Any, Array]) -> "Scope":
+        """A scope for the body of a JAX transform: what this one holds, with other values of some variables."""
+        inner = Scope(
+            {**self.values, **values}, self.paths, context=self.context, building=self.building, newborn=self.newborn
+        )
+        inner.frames, inner._masks = list(self.frames), dict(self._masks)
+        return inner
 
     # -- variables
 
@@ -183,6 +192,22 @@ class Scope:
             yield
         finally:
             self.frames.pop()
+
+
+def _check(values: dict[Any, Any]) -> None:
+    """Raises `LeafError` for a key that is no variable and for a value of another shape."""
+    for variable, value in values.items():
+        if not hasattr(variable, "declared_dtype"):
+            raise LeafError(
+                "the keys of a scope are variables.",
+                path="Scope",
+                expected="{variable: value}",
+                received=repr(variable),
+            )
+        if jnp.shape(value) != variable.shape:
+            raise LeafError(
+                "the value has another shape.", path=variable.name, expected=variable.shape, received=jnp.shape(value)
+            )
 
 
 _current: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("scope", default=None)

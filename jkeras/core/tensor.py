@@ -113,6 +113,8 @@ class KerasTensor:
     def __jax_array__(self) -> Any:
         return self._refuse("JAX value")
 
+    __array_ufunc__ = None  # so that `numpy_array * tensor` leaves the operation to the tensor
+
 
 @dataclasses.dataclass(frozen=True)
 class TensorSpec:

@@ -6,7 +6,8 @@ function that reads and writes the current scope into a pure one:
 
     pure(state, *args) -> ((outputs, losses), state)
 
-`state` holds the values of every variable that may be assigned; reads of the others are closed over.
+`state` holds the values of every variable that may be assigned; reads of the others are closed over. So are masks: the
+arguments of `scan`, `cond` and `vmap` have none inside unless they are passed along as arguments of their own.
 """
 
 from collections.abc import Callable
@@ -35,17 +36,18 @@ def functionalize(function: Callable[..., PyTree]) -> tuple[Callable[..., Any], 
     outer = scopes.require("functionalize", "jkeras.scan(...)   # inside `call`")
     variables = _assignable(outer)
     state = [outer.stored(variable) for variable in variables]
+    carried = set(variables)
 
     def pure(values: State, *args: Any, **kwargs: Any) -> Any:
-        inner = Scope(
-            {**outer.values, **dict(zip(variables, values, strict=True))},
-            outer.paths,
-            context=outer.context,
-            building=outer.building,
-        )
-        inner.frames = list(outer.frames)
+        inner = outer.inside(dict(zip(variables, values, strict=True)))
         with inner.open():
             outputs = function(*args, **kwargs)
+        if lost := [inner.path_of(variable) for variable in inner.updated if variable not in carried]:
+            raise TraceLevelError(
+                "assigned inside a transform that was called by a layer which does not own the variable.",
+                path=", ".join(lost),
+                expected="a call of jkeras.scan, cond, vmap or remat in the `call` of an owner of the variable",
+            )
         new = [inner.values.get(variable, value) for variable, value in zip(variables, values, strict=True)]
         return (outputs, inner.losses), new
 
@@ -131,6 +133,8 @@ def cond(pred: Any, true_fun: Callable[..., PyTree], false_fun: Callable[..., Py
 def remat(function: Callable[..., PyTree], **options: Any) -> Callable[..., PyTree]:
     """`jax.checkpoint` of a function that may call layers: its intermediate values are computed again for gradients.
 
+    Masks of the arguments and of the outputs pass through.
+
     Args:
         function: a layer or a function that calls layers.
         options: `policy`, `prevent_cse`, as for `jax.checkpoint`.
@@ -141,15 +145,28 @@ def remat(function: Callable[..., PyTree], **options: Any) -> Callable[..., PyTr
     """
 
     def rematerialized(*args: Any, **kwargs: Any) -> PyTree:
-        pure, state, commit = functionalize(function)
-        (outputs, losses), values = jax.checkpoint(lambda values, args: pure(values, *args, **kwargs), **options)(
-            state, args
-        )
+        def masked(args: tuple[Any, ...], masks: list[Any]) -> tuple[PyTree, list[Any]]:
+            _set_masks(args, masks)
+            outputs = function(*args, **kwargs)
+            return outputs, _masks(outputs)
+
+        pure, state, commit = functionalize(masked)
+        ((outputs, masks), losses), values = jax.checkpoint(pure, **options)(state, args, _masks(args))
         commit(values)
         _record(losses)
+        _set_masks(outputs, masks)
         return outputs
 
     return rematerialized
+
+
+def _masks(values: PyTree) -> list[Any]:
+    return [scopes.get_mask(leaf) for leaf in jax.tree.leaves(values)]
+
+
+def _set_masks(values: PyTree, masks: list[Any]) -> None:
+    for leaf, mask in zip(jax.tree.leaves(values), masks, strict=True):
+        scopes.set_mask(leaf, mask)
 
 
 def vmap(
