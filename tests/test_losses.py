@@ -20,9 +20,8 @@ from tests.oracle import EPS32, asking_keras, assert_close, keras
 
 THEIRS = types.SimpleNamespace(**{**vars(keras.losses), "LossFunctionWrapper": KerasWrapper})
 REDUCTIONS = ("sum", "sum_over_batch_size", "mean", "mean_with_sample_weight", "none", None)
-# Losses that Keras has and we lack.
-MISSING = {"CTC", "Circle", "Dice", "Tversky", "CategoricalGeneralizedCrossEntropy"}
-MISSING_FUNCTIONS = {"ctc", "circle", "dice", "tversky", "categorical_generalized_cross_entropy"}
+# In Keras's module, but not in the table of its `get`.
+UNLISTED = {"CategoricalGeneralizedCrossEntropy", "categorical_generalized_cross_entropy"}
 
 
 # Programs that run once on small arrays: compiling them without optimizations takes a third of the time.
@@ -261,8 +260,8 @@ def test_configs_go_both_ways(row):
     ours = row.make()
     with asking_keras():
         theirs = row.make(THEIRS)
-        read_by_keras = keras.losses.deserialize(losses.serialize(ours))
-        assert read_by_keras.get_config() == theirs.get_config()
+        if row.name not in UNLISTED:  # these Keras cannot read, not even its own
+            assert keras.losses.deserialize(losses.serialize(ours)).get_config() == theirs.get_config()
     read_by_us = losses.deserialize(keras.losses.serialize(theirs))
     assert type(read_by_us) is type(ours)
     ours_again = losses.deserialize(losses.serialize(ours))
@@ -283,11 +282,8 @@ def test_arguments_that_keras_loses_in_configs_survive_here():
 def test_names_mean_what_they_mean_to_keras():
     from keras.src.losses import ALL_OBJECTS_DICT
 
-    assert set(ALL_OBJECTS_DICT) - set(losses.base.FAMILY.table) == (MISSING | MISSING_FUNCTIONS) & set(
-        ALL_OBJECTS_DICT
-    )
-    assert set(losses.base.FAMILY.table) <= set(ALL_OBJECTS_DICT)
-    for name in set(losses.base.FAMILY.table) - {"LossFunctionWrapper"}:
+    assert set(losses.base.FAMILY.table) == set(ALL_OBJECTS_DICT) | UNLISTED
+    for name in set(ALL_OBJECTS_DICT) - {"LossFunctionWrapper"}:
         ours, theirs = losses.get(name), keras.losses.get(name)
         assert inspect.isfunction(ours) == inspect.isfunction(theirs), name
         same = (
@@ -311,7 +307,7 @@ def test_signatures_are_those_of_keras():
         ]
         assert parameters[0] == parameters[1], name
     public = {name for name in vars(keras.losses) if not name.startswith("_")}
-    assert public - set(losses.__all__) == MISSING | MISSING_FUNCTIONS
+    assert public <= set(losses.__all__)
 
 
 def test_defaults_of_a_loss_of_ones_own():
@@ -346,6 +342,11 @@ BAD = [
     ("BinaryFocalCrossentropy", {"alpha": 2}, "alpha"),
     ("CategoricalFocalCrossentropy", {"gamma": -1}, "gamma >= 0"),
     ("CosineSimilarity", {"axis": 0.5}, "an int"),
+    ("CategoricalGeneralizedCrossEntropy", {"q": 1}, "0 < q < 1"),
+    ("Dice", {"axis": [0.5]}, "an int"),
+    ("Tversky", {"alpha": -1}, "alpha >= 0"),
+    ("Circle", {"margin": 2}, "margin"),
+    ("Circle", {"gamma": -1}, "gamma >= 0"),
     ("LossFunctionWrapper", {"fn": 3}, "function"),
 ]
 

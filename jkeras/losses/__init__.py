@@ -14,6 +14,7 @@ from jkeras.losses.focal import (
     categorical_focal_crossentropy,
 )
 from jkeras.losses.margin import CategoricalHinge, Hinge, SquaredHinge, categorical_hinge, hinge, squared_hinge
+from jkeras.losses.overlap import Dice, Tversky, dice, tversky
 from jkeras.losses.probabilistic import KLDivergence, Poisson, kl_divergence, poisson
 from jkeras.losses.regression import (
     CosineSimilarity,
@@ -32,16 +33,27 @@ from jkeras.losses.regression import (
     mean_squared_logarithmic_error,
 )
 from jkeras.losses.resolve import resolve
-from jkeras.losses.sparse import SparseCategoricalCrossentropy, sparse_categorical_crossentropy
+from jkeras.losses.sequence import CTC, ctc
+from jkeras.losses.similarity import Circle, circle
+from jkeras.losses.sparse import (
+    CategoricalGeneralizedCrossEntropy,
+    SparseCategoricalCrossentropy,
+    categorical_generalized_cross_entropy,
+    sparse_categorical_crossentropy,
+)
 from jkeras.losses.weighting import apply_mask, reduce_weighted
 
 __all__ = [
+    "CTC",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
+    "Circle",
     "CosineSimilarity",
+    "Dice",
     "Hinge",
     "Huber",
     "KLDivergence",
@@ -55,14 +67,19 @@ __all__ = [
     "Poisson",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
+    "Tversky",
     "apply_mask",
     "binary_crossentropy",
     "binary_focal_crossentropy",
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
     "categorical_hinge",
+    "circle",
     "cosine_similarity",
+    "ctc",
     "deserialize",
+    "dice",
     "get",
     "hinge",
     "huber",
@@ -78,4 +95,5 @@ __all__ = [
     "serialize",
     "sparse_categorical_crossentropy",
     "squared_hinge",
+    "tversky",
 ]

@@ -22,6 +22,19 @@ def fraction(value: Any, argument: str, owner: str) -> float:
     return value
 
 
+def inside_unit_interval(value: Any, argument: str, owner: str) -> float:
+    """A number between 0 and 1, both excluded.
+
+    >>> inside_unit_interval(0.5, "q", "CategoricalGeneralizedCrossEntropy")
+    0.5
+    """
+    if not _is_number(value) or not 0 < value < 1:
+        raise ArgumentError(
+            f"{argument} is out of range.", path=owner, expected=f"0 < {argument} < 1", received=repr(value)
+        )
+    return value
+
+
 def non_negative(value: Any, argument: str, owner: str) -> float:
     """A number that is not negative.
 

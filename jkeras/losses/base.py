@@ -19,6 +19,7 @@ import numpy as np
 from jkeras import config, dtypes, registry
 from jkeras.errors import ArgumentError, MissingCallError, did_you_mean
 from jkeras.losses.arrays import as_arrays, match_ranks
+from jkeras.losses.validation import check_same_shape
 from jkeras.losses.weighting import REDUCTIONS, merge_masks, reduce_weighted
 from jkeras.typing import Array, ArrayLike, Config, PyTree, Shape
 
@@ -174,6 +175,14 @@ class FunctionLoss(Loss):
         skipped = [key for key, value in self.unwritten.items() if self.arguments[key] == value]
         kept = {key: value for key, value in self.arguments.items() if key not in skipped}
         return {**super().get_config(), **registry.serialize(kept)}
+
+
+class SameShapeLoss(FunctionLoss):
+    """A loss whose labels have the shape of the predictions."""
+
+    def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
+        """Raises `DataError` where the shapes do not fit."""
+        check_same_shape(self, y_true, y_pred_shape, path)
 
 
 FAMILY = registry.Family("loss", "keras.losses", Loss)

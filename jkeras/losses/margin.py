@@ -3,20 +3,10 @@
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
 from jkeras.losses.arrays import paired
-from jkeras.losses.base import FunctionLoss, public
-from jkeras.losses.validation import check_same_shape
-from jkeras.typing import Array, ArrayLike, Shape
-
-
-class _Margin(FunctionLoss):
-    """A loss whose labels look like the predictions."""
-
-    def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
-        """Raises `DataError` where the labels' shape does not fit the predictions'."""
-        check_same_shape(self, y_true, y_pred_shape, path)
+from jkeras.losses.base import SameShapeLoss, public
+from jkeras.typing import Array, ArrayLike
 
 
 def signs(y_true: Array) -> Array:
@@ -50,7 +40,7 @@ def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 
 @public()
-class Hinge(_Margin):
+class Hinge(SameShapeLoss):
     """`mean(max(1 - y_true y_pred, 0))`, for labels -1 and 1 (or 0 and 1).
 
     Args:
@@ -88,7 +78,7 @@ def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 
 @public()
-class SquaredHinge(_Margin):
+class SquaredHinge(SameShapeLoss):
     """`mean(max(1 - y_true y_pred, 0)^2)`, for labels -1 and 1 (or 0 and 1).
 
     Args:
@@ -131,7 +121,7 @@ def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 
 @public()
-class CategoricalHinge(_Margin):
+class CategoricalHinge(SameShapeLoss):
     """`max(neg - pos + 1, 0)`: the true class's score should lead by 1.
 
     Args:

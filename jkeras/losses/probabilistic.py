@@ -3,21 +3,11 @@
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
 from jkeras import config
 from jkeras.losses.arrays import paired
-from jkeras.losses.base import FunctionLoss, public
-from jkeras.losses.validation import check_same_shape
-from jkeras.typing import Array, ArrayLike, Shape
-
-
-class _Distribution(FunctionLoss):
-    """A loss whose labels look like the predictions."""
-
-    def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
-        """Raises `DataError` where the labels' shape does not fit the predictions'."""
-        check_same_shape(self, y_true, y_pred_shape, path)
+from jkeras.losses.base import SameShapeLoss, public
+from jkeras.typing import Array, ArrayLike
 
 
 @public("kld", "KLD")
@@ -45,7 +35,7 @@ def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 
 @public()
-class KLDivergence(_Distribution):
+class KLDivergence(SameShapeLoss):
     """The Kullback-Leibler divergence of the predictions from the labels: `sum(y_true log(y_true / y_pred))`.
 
     Args:
@@ -86,7 +76,7 @@ def poisson(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 
 @public()
-class Poisson(_Distribution):
+class Poisson(SameShapeLoss):
     """Minus the log likelihood of Poisson counts, up to a constant: `mean(y_pred - y_true log y_pred)`.
 
     Args:

@@ -9,23 +9,13 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from jkeras import config
 from jkeras.losses import arguments
 from jkeras.losses.arrays import paired
-from jkeras.losses.base import FunctionLoss, public
-from jkeras.losses.validation import check_same_shape
-from jkeras.typing import Array, ArrayLike, Shape
-
-
-class _Regression(FunctionLoss):
-    """A loss whose labels look like the predictions."""
-
-    def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
-        """Raises `DataError` where the labels' shape does not fit the predictions'."""
-        check_same_shape(self, y_true, y_pred_shape, path)
+from jkeras.losses.base import SameShapeLoss, public
+from jkeras.typing import Array, ArrayLike
 
 
 @public("mse", "MSE")
@@ -49,7 +39,7 @@ def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 
 @public()
-class MeanSquaredError(_Regression):
+class MeanSquaredError(SameShapeLoss):
     """`mean((y_true - y_pred)^2)`.
 
     Args:
@@ -89,7 +79,7 @@ def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 
 @public()
-class MeanAbsoluteError(_Regression):
+class MeanAbsoluteError(SameShapeLoss):
     """`mean(|y_true - y_pred|)`.
 
     Args:
@@ -130,7 +120,7 @@ def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> Arra
 
 
 @public()
-class MeanAbsolutePercentageError(_Regression):
+class MeanAbsolutePercentageError(SameShapeLoss):
     """`100 mean(|y_true - y_pred| / max(|y_true|, epsilon))`.
 
     Args:
@@ -171,7 +161,7 @@ def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> Arra
 
 
 @public()
-class MeanSquaredLogarithmicError(_Regression):
+class MeanSquaredLogarithmicError(SameShapeLoss):
     """`mean((log(1 + y_true) - log(1 + y_pred))^2)`.
 
     Args:
@@ -214,7 +204,7 @@ def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Array:
 
 
 @public()
-class Huber(_Regression):
+class Huber(SameShapeLoss):
     """`e^2 / 2` where `|e| <= delta`, else `delta |e| - delta^2 / 2`, in the mean.
 
     Args:
@@ -264,7 +254,7 @@ def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 
 @public()
-class LogCosh(_Regression):
+class LogCosh(SameShapeLoss):
     """`mean(log cosh(y_pred - y_true))`: squared for small errors, absolute for large ones.
 
     Args:
@@ -317,7 +307,7 @@ def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> A
 
 
 @public()
-class CosineSimilarity(_Regression):
+class CosineSimilarity(SameShapeLoss):
     """Minus the cosine of the angle between labels and predictions.
 
     Args:

@@ -67,9 +67,7 @@ def _pick_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> tupl
     return pick(x, labels), jnp.sum(jnp.where(chosen, dx, 0), axis=-1)
 
 
-def _valid(
-    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
-) -> Array | None:
+def _valid(y_true: Any, y_pred: Any, ignore_class: int | None = None, axis: int = -1, **_: Any) -> Array | None:
     if ignore_class is None:
         return None
     return class_indices(y_true, jnp.shape(y_pred), axis) != ignore_class
@@ -159,4 +157,64 @@ class SparseCategoricalCrossentropy(FunctionLoss):
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
         """Raises `DataError` where labels are no class indices, or one is no class of the model."""
         check_several_classes(self, y_pred_shape, path)
+        check_class_indices(self, y_true, y_pred_shape, path)
+
+
+@public()
+@of_class_indices(_valid)
+def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: ArrayLike, q: float) -> Array:
+    """`(1 - p[label]^q) / q`: near 0 it is the crossentropy, near 1 the absolute error.
+
+    Args:
+        y_true: `(...)` or `(..., 1)`, class indices.
+        y_pred: `(..., classes)`, probabilities.
+        q: between 0 and 1.
+
+    Returns:
+        `(...)`, in the dtype of the predictions; NaN where a label is no class.
+
+    Raises:
+        ShapeError: the shapes do not fit.
+
+    >>> categorical_generalized_cross_entropy([1, 0], [[0.75, 0.25], [1.0, 0.0]], q=0.5)
+    Array([1., 0.], dtype=float32)
+
+    Source: Z. Zhang, M. R. Sabuncu, "Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy
+    Labels", NeurIPS 2018.
+    """
+    y_pred = as_float(y_pred)
+    return (1 - pick(y_pred, class_indices(y_true, y_pred.shape, -1)) ** q) / q
+
+
+@public()
+class CategoricalGeneralizedCrossEntropy(FunctionLoss):
+    """`(1 - p[label]^q) / q`, which wrong labels disturb less than they do the crossentropy.
+
+    Args:
+        q: between 0 and 1, both excluded.
+        reduction, name, dtype: as in `Loss`.
+
+    Raises:
+        ArgumentError: `q` is out of range.
+
+    >>> float(CategoricalGeneralizedCrossEntropy()([1, 0], [[0.75, 0.25], [1.0, 0.0]]))
+    0.5
+
+    Source: Z. Zhang, M. R. Sabuncu, "Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy
+    Labels", NeurIPS 2018.
+    """
+
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_generalized_cross_entropy",
+        dtype: Any = None,
+    ) -> None:
+        owner = "CategoricalGeneralizedCrossEntropy"
+        self.q = arguments.inside_unit_interval(q, "q", owner)
+        super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
+
+    def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
+        """Raises `DataError` where labels are no class indices, or one is no class of the model."""
         check_class_indices(self, y_true, y_pred_shape, path)

@@ -82,7 +82,7 @@ def check_several_classes(loss: Any, y_pred_shape: Shape, path: str) -> None:
 
 def check_class_indices(loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path: str) -> None:
     """Raises `DataError` unless labels are class indices of the predictions' shape without its class axis, in range."""
-    y_true, axis = np.asarray(y_true), loss.arguments["axis"] % max(len(y_pred_shape), 1)
+    y_true, axis = np.asarray(y_true), loss.arguments.get("axis", -1) % max(len(y_pred_shape), 1)
     classes = y_pred_shape[axis]
     labels = y_true
     if labels.ndim == len(y_pred_shape) and labels.shape[axis] == 1:
@@ -90,7 +90,7 @@ def check_class_indices(loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path
     expected = tuple(y_pred_shape[:axis]) + tuple(y_pred_shape[axis + 1 :])
     if not (labels.ndim == len(expected) and _fit(labels.shape, expected, broadcast=False)):
         one_hot = y_true.ndim == len(y_pred_shape) and y_true.shape[axis] == classes
-        arguments = {key: loss.arguments[key] for key in ("from_logits", "axis")}
+        arguments = _kept(loss)
         raise DataError(
             f"{type(loss).__name__} takes one class index per prediction.",
             path=path,
@@ -105,7 +105,7 @@ def check_class_indices(loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path
 
 
 def _check_range(loss: Any, labels: np.ndarray, classes: int, path: str) -> None:
-    ignored = loss.arguments["ignore_class"]
+    ignored = loss.arguments.get("ignore_class")
     wrong = ~((labels >= 0) & (labels < classes) & (labels == np.trunc(labels)))
     if ignored is not None:
         wrong &= labels != ignored
@@ -122,6 +122,11 @@ def _check_range(loss: Any, labels: np.ndarray, classes: int, path: str) -> None
     )
 
 
+def _kept(loss: Any) -> dict[str, Any]:
+    """The arguments that a crossentropy proposed in place of a loss keeps."""
+    return {key: loss.arguments[key] for key in ("from_logits", "axis") if key in loss.arguments}
+
+
 def _mend(loss: Any, labels: np.ndarray, wrong: np.ndarray, classes: int, path: str) -> str | None:
     """The line that most likely mends labels out of range."""
     offending = np.unique(labels[wrong])
@@ -133,8 +138,9 @@ def _mend(loss: Any, labels: np.ndarray, wrong: np.ndarray, classes: int, path: 
     if offending.size == 1 and offending[0] == classes and good.size and good.min() >= 1:
         return f"{path} = {path} - 1   # labels count from 0"
     if offending.size == 1 and (offending[0] < 0 or offending[0] == 255):
-        kept = {key: loss.arguments[key] for key in ("from_logits", "axis")}
-        line = written(type(loss).__name__, {**kept, "ignore_class": int(offending[0])}, {"axis": -1})
+        line = written(
+            "SparseCategoricalCrossentropy", {**_kept(loss), "ignore_class": int(offending[0])}, {"axis": -1}
+        )
         return f"loss={line}   # if these entries do not count"
     if offending[0] < 0:
         return None

@@ -19,7 +19,7 @@ def _softmax(x: np.ndarray) -> np.ndarray:
 
 
 def sample(kind: str, batch: tuple[int, ...] = (4,), seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and predictions of a kind: `(*batch, 3)`, class indices `batch`. No prediction sits on a kink."""
+    """Labels and predictions of a kind: mostly `(*batch, 3)`, class indices `batch`; no prediction sits on a kink."""
     random, shape = np.random.default_rng(seed), (*batch, CLASSES)
     real = random.normal(size=shape).astype("float32") * 1.5
     indices = random.integers(0, CLASSES, batch).astype("int32")
@@ -46,6 +46,11 @@ def sample(kind: str, batch: tuple[int, ...] = (4,), seed: int = 0) -> tuple[np.
             return indices, probability
         case "index logit":
             return indices, real
+        case "embedding":
+            return indices.ravel()[: batch[0]] % 2, real.reshape(-1, CLASSES)[: batch[0]] / 4
+        case "sequence":
+            labels = np.array([[1, 2], [2, 0], [1, 1], [2, 1]], "int32")
+            return labels, random.normal(size=(4, 5, CLASSES)).astype("float32")
     raise KeyError(kind)
 
 
@@ -127,4 +132,14 @@ ROWS = [
     Row("SparseCategoricalCrossentropy", "index logit", {"from_logits": True}),
     Row("SparseCategoricalCrossentropy", "index logit", {"from_logits": True, "ignore_class": 1}),
     Row("SparseCategoricalCrossentropy", "index probability", {"ignore_class": 2, "axis": -1, **NAMED}),
+    Row("CategoricalGeneralizedCrossEntropy", "index probability"),
+    Row("CategoricalGeneralizedCrossEntropy", "index probability", {"q": 0.8, **NAMED}),
+    Row("Dice", "binary probability"),
+    Row("Dice", "binary probability", {"axis": [1], **NAMED}),
+    Row("Tversky", "binary probability"),
+    Row("Tversky", "binary probability", {"alpha": 0.3, "beta": 0.8, "axis": [1], **NAMED}),
+    Row("Circle", "embedding"),
+    Row("Circle", "embedding", {"gamma": 4.0, "margin": 0.2, "remove_diagonal": False, **NAMED}),
+    Row("CTC", "sequence"),
+    Row("CTC", "sequence", NAMED),
 ]

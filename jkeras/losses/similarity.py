@@ -1,0 +1,122 @@
+"""The circle loss: embeddings of one class close together, those of others apart."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras.errors import ShapeError
+from jkeras.losses import arguments
+from jkeras.losses.arrays import as_arrays, as_float
+from jkeras.losses.base import FunctionLoss, of_class_indices, public
+from jkeras.typing import Array, ArrayLike
+
+
+def _has_loss(y_true: Any, y_pred: Any, **kwargs: Any) -> Array:
+    """Anchors without a partner or without an opponent have loss 0, and do not count in a mean."""
+    return circle(y_true, y_pred, **kwargs) > 0
+
+
+def _labels(labels: Any, embeddings: Array) -> Array:
+    labels = as_arrays(labels, "int32")
+    if labels.size != embeddings.shape[0] or embeddings.ndim != 2:
+        raise ShapeError(
+            "there is not one label per embedding.",
+            path="circle",
+            expected=f"labels of shape {embeddings.shape[:1]} and embeddings of shape (b, n)",
+            received=f"shapes {labels.shape} and {embeddings.shape}",
+        )
+    return labels.reshape(-1)
+
+
+def _masked_logsumexp(x: Array, mask: Array) -> Array:
+    return jax.nn.logsumexp(jnp.where(mask, x, -jnp.inf), axis=1)
+
+
+@public()
+@of_class_indices(_has_loss)
+def circle(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    ref_labels: ArrayLike | None = None,
+    ref_embeddings: ArrayLike | None = None,
+    remove_diagonal: bool = True,
+    gamma: float = 80,
+    margin: float = 0.4,
+) -> Array:
+    """`softplus(logsumexp_p(gamma w_p (d_p - m)) + logsumexp_n(gamma w_n (1 - m - d_n)))` for each embedding.
+
+    `d` are cosine distances to the references, `p` those of the same label and `n` the others; the weights are
+    `w_p = m + d_p` and `w_n = 1 + m - d_n`.
+
+    Args:
+        y_true: `(b,)` or `(b, 1)`, class indices.
+        y_pred: `(b, n)`, embeddings of length 1.
+        ref_labels, ref_embeddings: `(r,)` and `(r, n)`; by default the batch itself.
+        remove_diagonal: leave out the pairs at equal places, of an embedding with itself.
+        gamma: the scale of the exponents.
+        margin: `m`.
+
+    Returns:
+        `(b,)`, in the dtype of the embeddings.
+
+    Raises:
+        ShapeError: the shapes do not fit.
+
+    >>> embeddings = [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]
+    >>> [round(float(loss), 2) for loss in circle([0, 0, 1], embeddings, gamma=1.0)]
+    [0.56, 0.73, 0.0]
+
+    Source: Y. Sun et al., "Circle Loss: A Unified Perspective of Pair Similarity Optimization", CVPR 2020.
+    """
+    y_pred = as_float(y_pred)
+    references = y_pred if ref_embeddings is None else as_arrays(ref_embeddings, y_pred.dtype)
+    labels = _labels(y_true, y_pred)
+    others = labels if ref_labels is None else _labels(ref_labels, references)
+    distance = jnp.maximum(1 - y_pred @ references.T, 0)  # (b, r)
+    same = jnp.expand_dims(labels, 1) == jnp.expand_dims(others, 0)
+    differ = ~same
+    if remove_diagonal:
+        same &= ~jnp.eye(same.shape[0], same.shape[1], dtype=bool)
+    pull = gamma * (margin + distance) * (distance - margin)
+    push = gamma * jnp.maximum(1 + margin - distance, 0) * (1 - margin - distance)
+    return jax.nn.softplus(_masked_logsumexp(pull, same) + _masked_logsumexp(push, differ))
+
+
+@public()
+class Circle(FunctionLoss):
+    """Draws embeddings of one class together and those of different classes apart.
+
+    An embedding that has no partner in the batch, or no opponent, has loss 0 and does not count in the mean.
+
+    Args:
+        gamma: the scale of the exponents; not negative.
+        margin: 0 to 1: how close is close enough.
+        remove_diagonal: leave out the pairs of an embedding with itself.
+        reduction, name, dtype: as in `Loss`.
+
+    Raises:
+        ArgumentError: an argument out of range.
+
+    >>> loss = Circle(gamma=1.0)
+    >>> round(float(loss([0, 0, 1], [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])), 2)
+    0.65
+
+    Source: Y. Sun et al., "Circle Loss: A Unified Perspective of Pair Similarity Optimization", CVPR 2020.
+    """
+
+    def __init__(
+        self,
+        gamma: float = 80.0,
+        margin: float = 0.4,
+        remove_diagonal: bool = True,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "circle",
+        dtype: Any = None,
+    ) -> None:
+        kept = {
+            "gamma": arguments.non_negative(gamma, "gamma", "Circle"),
+            "margin": arguments.fraction(margin, "margin", "Circle"),
+            "remove_diagonal": arguments.flag(remove_diagonal, "remove_diagonal", "Circle"),
+        }
+        super().__init__(circle, reduction, name, dtype, **kept)
