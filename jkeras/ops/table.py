@@ -20,8 +20,8 @@ ARRAYS = frozenset({
     "M", "a", "ary", "arr", "array", "arrays", "b", "beta", "bins", "choicelist", "condition", "condlist",
     "constant_values", "data", "default", "depthwise_kernel", "element", "fill_value", "gamma", "indices",
     "inputs", "kernel", "key", "m", "mean", "object", "offset", "operands", "pointwise_kernel", "predictions",
-    "prototype", "q", "scale", "segment_ids", "start", "start_indices", "step", "stop", "targets", "test_elements", "tup",
-    "updates", "v", "val", "values", "variance", "weights", "x", "x1", "x2", "xi", "xs", "y", "z",
+    "prototype", "q", "scale", "segment_ids", "start", "start_indices", "step", "stop", "targets", "test_elements",
+    "tup", "updates", "v", "val", "values", "variance", "weights", "x", "x1", "x2", "xi", "xs", "y", "z",
 })
 # fmt: on
 # Where the same name is the other kind.
@@ -106,8 +106,16 @@ def spell(op: str, function: Callable[..., Any], args: Sequence[Any], kwargs: Ma
             positional.append(bound.arguments[name])
         else:
             named_arrays[name] = bound.arguments[name]
-    class_name = CLASS_NAMES.get(op) or "".join(part.capitalize() for part in op.split("_"))
-    return Spelling(TABLE[op].module, class_name, settings, positional, named_arrays)
+    return Spelling(TABLE[op].module, class_name(op), settings, positional, named_arrays)
+
+
+def class_name(op: str) -> str:
+    """The class of an operation in Keras.
+
+    >>> class_name("expand_dims"), class_name("isin")
+    ('ExpandDims', 'IsIn')
+    """
+    return CLASS_NAMES.get(op) or "".join(part.capitalize() for part in op.split("_"))
 
 
 def arrange(

@@ -1,0 +1,192 @@
+"""Model: a layer that stands for a whole network, with names for its parts, a summary and a config.
+
+There are three ways to describe one: `Model(inputs, outputs)`, a `Sequential`, or a subclass with `call`. A model holds
+no values and does not train: `model.init(key)` gives values, a `Trainer` trains them.
+"""
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jkeras import registry
+from jkeras.core import Layer
+from jkeras.errors import ArgumentError, ConfigError, UnknownNameError, did_you_mean
+from jkeras.models import config as configs
+from jkeras.models import summary as summaries
+from jkeras.models.functional import GraphLayer, graph_arguments
+from jkeras.typing import Config
+
+
+class Model(GraphLayer):
+    """A network.
+
+    `Model(inputs, outputs)` is the network between symbolic tensors. A subclass either passes symbolic tensors on to
+    `super().__init__(inputs, outputs)`, or holds layers as attributes and calls them in `call`.
+
+    Args:
+        inputs, outputs: symbolic tensors or structures of them; both or neither.
+        name: its address in the tree of the owner.
+        kwargs: the arguments of `Layer`.
+
+    Raises:
+        ArgumentError: only one of `inputs` and `outputs`, or something that is no symbolic tensor.
+        GraphError: the graph is disconnected or has a cycle.
+        DuplicateNameError: two layers have the same explicit name.
+
+    >>> import jax, jkeras
+    >>> inputs = jkeras.Input((3,))
+    >>> model = Model(inputs, jkeras.layers.Dense(2)(inputs))
+    >>> variables = model.init(jax.random.key(0))
+    >>> variables.trainable["dense"]["kernel"].shape
+    (3, 2)
+    >>> outputs, _ = model.stateless_call(*variables, jax.numpy.ones((5, 3)))
+    >>> outputs.shape
+    (5, 2)
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        described = cls is Model and graph_arguments(args, kwargs) is not None
+        return super().__new__(Functional if described else cls, *args, **kwargs)
+
+    # -- parts
+
+    def addresses(self) -> dict[str, Layer]:
+        """The direct sublayers by their names within the model."""
+        found: dict[Layer, str] = {}
+        for name, part in self.components():
+            if isinstance(part, Layer):
+                found.setdefault(part, name)
+        return {name: layer for layer, name in found.items()}
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The direct sublayers."""
+        return list(self.addresses().values())
+
+    @layers.setter
+    def layers(self, value: Any) -> None:
+        raise AttributeError("`layers` is what the attributes of a model hold; keep your own list under another name.")
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A direct sublayer by its name or by its place in `layers`.
+
+        Raises:
+            UnknownNameError: no sublayer has the name.
+            ArgumentError: both or neither are given, or the index is out of range.
+        """
+        if (name is None) == (index is None):
+            raise ArgumentError(
+                "give either `name` or `index`.", path="get_layer", received="both" if name is not None else "neither"
+            )
+        addresses = self.addresses()
+        if index is not None:
+            if not -len(addresses) <= index < len(addresses):
+                raise ArgumentError(
+                    "no such index.", path=self.name, expected=f"0 to {len(addresses) - 1}", received=index
+                )
+            return list(addresses.values())[index]
+        assert name is not None
+        if name not in addresses:
+            raise UnknownNameError(f"no such layer: {name}.", path=self.name, expected=did_you_mean(name, addresses))
+        return addresses[name]
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
+        """Prints a table of the layers: names, output shapes, numbers of parameters; and the totals.
+
+        Args:
+            line_length: the width in characters; by default that of the terminal.
+            positions: where the columns end, as fractions of the width.
+            print_fn: receives each line instead of the terminal.
+            expand_nested: whether the layers of nested models have rows of their own.
+            show_trainable: whether there is a column that says what is trainable.
+            layer_range: the names, or patterns of names, of the first and the last layer to show.
+        """
+        summaries.show(
+            self,
+            self.addresses(),
+            self.function,
+            line_length=line_length,
+            positions=positions,
+            print_fn=print_fn,
+            expand_nested=expand_nested,
+            show_trainable=show_trainable,
+            layer_range=layer_range,
+        )
+
+    # -- configs
+
+    def to_json(self, **options: Any) -> str:
+        """The config as JSON, which `model_from_json` reads, here and in Keras.
+
+        Args:
+            options: arguments of `json.dumps`.
+        """
+        return json.dumps(registry.serialize(self), **options)
+
+    def get_config(self) -> Config:
+        """The graph, layer by layer; of a subclass with arguments of its own, those arguments."""
+        if self.function is not None and _is_graph_constructor(type(self)):
+            return {"name": self.name, "trainable": self.trainable, **configs.graph_config(self.function)}
+        return super().get_config()
+
+    @classmethod
+    def from_config(cls, config: Config, custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """The model of a config.
+
+        Raises:
+            GraphError: the graph of the config has loops, or calls that cannot be made.
+            ConfigError: the constructor refuses the arguments.
+        """
+        with registry.custom_object_scope(custom_objects or {}):
+            if not configs.is_graph_config(config):
+                return super().from_config(config)
+            inputs, outputs = configs.graph_tensors(config)
+            others = {name: value for name, value in config.items() if name not in configs.GRAPH_KEYS}
+            return cls(inputs=inputs, outputs=outputs, **others)
+
+
+@registry.export("keras.src.models.functional", "keras", "keras.models")
+class Functional(Model):
+    """What `Model(inputs, outputs)` returns: a model described by nothing but its graph."""
+
+
+def _is_graph_constructor(cls: type) -> bool:
+    """Whether a class is constructed from inputs and outputs, so that a graph is all that its config needs."""
+    parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
+    names = [p.name for p in parameters][1:]
+    kinds = {p.kind for p in parameters}
+    return (
+        names[:2] == ["inputs", "outputs"]
+        or {p.VAR_POSITIONAL for p in parameters} | {p.VAR_KEYWORD for p in parameters} <= kinds
+    )
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The model that `to_json` wrote, here or in Keras. Its values are drawn anew, with `init`.
+
+    Args:
+        json_string: what `to_json` returned.
+        custom_objects: classes and functions by name.
+
+    Raises:
+        ConfigError: the text is no config of a model.
+        UnknownNameError: a class is not known.
+
+    >>> import jkeras
+    >>> model = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(2)])
+    >>> model_from_json(model.to_json()).output_shape
+    (None, 2)
+    """
+    model = registry.deserialize(json.loads(json_string), custom_objects)
+    if not isinstance(model, Model):
+        raise ConfigError("this is no config of a model.", path="model_from_json", received=type(model).__name__)
+    return model
