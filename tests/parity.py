@@ -71,7 +71,8 @@ def keras_twin(ours: Subject) -> Any:
     config = json.loads(json.dumps(registry.serialize(ours.layer)))
     with asking_keras():
         theirs = keras.layers.deserialize(copy.deepcopy(config))  # some classes of Keras change what they read
-        theirs(*ours.args, **ours.kwargs, **ours.row.static)
+        symbols = jax.tree.map(lambda x: keras.KerasTensor(x.shape, x.dtype.name), (ours.args, ours.kwargs))
+        theirs(*symbols[0], **symbols[1], **ours.row.static)  # builds it
         written = keras.layers.serialize(theirs)
     assert normal(written["config"]) == normal(config["config"]), "Keras writes another config for our layer"
     read = registry.deserialize(json.loads(json.dumps(written)))
