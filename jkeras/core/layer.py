@@ -151,6 +151,7 @@ class Layer(Operation, WeightOwner):
                 expected="an example of the inputs, or their specs",
                 write=f'{self.name}.init(key, jax.ShapeDtypeStruct((32, 8), "float32"))',
             )
+        self.address_variables()
         return stateless.initialize(self.structure(), key)
 
     def stateless_call(

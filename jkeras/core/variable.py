@@ -79,7 +79,8 @@ class Variable:
         else:
             value = concrete(initializer, self.name)
             shape = value.shape if shape is None else shape
-            dtype = dtypes.of(initializer) if dtype is None else dtype
+            if dtype is None:  # lists have the dtype of their entries: floats are `floatx`
+                dtype = dtypes.of(initializer if hasattr(initializer, "dtype") else value.dtype.type().item())
             self.initializer = initializers.Constant(value.tolist())
         self.shape = standardize_shape(shape, self.name)
         self.declared_dtype: DType = dtypes.standardize(dtype)

@@ -132,10 +132,9 @@ class WeightOwner(Component):
         return walk(self)
 
     def address_variables(self) -> None:
-        """Tells each variable of this layer its address, for messages."""
-        for name, part in self.components():
-            if isinstance(part, Variable):
-                part.path = tree.join(self.path or "", name)
+        """Tells each variable its address below the outermost layer that this one was built or initialized in."""
+        for declaration in self.structure().declarations.values():
+            declaration.variable.path = tree.join(self.path or "", declaration.path)
 
     # -- what is trainable
 
