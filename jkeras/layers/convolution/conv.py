@@ -1,11 +1,114 @@
 """Conv1D, Conv2D, Conv3D: a weighted sum over every window."""
 
-from jkeras import registry
-from jkeras.layers.convolution.base import BaseConv
+from typing import Any
+
+from jkeras import constraints, initializers, registry, regularizers
+from jkeras.errors import ArgumentError, ShapeError
+from jkeras.functional import conv
+from jkeras.layers.arguments import positive_int
+from jkeras.layers.convolution.base import WindowLayer
+from jkeras.typing import Array
+
+
+class Conv(WindowLayer):
+    """`activation(conv(x, kernel) + bias)` over `rank` spatial axes.
+
+    Low-rank adaptation of kernels is not offered: `lora_rank` and `lora_alpha`, which configs of Keras may have, must
+    be `None`.
+    """
+
+    causal = True
+    strides_or_dilation = True
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        owner = type(self).__name__
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            bias_initializer,
+            bias_regularizer,
+            bias_constraint,
+            activity_regularizer=activity_regularizer,
+            **without_adaptation(kwargs, owner),
+        )
+        self.filters = positive_int(filters, "filters", owner, f"{owner}(filters=32, kernel_size=3)")
+        self.groups = positive_int(groups, "groups", owner, f"{owner}(..., groups=1)")
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        if self.filters % self.groups:
+            raise ArgumentError(
+                "the filters do not divide into groups.",
+                path=owner,
+                expected=f"groups that divide {self.filters} filters",
+                received=f"groups={self.groups}",
+            )
+
+    def build(self, input_shape: Any) -> None:
+        channels = self.channels_of(input_shape)
+        if channels % self.groups:
+            raise ShapeError(
+                "the channels of the input do not divide into groups.",
+                path=self.path or self.name,
+                expected=f"a multiple of {self.groups} channels",
+                received=f"{channels} channels, input shape {input_shape}",
+            )
+        self.kernel = self.declare_kernel(
+            "kernel",
+            (*self.kernel_size, channels // self.groups, self.filters),
+            self.kernel_initializer,
+            self.kernel_regularizer,
+            self.kernel_constraint,
+        )
+        self.declare_bias(self.filters)
+
+    def call(self, inputs: Array) -> Array:
+        return self.finish(conv(inputs, self.kernel.value, groups=self.groups, **self.window))
+
+
+def without_adaptation(kwargs: dict[str, Any], owner: str) -> dict[str, Any]:
+    """The keywords without Keras's `lora_rank` and `lora_alpha`; only `None` means something here.
+
+    >>> without_adaptation({"lora_rank": None, "name": "stem"}, "Conv2D")
+    {'name': 'stem'}
+    """
+    for name in ("lora_rank", "lora_alpha"):
+        if kwargs.get(name) is not None:
+            raise ArgumentError(
+                "kernels of convolutions are not adapted.",
+                path=owner,
+                expected=f"{name}=None",
+                received=f"{name}={kwargs[name]!r}",
+            )
+    return {name: value for name, value in kwargs.items() if name not in ("lora_rank", "lora_alpha")}
 
 
 @registry.export("keras.layers")
-class Conv1D(BaseConv):
+class Conv1D(Conv):
     """Convolution over time.
 
     `outputs[b, t, o] = activation(sum over k, i of inputs[b, s t + r k - before, i] kernel[k, i, o] + bias[o])` with
@@ -47,7 +150,7 @@ class Conv1D(BaseConv):
 
 
 @registry.export("keras.layers")
-class Conv2D(BaseConv):
+class Conv2D(Conv):
     """Convolution over images.
 
     `outputs[b, y, x, o] = activation(sum over k, l, i of inputs[b, y + k, x + l, i] kernel[k, l, i, o] + bias[o])`,
@@ -89,7 +192,7 @@ class Conv2D(BaseConv):
 
 
 @registry.export("keras.layers")
-class Conv3D(BaseConv):
+class Conv3D(Conv):
     """Convolution over volumes, or over videos.
 
     `outputs[b, z, y, x, o]` is the activation of the weighted sum over the window at `(z, y, x)`, as in `Conv2D`.
