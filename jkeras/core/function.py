@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from jkeras.core.graph import map_graph
 from jkeras.core.operation import Operation
@@ -49,8 +51,9 @@ class Function(Operation):
         return list(self.graph.operations)
 
     def call(self, inputs: PyTree) -> PyTree:
-        """Replays the graph on values."""
-        return self.replay(self.match(inputs), lambda operation: operation)
+        """Replays the graph on values; NumPy arrays become JAX arrays."""
+        values = [jnp.asarray(v) if isinstance(v, np.ndarray | np.generic) else v for v in self.match(inputs)]
+        return self.replay(values, lambda operation: operation)
 
     def replay(self, flat_inputs: Sequence[Any], caller: Callable[[Any], Callable[..., Any]]) -> PyTree:
         """Runs every call whose arguments are there, and packs the outputs.

@@ -47,8 +47,8 @@ def infer(function: Callable[..., PyTree], *args: Any, **kwargs: Any) -> PyTree:
             return function(*call_args, **call_kwargs)
 
         structs = [
-            jax.ShapeDtypeStruct(fill(shape, first, other), leaves[index].dtype)
-            for index, shape in zip(where, shapes, strict=True)
+            jax.ShapeDtypeStruct(fill(shape, first, other), leaf.dtype, weak_type=getattr(leaf, "weak_type", False))
+            for leaf, shape in zip([leaves[index] for index in where], shapes, strict=True)
         ]
         return jax.eval_shape(apply, structs)
 

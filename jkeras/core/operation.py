@@ -129,13 +129,18 @@ class Operation:
 
     @classmethod
     def from_config(cls, config: Config) -> "Operation":
-        """The object of a config. Raises `ConfigError` where the constructor refuses it."""
+        """The object of a config.
+
+        Raises `ConfigError` where the constructor refuses it; what the constructor itself says of an argument, as it is.
+        """
         config = dict(config)
         if isinstance(config.get("dtype"), Mapping):
             config["dtype"] = registry.deserialize(config["dtype"])
         try:
             return cls(**config)
-        except TypeError as error:
+        except JKerasError:
+            raise
+        except Exception as error:
             raise ConfigError(
                 f"the constructor refused the config: {error}", path=cls.__name__, received=f"keys {sorted(config)}"
             ) from error

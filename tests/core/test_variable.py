@@ -22,7 +22,12 @@ def constant(shape, dtype):
 class TestDeclaring:
     @pytest.mark.parametrize(
         ("initializer", "expected"),
-        [("ones", 1.0), (constant, 3.0), (initializers.Constant(2.0), 2.0), ({"class_name": "Ones", "config": {}}, 1.0)],
+        [
+            ("ones", 1.0),
+            (constant, 3.0),
+            (initializers.Constant(2.0), 2.0),
+            ({"class_name": "Ones", "config": {}}, 1.0),
+        ],
         ids=["V01-name", "V01-callable", "V01-object", "V01-config"],
     )
     def test_V01_initializers(self, initializer, expected):
@@ -215,7 +220,11 @@ class TestOperators:
 
     @pytest.mark.parametrize("name", BITWISE)
     def test_V06_bitwise_operators_both_ways(self, name):
-        variable, function, value = Variable("zeros", shape=(2,), dtype="int32"), getattr(operator, name), np.int32([6, 3])
+        variable, function, value = (
+            Variable("zeros", shape=(2,), dtype="int32"),
+            getattr(operator, name),
+            np.int32([6, 3]),
+        )
         with Scope({variable: jnp.asarray(value)}).open():
             np.testing.assert_array_equal(function(variable, 5), function(value, 5))
             np.testing.assert_array_equal(function(np.int32([5, 5]), variable), function(value, 5))
