@@ -12,7 +12,7 @@ from jkeras.core.structure import Component
 from jkeras.core.tensor import is_shape, standardize_shape
 from jkeras.errors import ArgumentError, BuildError, ConfigError, NeverCalledError
 from jkeras.models.config import named_config
-from jkeras.models.functional import fit, set_masks
+from jkeras.models.functional import fit, set_masks, unpack
 from jkeras.models.model import Model
 from jkeras.typing import Config, PyTree, Shape
 
@@ -168,9 +168,9 @@ class Sequential(Model):
 
     def call(self, inputs: PyTree, training: bool | None = None, mask: PyTree = None) -> PyTree:
         """Calls the layers one after the other; `training` and masks reach them through the scope."""
-        outputs = inputs
-        if not isinstance(inputs, list | tuple | Mapping) and inputs is not None:
-            outputs = fit(self._declared_input(inputs), inputs, self.path or self.name)
+        outputs = inputs if self._begin is None else unpack(inputs)
+        if not isinstance(outputs, list | tuple | Mapping) and outputs is not None:
+            outputs = fit(self._declared_input(outputs), outputs, self.path or self.name)
         if mask is not None:
             set_masks(jax.tree.leaves(outputs), mask)
         for layer in self._chain:
@@ -184,7 +184,7 @@ class Sequential(Model):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> PyTree:
         """The outputs for symbolic inputs: known for the declared shape, inferred for others."""
-        inputs = args[0] if args else kwargs.get("inputs")
+        inputs = unpack(args[0] if args else kwargs.get("inputs"))
         connected = self._built and len(self._tensors) == len(self._chain) + 1
         if connected and isinstance(inputs, KerasTensor) and inputs.shape == self._tensors[0].shape:
             return jax.tree.map(lambda tensor: KerasTensor(tensor.shape, tensor.dtype), self._tensors[-1])
