@@ -131,7 +131,7 @@ class Operation:
     def from_config(cls, config: Config) -> "Operation":
         """The object of a config.
 
-        Raises `ConfigError` where the constructor refuses it; what the constructor itself says of an argument, as it is.
+        Raises `ConfigError` where the constructor refuses it; an error of ours about an argument stays as it is.
         """
         config = dict(config)
         if isinstance(config.get("dtype"), Mapping):

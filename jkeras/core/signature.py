@@ -118,4 +118,5 @@ def align(
                 received=name,
                 write=f"def {method.__name__}(self, {call_names[0] if call_names else 'inputs'}_shape, ...): ...",
             )
-    return {name: shapes[name] for name in names if name in shapes}
+    # an optional tensor that was not given has the shape None
+    return {p.name: shapes.get(p.name) for p in parameters if p.name in shapes or p.default is p.empty}

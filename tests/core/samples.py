@@ -19,7 +19,7 @@ class Scale(Layer):
 
 
 class RunningMean(Layer):
-    """Returns its inputs; keeps a decaying mean of them and counts calls, in training alone: like BatchNormalization."""
+    """Scales its inputs; in training it keeps a decaying mean of them and counts calls, as BatchNormalization does."""
 
     def build(self, input_shape):
         self.mean = self.add_weight(shape=(input_shape[-1],), initializer="zeros", trainable=False, name="mean")

@@ -301,7 +301,7 @@ class TestInference:
                 self.inner = inner
 
             def call(self, inputs):
-                return self.inner(inputs if inputs.shape[1] >= 3 else inputs)
+                return self.inner(inputs) if inputs.shape[1] >= 3 else inputs
 
         Outer()(Input((None, 4)))
         assert inner.get_build_config() == {"input_shape": (None, None, 4)}
