@@ -69,9 +69,9 @@ def fit(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: FitOptio
     """`Trainer.fit`."""
     check_alive(state, "Trainer.fit(state)")
     train, validation = _training_data(x, y, options)
-    spec = check_data(trainer, train)
+    spec = check_data(trainer, train, options.batch_size)
     if validation is not None:
-        check_data(trainer, validation, "validation ")
+        check_data(trainer, validation, options.validation_batch_size or options.batch_size)
     batch_size = options.batch_size or DEFAULT_BATCH_SIZE
     steps = -(-train.size // batch_size)
     steps = min(steps, options.steps_per_epoch or steps)
@@ -113,10 +113,11 @@ def _training_data(x: PyTree, y: PyTree, options: FitOptions) -> tuple[Arrays, A
     return train, validation
 
 
-def check_data(trainer: Any, arrays: Arrays, what: str = "") -> PyTree:
+def check_data(trainer: Any, arrays: Arrays, batch_size: int | None) -> PyTree:
     """Looks at inputs and labels before any work; returns the specs of the model's outputs for a batch."""
+    size = min(batch_size or DEFAULT_BATCH_SIZE, arrays.size)
     spec = trainer.output_spec(
-        jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), arrays.x)
+        jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype), arrays.x)
     )
     if arrays.y is not None:
         trainer.objective.validate(jax.tree.map(np.asarray, arrays.y), spec)
@@ -193,7 +194,8 @@ class Epoch:
         if self.on_device:
             return programs.train(state, self.parts, order, np.int32(start), np.int32(count), batch_size=size)
         rows = slice(start, start + size) if order is None else order[start : start + size]
-        state, metrics, logs = programs.train_batch(state, jax.tree.map(lambda leaf: leaf[rows], self.parts))
+        batch = pack_x_y_sample_weight(*jax.tree.map(lambda leaf: leaf[rows], self.parts))
+        state, metrics, logs = programs.train_batch(state, batch)
         return state, metrics, {name: value for name, value in logs.items() if self.trainer.is_own_log(name, state)}
 
     def _logs(self, metrics: PyTree, sums: dict[str, Array], done: int) -> dict[str, Any]:
@@ -234,7 +236,7 @@ def evaluate(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: Eva
     """`Trainer.evaluate`."""
     check_alive(state, "Trainer.evaluate(state)")
     arrays = check_arrays(x, y, options.sample_weight)
-    spec = check_data(trainer, arrays)
+    spec = check_data(trainer, arrays, options.batch_size)
     started = time.perf_counter()
     logs = _evaluate(trainer, state, arrays, options.batch_size or DEFAULT_BATCH_SIZE, options.steps, spec)
     report("evaluate", options.verbose, arrays.size, started, logs)
@@ -271,7 +273,7 @@ def predict(trainer: Any, state: TrainState, x: PyTree, options: EvaluateOptions
     arrays = check_arrays(x)
     size = min(options.batch_size or DEFAULT_BATCH_SIZE, arrays.size)
     steps = min(-(-arrays.size // size), options.steps or arrays.size)
-    check_data(trainer, arrays)
+    check_data(trainer, arrays, options.batch_size)
     started = time.perf_counter()
     pieces = []
     for index in range(steps):

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.data import take
+from jkeras.training.batch import pack_x_y_sample_weight
 from jkeras.training.state import TrainState
 from jkeras.typing import Array, PyTree
 
@@ -62,7 +63,8 @@ class Programs:
         """
         if self.loops("many", state, parts, order, start, count, batch_size=batch_size):
             return self.many(state, parts, order, start, count, batch_size=batch_size)
-        metrics, sums = state.metrics, {}
+        metrics: PyTree = state.metrics
+        sums: Logs = {}
         for index in range(int(count)):
             state, metrics, logs = self.one(state, parts, order, start + index * batch_size, batch_size=batch_size)
             sums = jax.tree.map(jnp.add, sums, logs) if sums else logs
@@ -79,7 +81,7 @@ class Programs:
     ) -> tuple[TrainState, PyTree, Logs]:
         def body(index: Any, carry: tuple[TrainState, Logs]) -> tuple[TrainState, Logs]:
             state, sums = carry
-            state, logs = self.trainer.train_step(state, take(parts, order, start + index * batch_size, batch_size))
+            state, logs = self.trainer.train_step(state, batch_of(parts, order, start + index * batch_size, batch_size))
             return state, {name: sums[name] + logs[name] for name in sums}
 
         state, sums = jax.lax.fori_loop(0, count, body, (state, self._no_sums(state, parts, batch_size)))
@@ -88,12 +90,12 @@ class Programs:
     def _one(
         self, state: TrainState, parts: PyTree, order: Array | None, start: Any, *, batch_size: int
     ) -> tuple[TrainState, PyTree, Logs]:
-        state, logs = self.trainer.train_step(state, take(parts, order, start, batch_size))
+        state, logs = self.trainer.train_step(state, batch_of(parts, order, start, batch_size))
         return state, state.metrics, self._own(logs, state)
 
     def _test_many(self, state: TrainState, metrics: PyTree, parts: PyTree, count: Any, *, batch_size: int) -> PyTree:
         def body(index: Any, metrics: PyTree) -> PyTree:
-            batch = take(parts, None, index * batch_size, batch_size)
+            batch = batch_of(parts, None, index * batch_size, batch_size)
             return self.trainer.test_step(state.replace(metrics=metrics), batch)[0].metrics
 
         return jax.lax.fori_loop(0, count, body, metrics)
@@ -115,8 +117,13 @@ class Programs:
     def _no_sums(self, state: TrainState, parts: PyTree, batch_size: int) -> Logs:
         if not self.trainer.has_own_logs:
             return {}
-        logs = jax.eval_shape(lambda: self.trainer.train_step(state, take(parts, None, 0, batch_size))[1])
+        logs = jax.eval_shape(lambda: self.trainer.train_step(state, batch_of(parts, None, 0, batch_size))[1])
         return {name: jnp.zeros(spec.shape, spec.dtype) for name, spec in self._own(logs, state).items()}
+
+
+def batch_of(parts: PyTree, order: Array | None, start: Array | int, size: int) -> PyTree:
+    """A batch in the form in which users know it: without the parts that there are not."""
+    return pack_x_y_sample_weight(*take(parts, order, start, size))
 
 
 def primitives(jaxpr: Any) -> set[str]:

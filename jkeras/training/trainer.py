@@ -22,7 +22,7 @@ import optax
 from jkeras import optimizers
 from jkeras.callbacks import History
 from jkeras.core import Layer
-from jkeras.errors import ArgumentError
+from jkeras.errors import ArgumentError, NeverCalledError
 from jkeras.training import loop
 from jkeras.training.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.training.objective import Objective
@@ -130,8 +130,11 @@ class Trainer:
 
     def _known_inputs(self) -> tuple[PyTree, ...]:
         """Symbolic inputs of a model that knows its own, or the shapes for which it was built."""
-        symbolic = getattr(self.model, "inputs_structure", None)
-        return (symbolic,) if symbolic is not None else tuple((self.model.get_build_config() or {}).values())
+        try:
+            return (self.model.input,)
+        except NeverCalledError:
+            shapes = self.model.get_build_config() or {}
+            return tuple(shapes.get("shapes_dict", shapes).values())
 
     def reset_metrics(self, state: TrainState, *inputs: PyTree) -> TrainState:
         """The state with metrics that have seen nothing."""
