@@ -21,7 +21,6 @@ UNINTERESTING = {"name", "trainable", "dtype", "autocast", "activity_regularizer
 # `Class.argument` that stays at its default in every row, each with the reason.
 AT_DEFAULT = {
     "BatchNormalization.synchronized": "the statistics under jit are those of the whole batch; True is refused",
-    "Dense.quantization_config": "read from Keras's configs; only None means something",
 }
 
 
