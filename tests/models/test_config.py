@@ -92,7 +92,7 @@ def without(config, *names):
     return [without(item, *names) for item in config] if isinstance(config, list) else config
 
 
-@pytest.mark.parametrize("name", ["mlp", "convolutional", "siamese", "shared", "integers"])
+@pytest.mark.parametrize("name", ["mlp", "convolutional", "siamese", "shared"])
 def test_the_configs_are_keras_s(name):
     """Key by key, but for these: Keras writes a `compile_config`, and a registered name that is the class's own; which
     layers write a `build_config` or an `activity_regularizer` without content differs."""
