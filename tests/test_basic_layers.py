@@ -140,6 +140,17 @@ def test_a_lambda_is_told_of_training():
     assert layer.stateless_call({}, {}, jnp.ones(1))[0].tolist() == [1]
 
 
+def test_a_lambda_holds_no_arrays():
+    with pytest.raises(ArgumentError, match="holds no values"):
+        layers.Lambda(double, arguments={"x": jnp.ones(2)})
+    layer = layers.Lambda(double, mask=np.array([[True, False]]))
+    assert (
+        layer.mask
+        == [[True, False]]
+        == registry.deserialize(registry.serialize(layer), custom_objects={"double": double}).mask
+    )
+
+
 def test_a_lambda_needs_a_function():
     with pytest.raises(ArgumentError, match="called"):
         layers.Lambda("double")

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from jkeras import registry
 from jkeras.core import Layer
@@ -25,11 +27,11 @@ class Lambda(Layer):
         function: a function of a tensor or of a structure of tensors.
         output_shape: its output's shape without the batch axis, or a function of the input's shape; by default it is
             found by running the function for shapes alone, which never fails where JAX can trace it.
-        mask: the output's mask, or a function `(inputs, mask)` of the inputs' mask.
+        mask: the output's mask, or a function `(inputs, mask)` that makes it from the inputs and theirs.
         arguments: further keyword arguments of the function.
 
     Raises:
-        ArgumentError: `function` is not callable.
+        ArgumentError: `function` is not callable, or an argument is an array.
         SerializationError: `get_config` of a Python lambda.
 
     >>> import jax, jax.numpy as jnp
@@ -56,8 +58,16 @@ class Lambda(Layer):
             )
         self.function = function
         self.output_shape = output_shape
-        self.mask = mask
+        self.mask = np.asarray(mask).tolist() if isinstance(mask, jax.Array | np.ndarray) else mask
         self.arguments = dict(arguments or {})
+        for name, value in self.arguments.items():
+            if any(isinstance(leaf, jax.Array | np.ndarray) for leaf in jax.tree.leaves(value)):
+                raise ArgumentError(
+                    f"the argument `{name}` is an array, and a layer holds no values.",
+                    path="Lambda",
+                    expected="Python numbers, strings, lists, ...",
+                    write="self.add_weight(...)   # in a Layer of your own; or make the array inside the function",
+                )
         self.supports_masking = mask is not None
         self._extra = tuple(name for name in ("mask", "training") if name in _parameters(function))
 
@@ -66,7 +76,9 @@ class Lambda(Layer):
         return self.function(inputs, **self.arguments, **{name: context[name] for name in self._extra})
 
     def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> PyTree:
-        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+        if callable(self.mask):
+            return self.mask(inputs, previous_mask)
+        return self.mask if self.mask is None else jnp.asarray(self.mask, bool)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         if self.output_shape is None:
