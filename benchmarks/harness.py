@@ -85,7 +85,7 @@ def _plain(value: Any) -> Any:
 
 def circumstances() -> dict[str, Any]:
     """Versions, machine and command: what another has to match to find the same figures."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
             versions[package] = metadata.version(package)

@@ -1,5 +1,7 @@
 """The networks of `networks`, written with jkeras."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -39,7 +41,7 @@ class Transformer(jkeras.Model):
         self.wide, self.narrow = layers.Dense(4 * width, activation="gelu"), layers.Dense(width)
         self.head = layers.Dense(CLASSES)
 
-    def call(self, inputs: jax.Array) -> jax.Array:
+    def call(self, inputs: jax.Array, training: bool | None = None, mask: Any = None) -> jax.Array:
         positions = self.positions(jnp.arange(self.time))  # (t, i)
         x = self.tokens(inputs) + jnp.expand_dims(positions, 0)  # (b, t, i)
         y = self.norm_attention(x)

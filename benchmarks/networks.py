@@ -171,12 +171,12 @@ class State(NamedTuple):
     metrics: dict[str, Any]
 
 
-def make_step(network: Network) -> tuple[Callable[[jax.Array], State], Callable[[State, Any], tuple[State, Any]]]:
-    """`init(key) -> State` and `step(state, (x, y)) -> (State, logs)`: Adam, cross-entropy; sums for the epoch."""
+def make_step(network: Network) -> tuple[Callable[[Any], State], Callable[[State, Any], tuple[State, Any]]]:
+    """`start(values) -> State` and `step(state, (x, y)) -> (State, logs)`: Adam, cross-entropy; sums for the epoch."""
     optimizer = optax.adam(LEARNING_RATE)
 
-    def init(key: jax.Array) -> State:
-        params, statistics = network.init(key)
+    def start(values: tuple[Params, Params]) -> State:
+        params, statistics = values
         metrics = {name: {"total": jnp.zeros(()), "count": jnp.zeros(())} for name in ("loss", "accuracy")}
         return State(jnp.zeros((), "int32"), params, statistics, optimizer.init(params), metrics)
 
@@ -200,4 +200,4 @@ def make_step(network: Network) -> tuple[Callable[[jax.Array], State], Callable[
         logs = {"loss": loss, "accuracy": correct / size}
         return State(state.step + 1, params, statistics, opt_state, metrics), logs
 
-    return init, step
+    return start, step

@@ -1,5 +1,6 @@
-"""The pairs that are compared: one network by hand, the same with jkeras, and data for both."""
+"""The pairs that are compared: one network by hand, the same with jkeras, and values and data for both."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,11 @@ class Pair:
         labels = np.arange(BATCH) % networks.CLASSES
         return jnp.asarray(self.inputs), jnp.asarray(labels, "int32")
 
+    @functools.cached_property
+    def values(self) -> tuple[Any, Any]:
+        """Initial values; both sides are given the same ones."""
+        return jax.jit(self.hand().init)(jax.random.key(0))
+
 
 def mlp(depth: int) -> Pair:
     inputs = np.random.default_rng(0).normal(size=(BATCH, 64)).astype("float32")
@@ -45,7 +51,7 @@ def transformer() -> Pair:
 
 @dataclass(frozen=True)
 class Sides:
-    """Of one pair: initial states, and steps that are not compiled yet."""
+    """Of one pair: what the functions take first, and the functions, not compiled yet."""
 
     hand: tuple[Any, Callable[..., Any]]
     jkeras: tuple[Any, Callable[..., Any]]
@@ -55,17 +61,18 @@ class Sides:
 
 
 def train_steps(pair: Pair) -> Sides:
-    """The two training steps of a pair, each with its initial state."""
-    init, step = networks.make_step(pair.hand())
+    """The two training steps of a pair, each with its initial state: `step(state, (x, y))`."""
+    start, step = networks.make_step(pair.hand())
     trainer = models.make_trainer(pair.model())
-    key = jax.random.key(0)
-    return Sides((init(key), step), (trainer.init(key, pair.inputs[:1]), trainer.train_step))
+    ours = trainer.state_of(pair.values, pair.inputs[:1])
+    # Steps may be given their state to consume, so none shares a buffer with the other.
+    return Sides((_copy(start(pair.values)), step), (_copy(ours), trainer.train_step))
 
 
 def forwards(pair: Pair, training: bool) -> Sides:
     """The two forward passes of a pair, each with its variables: `forward(variables, x)`."""
     network, model = pair.hand(), pair.model()
-    key = jax.random.key(0)
+    model.build(pair.inputs.shape)
 
     def by_hand(variables: Any, x: jax.Array) -> Any:
         return network.apply(*variables, x, training)
@@ -73,4 +80,8 @@ def forwards(pair: Pair, training: bool) -> Sides:
     def with_jkeras(variables: Any, x: jax.Array) -> Any:
         return model.stateless_call(*variables, x, training=training)
 
-    return Sides((network.init(key), by_hand), (model.init(key, pair.inputs[:1]), with_jkeras))
+    return Sides((pair.values, by_hand), (pair.values, with_jkeras))
+
+
+def _copy(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), tree)
