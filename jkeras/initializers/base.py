@@ -136,7 +136,9 @@ def number(value: Any, name: str, owner: str, *, least: float | None = None) -> 
     """The value, if it is a number, and not below `least`."""
     if isinstance(value, bool) or not isinstance(value, int | float) or (least is not None and not value >= least):
         expected = "a number" if least is None else f"a number >= {least}"
-        raise ArgumentError(f"`{name}` is no number that it can be.", path=owner, expected=expected, received=repr(value)[:80])
+        raise ArgumentError(
+            f"`{name}` is no number, or out of range.", path=owner, expected=expected, received=repr(value)[:80]
+        )
     return value
 
 
