@@ -16,11 +16,13 @@ from jkeras.functional.pooling import (
     global_max_pool,
     max_pool,
 )
+from jkeras.functional.transposed import conv_transpose
 
 __all__ = [
     "average_pool",
     "batch_normalize",
     "conv",
+    "conv_transpose",
     "crop",
     "depthwise_conv",
     "dropout",

@@ -2,10 +2,26 @@
 
 from jkeras.core import Input, InputLayer, InputSpec, Layer
 from jkeras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
-from jkeras.layers.convolution import Conv1D, Conv2D, Conv3D
+from jkeras.layers.convolution import (
+    Conv1D,
+    Conv1DTranspose,
+    Conv2D,
+    Conv2DTranspose,
+    Conv3D,
+    Conv3DTranspose,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
 from jkeras.layers.convolution import Conv1D as Convolution1D
+from jkeras.layers.convolution import Conv1DTranspose as Convolution1DTranspose
 from jkeras.layers.convolution import Conv2D as Convolution2D
+from jkeras.layers.convolution import Conv2DTranspose as Convolution2DTranspose
 from jkeras.layers.convolution import Conv3D as Convolution3D
+from jkeras.layers.convolution import Conv3DTranspose as Convolution3DTranspose
+from jkeras.layers.convolution import SeparableConv1D as SeparableConvolution1D
+from jkeras.layers.convolution import SeparableConv2D as SeparableConvolution2D
 from jkeras.layers.core import Dense, Embedding, Identity, Lambda, Masking
 from jkeras.layers.merging import (
     Add,
@@ -92,15 +108,23 @@ __all__ = [
     "BatchNormalization",
     "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
     "Conv3D",
+    "Conv3DTranspose",
     "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
     "Convolution3D",
+    "Convolution3DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dot",
     "Dropout",
     "Embedding",
@@ -143,6 +167,10 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",

@@ -1,0 +1,210 @@
+"""Conv1DTranspose, Conv2DTranspose, Conv3DTranspose: the linear map that is a convolution's gradient."""
+
+from typing import Any
+
+from jkeras import constraints, initializers, registry, regularizers
+from jkeras.errors import ArgumentError
+from jkeras.functional import conv_transpose
+from jkeras.functional.arguments import standardize_tuple
+from jkeras.layers.arguments import positive_int
+from jkeras.layers.convolution.base import WindowLayer
+from jkeras.typing import Array
+
+
+class ConvTranspose(WindowLayer):
+    """`activation(conv_transpose(x, kernel) + bias)` over `rank` spatial axes."""
+
+    strides_or_dilation = True
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        output_padding: Any = None,
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            bias_initializer,
+            bias_regularizer,
+            bias_constraint,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
+        owner = type(self).__name__
+        self.filters = positive_int(filters, "filters", owner, f"{owner}(filters=32, kernel_size=3)")
+        self.output_padding = (
+            None
+            if output_padding is None
+            else standardize_tuple(output_padding, self.rank, "output_padding", owner, minimum=0)
+        )
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        if any(more >= step for more, step in zip(self.output_padding or (), self.strides, strict=False)):
+            raise ArgumentError(
+                "the output is padded by a stride or more.",
+                path=owner,
+                expected=f"output_padding below strides={self.strides}",
+                received=f"output_padding={self.output_padding}",
+            )
+
+    def build(self, input_shape: Any) -> None:
+        channels = self.channels_of(input_shape)
+        self.kernel = self.declare_kernel(
+            "kernel",
+            (*self.kernel_size, self.filters, channels),
+            self.kernel_initializer,
+            self.kernel_regularizer,
+            self.kernel_constraint,
+        )
+        self.declare_bias(self.filters)
+
+    def call(self, inputs: Array) -> Array:
+        return self.finish(conv_transpose(inputs, self.kernel.value, output_padding=self.output_padding, **self.window))
+
+
+@registry.export("keras.layers")
+class Conv1DTranspose(ConvTranspose):
+    """Transposed convolution over time: every input spreads a kernel over the outputs.
+
+    `outputs[b, s t + r k - before, o]` gets `inputs[b, t, i] kernel[k, o, i]`, summed over all `t`, `k` and `i`; with
+    strides `s` and dilation `r`.
+
+    Args:
+        filters: the number `o` of output channels.
+        kernel_size: the sides of a window, an int.
+        strides: steps between the windows that inputs spread over, an int.
+        padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
+        output_padding: how many outputs to add behind what the windows cover, less than the strides; by default what
+            `padding` needs.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        dilation_rate: distance between the elements of a window, an int. Not together with strides.
+        activation: a name or function; linear by default.
+        use_bias: whether a bias is added.
+        kernel_initializer, bias_initializer: names, configs or objects.
+        kernel_regularizer, bias_regularizer: penalties on the weights.
+        activity_regularizer: penalty on the output.
+        kernel_constraint, bias_constraint: projections applied after each update.
+
+    Shapes:
+        `(b, t, c)` -> the same rank with `o` channels; `kernel (k, o, c)`, `bias (o,)`. Per spatial axis
+        `(n - 1) s + max(extent, s)` outputs with `"valid"`, `n s` with `"same"`, where `extent = (k - 1) r + 1`.
+
+    Raises:
+        ArgumentError: an argument has a value that it cannot have.
+        ShapeError: the input has another rank, or other channels than the kernel.
+
+    Source: M. D. Zeiler et al., "Deconvolutional networks", CVPR 2010; V. Dumoulin and F. Visin, arXiv:1603.07285.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer, x = Conv1DTranspose(1, 3, strides=2, kernel_initializer="ones"), jnp.array([1.0, 10.0]).reshape(1, 2, 1)
+    >>> layer.stateless_call(*layer.init(jax.random.key(0), x), x)[0].ravel().tolist()
+    [1.0, 1.0, 11.0, 10.0, 10.0]
+    """
+
+    rank = 1
+
+
+@registry.export("keras.layers")
+class Conv2DTranspose(ConvTranspose):
+    """Transposed convolution over images: every input spreads a kernel over the outputs.
+
+    `outputs[b, s t + r k - before, o]` gets `inputs[b, t, i] kernel[k, o, i]`, summed over all `t`, `k` and `i`; with
+    strides `s` and dilation `r`, on every spatial axis.
+
+    Args:
+        filters: the number `o` of output channels.
+        kernel_size: the sides of a window, one int or two.
+        strides: steps between the windows that inputs spread over, one int or two.
+        padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
+        output_padding: how many outputs to add behind what the windows cover, less than the strides; by default what
+            `padding` needs.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        dilation_rate: distance between the elements of a window, one int or two. Not together with strides.
+        activation: a name or function; linear by default.
+        use_bias: whether a bias is added.
+        kernel_initializer, bias_initializer: names, configs or objects.
+        kernel_regularizer, bias_regularizer: penalties on the weights.
+        activity_regularizer: penalty on the output.
+        kernel_constraint, bias_constraint: projections applied after each update.
+
+    Shapes:
+        `(b, h, w, c)` -> the same rank with `o` channels; `kernel (k, l, o, c)`, `bias (o,)`. Per spatial axis
+        `(n - 1) s + max(extent, s)` outputs with `"valid"`, `n s` with `"same"`, where `extent = (k - 1) r + 1`.
+
+    Raises:
+        ArgumentError: an argument has a value that it cannot have.
+        ShapeError: the input has another rank, or other channels than the kernel.
+
+    Source: M. D. Zeiler et al., "Deconvolutional networks", CVPR 2010; V. Dumoulin and F. Visin, arXiv:1603.07285.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer = Conv2DTranspose(1, 2, strides=2, kernel_initializer="ones")
+    >>> x = jnp.array([1.0, 10.0]).reshape(1, 1, 2, 1)
+    >>> layer.stateless_call(*layer.init(jax.random.key(0), x), x)[0][0, ..., 0].tolist()
+    [[1.0, 1.0, 10.0, 10.0], [1.0, 1.0, 10.0, 10.0]]
+    """
+
+    rank = 2
+
+
+@registry.export("keras.layers")
+class Conv3DTranspose(ConvTranspose):
+    """Transposed convolution over volumes: every input spreads a kernel over the outputs.
+
+    `outputs[b, s t + r k - before, o]` gets `inputs[b, t, i] kernel[k, o, i]`, summed over all `t`, `k` and `i`; with
+    strides `s` and dilation `r`, on every spatial axis.
+
+    Args:
+        filters: the number `o` of output channels.
+        kernel_size: the sides of a window, one int or three.
+        strides: steps between the windows that inputs spread over, one int or three.
+        padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
+        output_padding: how many outputs to add behind what the windows cover, less than the strides; by default what
+            `padding` needs.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        dilation_rate: distance between the elements of a window, one int or three. Not together with strides.
+        activation: a name or function; linear by default.
+        use_bias: whether a bias is added.
+        kernel_initializer, bias_initializer: names, configs or objects.
+        kernel_regularizer, bias_regularizer: penalties on the weights.
+        activity_regularizer: penalty on the output.
+        kernel_constraint, bias_constraint: projections applied after each update.
+
+    Shapes:
+        `(b, d, h, w, c)` -> the same rank with `o` channels; `kernel (k, l, m, o, c)`, `bias (o,)`. Per spatial axis
+        `(n - 1) s + max(extent, s)` outputs with `"valid"`, `n s` with `"same"`, where `extent = (k - 1) r + 1`.
+
+    Raises:
+        ArgumentError: an argument has a value that it cannot have.
+        ShapeError: the input has another rank, or other channels than the kernel.
+
+    Source: M. D. Zeiler et al., "Deconvolutional networks", CVPR 2010; V. Dumoulin and F. Visin, arXiv:1603.07285.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer, x = Conv3DTranspose(1, (1, 2, 2), kernel_initializer="ones"), jnp.ones((1, 1, 1, 1, 1))
+    >>> layer.stateless_call(*layer.init(jax.random.key(0), x), x)[0][0, ..., 0].tolist()
+    [[[1.0, 1.0], [1.0, 1.0]]]
+    """
+
+    rank = 3
