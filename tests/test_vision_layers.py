@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jkeras import layers, registry
+from jkeras import functional, layers, registry
 from jkeras.core import InputSpec, Layer
 from jkeras.dtypes import DTypePolicy, DTypePolicyMap
 from jkeras.errors import ArgumentError, BuildError, ShapeError
@@ -39,6 +39,9 @@ CONSTRUCTORS = {
     "strides and dilation": (lambda: layers.Conv2D(2, 3, strides=2, dilation_rate=(1, 2)), "exclude each other"),
     "causal images": (lambda: layers.Conv2D(2, 3, padding="causal"), "unknown padding"),
     "an unknown layout": (lambda: layers.Conv2D(2, 3, data_format="NHWC"), "unknown data format"),
+    "no multiplier": (lambda: layers.DepthwiseConv1D(3, depth_multiplier=0), "`depth_multiplier` must be a positive"),
+    "causal channels": (lambda: layers.SeparableConv1D(2, 3, padding="causal"), "unknown padding"),
+    "an output padded too far": (lambda: layers.Conv2DTranspose(2, 3, strides=2, output_padding=2), "a stride or more"),
     "low rank": (lambda: layers.Conv2D(2, 3, lora_rank=2), "lora_rank=None"),
     "no pool": (lambda: layers.MaxPooling2D(0), "MaxPooling2D: `pool_size` does not fit"),
     "strides of a pool": (lambda: layers.AveragePooling1D(2, strides=0), "AveragePooling1D: `strides` does not fit"),
@@ -94,6 +97,18 @@ CALLS = {
     "too few elements": (lambda: layers.Reshape((4, 4)), (None, 15), ShapeError, "16 elements"),
     "elements left over": (lambda: layers.Reshape((4, -1)), (None, 15), ShapeError, "a multiple of 4 elements"),
     "more axes than permuted": (lambda: layers.Permute((2, 1)), (None, 2, 3, 4), ShapeError, "ndim=3|rank 3"),
+    "an image smaller than the depthwise kernel": (
+        lambda: layers.SeparableConv2D(2, 3),
+        (None, 2, 8, 1),
+        ShapeError,
+        r"at least \(3, 3\)",
+    ),
+    "a transposed image without channels": (
+        lambda: layers.Conv2DTranspose(2, 3),
+        (None, 8, 8),
+        ShapeError,
+        "ndim=4|rank 4",
+    ),
     "nothing left": (lambda: layers.Cropping2D(2), (None, 4, 8, 1), ShapeError, "leaves nothing"),
 }
 
@@ -128,6 +143,9 @@ UNKNOWN = {
     "one known side": (lambda: layers.Conv2D(5, 3, strides=2), (None, 9, None, 3), (None, 4, None, 5)),
     "causal": (lambda: layers.Conv1D(5, 3, padding="causal"), (None, None, 3), (None, None, 5)),
     "a known batch": (lambda: layers.Conv1D(5, 3, padding="same"), (4, None, 3), (4, None, 5)),
+    "separable": (lambda: layers.SeparableConv2D(5, 3), (None, None, 9, 3), (None, None, 7, 5)),
+    "transposed": (lambda: layers.Conv2DTranspose(5, 3, strides=2), (None, None, 4, 3), (None, None, 9, 5)),
+    "transposed, same": (lambda: layers.Conv1DTranspose(5, 3, 2, "same"), (None, None, 3), (None, None, 5)),
     "pool": (lambda: layers.MaxPooling2D(2), (None, None, 7, 3), (None, None, 3, 3)),
     "pool, same": (lambda: layers.AveragePooling1D(2, padding="same"), (None, None, 3), (None, None, 3)),
     "global": (lambda: layers.GlobalAveragePooling2D(), (None, None, None, 3), (None, 3)),
@@ -197,6 +215,8 @@ def test_other_pooling_says_that_a_mask_ends():
 
 ALIASES = {
     **{f"Convolution{n}D": f"Conv{n}D" for n in (1, 2, 3)},
+    **{f"Convolution{n}DTranspose": f"Conv{n}DTranspose" for n in (1, 2, 3)},
+    **{f"SeparableConvolution{n}D": f"SeparableConv{n}D" for n in (1, 2)},
     **{f"MaxPool{n}D": f"MaxPooling{n}D" for n in (1, 2, 3)},
     **{f"AvgPool{n}D": f"AveragePooling{n}D" for n in (1, 2, 3)},
     **{f"GlobalMaxPool{n}D": f"GlobalMaxPooling{n}D" for n in (1, 2, 3)},
@@ -232,6 +252,19 @@ def test_a_bias_is_added_along_the_channels():
     variables = layer.set_weights(variables, [np.zeros((1, 1, 2, 3)), np.arange(3.0)])
     outputs, _ = layer.stateless_call(*variables, jnp.ones((1, 2, 4, 4)))
     np.testing.assert_array_equal(outputs, np.broadcast_to(np.arange(3.0)[:, None, None], (1, 3, 4, 4)))
+
+
+@pytest.mark.parametrize("strides", [1, 2, 3])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_a_transposed_convolution_is_the_transposed_map(strides, padding):
+    """`<conv(x), y> = <x, conv_transpose(y)>` for one kernel, on inputs as long as the transposed map makes them."""
+    generator = np.random.default_rng(0)
+    y = jnp.asarray(generator.normal(size=(1, 4, 2)), "float32")
+    kernel = jnp.asarray(generator.normal(size=(3, 3, 2)), "float32")
+    back = functional.conv_transpose(y, kernel, strides=strides, padding=padding)
+    x = jnp.asarray(generator.normal(size=back.shape), "float32")
+    forth = functional.conv(x, kernel, strides=strides, padding=padding)
+    np.testing.assert_allclose(jnp.vdot(forth, y), jnp.vdot(x, back), rtol=0, atol=1e-5 * 72)  # 72 products of order 1
 
 
 def test_weights_of_a_dense_layer_do_not_depend_on_the_layout_of_images():
