@@ -1,6 +1,6 @@
 """Training: the state, the pure steps, the loops."""
 
-from jkeras.training.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.training.options import FitOptions
 from jkeras.training.state import TrainState
 from jkeras.training.trainer import Trainer

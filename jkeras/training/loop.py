@@ -19,7 +19,7 @@ from rich.console import Console
 from jkeras import keys
 from jkeras.callbacks import CallbackList, History, Loop, Progress
 from jkeras.data import Arrays, check_arrays, class_weights, split
-from jkeras.training.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.training.options import EvaluateOptions, FitOptions
 from jkeras.training.state import TrainState, check_alive
 from jkeras.typing import Array, PyTree

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.data import take
-from jkeras.training.batch import pack_x_y_sample_weight
+from jkeras.data.batch import pack_x_y_sample_weight
 from jkeras.training.state import TrainState
 from jkeras.typing import Array, PyTree
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core import Layer, Scope, stateless
-from jkeras.training.batch import batch_size_of
+from jkeras.data.batch import batch_size_of
 from jkeras.training.objective import LOSS
 from jkeras.typing import Array, PyTree
 

@@ -22,9 +22,9 @@ import optax
 from jkeras import optimizers
 from jkeras.callbacks import History
 from jkeras.core import Layer
+from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.errors import ArgumentError, NeverCalledError
 from jkeras.training import loop
-from jkeras.training.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.training.objective import Objective
 from jkeras.training.options import EvaluateOptions, FitOptions
 from jkeras.training.programs import Programs
