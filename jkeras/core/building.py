@@ -148,7 +148,7 @@ def declared_output_spec(layer: Any, args: tuple[Any, ...], kwargs: dict[str, An
     """
     signature, path = layer.call_signature, layer.path or ""
     arguments = signature.bind(args, {name: value for name, value in kwargs.items() if signature.accepts(name)})
-    shapes = shapes_of(tensor_arguments(arguments, layer.name), signature.variadic)
+    shapes = shapes_of(tensor_arguments(arguments, signature.variadic, layer.name))
     first, names = next(iter(arguments.values()), None), tuple(arguments)
     check_inputs(layer.input_spec, first, path or layer.name)
     if not layer.built:

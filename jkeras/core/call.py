@@ -36,7 +36,7 @@ def run(layer: Any, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any])
     call_kwargs = kwargs if signature.accepts("mask") or signature.catches_all else _without(kwargs, "mask")
     arguments = signature.bind(args, call_kwargs)
     first = next(iter(arguments.values()), None)
-    tensors = tensor_arguments(arguments, label)
+    tensors = tensor_arguments(arguments, signature.variadic, label)
 
     check_inputs(layer.input_spec, first, label)
     _ensure_built(layer, scope, path, label, tensors, arguments)
@@ -49,7 +49,7 @@ def run(layer: Any, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any])
         outputs = layer.call(*args, **call_kwargs)
         _penalize_activity(layer, scope, path, outputs)
     if scope.building:
-        building.called_inside(layer, scope, path, shapes_of(tensors, signature.variadic), tuple(arguments))
+        building.called_inside(layer, scope, path, shapes_of(tensors), tuple(arguments))
     _mask_outputs(layer, scope, label, first, outputs, previous_mask)
     return outputs
 
@@ -112,7 +112,7 @@ def _convert(
     """NumPy arrays become JAX arrays, floats the layer's input dtype; a converted value keeps its mask."""
     if not layer.converts_inputs:
         return args, dict(kwargs)
-    target = cast_dtype(layer)
+    target = layer.input_dtype if layer.autocast else None
 
     def convert(leaf: Any) -> Any:
         if not is_tensor(leaf):
@@ -165,7 +165,7 @@ def _ensure_built(
             expected="`init` or `build` first",
             write=f"variables = {layer.name}.init(jax.random.key(0), x)",
         )
-    shapes = shapes_of(tensors, layer.call_signature.variadic)
+    shapes = shapes_of(tensors)
     building.build_inside(layer, scope, path, shapes, tuple(arguments))
     check_inputs(layer.input_spec, next(iter(arguments.values()), None), label)
 

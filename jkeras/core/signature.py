@@ -59,13 +59,15 @@ def is_tensor(thing: Any) -> bool:
     return isinstance(thing, jax.Array | np.ndarray | np.generic | KerasTensor)
 
 
-def tensor_arguments(arguments: dict[str, Any], path: str) -> dict[str, PyTree]:
-    """The arguments that are tensors or structures of tensors.
+def tensor_arguments(arguments: dict[str, Any], variadic: set[str], path: str) -> dict[str, PyTree]:
+    """The arguments that are tensors or structures of tensors. Catch-alls (`*args`, `**kwargs`) are no arguments.
 
     Raises `ArgumentError` for a structure that mixes tensors with other things.
     """
     found: dict[str, PyTree] = {}
     for name, value in arguments.items():
+        if name in variadic:
+            continue
         if is_tensor(value):
             found[name] = value
         elif isinstance(value, list | tuple | dict) and value:
@@ -82,8 +84,8 @@ def tensor_arguments(arguments: dict[str, Any], path: str) -> dict[str, PyTree]:
     return found
 
 
-def shapes_of(tensors: dict[str, PyTree], variadic: set[str]) -> dict[str, PyTree]:
-    """`{"x_shape": shape}` for the tensor arguments of a call; masks and catch-alls have no part in building."""
+def shapes_of(tensors: dict[str, PyTree]) -> dict[str, PyTree]:
+    """`{"x_shape": shape}` for the tensor arguments of a call; masks have no part in building."""
 
     def shape(leaf: Any) -> Any:
         return None if leaf is None else standardize_shape(leaf.shape)
@@ -91,7 +93,7 @@ def shapes_of(tensors: dict[str, PyTree], variadic: set[str]) -> dict[str, PyTre
     return {
         f"{name}_shape": jax.tree.map(shape, value, is_leaf=lambda leaf: leaf is None)
         for name, value in tensors.items()
-        if name != "mask" and name not in variadic
+        if name != "mask"
     }
 
 
