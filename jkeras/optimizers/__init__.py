@@ -13,6 +13,7 @@ from jkeras.optimizers.adamax import Adamax
 from jkeras.optimizers.averaging import ParameterAverageState, ema_params
 from jkeras.optimizers.base import Optimizer
 from jkeras.optimizers.ftrl import Ftrl
+from jkeras.optimizers.groups import by_path
 from jkeras.optimizers.hyperparameters import (
     get_hyperparameters,
     get_learning_rate,
@@ -45,6 +46,7 @@ __all__ = [
     "ParameterAverageState",
     "RMSprop",
     "ScheduleFreeAdamW",
+    "by_path",
     "deserialize",
     "ema_params",
     "get",

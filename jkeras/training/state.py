@@ -42,6 +42,11 @@ class TrainState:
         """The model's two trees, as `stateless_call` and `repartition` take them."""
         return Variables(self.trainable, self.non_trainable)
 
+    @property
+    def averaged(self) -> "TrainState":
+        """The state with the moving average in place of the trainable values; the same state where none is kept."""
+        return self if self.ema is None else self.replace(trainable=self.ema)
+
     def replace(self, **changes: Any) -> "TrainState":
         """A state with some fields replaced."""
         return dataclasses.replace(self, **changes)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jkeras.core import Layer, Scope, stateless
+from jkeras.core import Scope, stateless
 from jkeras.data.batch import batch_size_of
 from jkeras.training.objective import LOSS
 from jkeras.typing import Array, PyTree
@@ -50,8 +50,3 @@ def run_metrics(
         batch = objective.measure(y, y_pred, sample_weight, losses, batch_size_of(x))
         extra = trainer.compute_metrics(x, y, y_pred, sample_weight)
     return objective.merge(state, batch, y_pred), {**objective.results(batch, y_pred), **extra}
-
-
-def constrain(model: Layer, trainable: dict[str, Any]) -> dict[str, Any]:
-    """The trainable tree with each variable's constraint applied."""
-    return stateless.constrain(model.structure(), trainable)

@@ -13,11 +13,10 @@ The logs of a step are those of its batch. What has been seen since the last res
 """
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
-import optax
 
 from jkeras import optimizers
 from jkeras.callbacks import History
@@ -26,10 +25,12 @@ from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.errors import ArgumentError, NeverCalledError
 from jkeras.training import loop
 from jkeras.training.objective import Objective
-from jkeras.training.options import EvaluateOptions, FitOptions
+from jkeras.training.options import EvaluateOptions, FitOptions, check_count
 from jkeras.training.programs import Programs
+from jkeras.training.scaling import init_scale, select
 from jkeras.training.state import TrainState
-from jkeras.training.step import Forward, constrain, run_forward, run_metrics
+from jkeras.training.step import run_forward, run_metrics
+from jkeras.training.update import copied, update
 from jkeras.typing import Array, Key, PyTree
 
 
@@ -38,7 +39,8 @@ class Trainer:
 
     Args:
         model: a `Layer` or `Model`.
-        optimizer: an optax transformation, an optimizer of `jkeras.optimizers`, its name or its config.
+        optimizer: an optax transformation, an optimizer of `jkeras.optimizers`, its name or its config; or a dict from
+            patterns of paths to these, see `jkeras.optimizers.by_path`.
         loss: a name, a function `(y_true, y_pred)` or a `Loss`; for several outputs a list or a dict by output.
         metrics: names, functions or `Metric`s; for several outputs a list of lists or a dict by output.
         loss_weights: a factor for each output's loss, as a list or dict.
@@ -47,6 +49,13 @@ class Trainer:
             20 ms. Hooks for batches run once a call.
         jit_compile: whether `fit`, `evaluate` and `predict` compile; `"auto"` means yes.
         run_eagerly: run without compiling, one operation at a time, for debugging.
+        auto_scale_loss: whether a model with layers of the policy `"mixed_float16"` gets dynamic loss scaling.
+        gradient_accumulation_steps: in how many parts a batch goes through the model before its one update.
+        ema: the momentum of a moving average of the trainable values, kept in `state.ema`; `state.averaged` is the
+            state to evaluate and predict with.
+        skip_nonfinite: whether an update is left out whose gradient has an infinity or a NaN; `skipped` in the logs
+            is the share of such steps.
+        log_norms: whether the logs have `gradient_norm` and `update_norm`.
 
     Raises:
         UnknownNameError: no optimizer has the name.
@@ -74,6 +83,11 @@ class Trainer:
         steps_per_execution: int | str = "auto",
         jit_compile: bool | str = "auto",
         run_eagerly: bool = False,
+        auto_scale_loss: bool = True,
+        gradient_accumulation_steps: int = 1,
+        ema: float | None = None,
+        skip_nonfinite: bool = False,
+        log_norms: bool = False,
     ) -> None:
         if not isinstance(model, Layer):
             raise ArgumentError(
@@ -94,7 +108,16 @@ class Trainer:
                 "`run_eagerly` and `jit_compile` exclude each other.", path="Trainer", expected="one of them"
             )
         self.model = model
-        self.optimizer = optimizers.get(optimizer)
+        check_count("gradient_accumulation_steps", gradient_accumulation_steps, "__init__", least=1)
+        if ema is not None and not 0 <= ema < 1:
+            raise ArgumentError("`ema` is a momentum.", path="Trainer(ema=)", expected="[0, 1)", received=repr(ema))
+        is_grouped = isinstance(optimizer, Mapping) and "class_name" not in optimizer
+        self.optimizer = optimizers.by_path(optimizer) if is_grouped else optimizers.get(optimizer)
+        self.auto_scale_loss = auto_scale_loss
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self.ema = ema
+        self.skip_nonfinite = skip_nonfinite
+        self.log_norms = log_norms
         names = getattr(model, "output_names", None)
         self.objective = Objective(loss, loss_weights, metrics, weighted_metrics, tuple(names) if names else None)
         self.steps_per_execution = steps_per_execution
@@ -122,7 +145,13 @@ class Trainer:
             non_trainable=non_trainable,
             opt_state=self.optimizer.init(trainable),
             metrics=self.objective.init(self.output_spec(*inputs)),
+            ema=None if self.ema is None else copied(trainable),
+            loss_scale=init_scale() if self.auto_scale_loss and self._uses_float16() else None,
         )
+
+    def _uses_float16(self) -> bool:
+        parts = self.model.structure().components
+        return any(isinstance(part, Layer) and part.dtype_policy.name == "mixed_float16" for part in parts)
 
     def output_spec(self, *inputs: PyTree) -> PyTree:
         """The shapes and dtypes of the model's outputs, as symbolic tensors."""
@@ -166,7 +195,8 @@ class Trainer:
     @property
     def has_own_logs(self) -> bool:
         """Whether steps log more than the metrics."""
-        return self.has_own_step or type(self).compute_metrics is not Trainer.compute_metrics
+        own = self.has_own_step or type(self).compute_metrics is not Trainer.compute_metrics
+        return own or self.log_norms or self.skip_nonfinite
 
     def is_own_log(self, name: str, state: TrainState) -> bool:
         """Whether the loop averages a log itself, because no metric keeps it."""
@@ -181,26 +211,12 @@ class Trainer:
             state: the state now.
             batch: `(x, y)`, `(x, y, sample_weight)`, or `x` for a model whose loss needs no labels.
         """
-        x, y, sample_weight = unpack_x_y_sample_weight(batch)
-        scale = getattr(self.optimizer, "loss_scale_factor", None) or 1.0
-
-        def objective(trainable: PyTree) -> tuple[Array, Forward]:
-            forward = run_forward(self, (trainable, state.non_trainable), (x, y, sample_weight), training=True)
-            return forward.loss * scale if scale != 1.0 else forward.loss, forward
-
-        gradients, forward = jax.grad(objective, has_aux=True)(state.trainable)
-        optimizer = optax.with_extra_args_support(self.optimizer)
-        updates, opt_state = optimizer.update(gradients, state.opt_state, state.trainable, value=forward.loss)
-        trainable = constrain(self.model, optax.apply_updates(state.trainable, updates))
-        metrics, logs = run_metrics(self, state.metrics, (x, y, sample_weight), forward)
-        state = state.replace(
-            step=state.step + 1,
-            trainable=trainable,
-            non_trainable=forward.non_trainable,
-            opt_state=opt_state,
-            metrics=metrics,
-        )
-        return state, logs
+        data = unpack_x_y_sample_weight(batch)
+        new, forward, own = update(self, state, data)
+        metrics, logs = run_metrics(self, state.metrics, data, forward)
+        if self.skip_nonfinite:  # one NaN would spoil the sums of a whole epoch
+            metrics = select(jnp.isfinite(forward.loss), metrics, state.metrics)
+        return new.replace(metrics=metrics), {**logs, **own}
 
     def test_step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, dict[str, Array]]:
         """One batch of evaluation: the state with its metrics updated, and the loss and metrics of the batch."""

@@ -1,0 +1,55 @@
+"""Groups: different optimizers for different parameters, told apart by their paths."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import optax
+
+from jkeras import tree
+from jkeras.errors import ArgumentError
+from jkeras.optimizers.lookup import get
+from jkeras.typing import PyTree
+
+
+def by_path(optimizers: Mapping[str, Any]) -> optax.GradientTransformationExtraArgs:
+    """An optimizer for each group of parameters.
+
+    Args:
+        optimizers: `{pattern: optimizer}`. A parameter belongs to the first pattern that `re.search` finds in its
+            path, such as `"encoder/dense/kernel"`. The optimizers are what `get` takes; `None` leaves its parameters
+            as they are.
+
+    Returns:
+        `optax.partition` over these groups; its state has the part of each pattern under `inner_states`.
+
+    Raises:
+        ArgumentError: when `init` meets a parameter that no pattern covers.
+
+    >>> import jax.numpy as jnp
+    >>> optimizer = by_path({"bias$": optax.sgd(1.0), ".*": None})
+    >>> params = {"kernel": jnp.ones(()), "bias": jnp.ones(())}
+    >>> updates, _ = optimizer.update(params, optimizer.init(params), params)
+    >>> {name: float(update) for name, update in updates.items()}
+    {'bias': -1.0, 'kernel': 0.0}
+    """
+    if not optimizers:
+        raise ArgumentError("there are no optimizers.", path="optimizers.by_path", write='by_path({".*": "adam"})')
+    parts = {pattern: optax.set_to_zero() if each is None else get(each) for pattern, each in optimizers.items()}
+    transformations = {pattern: optax.GradientTransformation(each.init, each.update) for pattern, each in parts.items()}
+
+    def group(path: str, _: Any) -> str:
+        for pattern in transformations:
+            if re.search(pattern, path):
+                return pattern
+        raise ArgumentError(
+            "no optimizer covers this parameter.",
+            path=path,
+            expected=f"a match of one of {', '.join(map(repr, transformations))}",
+            write='optimizer={..., ".*": "adam"}   # the rest',
+        )
+
+    def labels(params: PyTree) -> PyTree:
+        return tree.map_with_path(group, params)
+
+    return optax.partition(transformations, labels)
