@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core import Layer, Variables
+from tests.descriptors.layers import ROWS
 from tests.descriptors.row import LayerRow
-
 
 # Programs that run once on small arrays: compiling them without optimizations takes a third of the time.
 jit_quickly = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
@@ -50,8 +50,6 @@ class Subject:
 @functools.cache
 def subject(name: str) -> Subject:
     """The subject of a row; tests that run in one process share it."""
-    from tests.descriptors.layers import ROWS
-
     return Subject(next(row for row in ROWS if row.name == name))
 
 

@@ -52,21 +52,10 @@ class ConvTranspose(WindowLayer):
         )
         owner = type(self).__name__
         self.filters = positive_int(filters, "filters", owner, f"{owner}(filters=32, kernel_size=3)")
-        self.output_padding = (
-            None
-            if output_padding is None
-            else standardize_tuple(output_padding, self.rank, "output_padding", owner, minimum=0)
-        )
+        self.output_padding = _output_padding(output_padding, self.strides, owner)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
-        if any(more >= step for more, step in zip(self.output_padding or (), self.strides, strict=False)):
-            raise ArgumentError(
-                "the output is padded by a stride or more.",
-                path=owner,
-                expected=f"output_padding below strides={self.strides}",
-                received=f"output_padding={self.output_padding}",
-            )
 
     def build(self, input_shape: Any) -> None:
         channels = self.channels_of(input_shape)
@@ -81,6 +70,21 @@ class ConvTranspose(WindowLayer):
 
     def call(self, inputs: Array) -> Array:
         return self.finish(conv_transpose(inputs, self.kernel.value, output_padding=self.output_padding, **self.window))
+
+
+def _output_padding(value: Any, strides: tuple[int, ...], owner: str) -> tuple[int, ...] | None:
+    """How many outputs to add behind, per axis: less than the strides."""
+    if value is None:
+        return None
+    more = standardize_tuple(value, len(strides), "output_padding", owner, minimum=0)
+    if any(added >= step for added, step in zip(more, strides, strict=True)):
+        raise ArgumentError(
+            "the output is padded by a stride or more.",
+            path=owner,
+            expected=f"output_padding below strides={strides}",
+            received=f"output_padding={more}",
+        )
+    return more
 
 
 @registry.export("keras.layers")
