@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jkeras import registry
-from jkeras.core import Layer
+from jkeras.core import Layer, describe
 from jkeras.errors import ArgumentError, ConfigError, UnknownNameError, did_you_mean
 from jkeras.models import config as configs
 from jkeras.models import summary as summaries
@@ -136,7 +136,9 @@ class Model(GraphLayer):
         """The graph, layer by layer; of a subclass with arguments of its own, those arguments."""
         if self.function is not None and _is_graph_constructor(type(self)):
             return {"name": self.name, "trainable": self.trainable, **configs.graph_config(self.function)}
-        return super().get_config()
+        if type(self).get_config is Model.get_config:
+            return describe.complete_config(self, Layer)
+        return describe.base_config(self)
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: Mapping[str, Any] | None = None) -> Any:

@@ -192,6 +192,12 @@ class Sequential(Model):
 
     # -- parts
 
+    def addresses(self) -> dict[str, Layer]:
+        """The layers by their names; a model that is built has called them on symbolic tensors by then."""
+        if self._built:
+            self._connect()
+        return super().addresses()
+
     def components(self) -> Iterator[tuple[str, Component | Variable]]:
         """The layers of the chain, then what attributes hold."""
         yield from ((self._names[layer], layer) for layer in self._chain)

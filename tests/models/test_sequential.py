@@ -118,6 +118,7 @@ def test_without_input_it_waits_for_a_shape():
     assert shapes(variables.trainable) == TREE
     assert model.input_shape == (None, 3)
     assert model.output_shape == (None, 2)
+    assert [layer.output.shape for layer in model.layers] == [(None, 4), (None, 2)]
     assert shapes(model.init(KEY).trainable) == TREE
 
 
