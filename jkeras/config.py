@@ -4,7 +4,10 @@ They spare users from repeating themselves; no computation depends on them once 
 """
 
 import dataclasses
+import os
 from typing import Any
+
+import jax
 
 from jkeras.errors import ArgumentError
 
@@ -109,3 +112,20 @@ def set_dtype_policy(policy: Any) -> None:
     >>> set_dtype_policy(None)
     """
     _defaults.dtype_policy = policy
+
+
+def enable_compile_cache(path: str | os.PathLike[str]) -> None:
+    """Keeps compiled programs in a folder, so that the next process starts without compiling them again.
+
+    JAX's own cache leaves out programs that compile in less than a second or are small; here every one is kept.
+
+    Args:
+        path: the folder; made where it does not exist. Call it before anything is compiled.
+
+    >>> import tempfile
+    >>> enable_compile_cache(tempfile.mkdtemp())
+    >>> jax.config.update("jax_compilation_cache_dir", None)
+    """
+    jax.config.update("jax_compilation_cache_dir", os.fspath(path))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -36,6 +36,8 @@ class Programs:
         self.test_batch = self._compiled(self._test_batch)
         self.predict_batch = self._compiled(trainer.predict_step)
         self._loops: dict[str, bool] = {}
+        self.calls: list[tuple[int, int, float]] = []  # steps, samples and seconds of the calls of the last `fit`
+        self._spec: PyTree = None
 
     def _compiled(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         return jax.jit(function, **options) if self.trainer.jit_compile else function
@@ -51,6 +53,16 @@ class Programs:
             jaxpr = getattr(self, which).trace(*args, **kwargs).jaxpr.jaxpr
             self._loops[which] = "conv_general_dilated" not in primitives(jaxpr)
         return self._loops[which]
+
+    def remember(self, state: TrainState, batch: PyTree) -> None:
+        """Keeps the shapes and dtypes of a step, for `flops_per_step`, and forgets the timed calls."""
+        self._spec = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (state, batch))
+        self.calls = []
+
+    def flops_per_step(self) -> float:
+        """The floating-point operations of a step, as XLA counts them before it optimizes; 0 where it does not."""
+        analysis = jax.jit(self.trainer.train_step).lower(*self._spec).cost_analysis()
+        return float((analysis or {}).get("flops", 0.0))
 
     def train(
         self, state: TrainState, parts: PyTree, order: Array | None, start: Any, count: Any, *, batch_size: int
@@ -69,12 +81,6 @@ class Programs:
             state, metrics, logs = self.one(state, parts, order, start + index * batch_size, batch_size=batch_size)
             sums = jax.tree.map(jnp.add, sums, logs) if sums else logs
         return state, metrics, sums
-
-    def test(self, state: TrainState, metrics: PyTree, parts: PyTree, count: Any, *, batch_size: int) -> PyTree | None:
-        """The metrics' states after the first `count` batches; `None` where no program loops over them."""
-        if not self.loops("test_many", state, metrics, parts, count, batch_size=batch_size):
-            return None
-        return self.test_many(state, metrics, parts, count, batch_size=batch_size)
 
     def _many(
         self, state: TrainState, parts: PyTree, order: Array | None, start: Any, count: Any, *, batch_size: int

@@ -16,6 +16,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jkeras import optimizers
@@ -29,6 +30,7 @@ from jkeras.training.options import EvaluateOptions, FitOptions, check_count
 from jkeras.training.programs import Programs
 from jkeras.training.scaling import init_scale, select
 from jkeras.training.state import TrainState
+from jkeras.training.stats import Stats, summarize
 from jkeras.training.step import run_forward, run_metrics
 from jkeras.training.update import copied, update
 from jkeras.typing import Array, Key, PyTree
@@ -310,6 +312,23 @@ class Trainer:
     def predict_on_batch(self, state: TrainState, x: PyTree) -> PyTree:
         """The outputs for one batch, as NumPy arrays."""
         return loop.predict_on_batch(self, state, pack_x_y_sample_weight(x))
+
+    def lower(self, *batch: PyTree) -> jax.stages.Compiled:
+        """The compiled training step for a batch `x[, y[, sample_weight]]` of arrays or specs, without running it.
+
+        Returns:
+            What `jax.jit(trainer.train_step).lower(state, batch).compile()` gives: call it, or ask for its
+            `cost_analysis()` and `memory_analysis()`.
+        """
+        state = jax.eval_shape(lambda: self.init(jax.random.key(0), batch[0]))
+        return jax.jit(self.train_step, donate_argnums=0).lower(state, pack_x_y_sample_weight(*batch)).compile()
+
+    @property
+    def stats(self) -> Stats:
+        """The speed of the last `fit`. Raises `ArgumentError` before one has made at least two calls."""
+        if not self.programs.calls:
+            raise ArgumentError("nothing has been timed yet.", path="Trainer.stats", write="trainer.fit(state, x, y)")
+        return summarize(self.programs.calls, self.programs.flops_per_step())
 
     @functools.cached_property
     def programs(self) -> Programs:

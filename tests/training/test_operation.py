@@ -1,0 +1,84 @@
+"""How training runs as a process: programs ahead of time, caches, interrupts, collection."""
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import jax
+import numpy as np
+import pytest
+
+from jkeras.training.quiet import deferred_interrupt, paused_collection
+from tests.training.networks import data, trainer
+
+X, Y = data(200)
+
+
+def test_a_step_ahead_of_time():
+    t = trainer()
+    compiled = t.lower(jax.ShapeDtypeStruct((32, 64), "float32"), jax.ShapeDtypeStruct((32,), "int32"))
+    assert compiled.memory_analysis().argument_size_in_bytes > 4 * (64 * 16 + 16 + 16 * 10 + 10)
+    analysis = compiled.cost_analysis()
+    assert analysis["flops"] > 2 * 32 * (64 * 16 + 16 * 10)  # the products of the forward pass alone
+    state, logs = compiled(t.init(jax.random.key(0)), (X[:32], Y[:32]))
+    assert int(state.step) == 1 and np.isfinite(logs["loss"])
+
+
+def test_collection_is_paused_and_comes_back():
+    assert gc.isenabled()
+    with pytest.raises(KeyError), paused_collection() as collect:
+        assert not gc.isenabled()
+        collect()
+        raise KeyError
+    assert gc.isenabled()
+
+
+def test_a_second_interrupt_interrupts():
+    stopped = []
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), deferred_interrupt(lambda: stopped.append(1)):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stopped == [1]
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_threads_get_no_interrupts():
+    done = []
+
+    def work():
+        with deferred_interrupt(lambda: None):
+            done.append(1)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done == [1]
+
+
+CACHED = """
+import sys, time
+import jax, jkeras
+jkeras.config.enable_compile_cache(sys.argv[1])
+from tests.training.networks import data, trainer
+x, y = data(32)
+t = trainer()
+state = t.init(jax.random.key(0))
+misses = []
+jax.monitoring.register_event_listener(lambda event, **_: misses.append(event))
+jax.block_until_ready(jax.jit(t.train_step)(state, (x, y)))
+print(sum("cache_hits" in e for e in misses), sum("cache_misses" in e for e in misses))
+"""
+
+
+def test_a_second_process_finds_what_the_first_compiled(tmp_path):
+    def run():
+        process = [sys.executable, "-c", CACHED, str(tmp_path)]
+        done = subprocess.run(process, capture_output=True, text=True, check=True, cwd=os.getcwd())
+        return tuple(map(int, done.stdout.split()))
+
+    assert run() == (0, 1)
+    assert run() == (1, 0)
