@@ -7,6 +7,7 @@ stateless_call   runs the layer on two trees: outputs and new non-trainable valu
 """
 
 import functools
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -184,10 +185,10 @@ class Layer(Operation, WeightOwner):
         """
         if mask is not None:
             kwargs["mask"] = mask
-        outputs, non_trainable, scope, structure = self.run(trainable, non_trainable, args, kwargs, training=training)
+        outputs, new, scope, structure = self.run(trainable, non_trainable, args, kwargs, training=training)
         if not return_losses:
-            return outputs, non_trainable
-        return outputs, non_trainable, {**scope.losses, **stateless.penalties(structure, scope.values)}
+            return outputs, new
+        return outputs, new, {**scope.losses, **stateless.penalties(structure, scope.values)}
 
     def run(
         self,
@@ -372,3 +373,6 @@ class Layer(Operation, WeightOwner):
 
 
 Layer.call_signature = CallSignature(Layer.call)
+Layer._reserved = frozenset(
+    name for name, member in inspect.getmembers(Layer, inspect.isfunction) if not name.startswith("_")
+) - {"build", "call", "compute_mask", "compute_output_shape", "compute_output_spec", "get_config"}

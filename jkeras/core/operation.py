@@ -49,7 +49,7 @@ class Operation:
     def __init__(self, name: str | None = None) -> None:
         self.explicit_name = check_name(name, type(self).__name__) if name is not None else None
         self.given_name: str | None = None  # by the first model that it became part of; other models keep it
-        self.nodes: list[Node] = []
+        self._nodes: list[Node] = []
 
     @property
     def name(self) -> str:
@@ -60,6 +60,11 @@ class Operation:
     def default_name(self) -> str:
         """The name from which an owner makes a numbered one: the class name in snake case."""
         return registry.snake_case(type(self).__name__)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The recorded calls."""
+        return self._nodes
 
     def __call__(self, *args: Any, **kwargs: Any) -> PyTree:
         """Records the call where an argument is symbolic, runs it otherwise."""

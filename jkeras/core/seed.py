@@ -43,7 +43,7 @@ class SeedGenerator(Component):
     [3, 0]
     """
 
-    stream = True
+    is_random_stream = True
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         self.seed = keys.check_seed(seed, "SeedGenerator")

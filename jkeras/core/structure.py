@@ -22,7 +22,7 @@ class Component:
 
     explicit_name: str | None = None
     trainable: bool = True
-    stream: bool = False  # whether its state is a stream of random numbers: no weight, and before its owner's layers
+    is_random_stream: bool = False  # then its state is no weight, and comes before the layers of its owner
     _hidden: frozenset[str] = frozenset()  # attributes that hold no parts
 
     def components(self) -> Iterator[tuple[str, "Component | Variable"]]:
@@ -128,8 +128,9 @@ def walk(root: Component) -> Structure:
         for path, variable in sorted(own, key=lambda item: item[1].assignable):  # stable: trainable ones first
             if variable not in declarations:
                 claim(path, variable)
-                declarations[variable] = Declaration(path, variable, variable.trainable and not frozen, owner.stream)
-        for path, part in sorted(nested, key=lambda item: not item[1].stream):
+                trained = variable.trainable and not frozen
+                declarations[variable] = Declaration(path, variable, trained, owner.is_random_stream)
+        for path, part in sorted(nested, key=lambda item: not item[1].is_random_stream):
             if part not in components:
                 claim(path, part)
                 components[part] = path

@@ -20,7 +20,8 @@ class WeightOwner(Component):
         """The explicit name, else a default one."""
         raise NotImplementedError
 
-    _hidden = frozenset({"nodes", "own_variables", "_constructor"})
+    _hidden = frozenset({"_nodes", "own_variables", "_constructor"})
+    _reserved: frozenset[str] = frozenset()  # methods that no attribute may hide
 
     def __init__(self, *, trainable: bool, dtype: Any, autocast: bool) -> None:
         self._trainable = trainable
@@ -32,12 +33,21 @@ class WeightOwner(Component):
         self._is_building = False
 
     def check_initialized(self) -> None:
-        """Raises `NotInitializedError` where a subclass forgot `super().__init__()`."""
+        """Raises `NotInitializedError` where a subclass forgot `super().__init__()`, and `ArgumentError` where an
+        attribute hides a method."""
         if "own_variables" not in vars(self):
             raise NotInitializedError(
                 "`__init__` of the layer did not call `super().__init__()`.",
                 path=type(self).__name__,
                 write="super().__init__(**kwargs)   # first line of __init__",
+            )
+        if not self._reserved.isdisjoint(vars(self)):
+            hidden = min(self._reserved.intersection(vars(self)))
+            raise ArgumentError(
+                f"the attribute `{hidden}` hides the method `{hidden}` of every layer.",
+                path=type(self).__name__,
+                expected="another name for the attribute",
+                write=f"self.my_{hidden} = ...",
             )
 
     # -- declaring
@@ -104,6 +114,8 @@ class WeightOwner(Component):
             constraint=constraint,
             overwrite_with_gradient=overwrite_with_gradient,
         )
+        if not self.trainable:
+            variable.trainable = False
         self.own_variables.append(variable)
         return variable
 
