@@ -2,12 +2,16 @@
 
 Every hook gets the logs and the state, and may return a new state that the loop goes on with; returning nothing keeps
 it. A hook cannot change weights behind the loop's back, because there is nothing to change: values are in the state.
+
+The state is lent for the time of the hook. `fit` reuses its memory in the next call, so a hook that keeps values for
+later copies them (`jax.tree.map(jnp.copy, state.trainable)`, or `jax.device_get(state)`).
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from jkeras.errors import ArgumentError
 from jkeras.typing import PyTree
 
 
@@ -17,21 +21,38 @@ class Loop:
 
     Attributes:
         params: `epochs`, `steps`, `verbose` and the like.
+        directions: for each log of a metric whether `"up"` or `"down"` is better, `None` where nobody said.
+        initial_epoch, initial_batch: where `fit` starts; `on_train_begin` may set them, to resume.
         stop_training: set it to end the loop after the current call.
+
+    >>> Loop({"epochs": 3}).stop_training
+    False
     """
 
     params: dict[str, Any]
+    directions: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+    initial_epoch: int = 0
+    initial_batch: int = 0
     stop_training: bool = False
 
 
 class Callback:
     """The base of callbacks: override the hooks that you need.
 
-    Every hook may return a state that replaces the current one.
+    Every hook may return a state that replaces the current one. In `evaluate`, `predict` and the validation of `fit`
+    it does so until the evaluation is over: what is trained goes on from the state that it had.
+
+    A hook for batches runs once a call of the compiled step, which takes several batches. Its logs are read from the
+    device when you look at them, and lag one call behind, so that nothing waits.
 
     >>> class Stop(Callback):
     ...     def on_epoch_end(self, epoch, logs, state):
     ...         self.loop.stop_training = logs["loss"] < 0.1
+    >>> stop = Stop()
+    >>> stop.set_loop(Loop({}))
+    >>> stop.on_epoch_end(0, {"loss": 0.05}, None)
+    >>> stop.loop.stop_training
+    True
     """
 
     loop: Loop
@@ -39,8 +60,12 @@ class Callback:
     """Whether the hooks for batches must run for every single one; then each call of the program runs one batch."""
 
     def set_loop(self, loop: Loop) -> None:
-        """Called before `on_train_begin`."""
+        """Called before the first hook."""
         self.loop = loop
+
+    def epoch_logs(self, epoch: int, state: PyTree) -> Mapping[str, float]:
+        """What this callback adds to the logs of an epoch, for all callbacks and the history."""
+        return {}
 
     def on_train_begin(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """Before the first epoch."""
@@ -58,45 +83,105 @@ class Callback:
         """Before a call of the compiled step, whose first batch has this index."""
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
-        """After a call of the compiled step, whose last batch has this index. The logs are read from the
-        device when you look at them, and lag one call behind, so that nothing waits."""
+        """After a call of the compiled step, whose last batch has this index. The logs are those of the epoch up to
+        the call before; up to this one in the first call of an epoch."""
+
+    def on_test_begin(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
+        """Before an evaluation, that of `fit` included."""
+
+    def on_test_end(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
+        """After an evaluation; the logs are floats."""
+
+    def on_test_batch_begin(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
+        """Before a call in an evaluation, whose first batch has this index."""
+
+    def on_test_batch_end(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
+        """After a call in an evaluation, whose last batch has this index."""
+
+    def on_predict_begin(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
+        """Before the first batch of `predict`."""
+
+    def on_predict_end(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
+        """After the last batch of `predict`."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
+        """Before a batch of `predict`."""
+
+    def on_predict_batch_end(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
+        """After a batch of `predict`; the log `outputs` has what it gave, still on the device."""
+
+
+def _in_turn(hook: str) -> Callable[..., PyTree]:
+    """The hook of a list: that of each member, with the state that the one before returned."""
+
+    def run(self: "CallbackList", *args: Any) -> PyTree:
+        *given, state = args
+        for callback in self.callbacks:
+            new = getattr(callback, hook)(*given, state)
+            state = state if new is None else new
+        return state
+
+    return run
 
 
 class CallbackList(Callback):
     """Several callbacks as one, called in order; each gets the state that the one before returned.
 
-    >>> CallbackList([Callback(), Callback()]).on_epoch_end(0, {}, "state")
+    Args:
+        callbacks: callbacks, and lists of them, whose members take part as if they stood here.
+
+    Raises:
+        ArgumentError: something else is among them.
+
+    >>> CallbackList([Callback(), [Callback()]]).on_epoch_end(0, {}, "state")
     'state'
     """
 
-    def __init__(self, callbacks: Iterable[Callback]) -> None:
-        self.callbacks = list(callbacks)
+    def __init__(self, callbacks: "Callback | Iterable[Any] | None" = None) -> None:
+        self.callbacks = list(_flat(callbacks))
+        self.every_batch = any(callback.every_batch for callback in self.callbacks)
 
     def set_loop(self, loop: Loop) -> None:
+        """Lends the loop to each."""
         self.loop = loop
         for callback in self.callbacks:
             callback.set_loop(loop)
 
-    def _each(self, hook: str, *args: Any, state: PyTree) -> PyTree:
-        for callback in self.callbacks:
-            new = getattr(callback, hook)(*args, state)
-            state = state if new is None else new
-        return state
+    def epoch_logs(self, epoch: int, state: PyTree) -> dict[str, float]:
+        """What all of them add."""
+        return {name: value for each in self.callbacks for name, value in each.epoch_logs(epoch, state).items()}
 
-    def on_train_begin(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
-        return self._each("on_train_begin", logs, state=state)
+    on_train_begin = _in_turn("on_train_begin")
+    on_train_end = _in_turn("on_train_end")
+    on_epoch_begin = _in_turn("on_epoch_begin")
+    on_epoch_end = _in_turn("on_epoch_end")
+    on_train_batch_begin = _in_turn("on_train_batch_begin")
+    on_train_batch_end = _in_turn("on_train_batch_end")
+    on_test_begin = _in_turn("on_test_begin")
+    on_test_end = _in_turn("on_test_end")
+    on_test_batch_begin = _in_turn("on_test_batch_begin")
+    on_test_batch_end = _in_turn("on_test_batch_end")
+    on_predict_begin = _in_turn("on_predict_begin")
+    on_predict_end = _in_turn("on_predict_end")
+    on_predict_batch_begin = _in_turn("on_predict_batch_begin")
+    on_predict_batch_end = _in_turn("on_predict_batch_end")
 
-    def on_train_end(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
-        return self._each("on_train_end", logs, state=state)
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
-        return self._each("on_epoch_begin", epoch, logs, state=state)
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
-        return self._each("on_epoch_end", epoch, logs, state=state)
-
-    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
-        return self._each("on_train_batch_begin", batch, logs, state=state)
-
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
-        return self._each("on_train_batch_end", batch, logs, state=state)
+def _flat(given: Any) -> Iterable[Callback]:
+    if isinstance(given, CallbackList):
+        yield from given.callbacks
+    elif isinstance(given, Callback):
+        yield given
+    elif isinstance(given, Iterable) and not isinstance(given, str | Mapping):
+        for each in given:
+            yield from _flat(each)
+    elif given is not None:
+        name = getattr(given, "__name__", type(given).__name__)
+        is_class = isinstance(given, type) and issubclass(given, Callback)
+        raise ArgumentError(
+            "this is no callback.",
+            path="callbacks",
+            expected="an instance of jkeras.callbacks.Callback",
+            received=f"the class {name}" if isinstance(given, type) else repr(given)[:80],
+            write=f"{name}(...)" if is_class else "LambdaCallback(on_epoch_end=lambda epoch, logs, state: ...)",
+        )

@@ -77,20 +77,25 @@ def fit(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: FitOptio
     steps = min(steps, options.steps_per_epoch or steps)
 
     history, progress = History(), Progress(options.verbose)
-    callbacks = CallbackList([*(options.callbacks or ()), progress, history])
-    loop = Loop({"epochs": options.epochs, "steps": steps, "batch_size": batch_size, "verbose": options.verbose})
+    callbacks = CallbackList([options.callbacks, progress, history])
+    loop = Loop(
+        {"epochs": options.epochs, "steps": steps, "batch_size": batch_size, "verbose": options.verbose},
+        directions=trainer.objective.directions(spec),
+        initial_epoch=options.initial_epoch,
+    )
     callbacks.set_loop(loop)
     epoch_runner = Epoch(trainer, train, batch_size, steps, options, callbacks, spec)
     try:
         state = callbacks.on_train_begin({}, state)
         logs: dict[str, float] = {}
-        for epoch in range(options.initial_epoch, options.epochs):
+        for epoch in range(loop.initial_epoch, options.epochs):
             state = callbacks.on_epoch_begin(epoch, {}, state)
             state, logs = epoch_runner.run(state, epoch)
             if validation is not None and options.validates(epoch):
                 size = options.validation_batch_size or batch_size
-                found = _evaluate(trainer, state, validation, size, options.validation_steps, spec)
+                found = _evaluate(trainer, state, validation, size, options.validation_steps, spec, callbacks)
                 logs.update({f"val_{name}": value for name, value in found.items()})
+            logs.update(callbacks.epoch_logs(epoch, state))
             state = callbacks.on_epoch_end(epoch, logs, state)
             if loop.stop_training:
                 break
@@ -149,26 +154,29 @@ class Epoch:
         self.size = arrays.size
         self.full = min(steps, self.size // batch_size)
         self.tail = self.size % batch_size if steps > self.full else 0
-        every_batch = not self.on_device or any(callback.every_batch for callback in callbacks.callbacks)
-        self.pace = Pace(1 if every_batch else trainer.steps_per_execution)
+        self.pace = Pace(1 if callbacks.every_batch or not self.on_device else trainer.steps_per_execution)
 
     def run(self, state: TrainState, epoch: int) -> tuple[TrainState, dict[str, float]]:
         """Trains one epoch; the state and the epoch's logs."""
-        order = self._order(epoch)
-        state = state.replace(metrics=self.trainer.objective.init(self.spec))
-        done, seen = 0, None
+        order, loop = self._order(epoch), self.callbacks.loop
+        first = loop.initial_batch if epoch == loop.initial_epoch else 0
+        if first == 0:
+            state = state.replace(metrics=self.trainer.objective.init(self.spec))
+        done, seen = first, None
         sums: dict[str, Array] = {}
-        for start, count, size in self._calls():
+        for start, count, size in self._calls(first):
             state = self.callbacks.on_train_batch_begin(done, {}, state)
             ready, begun = seen, time.perf_counter()
             state, seen, call_sums = self._call(state, order, start, count, size)
             self.pace.measure(count, begun, seen)
             sums = jax.tree.map(jnp.add, sums, call_sums) if sums else call_sums
             jax.block_until_ready(ready)  # one call may be under way, not more: what is shown is what has happened
-            late = LateLogs(self._logs, ready if done else seen, sums, done + count)
+            late = LateLogs(self._logs, seen if ready is None else ready, sums, done + count - first)
             done += count
             state = self.callbacks.on_train_batch_end(done - 1, late, state)
-        return state, {name: float(value) for name, value in self._logs(seen, sums, done).items()}
+            if loop.stop_training:
+                break
+        return state, {name: float(value) for name, value in self._logs(seen, sums, done - first).items()}
 
     def _order(self, epoch: int) -> Any:
         """The epoch's order, `None` for that of the arrays."""
@@ -177,9 +185,8 @@ class Epoch:
         order = jax.random.permutation(jax.random.fold_in(keys.from_seed(self.options.seed), epoch), self.size)
         return order if self.on_device else np.asarray(order)
 
-    def _calls(self) -> Iterator[tuple[int, int, int]]:
-        """What each call runs: from which position, how many batches, of which size."""
-        done = 0
+    def _calls(self, done: int) -> Iterator[tuple[int, int, int]]:
+        """What each call runs, when some batches are done: from which position, how many batches, of which size."""
         while done < self.full:
             count = self.pace.next(self.full - done)
             yield done * self.batch_size, count, self.batch_size
@@ -237,14 +244,23 @@ def evaluate(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: Eva
     check_alive(state, "Trainer.evaluate(state)")
     arrays = check_arrays(x, y, options.sample_weight)
     spec = check_data(trainer, arrays, options.batch_size)
+    batch_size = options.batch_size or DEFAULT_BATCH_SIZE
+    callbacks = CallbackList(options.callbacks)
+    callbacks.set_loop(Loop({"steps": options.steps or -(-arrays.size // batch_size), "verbose": options.verbose}))
     started = time.perf_counter()
-    logs = _evaluate(trainer, state, arrays, options.batch_size or DEFAULT_BATCH_SIZE, options.steps, spec)
+    logs = _evaluate(trainer, state, arrays, batch_size, options.steps, spec, callbacks)
     report("evaluate", options.verbose, arrays.size, started, logs)
     return logs
 
 
 def _evaluate(
-    trainer: Any, state: TrainState, arrays: Arrays, batch_size: int, steps: int | None, spec: PyTree
+    trainer: Any,
+    state: TrainState,
+    arrays: Arrays,
+    batch_size: int,
+    steps: int | None,
+    spec: PyTree,
+    callbacks: CallbackList,
 ) -> dict[str, float]:
     on_device = fits_on_device(arrays)
     arrays = arrays.on_device() if on_device else arrays
@@ -252,19 +268,29 @@ def _evaluate(
     full, tail = (full, arrays.size % batch_size) if steps is None or steps > full else (steps, 0)
     metrics = trainer.objective.init(spec)
     own: dict[str, Any] = {}
-    starts = [index * batch_size for index in range(full)]
-    if full and on_device and not trainer.has_own_logs:
-        seen = trainer.programs.test(state, metrics, arrays.parts, np.int32(full), batch_size=batch_size)
-        metrics, starts = (metrics, starts) if seen is None else (seen, [])
-    starts += [full * batch_size] if tail else []
-    for start in starts:
+    state, done, batches = callbacks.on_test_begin({}, state), 0, full + (tail > 0)
+
+    def values(metrics: PyTree, own: dict[str, Any], done: int) -> dict[str, Any]:
+        return {**trainer.objective.results(metrics, spec), **{name: value / done for name, value in own.items()}}
+
+    if full and on_device and not trainer.has_own_logs and not callbacks.every_batch:
+        args = (state, metrics, arrays.parts, np.int32(full))
+        if trainer.programs.loops("test_many", *args, batch_size=batch_size):
+            state = callbacks.on_test_batch_begin(0, {}, state)
+            metrics = trainer.programs.test_many(state, *args[1:], batch_size=batch_size)
+            done = full
+            state = callbacks.on_test_batch_end(full - 1, LateLogs(values, metrics, {}, done), state)
+    for index in range(done, batches):
+        state = callbacks.on_test_batch_begin(index, {}, state)
+        start = index * batch_size
         batch = pack_x_y_sample_weight(*arrays.rows(start, min(start + batch_size, arrays.size)).parts)
         metrics, logs = trainer.programs.test_batch(state, metrics, batch)
-        for name in logs:
-            if trainer.is_own_log(name, state) and name not in metrics:
-                own[name] = own.get(name, 0.0) + logs[name]
-    values = {**trainer.objective.results(metrics, spec), **{name: value / len(starts) for name, value in own.items()}}
-    return {name: float(value) for name, value in values.items()}
+        unkept = [name for name in logs if trainer.is_own_log(name, state) and name not in metrics]
+        own = {**own, **{name: own.get(name, 0.0) + logs[name] for name in unkept}}
+        state = callbacks.on_test_batch_end(index, LateLogs(values, metrics, own, index + 1), state)
+    found = {name: float(value) for name, value in values(metrics, own, batches).items()}
+    callbacks.on_test_end(found, state)
+    return found
 
 
 def predict(trainer: Any, state: TrainState, x: PyTree, options: EvaluateOptions) -> PyTree:
@@ -274,12 +300,17 @@ def predict(trainer: Any, state: TrainState, x: PyTree, options: EvaluateOptions
     size = min(options.batch_size or DEFAULT_BATCH_SIZE, arrays.size)
     steps = min(-(-arrays.size // size), options.steps or arrays.size)
     check_data(trainer, arrays, options.batch_size)
+    callbacks = CallbackList(options.callbacks)
+    callbacks.set_loop(Loop({"steps": steps, "verbose": options.verbose}))
     started = time.perf_counter()
-    pieces = []
+    state, pieces = callbacks.on_predict_begin({}, state), []
     for index in range(steps):
         rows = np.minimum(np.arange(index * size, (index + 1) * size), arrays.size - 1)
         batch = jax.tree.map(lambda leaf, rows=rows: leaf[rows], arrays.x)
+        state = callbacks.on_predict_batch_begin(index, {}, state)
         pieces.append(trainer.programs.predict_batch(state, pack_x_y_sample_weight(batch)))
+        state = callbacks.on_predict_batch_end(index, {"outputs": pieces[-1]}, state)
+    callbacks.on_predict_end({}, state)
     outputs = jax.tree.map(
         lambda *leaves: np.concatenate([np.asarray(leaf) for leaf in leaves])[: arrays.size], *pieces
     )

@@ -184,6 +184,12 @@ class Objective:
         state = {key: metric.init() for key, (_, metric, _) in self.entries(outputs).items()}
         return {**{key: Mean().init() for key in self._loss_keys(outputs)}, **state}
 
+    def directions(self, y_pred: PyTree) -> dict[str, str | None]:
+        """Whether more or less is better, by key in the logs: `"up"`, `"down"`, `None` where it is not known."""
+        outputs = self.by_output(y_pred)
+        measured = {key: metric.direction for key, (_, metric, _) in self.entries(outputs).items()}
+        return {**dict.fromkeys(self._loss_keys(outputs), "down"), **measured}
+
     def _loss_keys(self, outputs: dict[str, Any]) -> list[str]:
         given = spread("loss", self.loss, list(outputs))
         several = [name for name, identifier in given.items() if identifier is not None] if len(outputs) > 1 else []

@@ -33,7 +33,7 @@ class FitOptions:
     batch_size: int | None = None
     epochs: int = 1
     verbose: int | str = "auto"
-    callbacks: Sequence[Callback] | None = None
+    callbacks: Callback | Sequence[Callback] | None = None
     validation_split: float = 0.0
     validation_data: Any = None
     shuffle: bool = True
@@ -101,6 +101,7 @@ class EvaluateOptions:
     sample_weight: PyTree = None
     steps: int | None = None
     verbose: int | str = "auto"
+    callbacks: Callback | Sequence[Callback] | None = None
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "steps"):

@@ -13,14 +13,14 @@ The logs of a step are those of its batch. What has been seen since the last res
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import optimizers
-from jkeras.callbacks import History
+from jkeras.callbacks import Callback, History
 from jkeras.core import Layer
 from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.errors import ArgumentError, NeverCalledError
@@ -266,6 +266,7 @@ class Trainer:
         sample_weight: PyTree = None,
         steps: int | None = None,
         verbose: int | str = "auto",
+        callbacks: Callback | Sequence[Callback] | None = None,
     ) -> dict[str, float]:
         """The loss and metrics over arrays, with `training=False`. The state is not consumed.
 
@@ -275,7 +276,7 @@ class Trainer:
         >>> trainer.evaluate(trainer.init(jax.random.key(0)), np.ones((4, 2), "float32"), np.ones((4, 1), "float32"))
         {'loss': 1.0}
         """
-        options = EvaluateOptions(batch_size, sample_weight, steps, verbose)
+        options = EvaluateOptions(batch_size, sample_weight, steps, verbose, callbacks)
         return loop.evaluate(self, state, x, y, options)
 
     def predict(
@@ -286,6 +287,7 @@ class Trainer:
         batch_size: int | None = None,
         steps: int | None = None,
         verbose: int | str = "auto",
+        callbacks: Callback | Sequence[Callback] | None = None,
     ) -> PyTree:
         """The outputs over arrays, as NumPy arrays of all examples. The state is not consumed.
 
@@ -295,7 +297,7 @@ class Trainer:
         >>> trainer.predict(trainer.init(jax.random.key(0)), np.ones((3, 2), "float32")).tolist()
         [[2.0], [2.0], [2.0]]
         """
-        return loop.predict(self, state, x, EvaluateOptions(batch_size, None, steps, verbose))
+        return loop.predict(self, state, x, EvaluateOptions(batch_size, None, steps, verbose, callbacks))
 
     def train_on_batch(
         self, state: TrainState, x: PyTree, y: PyTree = None, sample_weight: PyTree = None
