@@ -121,23 +121,30 @@ def _check(structure: Structure, flat: tuple[Tree, Tree], owner: str) -> None:
 
 
 def _misfit(declaration: Declaration, leaf: Any) -> str | None:
-    try:
-        shape = jnp.shape(leaf)
-    except TypeError:
+    if not hasattr(leaf, "shape") and not isinstance(leaf, int | float | complex):
         return f"'{declaration.path}' is no array: {type(leaf).__name__}"
-    if shape != declaration.variable.shape:
-        return f"'{declaration.path}' has shape {shape}, expected {declaration.variable.shape}"
+    if jnp.shape(leaf) != declaration.variable.shape:
+        return f"'{declaration.path}' has shape {jnp.shape(leaf)}, expected {declaration.variable.shape}"
     return None
 
 
+SHOWN = 4  # so that a message has at most six lines
+
+
 def _report(problems: list[str], owner: str) -> None:
-    if problems:
-        raise LeafError(
-            f"{len(problems)} {'leaf does' if len(problems) == 1 else 'leaves do'} not fit the declarations:\n    "
-            + "\n    ".join(problems),
-            path=owner,
-            write=f"variables = {owner}.init(jax.random.key(0), x)   # trees of the right form",
-        )
+    """Raises `LeafError` where there are problems, each a line that begins with a path in quotes."""
+    if not problems:
+        return
+    lines = problems
+    if len(problems) > SHOWN:
+        others = [problem.split("'")[1] for problem in problems[SHOWN - 1 :]]
+        lines = [*problems[: SHOWN - 1], f"and {len(others)} more: {', '.join(others)}"]
+    raise LeafError(
+        f"{len(problems)} {'leaf does' if len(problems) == 1 else 'leaves do'} not fit the declarations:\n    "
+        + "\n    ".join(lines),
+        path=owner,
+        write=f"variables = {owner}.init(jax.random.key(0), x)   # trees of the right form",
+    )
 
 
 def penalties(structure: Structure, values: Mapping[Variable, Array]) -> dict[str, Array]:

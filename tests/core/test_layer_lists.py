@@ -232,7 +232,7 @@ class TestValues:
     def test_L34_wrong_shapes_are_all_named(self):
         layer = Dense(2)
         variables = layer.init(KEY, (1, 3))
-        with pytest.raises(LeafError, match="'kernel' has shape(.|\n)*'bias' has shape"):
+        with pytest.raises(LeafError, match=r"'kernel' has shape(.|\n)*'bias' has shape"):
             layer.set_weights(variables, [np.ones((2, 3)), np.ones(3)])
 
     def test_weights_of_keras_are_weights_of_ours(self):
