@@ -112,6 +112,32 @@ class DataError(JKerasError, ValueError):
     """Data from which no batch can be made: empty, of different lengths, out of range."""
 
 
+class WorkerError(JKerasError, RuntimeError):
+    """A data worker that raised, died or hung.
+
+    Attributes:
+        index: which batch it was making; `None` before the first.
+        pid: its process.
+        exit_code: of the process, negative for a signal; `None` while it lives.
+        worker_traceback: where it was, in its own words.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        index: int | None = None,
+        pid: int | None = None,
+        exit_code: int | None = None,
+        worker_traceback: str = "",
+        **lesson: Any,
+    ) -> None:
+        super().__init__(problem, **lesson)
+        self.index, self.pid, self.exit_code, self.worker_traceback = index, pid, exit_code, worker_traceback
+        if worker_traceback:
+            self.add_note(f"In the worker:\n{worker_traceback.rstrip()}")
+
+
 class ConsumedStateError(JKerasError, RuntimeError):
     """A state whose buffers were donated to an earlier call."""
 
