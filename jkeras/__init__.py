@@ -14,7 +14,9 @@ from jkeras import (
     models,
     ops,
     optimizers,
+    random,
     regularizers,
+    saving,
 )
 from jkeras import dtypes as dtype_policies
 from jkeras.core import (
@@ -81,8 +83,10 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "random",
     "regularizers",
     "remat",
+    "saving",
     "scan",
     "set_mask",
     "vmap",

@@ -88,12 +88,20 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 
 def get_registered_name(thing: Any) -> str:
-    """The name under which a class or function was registered, else its own name."""
+    """The name under which a class or function was registered, else its own name.
+
+    >>> get_registered_name(abs)
+    'abs'
+    """
     return _registered_names.get(thing, thing.__name__)
 
 
 def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The class or function of a registered name, or `None`."""
+    """The class or function of a registered name, or `None`.
+
+    >>> get_registered_object("double", custom_objects={"double": abs})
+    <built-in function abs>
+    """
     for table in (custom_objects or {}, _custom_objects.get(), _registered):
         if name in table:
             return table[name]
@@ -112,7 +120,12 @@ def get_custom_objects() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def custom_object_scope(objects: Mapping[str, Any]) -> Iterator[None]:
-    """Names classes and functions for the configs and strings that are read in the block. Scopes nest."""
+    """Names classes and functions for the configs and strings that are read in the block. Scopes nest.
+
+    >>> with custom_object_scope({"double": abs}):
+    ...     get_registered_object("double")
+    <built-in function abs>
+    """
     token = _custom_objects.set({**_custom_objects.get(), **objects})
     try:
         yield

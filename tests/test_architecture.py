@@ -36,7 +36,7 @@ FLOORS = (
         *("activations", "initializers", "regularizers", "constraints", "functional"),
     ),
     ("losses", "metrics", "optimizers"),
-    ("core", "ops"),
+    ("core", "ops", "random"),
     ("layers",),
     ("models",),
     ("data", "training", "callbacks"),
