@@ -1,7 +1,10 @@
 """What tests know about the repository as a whole."""
 
+import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -36,3 +39,27 @@ def tracked_files() -> list[Path]:
         return [file for file in ROOT.rglob("*") if file.is_file() and not any(h in str(file) for h in hidden)]
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
     return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block of a page: its language, its text, the line on which the text begins."""
+
+    page: Path
+    language: str
+    text: str
+    line: int
+
+    def run(self, namespace: dict[str, Any]) -> None:
+        """Runs Python text. Padding puts it on its own lines of the page, so that a traceback points into the page."""
+        exec(compile("\n" * (self.line - 1) + self.text, str(self.page), "exec"), namespace)
+
+
+def blocks(page: Path, language: str) -> list[Block]:
+    """The blocks of a page in one language."""
+    text = page.read_text()
+    found = [Block(page, m[1], m[2], text.count("\n", 0, m.start(2)) + 1) for m in FENCE.finditer(text)]
+    return [block for block in found if block.language == language]
