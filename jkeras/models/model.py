@@ -158,7 +158,13 @@ class Model(GraphLayer):
 
 @registry.export("keras.src.models.functional", "keras", "keras.models")
 class Functional(Model):
-    """What `Model(inputs, outputs)` returns: a model described by nothing but its graph."""
+    """What `Model(inputs, outputs)` returns: a model described by nothing but its graph.
+
+    >>> import jkeras
+    >>> inputs = jkeras.Input((3,))
+    >>> jkeras.Model(inputs, inputs * 2.0)
+    <Functional name=functional, built=True>
+    """
 
 
 def _is_graph_constructor(cls: type) -> bool:
