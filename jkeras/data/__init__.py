@@ -1,5 +1,21 @@
 """Data: from what users hold to batches on the device."""
 
+from jkeras.data.adapt import adapt
 from jkeras.data.arrays import Arrays, check_arrays, class_weights, split, take
+from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from jkeras.data.prefetch import prefetch, to_device
+from jkeras.data.source import Source
 
-__all__ = ["Arrays", "check_arrays", "class_weights", "split", "take"]
+__all__ = [
+    "Arrays",
+    "Source",
+    "adapt",
+    "check_arrays",
+    "class_weights",
+    "pack_x_y_sample_weight",
+    "prefetch",
+    "split",
+    "take",
+    "to_device",
+    "unpack_x_y_sample_weight",
+]

@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import config, tree
+from jkeras import tree
+from jkeras.data.host import host_arrays
 from jkeras.errors import ArgumentError, DataError
 from jkeras.typing import Array, PyTree
 
@@ -46,7 +46,8 @@ class Arrays:
 def check_arrays(x: PyTree, y: PyTree = None, sample_weight: PyTree = None) -> Arrays:
     """Structures of arrays as `Arrays`.
 
-    float64 becomes `floatx`, as JAX would silently do later. A list of numbers is one array.
+    Arrays of other libraries become NumPy, float64 becomes `floatx`, a list of numbers is one array:
+    see `jkeras.data.host`.
 
     Raises:
         DataError: something is no array or has no axis, lengths differ, or there are no examples.
@@ -58,11 +59,8 @@ def check_arrays(x: PyTree, y: PyTree = None, sample_weight: PyTree = None) -> A
         raise DataError(
             "there are no inputs.", path="x", expected="an array, or a structure of arrays", received="None"
         )
-    parts = {name: _as_arrays(value, name) for name, value in (("x", x), ("y", y), ("sample_weight", sample_weight))}
-    sizes = {
-        path: leaf.shape[0]
-        for path, leaf in ((_path(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(parts))
-    }
+    parts = {name: host_arrays(value, name) for name, value in (("x", x), ("y", y), ("sample_weight", sample_weight))}
+    sizes = {tree.key_path(path): leaf.shape[0] for path, leaf in jax.tree_util.tree_leaves_with_path(parts)}
     if not any(path.startswith("x") for path in sizes):
         raise DataError("there are no inputs.", path="x", expected="at least one array", received=repr(x)[:60])
     if len(set(sizes.values())) > 1:
@@ -78,32 +76,6 @@ def check_arrays(x: PyTree, y: PyTree = None, sample_weight: PyTree = None) -> A
             "the arrays are empty.", path=", ".join(sizes), expected="at least one example", received="0 examples"
         )
     return Arrays(parts["x"], parts["y"], parts["sample_weight"], size)
-
-
-def _path(path: Any) -> str:
-    return tree.key_path(path)
-
-
-def _as_arrays(value: PyTree, name: str) -> PyTree:
-    if isinstance(value, list) and value and all(isinstance(item, int | float) for item in value):
-        value = np.asarray(value)
-    return jax.tree_util.tree_map_with_path(lambda path, leaf: _as_array(leaf, tree.join(name, _path(path))), value)
-
-
-def _as_array(leaf: Any, path: str) -> Any:
-    if not isinstance(leaf, jax.Array):
-        leaf = np.asarray(leaf)
-        if leaf.dtype == object or leaf.dtype.kind in "USV":
-            raise DataError(
-                "these are no numbers.", path=path, expected="a numeric array", received=f"dtype {leaf.dtype}"
-            )
-        if leaf.dtype == np.float64 and not jax.config.read("jax_enable_x64"):
-            leaf = leaf.astype(config.floatx())
-    if leaf.ndim == 0:
-        raise DataError(
-            "a scalar has no examples.", path=path, expected="an array whose first axis counts the examples"
-        )
-    return leaf
 
 
 def split(arrays: Arrays, fraction: float) -> tuple[Arrays, Arrays]:

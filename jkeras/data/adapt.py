@@ -1,0 +1,127 @@
+"""Adapting: whatever users hold becomes `Arrays` or a `Source`.
+
+Libraries are recognised by what their objects can do; none is imported.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from jkeras.data.arrays import Arrays, check_arrays, class_weights
+from jkeras.data.host import is_array
+from jkeras.data.iteration import IterableSource, IteratorSource
+from jkeras.data.source import Plan, Source
+from jkeras.errors import DataError
+from jkeras.typing import PyTree
+
+ACCEPTED = (
+    "arrays (NumPy, JAX, pandas, torch, ...) or structures of them, a PyDataset, a generator or iterator of batches,"
+    " or an iterable of batches (torch DataLoader, tf.data.Dataset, grain)"
+)
+ENDLESS = -1  # tf.data's own number for it
+
+
+def adapt(
+    x: Any,
+    y: PyTree = None,
+    sample_weight: PyTree = None,
+    *,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    seed: int = 0,
+    class_weight: Mapping[int, float] | None = None,
+    steps: int | None = None,
+    epochs: int = 1,
+    same_shapes: bool = True,
+) -> Arrays | Source:
+    """Data in the form in which the loops read it: arrays as `Arrays`, everything else as a `Source`.
+
+    Args:
+        x: arrays, or something that yields batches `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
+        y, sample_weight: labels and weights, beside arrays only.
+        batch_size: for arrays, whose caller makes the batches; anything else makes its own.
+        shuffle, seed: for a `PyDataset`, whose indices have another order in each epoch.
+        class_weight: `{class: weight}`, in place of sample weights.
+        steps: batches per epoch; data without end needs it.
+        epochs: the index after that of the last epoch.
+        same_shapes: whether the batches of a source must agree in all axes but the first.
+
+    Raises:
+        DataError: `x` is nothing that holds data, or an argument does not go with it.
+
+    >>> adapt([1.0, 2.0, 3.0], [0, 1, 0]).size
+    3
+    >>> import numpy as np
+    >>> [x.tolist() for x, y, _ in adapt(np.full(2, i) for i in range(2)).epoch(0)]
+    [[0, 0], [1, 1]]
+    """
+    if not _yields_batches(x):
+        arrays = check_arrays(x, y, sample_weight)
+        if class_weight is None:
+            return arrays
+        return check_arrays(arrays.x, arrays.y, class_weights(arrays.y, class_weight))
+    _refuse("y", y, x, "yield the labels with the batches: (x, y)")
+    _refuse("sample_weight", sample_weight, x, "yield the weights with the batches: (x, y, sample_weight)")
+    _refuse("batch_size", batch_size, x, "it makes batches of its own; leave `batch_size` out")
+    source = _source(x, steps)
+    source.use(Plan(steps, epochs, class_weight, same_shapes))
+    return source
+
+
+def _yields_batches(x: Any) -> bool:
+    if isinstance(x, Source):
+        return True
+    return x is not None and not is_array(x) and not isinstance(x, dict | list | tuple)
+
+
+def _source(x: Any, steps: int | None) -> Source:
+    if isinstance(x, Source):
+        return x
+    if isinstance(x, Iterator):
+        return IteratorSource(x)
+    if callable(x) and not hasattr(x, "__iter__"):
+        raise DataError(
+            "a function is no data.", expected=ACCEPTED, received=_name(x), write=f"fit(state, {_name(x)}(), ...)"
+        )
+    if not isinstance(x, Iterable) or isinstance(x, str | bytes | set | frozenset):
+        raise DataError("this is nothing that holds data.", path="x", expected=ACCEPTED, received=_name(x))
+    length = _length(x)
+    if length == ENDLESS and steps is None:
+        raise DataError(
+            "this data has no end.",
+            path="x",
+            expected="`steps_per_epoch`",
+            received=_name(x),
+            write="fit(state, dataset, steps_per_epoch=100)",
+        )
+    size = getattr(x, "batch_size", None)
+    return IterableSource(
+        x, steps=None if length == ENDLESS else length, batch_size=size if isinstance(size, int) else None
+    )
+
+
+def _length(x: Any) -> int | None:
+    """How many batches an iterable has: `None` where it does not say, `ENDLESS` where it has no end."""
+    if callable(getattr(x, "cardinality", None)):  # tf.data
+        count = int(x.cardinality())
+        return None if count < ENDLESS else count
+    try:
+        count = len(x)
+    except (TypeError, NotImplementedError):
+        return None
+    return ENDLESS if count >= sys.maxsize else count  # grain's way to say it
+
+
+def _refuse(name: str, value: Any, x: Any, write: str) -> None:
+    if value is not None:
+        raise DataError(
+            f"`{name}` goes with arrays, not with what yields batches.",
+            path=name,
+            expected="None",
+            received=f"{_name(value)}, beside x of type {_name(x)}",
+            write=write,
+        )
+
+
+def _name(value: Any) -> str:
+    return getattr(value, "__name__", type(value).__name__)

@@ -1,0 +1,153 @@
+"""Arrays of other libraries as NumPy, by what they can do, without importing any of these libraries.
+
+| what | how |
+|---|---|
+| torch tensors | `.detach().cpu().numpy()`, DLPack for dtypes that NumPy lacks |
+| pandas, polars, pyarrow | `.to_numpy()`; a pandas series becomes a column `(b, 1)` |
+| TensorFlow tensors | `.numpy()` |
+| scipy.sparse matrices | `.toarray()` |
+| anything else | `__array__`, `__dlpack__`, numbers |
+
+JAX arrays stay what they are. float64 becomes `floatx`, as JAX would silently do later.
+"""
+
+import numbers
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras import config, tree
+from jkeras.errors import DataError
+from jkeras.typing import PyTree
+
+STRINGS = (str, bytes)
+
+
+def host_arrays(value: PyTree, name: str, *, cast: bool = True) -> PyTree:
+    """A structure of arrays, of any library, as one of NumPy or JAX arrays.
+
+    A list of numbers, or of lists of numbers, is one array. `None` is an empty structure.
+
+    Args:
+        value: the structure.
+        name: what to call it in errors.
+        cast: whether float64 becomes `floatx`.
+
+    Raises:
+        DataError: something is no array of numbers, or has no axis.
+
+    >>> host_arrays({"a": [1, 2, 3], "b": [[1.0], [2.0], [3.0]]}, "x")["b"].shape
+    (3, 1)
+    """
+    paths_and_leaves, structure = jax.tree_util.tree_flatten_with_path(value, is_leaf=_is_literal)
+    leaves = [_host_array(leaf, tree.join(name, tree.key_path(path))) for path, leaf in paths_and_leaves]
+    return jax.tree.unflatten(structure, [cast_float64(leaf) for leaf in leaves] if cast else leaves)
+
+
+def cast_float64(value: Any) -> Any:
+    """A NumPy array of float64 as `floatx`, unless JAX works with 64 bits.
+
+    >>> cast_float64(np.ones(2)).dtype
+    dtype('float32')
+    """
+    if isinstance(value, jax.Array) or value.dtype != np.float64 or jax.config.read("jax_enable_x64"):
+        return value
+    return value.astype(config.floatx())
+
+
+def is_array(value: Any) -> bool:
+    """Whether something is one array, of whatever library.
+
+    >>> is_array(np.ones(2)), is_array([1.0, 2.0]), is_array(iter([1.0]))
+    (True, False, False)
+    """
+    return hasattr(value, "shape") and any(
+        hasattr(value, able) for able in ("__array__", "__dlpack__", "detach", "to_numpy", "numpy", "toarray")
+    )
+
+
+def _is_literal(value: Any) -> bool:
+    """Whether something is a list that spells out one array: of numbers or strings, or of lists of these."""
+    return isinstance(value, list) and bool(value) and all(_is_scalar(item) or _is_literal(item) for item in value)
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, (numbers.Number, *STRINGS))
+
+
+def _host_array(value: Any, path: str) -> Any:
+    if not isinstance(value, jax.Array):
+        value = _foreign(value, path)
+        if not (jnp.issubdtype(value.dtype, jnp.number) or value.dtype == bool):
+            raise _no_numbers(value, path)
+    if value.ndim == 0:
+        raise DataError(
+            "a scalar has no examples.", path=path, expected="an array whose first axis counts the examples"
+        )
+    return value
+
+
+def _foreign(value: Any, path: str) -> np.ndarray:
+    if isinstance(value, np.ndarray):
+        return value
+    if hasattr(value, "detach"):
+        return _torch(value)
+    if hasattr(value, "iloc"):
+        table = np.asarray(value.to_numpy())
+        return table[:, None] if table.ndim == 1 else table
+    for method in ("to_numpy", "numpy", "toarray"):
+        if callable(getattr(value, method, None)):
+            return np.asarray(getattr(value, method)())
+    if not hasattr(value, "__array__") and hasattr(value, "__dlpack__"):
+        return np.asarray(jax.dlpack.from_dlpack(value))
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise _ragged(value, path) from None
+
+
+def _torch(tensor: Any) -> np.ndarray:
+    tensor = tensor.detach().cpu()
+    try:
+        return tensor.numpy()
+    except TypeError:  # bfloat16 and the float8 types
+        return np.asarray(jax.dlpack.from_dlpack(tensor))
+
+
+def _no_numbers(value: np.ndarray, path: str) -> DataError:
+    if value.dtype.kind in "US" or (value.size and isinstance(value.flat[0], STRINGS)):
+        return DataError(
+            "these are strings.",
+            path=path,
+            expected="a numeric array",
+            received=f"dtype {value.dtype}, {value.size} of them, the first {value.ravel()[:1].tolist()}",
+            write="names, indices = np.unique(labels, return_inverse=True)   # an index per class",
+        )
+    if value.dtype == object and value.ndim == 1:
+        return _ragged(value, path)
+    return DataError("these are no numbers.", path=path, expected="a numeric array", received=f"dtype {value.dtype}")
+
+
+def _ragged(rows: Any, path: str) -> DataError:
+    """The error for rows that do not form one array: it shows the first that is unlike row 0."""
+    odd = next((index for index, row in enumerate(rows) if _form(row) != _form(rows[0])), None)
+    if odd is None:
+        shown = f"dtype object, row 0 is {_form(rows[0])}" if len(rows) else "dtype object"
+        return DataError("these are no numbers.", path=path, expected="a numeric array", received=shown)
+    return DataError(
+        "the rows differ, so they form no array.",
+        path=path,
+        expected=f"rows like row 0, which is {_form(rows[0])}",
+        received=f"row {odd} is {_form(rows[odd])}",
+        write="x = np.stack([np.pad(row, (0, longest - len(row))) for row in rows])   # pad to one length",
+    )
+
+
+def _form(row: Any) -> str:
+    """What a row is, without its values."""
+    if hasattr(row, "shape"):
+        return f"an array of shape {tuple(row.shape)}"
+    kind = type(row).__name__
+    return f"a {kind} of length {len(row)}" if hasattr(row, "__len__") else f"of type {kind}"

@@ -1,0 +1,120 @@
+"""Uniformity: the first batch says what all batches look like.
+
+A batch of another structure or shape is refused by number, before it reaches a compiled program. Another dtype is
+only warned about. The number of examples in a batch is free.
+"""
+
+import dataclasses
+import warnings
+from typing import Any
+
+import jax
+import numpy as np
+
+from jkeras import tree
+from jkeras.data.batch import unpack_x_y_sample_weight
+from jkeras.data.host import cast_float64, host_arrays
+from jkeras.errors import DataError
+from jkeras.typing import PyTree
+
+Batch = tuple[PyTree, PyTree, PyTree]
+PARTS = ("x", "y", "sample_weight")
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a batch stands, both counted from 0; it is told counted from 1.
+
+    >>> str(Place(batch=1, epoch=0))
+    'batch 2 of epoch 1'
+    """
+
+    batch: int
+    epoch: int
+
+    def __str__(self) -> str:
+        return f"batch {self.batch + 1} of epoch {self.epoch + 1}"
+
+
+class Uniform:
+    """Makes batches of what a stream yields, and sees to it that they look alike.
+
+    Args:
+        same_shapes: whether all axes but the first must stay as they are; otherwise only their number.
+
+    >>> x, y, sample_weight = Uniform().batch([[1, 2], [3, 4]], Place(0, 0))
+    >>> x.tolist(), y.tolist(), sample_weight
+    ([1, 2], [3, 4], None)
+    """
+
+    def __init__(self, same_shapes: bool = True) -> None:
+        self.same_shapes = same_shapes
+        self._forms: dict[str, tuple[tuple[int, ...], str]] = {}  # path -> shape and dtype of the first batch
+        self._structure: Any = None
+
+    def batch(self, raw: Any, place: Place) -> Batch:
+        """`(x, y, sample_weight)` as host arrays. Raises `DataError` for a batch unlike the first."""
+        try:
+            parts = zip(PARTS, unpack_x_y_sample_weight(raw), strict=True)
+            found = {name: host_arrays(part, name, cast=False) for name, part in parts}
+        except DataError as error:
+            error.add_note(f"in {place}")
+            raise
+        leaves, structure = jax.tree_util.tree_flatten_with_path(found)
+        forms = {tree.key_path(path): (leaf.shape, str(leaf.dtype)) for path, leaf in leaves}
+        _check_sizes({path: shape[0] for path, (shape, _) in forms.items()}, place)
+        if self._structure is None:
+            self._structure, self._forms = structure, forms
+        elif structure != self._structure:
+            raise DataError(
+                f"{place} has another structure than the first batch.",
+                expected=", ".join(self._forms),
+                received=", ".join(forms),
+            )
+        else:
+            for path, (shape, dtype) in forms.items():
+                self._check_shape(path, shape, place)
+                self._check_dtype(path, dtype, place)
+        found = jax.tree.map(cast_float64, found)
+        return found["x"], found["y"], found["sample_weight"]
+
+    def _check_shape(self, path: str, shape: tuple[int, ...], place: Place) -> None:
+        first, _ = self._forms[path]
+        if len(shape) == len(first) and (not self.same_shapes or shape[1:] == first[1:]):
+            return
+        wanted = ["batch", *(str(n) if self.same_shapes else "any" for n in first[1:])]
+        raise DataError(
+            f"{place} has another shape than the first batch.",
+            path=path,
+            expected=f"shape ({', '.join(wanted)}{',' if len(wanted) == 1 else ''})",
+            received=f"shape {shape}",
+        )
+
+    def _check_dtype(self, path: str, dtype: str, place: Place) -> None:
+        first_shape, first = self._forms[path]
+        if dtype == first:
+            return
+        self._forms[path] = (first_shape, dtype)  # each change is told once
+        same = _canonical(dtype) == _canonical(first)
+        cost = f"it is converted to {_canonical(first)}" if same else "the step is compiled once more"
+        warnings.warn(
+            f"{path}: from {place} on, the dtype is {dtype}; before, it was {first}. So {cost}.",
+            stacklevel=2,
+        )
+
+
+def _canonical(dtype: str) -> str:
+    return str(cast_float64(np.empty(0, jax.dtypes.canonicalize_dtype(dtype))).dtype)
+
+
+def _check_sizes(sizes: dict[str, int], place: Place) -> None:
+    problem = None
+    if not any(path.split(tree.SEPARATOR)[0] == "x" for path in sizes):
+        problem = f"{place} has no inputs."
+    elif len(set(sizes.values())) > 1:
+        problem = f"the arrays of {place} have different numbers of examples."
+    elif 0 in sizes.values():
+        problem = f"{place} is empty."
+    if problem:
+        received = ", ".join(f"{path}: {size}" for path, size in sizes.items()) or "nothing"
+        raise DataError(problem, expected="inputs, labels and weights of the same examples", received=received)
