@@ -63,7 +63,7 @@ def once(build: Callable[..., None]) -> Callable[..., None]:
             raise
         finally:
             self._is_building = False
-        finish(self, self.path or "", shapes)
+        finish(self, self.path or "", shapes or self._build_shapes or {})  # `build` may know the shapes by itself
 
     return wrapped
 
@@ -121,6 +121,9 @@ def config_of(shapes: Shapes | None) -> Config | None:
 
 def check_compatible(layer: Any, shapes: Mapping[str, Any]) -> None:
     """Raises `BuildError` or `ShapeError` unless a built layer takes these shapes too. The batch axis is free."""
+    shapes = {name: shape for name, shape in shapes.items() if shape is not None}
+    if not shapes:
+        return
     if layer.input_spec is not None:
         first = as_tensors(next(iter(shapes.values()), None), layer.input_dtype)
         check_inputs(layer.input_spec, first, layer.path or layer.name)
