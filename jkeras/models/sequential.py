@@ -151,8 +151,10 @@ class Sequential(Model):
             raise BuildError("there are no layers to build.", path=self.name, write="model.add(layers.Dense(10))")
         if in_building_scope():
             return  # the call that follows builds each layer
-        if self._begin is not None and input_shape is not None:
-            if standardize_shape(input_shape) != self._begin.batch_shape:
+        if self._begin is None and input_shape is None:
+            raise BuildError("a shape is needed.", path=self.name, write=f"{self.name}.build((None, 8))")
+        if self._begin is not None:
+            if input_shape is not None and standardize_shape(input_shape) != self._begin.batch_shape:
                 raise BuildError(
                     "the model has an `Input` of another shape.",
                     path=self.name,

@@ -164,6 +164,18 @@ def test_build_refuses_another_shape_than_the_input_s():
     assert model.output_shape == (None, 2)
 
 
+def test_build_without_a_shape_takes_the_input_s():
+    model = jkeras.Sequential([jkeras.Input((3,))])
+    model.add(layers.Dense(2), rebuild=False)
+    model.build()
+    assert model.get_build_config() == {"input_shape": (None, 3)}
+    model.build()
+    model.build(None)
+    assert model.output_shape == (None, 2)
+    with pytest.raises(BuildError, match="a shape"):
+        chain(2).build()
+
+
 def test_an_empty_model_cannot_be_built():
     with pytest.raises(BuildError, match="no layers"):
         jkeras.Sequential().build((None, 3))
