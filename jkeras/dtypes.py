@@ -121,7 +121,7 @@ class DTypePolicy:
 
 @registry.export("keras.dtype_policies")
 class DTypePolicyMap(MutableMapping[str, DTypePolicy]):
-    """Policies by layer path: the exact path if it is a key, else the key that matches all of it as a regular expression.
+    """Policies by layer path: of the key that is the path, else of the key that matches it as a regular expression.
 
     Args:
         default_policy: for paths that nothing matches; by default the policy of `jkeras.config`.
@@ -205,5 +205,8 @@ def get(identifier: Any) -> Any:
     if isinstance(identifier, str):
         return DTypePolicy(identifier)
     if isinstance(identifier, Mapping):
-        return get(registry.deserialize(identifier))
+        policy = registry.deserialize(identifier)
+        if not isinstance(policy, DTypePolicy | DTypePolicyMap):
+            raise ArgumentError("not the config of a policy.", path="dtype", received=repr(identifier)[:80])
+        return policy
     return DTypePolicy(standardize(identifier))

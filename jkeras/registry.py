@@ -148,12 +148,12 @@ def serialize(thing: Any) -> Any:
         return thing
     if isinstance(thing, list | tuple):
         return [serialize(item) for item in thing]
+    if hasattr(thing, "get_config") and not inspect.isclass(thing):
+        return _serialize_object(thing)
     if isinstance(thing, Mapping):
         return {key: serialize(value) for key, value in thing.items()}
     if (plain := _serialize_plain(thing)) is not None:
         return plain
-    if hasattr(thing, "get_config") and not inspect.isclass(thing):
-        return _serialize_object(thing)
     if callable(thing) and hasattr(thing, "__name__"):
         return _serialize_function(thing)
     raise SerializationError(

@@ -14,7 +14,7 @@ from jkeras.typing import Config
 
 
 def base_config(layer: Any) -> Config:
-    """The arguments of `Layer`: name, trainable, dtype policy and, where there is one, the activity regularizer."""
+    """The arguments of `Layer`: name, trainable, dtype policy; and the others where they are not the defaults."""
     config: Config = {
         "name": layer.explicit_name,
         "trainable": layer.trainable,
@@ -22,17 +22,19 @@ def base_config(layer: Any) -> Config:
     }
     if layer.activity_regularizer is not None:
         config["activity_regularizer"] = regularizers.serialize(layer.activity_regularizer)
+    if not layer.autocast:
+        config["autocast"] = False
     return config
 
 
 def complete_config(layer: Any, root: type) -> Config:
     """The arguments of `Layer` (`root`) that the class takes, and its own."""
-    base = base_config(layer)
-    own, takes_all = parameters(type(layer), root)
-    config = {key: value for key, value in base.items() if takes_all or key in own}
+    base = inspect.signature(root.__init__).parameters  # type: ignore[misc]
+    names, takes_all = parameters(type(layer), root)
+    config = {key: value for key, value in base_config(layer).items() if takes_all or key in names}
     builtin = builtin_class(type(layer), root)
     kept = parameters(builtin, root)[0] if builtin is not None else []
-    return {**config, **{name: _argument(layer, name, name in kept) for name in own if name not in base}}
+    return {**config, **{name: _argument(layer, name, name in kept) for name in names if name not in base}}
 
 
 def builtin_class(cls: type, root: type) -> type | None:
@@ -64,14 +66,13 @@ def _argument(layer: Any, name: str, kept: bool) -> Any:
             return registry.serialize(value)["config"]  # built-in functions by their bare name
         return registry.serialize(value)
     given = layer._constructor
-    if isinstance(given, str) or name not in given:
+    if name not in given.plain:
         raise SerializationError(
-            f"the config of the argument `{name}` is not known"
-            + (f": {given}" if isinstance(given, str) else ", for it was given no value."),
+            f"the config of the argument `{name}` is not known: {given.problem}",
             path=type(layer).__name__,
             write="def get_config(self): return {**super().get_config(), " + repr(name) + ": ...}",
         )
-    return given[name]
+    return given.plain[name]
 
 
 def legacy_input_shape(arguments: dict[str, Any], owner: str) -> Any:

@@ -6,11 +6,9 @@ operation whose constructor takes plain values is serializable without further c
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-import jax
-
-from jkeras import registry
+from jkeras import dtypes, registry
 from jkeras.core.infer import infer
 from jkeras.core.node import Node
 from jkeras.core.tensor import any_symbolic
@@ -38,7 +36,7 @@ class Operation:
     [2.0, 2.0]
     """
 
-    _constructor: Config | str
+    _constructor: "Given"
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Operation":
         instance = super().__new__(cls)
@@ -124,10 +122,12 @@ class Operation:
         Raises:
             SerializationError: the arguments are unknown to us, and the class has no `get_config` of its own.
         """
-        arguments = self._constructor
-        if isinstance(arguments, str):
-            raise SerializationError(arguments, path=type(self).__name__, write="def get_config(self): return {...}")
-        config = dict(arguments)
+        given = self._constructor
+        if given.problem is not None:
+            raise SerializationError(
+                given.problem, path=type(self).__name__, write="def get_config(self): return {...}"
+            )
+        config = dict(given.plain)
         if "name" not in config and "name" in inspect.signature(type(self).__init__).parameters:
             config["name"] = self.explicit_name
         return config
@@ -140,7 +140,8 @@ class Operation:
         """
         config = dict(config)
         if isinstance(config.get("dtype"), Mapping):
-            config["dtype"] = registry.deserialize(config["dtype"])
+            policy = registry.deserialize(config["dtype"])
+            config["dtype"] = policy.name if isinstance(policy, dtypes.DTypePolicy) else policy
         try:
             return cls(**config)
         except JKerasError:
@@ -154,23 +155,40 @@ class Operation:
         return f"<{type(self).__name__} name={self.name}>"
 
 
-def _plain_arguments(cls: type, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Config | str:
-    """The constructor's arguments by name if all are plain values, else the reason why they cannot be kept."""
+class Given(NamedTuple):
+    """What a constructor was given: the arguments that are plain values, and why the others have no config."""
+
+    plain: Config
+    problem: str | None
+
+
+def _plain_arguments(cls: type, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
+    """The constructor's arguments by name, defaults included."""
     try:
         bound = inspect.signature(cls.__init__).bind(instance, *args, **kwargs)  # type: ignore[misc]
     except TypeError:
-        return "the constructor's arguments do not fit its signature."
+        return Given({}, "the constructor's arguments do not fit its signature.")
     bound.apply_defaults()
     config: Config = {}
+    problem = None
     for parameter in list(bound.signature.parameters.values())[1:]:
         value = bound.arguments[parameter.name]
         if parameter.kind is parameter.VAR_POSITIONAL or parameter.kind is parameter.POSITIONAL_ONLY:
-            return "the constructor takes positional-only arguments, which a config cannot name."
-        config.update(value if parameter.kind is parameter.VAR_KEYWORD else {parameter.name: value})
-    plain = str | bool | int | float | None
-    if not all(isinstance(leaf, plain) for leaf in jax.tree.leaves(config, is_leaf=lambda leaf: leaf is None)):  # type: ignore[arg-type]
-        return "the constructor has arguments that are no plain values."
-    return config
+            problem = "the constructor takes positional-only arguments, which a config cannot name."
+        else:
+            config.update(value if parameter.kind is parameter.VAR_KEYWORD else {parameter.name: value})
+    plain = {name: value for name, value in config.items() if _is_plain(value)}
+    if len(plain) < len(config):
+        problem = "the constructor has arguments that are no plain values."
+    return Given(plain, problem)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    if isinstance(value, Mapping):
+        return all(map(_is_plain, value.values()))
+    return value is None or isinstance(value, str | bool | int | float)
 
 
 def _unwrap(tensors: list[Any]) -> Any:
