@@ -142,6 +142,10 @@ class ConsumedStateError(JKerasError, RuntimeError):
     """A state whose buffers were donated to an earlier call."""
 
 
+class NonFiniteError(JKerasError, RuntimeError):
+    """A loss that is NaN or infinite."""
+
+
 class MissingExtraError(JKerasError, ImportError):
     """An optional package that is not installed; the message names the extra that brings it."""
 
