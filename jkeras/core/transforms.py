@@ -42,7 +42,8 @@ def functionalize(function: Callable[..., PyTree]) -> tuple[Callable[..., Any], 
         inner = outer.inside(dict(zip(variables, values, strict=True)))
         with inner.open():
             outputs = function(*args, **kwargs)
-        if lost := [inner.path_of(variable) for variable in inner.updated if variable not in carried]:
+        lost = [inner.path_of(variable) for variable in inner.updated if variable not in carried]
+        if lost and not inner.building:  # what a building scope declares inside is not known before
             raise TraceLevelError(
                 "assigned inside a transform that was called by a layer which does not own the variable.",
                 path=", ".join(lost),

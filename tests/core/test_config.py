@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jkeras import activations, dtypes, initializers, registry, regularizers
+from jkeras import activations, dtypes, initializers, registry
 from jkeras.core import Input, Layer
 from jkeras.errors import ArgumentError, ConfigError, SerializationError, UnknownNameError
 from jkeras.layers import Dense
