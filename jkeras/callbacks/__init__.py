@@ -1,7 +1,35 @@
-"""Callbacks: hooks of a training loop."""
+"""Callbacks: hooks of a training loop, as functions from state to state."""
 
+from jkeras.callbacks.backup import BackupAndRestore
 from jkeras.callbacks.callback import Callback, CallbackList, Loop
+from jkeras.callbacks.csv_logger import CSVLogger
+from jkeras.callbacks.early_stopping import EarlyStopping
 from jkeras.callbacks.history import History
+from jkeras.callbacks.lambda_callback import LambdaCallback
+from jkeras.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from jkeras.callbacks.model_checkpoint import ModelCheckpoint
+from jkeras.callbacks.monitor import Monitor
 from jkeras.callbacks.progress import Progress
+from jkeras.callbacks.tensorboard import TensorBoard
+from jkeras.callbacks.terminate_on_nan import TerminateOnNaN
+from jkeras.callbacks.writer import read_state, write_state
 
-__all__ = ["Callback", "CallbackList", "History", "Loop", "Progress"]
+__all__ = [
+    "BackupAndRestore",
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "Loop",
+    "ModelCheckpoint",
+    "Monitor",
+    "Progress",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "TerminateOnNaN",
+    "read_state",
+    "write_state",
+]

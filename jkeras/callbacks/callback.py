@@ -35,6 +35,10 @@ class Loop:
     initial_batch: int = 0
     stop_training: bool = False
 
+    def stop(self) -> None:
+        """Ends the loop after the current call."""
+        self.stop_training = True
+
 
 class Callback:
     """The base of callbacks: override the hooks that you need.
@@ -118,6 +122,14 @@ def _in_turn(hook: str) -> Callable[..., PyTree]:
         *given, state = args
         for callback in self.callbacks:
             new = getattr(callback, hook)(*given, state)
+            if new is not None and not isinstance(new, type(state)):
+                raise ArgumentError(
+                    "the hook returned something that is no state.",
+                    path=f"{type(callback).__name__}.{hook}",
+                    expected=f"None or a {type(state).__name__}",
+                    received=f"a {type(new).__name__}",
+                    write="return state.replace(...)   # or nothing",
+                )
             state = state if new is None else new
         return state
 
@@ -131,7 +143,7 @@ class CallbackList(Callback):
         callbacks: callbacks, and lists of them, whose members take part as if they stood here.
 
     Raises:
-        ArgumentError: something else is among them.
+        ArgumentError: something else is among them; or a hook returns what is no state.
 
     >>> CallbackList([Callback(), [Callback()]]).on_epoch_end(0, {}, "state")
     'state'

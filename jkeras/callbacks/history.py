@@ -11,7 +11,8 @@ class History(Callback):
     """The logs of every epoch.
 
     Attributes:
-        history: a list of floats per log; those of validation begin with `val_`.
+        history: a list per log, of floats, or of arrays with a value for each replica; those of validation begin with
+            `val_`.
         epoch: the epochs' indices.
         params: what the loop was called with.
 
@@ -22,7 +23,7 @@ class History(Callback):
     """
 
     def __init__(self) -> None:
-        self.history: dict[str, list[float]] = {}
+        self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
 
     @property
@@ -33,4 +34,4 @@ class History(Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
         self.epoch.append(epoch)
         for name, value in logs.items():
-            self.history.setdefault(name, []).append(float(value))
+            self.history.setdefault(name, []).append(value)

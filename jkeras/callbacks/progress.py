@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
@@ -57,17 +58,17 @@ class Progress(Callback):
         now = time.perf_counter()
         if self.bar is not None and now - self.drawn > 1 / REFRESHES_PER_SECOND:
             self.drawn = now
-            self.bar.update(self.task, completed=batch + 1, rate=self._rate(batch + 1), logs=_shown(logs))
+            self.bar.update(self.task, completed=batch + 1, rate=self._rate(batch + 1), logs=shown(logs))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
         steps = self.loop.params.get("steps") or 0
         if self.bar is not None:
-            self.bar.update(self.task, completed=steps, rate=self._rate(steps), logs=_shown(logs))
+            self.bar.update(self.task, completed=steps, rate=self._rate(steps), logs=shown(logs))
             self.close()
         elif self.verbose == 2:
             seconds = time.perf_counter() - self.started
             self.console.print(
-                f"{self._title(epoch)}  {seconds:.1f}s  {self._rate(steps)}  {_shown(logs)}",
+                f"{self._title(epoch)}  {seconds:.1f}s  {self._rate(steps)}  {shown(logs)}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -89,10 +90,16 @@ class Progress(Callback):
         return f"{steps * (self.loop.params.get('batch_size') or 1) / seconds:,.0f} samples/s"
 
 
-def _shown(logs: Mapping[str, Any]) -> str:
-    """The logs in four significant digits.
+def shown(logs: Mapping[str, Any]) -> str:
+    """The logs in four significant digits; of replicas the smallest and the largest value.
 
-    >>> _shown({"loss": 0.123456, "accuracy": 1.0})
-    'loss 0.1235  accuracy 1'
+    >>> shown({"loss": 0.123456, "accuracy": np.array([0.5, 1.0])})
+    'loss 0.1235  accuracy 0.5..1'
     """
-    return "  ".join(f"{name} {float(value):.4g}" for name, value in logs.items())
+    return "  ".join(f"{name} {_digits(value)}" for name, value in logs.items())
+
+
+def _digits(value: Any) -> str:
+    if np.ndim(value) == 0:
+        return f"{float(value):.4g}"
+    return f"{np.min(value):.4g}..{np.max(value):.4g}"

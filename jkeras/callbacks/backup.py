@@ -1,0 +1,121 @@
+"""BackupAndRestore: a training that was killed goes on where it was."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+from jkeras.callbacks.callback import Callback
+from jkeras.callbacks.counting import EveryBatches
+from jkeras.callbacks.writer import Reader, Writer, read_state, write_state
+from jkeras.errors import ArgumentError
+from jkeras.typing import PyTree
+
+
+class BackupAndRestore(Callback):
+    """Writes the state and where it stands in the training; the next `fit` with the same folder goes on from there.
+
+    Nothing is lost and nothing done twice: the state has the optimizer, the metrics and the random seeds, and the order
+    of an epoch depends on `fit`'s `seed` and the epoch alone. A run that was killed within an epoch goes on after
+    the last backup's batch, so its numbers are those of a run that nobody interrupted. What other callbacks have
+    counted, and the history before, are not in the state. The mean over an epoch of logs that no metric keeps is that
+    of the batches after the backup.
+
+    Args:
+        backup_dir: the folder of the backup; a training of its own needs a folder of its own.
+        save_freq: `"epoch"`, or after how many batches; then the state is written after the call in which they have
+            passed.
+        double_checkpoint: whether the backup before is kept as `latest.h5.bkp`, and used if the last cannot be read.
+        delete_checkpoint: whether a training that reaches its end deletes the backup. One that the user interrupts
+            keeps it.
+        writer, reader: see `jkeras.callbacks.writer`.
+
+    Raises:
+        ArgumentError: an argument out of range.
+        LeafError: when training begins: the backup is that of another network or optimizer.
+
+    >>> import tempfile
+    >>> import jax.numpy as jnp
+    >>> from jkeras.callbacks import Loop
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     backup = BackupAndRestore(folder)
+    ...     backup.on_epoch_end(4, {}, {"kernel": jnp.ones(2)})  # and now the process dies
+    ...     backup = BackupAndRestore(folder)
+    ...     backup.set_loop(Loop({}))
+    ...     state = backup.on_train_begin({}, {"kernel": jnp.zeros(2)})
+    >>> backup.loop.initial_epoch, state["kernel"].tolist()
+    (5, [1.0, 1.0])
+    """
+
+    def __init__(
+        self,
+        backup_dir: str | os.PathLike[str],
+        save_freq: int | str = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
+        *,
+        writer: Writer = write_state,
+        reader: Reader = read_state,
+    ) -> None:
+        self.backup_dir = os.fspath(backup_dir)
+        if not self.backup_dir:
+            raise ArgumentError(
+                "`backup_dir` is empty.", path="BackupAndRestore", expected="a folder", write="BackupAndRestore('run')"
+            )
+        self.path = os.path.join(self.backup_dir, "latest.h5")
+        self.path_before = f"{self.path}.bkp"
+        self.every = EveryBatches("BackupAndRestore", "save_freq", save_freq)
+        self.double_checkpoint = double_checkpoint
+        self.delete_checkpoint = delete_checkpoint
+        self.writer, self.reader = writer, reader
+        self.due = False
+
+    def on_train_begin(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
+        """The state of the backup, if there is one; tells the loop where it stands."""
+        found = self._read({"epoch": 0, "batch": 0, "state": state})
+        if found is None:
+            return None
+        self.loop.initial_epoch, self.loop.initial_batch = found["epoch"], found["batch"]
+        return found["state"]
+
+    def _read(self, like: PyTree) -> PyTree:
+        if not os.path.exists(self.path):
+            return None
+        try:
+            return self.reader(self.path, like)
+        except OSError:
+            if not os.path.exists(self.path_before):
+                raise
+            return self.reader(self.path_before, like)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+        """Remembers the epoch."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+        """Writes, where batches count. What is due after the last batch waits for the epoch's end."""
+        self.due = self.every.due(batch) or self.due
+        if self.due and batch + 1 != self.loop.params.get("steps"):
+            self._write(self.epoch, batch + 1, state)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+        """Writes, where epochs count."""
+        if self.every.is_epoch or self.due:
+            self._write(epoch + 1, 0, state)
+
+    def _write(self, epoch: int, batch: int, state: PyTree) -> None:
+        self.due = False
+        if self.double_checkpoint and os.path.exists(self.path):
+            shutil.copy2(self.path, self.path_before)
+        self.writer(self.path, {"epoch": epoch, "batch": batch, "state": state})
+
+    def on_train_end(self, logs: Mapping[str, Any], state: PyTree) -> None:
+        """Deletes the backup, and its folder if nothing else is in it."""
+        if not self.delete_checkpoint:
+            return
+        for path in (self.path, self.path_before):
+            if os.path.exists(path):
+                os.remove(path)
+        with contextlib.suppress(OSError):  # other files are in it
+            os.rmdir(self.backup_dir)

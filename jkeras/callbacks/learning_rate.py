@@ -1,0 +1,190 @@
+"""Learning rates that change between epochs. They are arrays in the optimizer's state, so nothing is compiled again."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from jkeras import optimizers
+from jkeras.callbacks.arguments import check_count, check_number
+from jkeras.callbacks.callback import Callback
+from jkeras.callbacks.monitor import Monitor
+from jkeras.errors import ArgumentError
+from jkeras.typing import PyTree
+
+
+def learning_rate_of(state: PyTree) -> float:
+    """The learning rate in the state of a training."""
+    return float(optimizers.get_learning_rate(state.opt_state))
+
+
+def with_learning_rate(state: PyTree, value: float) -> PyTree:
+    """The state with another learning rate."""
+    return state.replace(opt_state=optimizers.set_learning_rate(state.opt_state, value))
+
+
+class LearningRateScheduler(Callback):
+    """Sets the learning rate at the beginning of every epoch. It appears in the logs as `learning_rate`.
+
+    For a rate that changes with every step give the optimizer a schedule instead: it is part of the compiled step.
+
+    Args:
+        schedule: `schedule(epoch, learning_rate) -> learning_rate`, or a function of the epoch alone.
+        verbose: 1 prints every rate.
+
+    Raises:
+        ArgumentError: the schedule takes other arguments or returns no number, or the learning rate is not a
+            hyper-parameter in the optimizer's state.
+
+    >>> import jax.numpy as jnp
+    >>> from jkeras import optimizers
+    >>> from jkeras.training import TrainState
+    >>> params = {"kernel": jnp.ones(2)}
+    >>> state = TrainState(jnp.int32(0), params, {}, optimizers.SGD(0.5).init(params), {})
+    >>> scheduler = LearningRateScheduler(lambda epoch, rate: rate / 2 if epoch >= 1 else rate)
+    >>> for epoch in range(3):
+    ...     state = scheduler.on_epoch_begin(epoch, {}, state)
+    >>> float(optimizers.get_learning_rate(state.opt_state))
+    0.125
+    """
+
+    def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
+        if not callable(schedule):
+            raise ArgumentError(
+                "`schedule` is no function.",
+                path="LearningRateScheduler",
+                received=repr(schedule),
+                write="LearningRateScheduler(lambda epoch, rate: 0.9 * rate)",
+            )
+        self.schedule = schedule
+        self.takes_rate = _accepts(schedule, 2)
+        self.verbose = verbose
+        if not self.takes_rate and not _accepts(schedule, 1):
+            raise ArgumentError(
+                "`schedule` takes other arguments.",
+                path="LearningRateScheduler",
+                expected="schedule(epoch, learning_rate) or schedule(epoch)",
+                received=f"schedule{inspect.signature(schedule)}",
+            )
+
+    def epoch_logs(self, epoch: int, state: PyTree) -> dict[str, float]:
+        """The learning rate of the epoch."""
+        return {"learning_rate": learning_rate_of(state)}
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
+        """Sets the rate."""
+        old = learning_rate_of(state)
+        value = np.asarray(self.schedule(epoch, old) if self.takes_rate else self.schedule(epoch))
+        if value.shape != () or not np.issubdtype(value.dtype, np.number) or np.isnan(value):
+            raise ArgumentError(
+                f"the schedule gave no number for epoch {epoch}.",
+                path="LearningRateScheduler",
+                expected="a float",
+                received=repr(value.item() if value.shape == () else value)[:80],
+            )
+        if self.verbose:
+            print(f"epoch {epoch + 1}: learning rate {float(value):.4g}")
+        return with_learning_rate(state, float(value))
+
+
+def _accepts(function: Callable[..., Any], count: int) -> bool:
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    return True
+
+
+class ReduceLROnPlateau(Monitor):
+    """Multiplies the learning rate by `factor` when a log has not improved for `patience` epochs.
+
+        learning_rate = max(factor * learning_rate, min_lr)
+
+    The rate of every epoch appears in the logs as `learning_rate`.
+
+    Args:
+        monitor, mode, min_delta: as in `Monitor`.
+        factor: in [0, 1).
+        patience: how many epochs without improvement are borne.
+        verbose: 1 prints every reduction.
+        cooldown: for how many epochs after a reduction nothing is counted.
+        min_lr: the rate never falls below.
+
+    Raises:
+        ArgumentError: an argument out of range, or the learning rate is not a hyper-parameter in the optimizer's state.
+
+    >>> import jax.numpy as jnp
+    >>> from jkeras import optimizers
+    >>> from jkeras.callbacks import Loop
+    >>> from jkeras.training import TrainState
+    >>> params = {"kernel": jnp.ones(2)}
+    >>> state = TrainState(jnp.int32(0), params, {}, optimizers.SGD(0.5).init(params), {})
+    >>> plateau = ReduceLROnPlateau("loss", factor=0.5, patience=2)
+    >>> plateau.set_loop(Loop({}))
+    >>> for epoch in range(3):
+    ...     state = plateau.on_epoch_end(epoch, {"loss": 1.0}, state) or state
+    >>> float(optimizers.get_learning_rate(state.opt_state))
+    0.25
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        if not 0 <= check_number("ReduceLROnPlateau", "factor", factor) < 1:
+            raise ArgumentError(
+                "the factor reduces nothing.", path="ReduceLROnPlateau", expected="0 <= factor < 1", received=factor
+            )
+        self.factor = factor
+        self.patience = check_count("ReduceLROnPlateau", "patience", patience)
+        self.cooldown = check_count("ReduceLROnPlateau", "cooldown", cooldown)
+        self.min_lr = check_number("ReduceLROnPlateau", "min_lr", min_lr)
+        self.verbose = verbose
+        self._reset()
+
+    def _reset(self) -> None:
+        self.best: float | None = None
+        self.wait = self.cooldown_counter = 0
+
+    def on_train_begin(self, logs: Mapping[str, Any], state: PyTree) -> None:
+        """Forgets an earlier training."""
+        self._reset()
+
+    def epoch_logs(self, epoch: int, state: PyTree) -> dict[str, float]:
+        """The learning rate of the epoch."""
+        return {"learning_rate": learning_rate_of(state)}
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
+        """Counts, and reduces the rate."""
+        value = self.value(logs)
+        if value is None:
+            return None
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
+            self.wait = 0
+        if self.improves(value, self.best):
+            self.best, self.wait = value, 0
+            return None
+        if self.cooldown_counter > 0:
+            return None
+        self.wait += 1
+        return self._reduced(epoch, state) if self.wait >= self.patience else None
+
+    def _reduced(self, epoch: int, state: PyTree) -> PyTree:
+        old = learning_rate_of(state)
+        if old <= np.float32(self.min_lr):
+            return None
+        new = max(self.factor * old, self.min_lr)
+        self.cooldown_counter, self.wait = self.cooldown, 0
+        if self.verbose:
+            print(f"epoch {epoch + 1}: {self.monitor} is on a plateau, learning rate {new:.4g}")
+        return with_learning_rate(state, new)

@@ -1,0 +1,86 @@
+"""Monitor: what callbacks share that watch one log for improvement."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jkeras.callbacks.arguments import check_choice, check_number
+from jkeras.callbacks.callback import Callback
+from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
+
+VALIDATION = "val_"
+
+
+class Monitor(Callback):
+    """The base of callbacks that watch a log.
+
+    A value improves on another where it is better by more than `min_delta`:
+
+        "min"   value + min_delta < other
+        "max"   value - min_delta > other
+
+    Anything that is no NaN improves on nothing at all; NaN never improves.
+
+    Args:
+        monitor: the log's name, as it stands in `history.history`.
+        mode: `"min"`, `"max"`, or `"auto"`: down for losses, else the metric's own `direction`.
+        min_delta: how much better is better; its sign does not matter.
+
+    Raises:
+        UnknownNameError: no such mode; at the end of the first epoch, no such log.
+        ArgumentError: at the end of the first epoch, a log of which nobody said whether more is better.
+
+    >>> monitor = Monitor("loss", min_delta=0.1)
+    >>> monitor.improves(0.85, 1.0), monitor.improves(0.95, 1.0), monitor.improves(0.95, None)
+    (True, False, True)
+    """
+
+    def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0) -> None:
+        owner = type(self).__name__
+        if not isinstance(monitor, str):
+            raise ArgumentError("`monitor` is no name.", path=owner, expected="'val_loss'", received=repr(monitor))
+        self.monitor = monitor
+        self.mode = check_choice(owner, "mode", mode, ("auto", "min", "max"))
+        self.min_delta = abs(check_number(owner, "min_delta", min_delta))
+
+    def improves(self, value: float, other: float | None) -> bool:
+        """Whether a value is better than another, which is `None` where there is none yet."""
+        if other is None:
+            return value == value
+        if self.goes_up():
+            return value - self.min_delta > other
+        return value + self.min_delta < other
+
+    def goes_up(self) -> bool:
+        """Whether more is better."""
+        if self.mode != "auto":
+            return self.mode == "max"
+        name = self.monitor.removeprefix(VALIDATION)
+        if name == "loss":
+            return False
+        direction = self.loop.directions.get(name)
+        if direction is None:
+            raise ArgumentError(
+                f"nobody said whether more or less of {self.monitor!r} is better.",
+                path=type(self).__name__,
+                expected="a loss, or a metric with a `direction`; or a mode",
+                write=f"{type(self).__name__}(monitor={self.monitor!r}, mode='max')",
+            )
+        return direction == "up"
+
+    def value(self, logs: Mapping[str, Any]) -> float | None:
+        """The log; `None` at the end of an epoch that no validation followed although one does at times."""
+        if self.monitor in logs:
+            return float(logs[self.monitor])
+        name = self.monitor.removeprefix(VALIDATION)
+        of_validation = name != self.monitor and name in logs
+        if of_validation and self.loop.params.get("validation_freq", 1) not in (None, 1):
+            return None
+        missing = of_validation and not any(log.startswith(VALIDATION) for log in logs)
+        raise UnknownNameError(
+            f"there is no log {self.monitor!r}" + (", because there is no validation." if missing else "."),
+            path=type(self).__name__,
+            expected=did_you_mean(self.monitor, logs),
+            received=f"the logs {', '.join(logs) or '(none)'}",
+            write=f"{'trainer.fit(..., validation_split=0.1)   # or ' if missing else ''}"
+            f"{type(self).__name__}(monitor={name if missing else next(iter(logs), 'loss')!r})",
+        )

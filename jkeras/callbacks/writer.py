@@ -1,0 +1,165 @@
+"""Writer: how callbacks keep a state in a file, and how it comes back.
+
+A writer is any `Callable[[path, state], None]`, a reader any `Callable[[path, like], state]`. A writer copies what it
+needs before it returns, because `fit` reuses the memory of its state; it may write the copy later. The pair here is
+plain: an HDF5 file with a dataset for each leaf at the leaf's path. Each has the attribute `dtype`. What HDF5 cannot
+hold is written as unsigned integers of the same bits (bfloat16 and its kind) or as key data (typed PRNG keys, with the
+attribute `key`).
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import h5py
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras import tree
+from jkeras.errors import LeafError
+from jkeras.typing import PyTree
+
+Writer: TypeAlias = Callable[[str, PyTree], None]
+Reader: TypeAlias = Callable[[str, PyTree], PyTree]
+
+SHOWN = 3  # so that a message has at most six lines
+
+
+def write_state(path: str | os.PathLike[str], state: PyTree) -> None:
+    """Writes every leaf of a tree into an HDF5 file.
+
+    The file appears complete or not at all, even if the process is killed: it is written under another name
+    (`path.tmp`) and then renamed. Folders are made where they are missing.
+
+    Args:
+        path: of the file; one that exists is replaced.
+        state: arrays, scalars and typed PRNG keys in any tree.
+
+    Raises:
+        LeafError: two leaves have the same path.
+
+    >>> import tempfile
+    >>> import jax.numpy as jnp
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_state(f"{folder}/a.h5", {"kernel": jnp.arange(3.0), "epoch": 7})
+    ...     state = read_state(f"{folder}/a.h5", {"kernel": jnp.zeros(3), "epoch": 0})
+    >>> state["kernel"].tolist(), state["epoch"]
+    ([0.0, 1.0, 2.0], 7)
+    """
+    path = os.fspath(path)
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    temporary = f"{path}.tmp"
+    leaves = _by_path(state)
+    try:
+        with h5py.File(temporary, "w") as file:
+            for name, leaf in leaves.items():
+                values, attributes = _encoded(leaf)
+                file.create_dataset(name, data=values).attrs.update(attributes)
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+        raise
+
+
+def read_state(path: str | os.PathLike[str], like: PyTree) -> PyTree:
+    """The tree that `write_state` wrote.
+
+    Args:
+        path: of the file.
+        like: a tree of the same form: arrays (whose values do not matter, and which may be deleted), specs, scalars.
+
+    Returns:
+        A tree of that form. Arrays come with the sharding of the array or spec in their place.
+
+    Raises:
+        LeafError: a leaf is missing in the file, is there and not in `like`, or has another shape or dtype. Names
+            every such path.
+
+    >>> import tempfile
+    >>> import jax.numpy as jnp
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_state(f"{folder}/a.h5", {"kernel": jnp.zeros(3)})
+    ...     read_state(f"{folder}/a.h5", {"kernel": jnp.zeros(2)})
+    Traceback (most recent call last):
+    jkeras.errors.LeafError: .../a.h5: the file does not fit the state:
+        'kernel' has shape (3,), expected (2,)
+    """
+    path = os.fspath(path)
+    with h5py.File(path, "r") as file:
+        found: dict[str, tuple[np.ndarray, dict[str, str]]] = {}
+
+        def visit(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                found[name] = np.asarray(item[()]), dict(item.attrs)
+
+        file.visititems(visit)
+    expected = _by_path(like)
+    problems = [f"{name!r} is missing" for name in expected if name not in found]
+    problems += [f"{name!r} is unknown" for name in found if name not in expected]
+    values = {name: _decoded(*found[name]) for name in expected if name in found}
+    problems += [line for name, value in values.items() if (line := _misfit(name, value, expected[name]))]
+    if problems:
+        raise LeafError("the file does not fit the state:\n    " + "\n    ".join(_shortened(problems)), path=path)
+    return tree.map_with_path(lambda name, leaf: _placed(values[name or ROOT], leaf), like)
+
+
+ROOT = "value"  # where a tree is a single leaf
+
+
+def _by_path(state: PyTree) -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for keys, leaf in jax.tree_util.tree_leaves_with_path(state):
+        name = tree.key_path(keys) or ROOT
+        if name in leaves:
+            raise LeafError("two leaves have this path.", path=name)
+        leaves[name] = leaf
+    return leaves
+
+
+def _is_key(leaf: Any) -> bool:
+    return isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _encoded(leaf: Any) -> tuple[np.ndarray, dict[str, str]]:
+    """What HDF5 holds of a leaf, and the attributes that say what it was."""
+    if _is_key(leaf):
+        return np.asarray(jax.random.key_data(leaf)), {"dtype": "key", "key": str(jax.random.key_impl(leaf))}
+    values = np.asarray(leaf)
+    attributes = {"dtype": values.dtype.name}
+    return (values.view(f"uint{8 * values.dtype.itemsize}") if values.dtype.kind == "V" else values), attributes
+
+
+def _decoded(values: np.ndarray, attributes: dict[str, str]) -> Any:
+    if attributes["dtype"] == "key":
+        return jax.random.wrap_key_data(jnp.asarray(values), impl=attributes["key"])
+    return values.view(np.dtype(attributes["dtype"]))
+
+
+def _misfit(name: str, value: Any, leaf: Any) -> str | None:
+    """What is wrong with a value in the place of a leaf."""
+    spec = leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
+    if value.shape != spec.shape:
+        return f"{name!r} has shape {value.shape}, expected {spec.shape}"
+    if value.dtype != spec.dtype:
+        return f"{name!r} has dtype {value.dtype}, expected {spec.dtype}"
+    return None
+
+
+def _placed(value: Any, leaf: Any) -> Any:
+    if isinstance(
+        leaf, jax.Array
+    ):  # one that JAX may move stays so: a committed one in its place would be compiled for
+        return jax.device_put(value, leaf.sharding if leaf.committed else None)
+    if isinstance(leaf, jax.ShapeDtypeStruct):
+        return jax.device_put(value, leaf.sharding)
+    return value if isinstance(leaf, np.ndarray) else value.item()
+
+
+def _shortened(problems: list[str]) -> list[str]:
+    """Lines for the first, and the paths of all others in one."""
+    if len(problems) <= SHOWN + 1:
+        return problems
+    others = ", ".join(problem.split("'")[1] for problem in problems[SHOWN:])
+    return [*problems[:SHOWN], f"and {len(problems) - SHOWN} more: {others}"]
