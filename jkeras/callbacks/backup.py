@@ -112,7 +112,7 @@ class BackupAndRestore(Callback):
 
     def on_train_end(self, logs: Mapping[str, Any], state: PyTree) -> None:
         """Deletes the backup, and its folder if nothing else is in it."""
-        if not self.delete_checkpoint:
+        if self.loop.interrupted or not self.delete_checkpoint:
             return
         for path in (self.path, self.path_before):
             if os.path.exists(path):

@@ -20,10 +20,11 @@ class Loop:
     """What a running loop lets its callbacks see and ask for.
 
     Attributes:
-        params: `epochs`, `steps`, `verbose` and the like.
+        params: `epochs`, `steps`, `batch_size`, `verbose`, `validation_freq` (`None` without validation).
         directions: for each log of a metric whether `"up"` or `"down"` is better, `None` where nobody said.
         initial_epoch, initial_batch: where `fit` starts; `on_train_begin` may set them, to resume.
         stop_training: set it to end the loop after the current call.
+        interrupted: whether the user ended it.
 
     >>> Loop({"epochs": 3}).stop_training
     False
@@ -34,10 +35,11 @@ class Loop:
     initial_epoch: int = 0
     initial_batch: int = 0
     stop_training: bool = False
+    interrupted: bool = False
 
     def stop(self) -> None:
-        """Ends the loop after the current call."""
-        self.stop_training = True
+        """Ends the loop after the current call, because the user interrupted it."""
+        self.stop_training = self.interrupted = True
 
 
 class Callback:
@@ -67,7 +69,7 @@ class Callback:
         """Called before the first hook."""
         self.loop = loop
 
-    def epoch_logs(self, epoch: int, state: PyTree) -> Mapping[str, float]:
+    def epoch_logs(self, epoch: int, state: PyTree) -> Mapping[str, Any]:
         """What this callback adds to the logs of an epoch, for all callbacks and the history."""
         return {}
 
@@ -159,7 +161,7 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback.set_loop(loop)
 
-    def epoch_logs(self, epoch: int, state: PyTree) -> dict[str, float]:
+    def epoch_logs(self, epoch: int, state: PyTree) -> dict[str, Any]:
         """What all of them add."""
         return {name: value for each in self.callbacks for name, value in each.epoch_logs(epoch, state).items()}
 

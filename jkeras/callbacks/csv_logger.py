@@ -5,6 +5,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from jkeras.callbacks.callback import Callback
 from jkeras.callbacks.monitor import VALIDATION
 from jkeras.errors import ArgumentError
@@ -61,4 +63,9 @@ class CSVLogger(Callback):
             writer = csv.writer(file, delimiter=self.separator)
             if file.tell() == 0:
                 writer.writerow(["epoch", *self.columns])
-            writer.writerow([epoch, *(logs.get(name, "NA") for name in self.columns)])
+            writer.writerow([epoch, *(_shown(logs.get(name, "NA")) for name in self.columns)])
+
+
+def _shown(value: Any) -> Any:
+    """A cell: `"[1.0, 2.0]"` of the values of several replicas."""
+    return value if np.ndim(value) == 0 else f'"{np.asarray(value).tolist()}"'

@@ -14,12 +14,13 @@ from jkeras.errors import ArgumentError
 from jkeras.typing import PyTree
 
 
-def learning_rate_of(state: PyTree) -> float:
-    """The learning rate in the state of a training."""
-    return float(optimizers.get_learning_rate(state.opt_state))
+def learning_rate_of(state: PyTree) -> Any:
+    """The learning rate in the state of a training: a float, or an array of that of each replica."""
+    value = np.asarray(optimizers.get_learning_rate(state.opt_state))
+    return float(value) if value.ndim == 0 else value
 
 
-def with_learning_rate(state: PyTree, value: float) -> PyTree:
+def with_learning_rate(state: PyTree, value: Any) -> PyTree:
     """The state with another learning rate."""
     return state.replace(opt_state=optimizers.set_learning_rate(state.opt_state, value))
 
@@ -68,7 +69,7 @@ class LearningRateScheduler(Callback):
                 received=f"schedule{inspect.signature(schedule)}",
             )
 
-    def epoch_logs(self, epoch: int, state: PyTree) -> dict[str, float]:
+    def epoch_logs(self, epoch: int, state: PyTree) -> dict[str, Any]:
         """The learning rate of the epoch."""
         return {"learning_rate": learning_rate_of(state)}
 
@@ -76,16 +77,17 @@ class LearningRateScheduler(Callback):
         """Sets the rate."""
         old = learning_rate_of(state)
         value = np.asarray(self.schedule(epoch, old) if self.takes_rate else self.schedule(epoch))
-        if value.shape != () or not np.issubdtype(value.dtype, np.number) or np.isnan(value):
+        is_number = np.issubdtype(value.dtype, np.number) and not np.isnan(value).any()
+        if not is_number or value.shape not in ((), np.shape(old)):
             raise ArgumentError(
                 f"the schedule gave no number for epoch {epoch}.",
                 path="LearningRateScheduler",
                 expected="a float",
-                received=repr(value.item() if value.shape == () else value)[:80],
+                received=repr(value.tolist())[:80],
             )
         if self.verbose:
-            print(f"epoch {epoch + 1}: learning rate {float(value):.4g}")
-        return with_learning_rate(state, float(value))
+            print(f"epoch {epoch + 1}: learning rate {value}")
+        return with_learning_rate(state, value)
 
 
 def _accepts(function: Callable[..., Any], count: int) -> bool:
@@ -159,7 +161,7 @@ class ReduceLROnPlateau(Monitor):
         """Forgets an earlier training."""
         self._reset()
 
-    def epoch_logs(self, epoch: int, state: PyTree) -> dict[str, float]:
+    def epoch_logs(self, epoch: int, state: PyTree) -> dict[str, Any]:
         """The learning rate of the epoch."""
         return {"learning_rate": learning_rate_of(state)}
 

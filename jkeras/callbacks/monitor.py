@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from jkeras.callbacks.arguments import check_choice, check_number
 from jkeras.callbacks.callback import Callback
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
@@ -67,10 +69,20 @@ class Monitor(Callback):
             )
         return direction == "up"
 
+    def _single(self, value: Any) -> float:
+        if np.ndim(value) > 0:
+            raise ArgumentError(
+                f"{self.monitor!r} has a value for each of several replicas, and one decision is made for all.",
+                path=type(self).__name__,
+                expected="a log that is one number",
+                received=f"shape {np.shape(value)}",
+            )
+        return float(value)
+
     def value(self, logs: Mapping[str, Any]) -> float | None:
         """The log; `None` at the end of an epoch that no validation followed although one does at times."""
         if self.monitor in logs:
-            return float(logs[self.monitor])
+            return self._single(logs[self.monitor])
         name = self.monitor.removeprefix(VALIDATION)
         of_validation = name != self.monitor and name in logs
         if of_validation and self.loop.params.get("validation_freq", 1) not in (None, 1):

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -145,7 +145,8 @@ class TensorBoard(Callback):
 
     def _write(self, which: str, values: Mapping[str, float], step: int) -> None:
         for name, value in values.items():
-            self._writer(which).add_scalar(name, value, step)
+            for path, each in ((name, value),) if np.ndim(value) == 0 else _members(name, value):
+                self._writer(which).add_scalar(path, each, step)
 
     def _write_histograms(self, state: PyTree, epoch: int) -> None:
         for part in (state.trainable, state.non_trainable):
@@ -169,6 +170,11 @@ class TensorBoard(Callback):
         if self.is_profiling:
             jax.profiler.stop_trace()
             self.is_profiling, self.profile_batch = False, None
+
+
+def _members(name: str, values: np.ndarray) -> Iterable[tuple[str, float]]:
+    """The value of each replica."""
+    return ((f"{name}/{'_'.join(map(str, index))}", value) for index, value in np.ndenumerate(values))
 
 
 def _summary_writer(folder: str) -> Any:

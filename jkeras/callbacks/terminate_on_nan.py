@@ -5,6 +5,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from jkeras.callbacks.callback import Callback
 from jkeras.errors import NonFiniteError
 from jkeras.typing import PyTree
@@ -60,7 +62,7 @@ class TerminateOnNaN(Callback):
 
     def _look(self, logs: Mapping[str, Any], where: str) -> None:
         loss = logs.get("loss", 0.0)
-        if math.isfinite(loss):
+        if np.all(np.isfinite(loss)):  # of every replica
             return
         if self.raise_error:
             raise NonFiniteError(
