@@ -28,16 +28,22 @@ class Programs:
 
     def __init__(self, trainer: Any) -> None:
         self.trainer = trainer
+        self.train_step, self.test_step = self._mapped(trainer.train_step), self._mapped(trainer.test_step)
+        self.predict_step = self._mapped(trainer.predict_step)
         size = {"static_argnames": "batch_size"}
         self.many = self._compiled(self._many, donate_argnums=0, **size)
         self.one = self._compiled(self._one, donate_argnums=0, **size)
         self.test_many = self._compiled(self._test_many, **size)
         self.train_batch = self._compiled(self._train_batch, donate_argnums=0)
         self.test_batch = self._compiled(self._test_batch)
-        self.predict_batch = self._compiled(trainer.predict_step)
+        self.predict_batch = self._compiled(self.predict_step)
         self._loops: dict[str, bool] = {}
         self.calls: list[tuple[int, int, float]] = []  # steps, samples and seconds of the calls of the last `fit`
         self._spec: PyTree = None
+
+    def _mapped(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """A step for all replicas, which see the same batch."""
+        return step if self.trainer.replicas is None else jax.vmap(step, (0, None))
 
     def _compiled(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         return jax.jit(function, **options) if self.trainer.jit_compile else function
@@ -61,7 +67,7 @@ class Programs:
 
     def flops_per_step(self) -> float:
         """The floating-point operations of a step, as XLA counts them before it optimizes; 0 where it does not."""
-        analysis = jax.jit(self.trainer.train_step).lower(*self._spec).cost_analysis()
+        analysis = jax.jit(self.train_step).lower(*self._spec).cost_analysis()
         return float((analysis or {}).get("flops", 0.0))
 
     def train(
@@ -87,7 +93,7 @@ class Programs:
     ) -> tuple[TrainState, PyTree, Logs]:
         def body(index: Any, carry: tuple[TrainState, Logs]) -> tuple[TrainState, Logs]:
             state, sums = carry
-            state, logs = self.trainer.train_step(state, batch_of(parts, order, start + index * batch_size, batch_size))
+            state, logs = self.train_step(state, batch_of(parts, order, start + index * batch_size, batch_size))
             return state, {name: sums[name] + logs[name] for name in sums}
 
         state, sums = jax.lax.fori_loop(0, count, body, (state, self._no_sums(state, parts, batch_size)))
@@ -96,22 +102,22 @@ class Programs:
     def _one(
         self, state: TrainState, parts: PyTree, order: Array | None, start: Any, *, batch_size: int
     ) -> tuple[TrainState, PyTree, Logs]:
-        state, logs = self.trainer.train_step(state, batch_of(parts, order, start, batch_size))
+        state, logs = self.train_step(state, batch_of(parts, order, start, batch_size))
         return state, state.metrics, self._own(logs, state)
 
     def _test_many(self, state: TrainState, metrics: PyTree, parts: PyTree, count: Any, *, batch_size: int) -> PyTree:
         def body(index: Any, metrics: PyTree) -> PyTree:
             batch = batch_of(parts, None, index * batch_size, batch_size)
-            return self.trainer.test_step(state.replace(metrics=metrics), batch)[0].metrics
+            return self.test_step(state.replace(metrics=metrics), batch)[0].metrics
 
         return jax.lax.fori_loop(0, count, body, metrics)
 
     def _train_batch(self, state: TrainState, batch: PyTree) -> tuple[TrainState, PyTree, Logs]:
-        state, logs = self.trainer.train_step(state, batch)
+        state, logs = self.train_step(state, batch)
         return state, state.metrics, logs
 
     def _test_batch(self, state: TrainState, metrics: PyTree, batch: PyTree) -> tuple[PyTree, Logs]:
-        state, logs = self.trainer.test_step(state.replace(metrics=metrics), batch)
+        state, logs = self.test_step(state.replace(metrics=metrics), batch)
         return state.metrics, logs
 
     def _own(self, logs: Logs, state: TrainState) -> Logs:
@@ -123,7 +129,7 @@ class Programs:
     def _no_sums(self, state: TrainState, parts: PyTree, batch_size: int) -> Logs:
         if not self.trainer.has_own_logs:
             return {}
-        logs = jax.eval_shape(lambda: self.trainer.train_step(state, batch_of(parts, None, 0, batch_size))[1])
+        logs = jax.eval_shape(lambda: self.train_step(state, batch_of(parts, None, 0, batch_size))[1])
         return {name: jnp.zeros(spec.shape, spec.dtype) for name, spec in self._own(logs, state).items()}
 
 

@@ -24,10 +24,11 @@ from jkeras.callbacks import Callback, History
 from jkeras.core import Layer
 from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.errors import ArgumentError, NeverCalledError
-from jkeras.training import loop
+from jkeras.training import evaluation, loop
 from jkeras.training.objective import Objective
 from jkeras.training.options import EvaluateOptions, FitOptions, check_count
 from jkeras.training.programs import Programs
+from jkeras.training.replicas import check_replicas
 from jkeras.training.scaling import init_scale, select
 from jkeras.training.state import TrainState
 from jkeras.training.stats import Stats, summarize
@@ -58,6 +59,11 @@ class Trainer:
         skip_nonfinite: whether an update is left out whose gradient has an infinity or a NaN; `skipped` in the logs
             is the share of such steps.
         log_norms: whether the logs have `gradient_norm` and `update_norm`.
+        replicas: how many networks `fit`, `evaluate` and `predict` run side by side in one program. `init` draws each
+            from a key of its own; every leaf of the state, every log and every output has a first axis for them. The
+            steps of this class stay those of one network.
+        hyperparameters: values for each replica, such as `{"learning_rate": [0.1, 0.01]}`, of hyper-parameters that
+            the optimizer keeps in its state.
 
     Raises:
         UnknownNameError: no optimizer has the name.
@@ -90,6 +96,8 @@ class Trainer:
         ema: float | None = None,
         skip_nonfinite: bool = False,
         log_norms: bool = False,
+        replicas: int | None = None,
+        hyperparameters: Mapping[str, Any] | None = None,
     ) -> None:
         if not isinstance(model, Layer):
             raise ArgumentError(
@@ -120,6 +128,7 @@ class Trainer:
         self.ema = ema
         self.skip_nonfinite = skip_nonfinite
         self.log_norms = log_norms
+        self.replicas, self.hyperparameters = check_replicas(replicas, hyperparameters)
         names = getattr(model, "output_names", None)
         self.objective = Objective(loss, loss_weights, metrics, weighted_metrics, tuple(names) if names else None)
         self.steps_per_execution = steps_per_execution
@@ -135,8 +144,17 @@ class Trainer:
             key: draws the model's initial values, exactly as `model.init(key, *inputs)` does.
             inputs: an example batch of inputs or its specs; none for a model that knows its inputs.
         """
-        variables = self.model.init(key, *inputs)
-        return self.state_of(variables, *inputs)
+        if self.replicas is None:
+            return self.state_of(self.model.init(key, *inputs), *inputs)
+
+        def member(key: Key, values: dict[str, Array]) -> TrainState:
+            state = self.state_of(self.model.init(key, *inputs), *inputs)
+            return (
+                state.replace(opt_state=optimizers.set_hyperparameters(state.opt_state, **values)) if values else state
+            )
+
+        values = {name: jnp.asarray(each, "float32") for name, each in self.hyperparameters.items()}
+        return jax.vmap(member)(jax.random.split(key, self.replicas), values)
 
     def state_of(self, variables: tuple[PyTree, PyTree], *inputs: PyTree) -> TrainState:
         """A state around given values, such as pretrained ones: step 0, a fresh optimizer, empty metrics."""
@@ -169,11 +187,23 @@ class Trainer:
 
     def reset_metrics(self, state: TrainState, *inputs: PyTree) -> TrainState:
         """The state with metrics that have seen nothing."""
-        return state.replace(metrics=self.objective.init(self.output_spec(*inputs)))
+        return state.replace(metrics=self.empty_metrics(self.output_spec(*inputs)))
 
     def results(self, state: TrainState, *inputs: PyTree) -> dict[str, Array]:
         """The values of the metrics since the last reset."""
-        return self.objective.results(state.metrics, self.output_spec(*inputs))
+        return self.metric_values(state.metrics, self.output_spec(*inputs))
+
+    def empty_metrics(self, spec: PyTree) -> dict[str, Any]:
+        """The states of metrics that have seen nothing, for outputs of these specs; of all replicas."""
+        empty, replicas = self.objective.init(spec), self.replicas
+        if replicas is None:
+            return empty
+        return jax.tree.map(lambda leaf: jnp.repeat(leaf[None], replicas, axis=0), empty)
+
+    def metric_values(self, metrics: dict[str, Any], spec: PyTree) -> dict[str, Array]:
+        """The values of metrics, for outputs of these specs; of all replicas."""
+        values = functools.partial(self.objective.results, y_pred=spec)
+        return values(metrics) if self.replicas is None else jax.vmap(values)(metrics)
 
     # -- override points
 
@@ -277,7 +307,7 @@ class Trainer:
         {'loss': 1.0}
         """
         options = EvaluateOptions(batch_size, sample_weight, steps, verbose, callbacks)
-        return loop.evaluate(self, state, x, y, options)
+        return evaluation.evaluate(self, state, x, y, options)
 
     def predict(
         self,
@@ -297,23 +327,23 @@ class Trainer:
         >>> trainer.predict(trainer.init(jax.random.key(0)), np.ones((3, 2), "float32")).tolist()
         [[2.0], [2.0], [2.0]]
         """
-        return loop.predict(self, state, x, EvaluateOptions(batch_size, None, steps, verbose, callbacks))
+        return evaluation.predict(self, state, x, EvaluateOptions(batch_size, None, steps, verbose, callbacks))
 
     def train_on_batch(
         self, state: TrainState, x: PyTree, y: PyTree = None, sample_weight: PyTree = None
     ) -> tuple[TrainState, dict[str, float]]:
         """One compiled update on one batch; the state is consumed, the logs are those of the batch."""
-        return loop.train_on_batch(self, state, pack_x_y_sample_weight(x, y, sample_weight))
+        return evaluation.train_on_batch(self, state, pack_x_y_sample_weight(x, y, sample_weight))
 
     def test_on_batch(
         self, state: TrainState, x: PyTree, y: PyTree = None, sample_weight: PyTree = None
     ) -> dict[str, float]:
         """The logs of one batch."""
-        return loop.test_on_batch(self, state, pack_x_y_sample_weight(x, y, sample_weight))
+        return evaluation.test_on_batch(self, state, pack_x_y_sample_weight(x, y, sample_weight))
 
     def predict_on_batch(self, state: TrainState, x: PyTree) -> PyTree:
         """The outputs for one batch, as NumPy arrays."""
-        return loop.predict_on_batch(self, state, pack_x_y_sample_weight(x))
+        return evaluation.predict_on_batch(self, state, pack_x_y_sample_weight(x))
 
     def lower(self, *batch: PyTree) -> jax.stages.Compiled:
         """The compiled training step for a batch `x[, y[, sample_weight]]` of arrays or specs, without running it.

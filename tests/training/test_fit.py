@@ -64,7 +64,7 @@ def test_an_order_depends_on_seed_and_epoch_alone():
 def test_data_too_large_for_the_device_is_streamed(monkeypatch):
     t = trainer()
     _, kept = t.fit(t.init(jax.random.key(0)), X, Y, verbose=0)
-    monkeypatch.setattr("jkeras.training.loop.UNKNOWN_DEVICE_BYTES", 0)
+    monkeypatch.setattr("jkeras.training.feed.UNKNOWN_DEVICE_BYTES", 0)
     t = trainer()
     state, streamed = t.fit(t.init(jax.random.key(0)), X, Y, verbose=0, validation_data=(X, Y))
     np.testing.assert_allclose(kept.history["loss"], streamed.history["loss"], rtol=1e-5)

@@ -11,6 +11,8 @@ import jax
 import numpy as np
 import pytest
 
+from jkeras import errors
+from jkeras.callbacks import Callback
 from jkeras.training.quiet import deferred_interrupt, paused_collection
 from tests.training.networks import data, trainer
 
@@ -82,3 +84,46 @@ def test_a_second_process_finds_what_the_first_compiled(tmp_path):
 
     assert run() == (0, 1)
     assert run() == (1, 0)
+
+
+class Interrupting(Callback):
+    """Presses Ctrl-C after a few batches."""
+
+    every_batch = True
+
+    def on_train_batch_end(self, batch, logs, state):
+        if batch == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_returns_the_last_state_and_history():
+    t = trainer()
+    state, history = t.fit(t.init(jax.random.key(0)), X, Y, epochs=5, callbacks=[Interrupting()], verbose=0)
+    assert int(state.step) == 4
+    assert len(history.history["loss"]) == 1
+    t.evaluate(state, X, Y, verbose=0)
+
+
+def test_no_collection_during_an_epoch():
+    runs = []
+    gc.callbacks.append(lambda phase, info: runs.append(phase))
+    try:
+        t = trainer()
+        state, _ = t.fit(t.init(jax.random.key(0)), X, Y, verbose=0)
+        runs.clear()
+        t.fit(state, X, Y, epochs=3, batch_size=4, verbose=0)
+    finally:
+        gc.callbacks.pop()
+    assert len(runs) == 2 * 3  # one collection, begun and ended, after each epoch
+
+
+def test_stats():
+    t = trainer(steps_per_execution=2)
+    with pytest.raises(errors.ArgumentError):
+        _ = t.stats
+    t.fit(t.init(jax.random.key(0)), X, Y, batch_size=10, verbose=0)
+    stats = t.stats
+    assert stats.steps == 18  # 20 batches, without the first call
+    assert 0 < stats.step_time_median <= stats.step_time_p99
+    assert stats.flops_per_step > 2 * 10 * (64 * 16 + 16 * 10)
+    assert stats.samples_per_second > 0 and stats.model_flop_utilisation is None

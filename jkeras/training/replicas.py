@@ -1,0 +1,49 @@
+"""Replicas: many networks trained by one program, on the same batches, each with its own values.
+
+A trainer with `replicas=n` maps its steps over a first axis of the state. Small networks leave most of a device idle,
+so `n` of them take little longer than one.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jkeras.errors import ArgumentError
+
+Hyperparameters = dict[str, tuple[float, ...]]
+
+
+def check_replicas(replicas: Any, hyperparameters: Mapping[str, Any] | None) -> tuple[int | None, Hyperparameters]:
+    """The number of replicas and a tuple of values for each hyper-parameter, one a replica.
+
+    Raises `ArgumentError` where they do not fit each other.
+
+    >>> check_replicas(2, {"learning_rate": np.array([0.5, 0.25])})
+    (2, {'learning_rate': (0.5, 0.25)})
+    """
+    if replicas is None:
+        if hyperparameters:
+            raise ArgumentError(
+                "`hyperparameters` are given to replicas.",
+                path="Trainer(hyperparameters=)",
+                expected="`replicas` too",
+                write="Trainer(..., replicas=2, hyperparameters={'learning_rate': [0.1, 0.01]})",
+            )
+        return None, {}
+    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 1:
+        raise ArgumentError(
+            "invalid `replicas`.", path="Trainer(replicas=)", expected="an int >= 1", received=repr(replicas)
+        )
+    found: Hyperparameters = {}
+    for name, values in (hyperparameters or {}).items():
+        shape = np.shape(values)
+        if shape != (replicas,):
+            raise ArgumentError(
+                f"`{name}` needs one value for each replica.",
+                path="Trainer(hyperparameters=)",
+                expected=f"shape ({replicas},)",
+                received=f"shape {shape}",
+            )
+        found[name] = tuple(float(value) for value in np.asarray(values))
+    return replicas, found
