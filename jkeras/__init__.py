@@ -5,6 +5,7 @@ from jkeras import (
     callbacks,
     config,
     constraints,
+    data,
     datasets,
     initializers,
     layers,
@@ -17,6 +18,7 @@ from jkeras import (
     random,
     regularizers,
     saving,
+    utils,
 )
 from jkeras import dtypes as dtype_policies
 from jkeras.core import (
@@ -71,6 +73,7 @@ __all__ = [
     "cond",
     "config",
     "constraints",
+    "data",
     "datasets",
     "dtype_policies",
     "functionalize",
@@ -89,5 +92,6 @@ __all__ = [
     "saving",
     "scan",
     "set_mask",
+    "utils",
     "vmap",
 ]

@@ -4,10 +4,12 @@ from jkeras.data.adapt import adapt
 from jkeras.data.arrays import Arrays, check_arrays, class_weights, split, take
 from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.data.prefetch import prefetch, to_device
+from jkeras.data.py_dataset import PyDataset
 from jkeras.data.source import Source
 
 __all__ = [
     "Arrays",
+    "PyDataset",
     "Source",
     "adapt",
     "check_arrays",

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from jkeras.data.arrays import Arrays, check_arrays, class_weights
+from jkeras.data.checks import check_class_weight, check_values
 from jkeras.data.host import is_array
 from jkeras.data.iteration import IterableSource, IteratorSource
+from jkeras.data.py_dataset import PyDataset, PyDatasetSource
 from jkeras.data.source import Plan, Source
 from jkeras.errors import DataError
 from jkeras.typing import PyTree
@@ -57,13 +59,15 @@ def adapt(
     """
     if not _yields_batches(x):
         arrays = check_arrays(x, y, sample_weight)
+        check_values({"x": arrays.x, "y": arrays.y, "sample_weight": arrays.sample_weight})
         if class_weight is None:
             return arrays
+        check_class_weight(arrays.y, class_weight)
         return check_arrays(arrays.x, arrays.y, class_weights(arrays.y, class_weight))
     _refuse("y", y, x, "yield the labels with the batches: (x, y)")
     _refuse("sample_weight", sample_weight, x, "yield the weights with the batches: (x, y, sample_weight)")
     _refuse("batch_size", batch_size, x, "it makes batches of its own; leave `batch_size` out")
-    source = _source(x, steps)
+    source = _source(x, steps, shuffle, seed)
     source.use(Plan(steps, epochs, class_weight, same_shapes))
     return source
 
@@ -74,9 +78,12 @@ def _yields_batches(x: Any) -> bool:
     return x is not None and not is_array(x) and not isinstance(x, dict | list | tuple)
 
 
-def _source(x: Any, steps: int | None) -> Source:
+def _source(x: Any, steps: int | None, shuffle: bool, seed: int) -> Source:
     if isinstance(x, Source):
         return x
+    if isinstance(x, PyDataset):
+        _check_end(x, x.num_batches is None, steps)
+        return PyDatasetSource(x, shuffle=shuffle, seed=seed)
     if isinstance(x, Iterator):
         return IteratorSource(x)
     if callable(x) and not hasattr(x, "__iter__"):
@@ -86,14 +93,7 @@ def _source(x: Any, steps: int | None) -> Source:
     if not isinstance(x, Iterable) or isinstance(x, str | bytes | set | frozenset):
         raise DataError("this is nothing that holds data.", path="x", expected=ACCEPTED, received=_name(x))
     length = _length(x)
-    if length == ENDLESS and steps is None:
-        raise DataError(
-            "this data has no end.",
-            path="x",
-            expected="`steps_per_epoch`",
-            received=_name(x),
-            write="fit(state, dataset, steps_per_epoch=100)",
-        )
+    _check_end(x, length == ENDLESS, steps)
     size = getattr(x, "batch_size", None)
     return IterableSource(
         x, steps=None if length == ENDLESS else length, batch_size=size if isinstance(size, int) else None
@@ -110,6 +110,17 @@ def _length(x: Any) -> int | None:
     except (TypeError, NotImplementedError):
         return None
     return ENDLESS if count >= sys.maxsize else count  # grain's way to say it
+
+
+def _check_end(x: Any, endless: bool, steps: int | None) -> None:
+    if endless and steps is None:
+        raise DataError(
+            "this data has no end.",
+            path="x",
+            expected="`steps_per_epoch`",
+            received=_name(x),
+            write="fit(state, dataset, steps_per_epoch=100)",
+        )
 
 
 def _refuse(name: str, value: Any, x: Any, write: str) -> None:

@@ -15,7 +15,11 @@ from jkeras.typing import Array, PyTree
 
 @dataclasses.dataclass(frozen=True)
 class Arrays:
-    """Structures of arrays that share the length of their first axis; `None` for a part that there is not."""
+    """Structures of arrays that share the length of their first axis; `None` for a part that there is not.
+
+    >>> check_arrays(np.arange(6), np.arange(6)).rows(2, 4).y.tolist()
+    [2, 3]
+    """
 
     x: PyTree
     y: PyTree
@@ -107,13 +111,22 @@ def class_weights(y: PyTree, weights: Mapping[int, float]) -> np.ndarray:
     >>> class_weights(np.array([0, 1, 2]), {1: 3.0}).tolist()
     [1.0, 3.0, 1.0]
     """
+    classes, places = np.unique(class_indices(y), return_inverse=True)
+    return np.array([weights.get(int(label), 1.0) for label in classes], "float32")[places]
+
+
+def class_indices(y: PyTree) -> np.ndarray:
+    """The class of each example `(b,)`, of labels as `class_weights` takes them.
+
+    >>> class_indices(np.array([[0, 0, 1], [1, 0, 0]])).tolist()
+    [2, 0]
+    """
     if not hasattr(y, "ndim"):
         raise ArgumentError(
             "`class_weight` needs a model with one output.", path="class_weight", expected="one array y"
         )
     labels = np.asarray(y)
-    labels = labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] != 1 else labels.reshape(labels.shape[0])
-    return np.array([weights.get(int(label), 1.0) for label in labels], "float32")
+    return labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] != 1 else labels.reshape(labels.shape[0])
 
 
 def take(parts: PyTree, order: Array | None, start: Array | int, size: int) -> PyTree:

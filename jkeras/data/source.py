@@ -13,6 +13,7 @@ from typing import Any
 
 from jkeras.data.arrays import class_weights
 from jkeras.data.batch import batch_size_of
+from jkeras.data.checks import check_class_weight, check_values
 from jkeras.data.uniform import Batch, Place, Uniform
 from jkeras.errors import DataError
 
@@ -69,6 +70,9 @@ class Source(abc.ABC):
     def read(self, epoch: int) -> Iterator[Any]:
         """What there is for the epoch of an index: batches as `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`."""
 
+    def end(self, epoch: int) -> None:  # noqa: B027
+        """Called when an epoch's batches have been read."""
+
     def close(self) -> None:  # noqa: B027
         """Lets go of workers and open files."""
 
@@ -79,6 +83,8 @@ class Source(abc.ABC):
         self._uniform = Uniform(plan.same_shapes)
         self._peeked: tuple[int, Iterator[Any], Batch] | None = None
         self._first_epoch: int | None = None
+        self._checked = False  # whether the values of the first batch were looked at
+        self._told: set[int] = set()  # classes without a weight
 
     def peek(self, epoch: int = 0) -> Batch:
         """The first batch of an epoch, which is yielded again when that epoch is read.
@@ -103,6 +109,8 @@ class Source(abc.ABC):
         Warns:
             UserWarning: the batches end before the epoch, or before the last epoch. Then `exhausted` is true.
         """
+        if self.exhausted:
+            return
         peeked, self._peeked = self._peeked, None
         if self._first_epoch is None:
             self._first_epoch = index
@@ -117,7 +125,8 @@ class Source(abc.ABC):
             yield batch
             count += 1
             batch = None if count == self.plan.steps else self._next(stream, Place(count, index))
-        self._end_epoch(index, count)
+        self.end(index)
+        self._look_back(index, count)
 
     def _next(self, stream: Iterator[Any], place: Place) -> Batch | None:
         """The next batch; `None` after the last."""
@@ -137,12 +146,17 @@ class Source(abc.ABC):
                     expected="batches (x, y), or no class_weight",
                     received="(x, y, sample_weight)",
                 )
+            check_class_weight(y, self.plan.class_weight, self._told)
             sample_weight = class_weights(y, self.plan.class_weight)
         if self.batch_size is None:
             self.batch_size = batch_size_of(x)
+        if not self._checked:
+            self._checked = True
+            check_values({"x": x, "y": y, "sample_weight": sample_weight})
         return x, y, sample_weight
 
-    def _end_epoch(self, index: int, count: int) -> None:
+    def _look_back(self, index: int, count: int) -> None:
+        """Whether an epoch had the batches that it should have."""
         wanted, left = self.plan.steps, self.plan.epochs - index - 1
         if count == 0 and index == self._first_epoch:
             raise _nothing(self)

@@ -1,0 +1,99 @@
+"""Checks of values: what JAX would train on without a word.
+
+Each is one pass over host memory, of at most `CHECKED_VALUES` values of an array; larger arrays are checked as far as
+that. Arrays that lie on an accelerator are left alone.
+"""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jkeras import tree
+from jkeras.data.arrays import class_indices
+from jkeras.typing import PyTree
+
+CHECKED_VALUES = 2**24  # of float32: 64 MiB, which takes about 10 ms
+
+
+def check_values(parts: Mapping[str, PyTree]) -> None:
+    """Warns of values that are not finite, or too large for the integers of JAX.
+
+    Args:
+        parts: structures of arrays, by the names to call them by.
+
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     check_values({"x": np.array([[1.0, np.nan]])})
+    >>> print(caught[0].message)
+    1 of 2 values of x are NaN, first at [0, 1].
+    """
+    for path, leaf in jax.tree_util.tree_leaves_with_path(dict(parts)):
+        values = _host_values(leaf)
+        if values is None or not values.size:
+            continue
+        for message in (_not_finite(values), _too_large(values)):
+            if message:
+                warnings.warn(message.format(tree.key_path(path)), stacklevel=3)
+
+
+def check_class_weight(y: PyTree, class_weight: Mapping[int, float], told: set[int] | None = None) -> None:
+    """Warns of classes among the labels that have no weight.
+
+    Args:
+        y: labels, as `class_weights` takes them.
+        class_weight: `{class: weight}`.
+        told: classes that are known to lack; new ones are added.
+
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     check_class_weight(np.array([0, 1, 2]), {0: 3.0})
+    >>> print(caught[0].message)
+    class_weight lacks the classes [1, 2] of y; they weigh 1.
+    """
+    told = set() if told is None else told
+    missing = {int(label) for label in np.unique(class_indices(y))} - set(class_weight) - told
+    if missing:
+        told |= missing
+        warnings.warn(f"class_weight lacks the classes {sorted(missing)} of y; they weigh 1.", stacklevel=3)
+
+
+def _host_values(leaf: Any) -> np.ndarray | None:
+    """The first values of an array in host memory: whole examples, as many as are checked."""
+    if isinstance(leaf, jax.Array):
+        if not leaf.is_fully_addressable or any(device.platform != "cpu" for device in leaf.devices()):
+            return None
+        leaf = np.asarray(leaf)
+    rows = max(1, CHECKED_VALUES * len(leaf) // max(1, leaf.size))
+    return leaf[:rows]
+
+
+def _not_finite(values: np.ndarray) -> str | None:
+    if not np.issubdtype(values.dtype, np.inexact) and values.dtype.kind != "V":  # "V": bfloat16 and its like
+        return None
+    wrong = ~np.isfinite(values)
+    if not wrong.any():
+        return None
+    nans = np.isnan(values[wrong])
+    kind = "NaN" if nans.all() else "NaN or infinite" if nans.any() else "infinite"
+    return f"{wrong.sum()} of {values.size} values of {{}} are {kind}, first at {_first(wrong)}."
+
+
+def _too_large(values: np.ndarray) -> str | None:
+    narrow = jax.dtypes.canonicalize_dtype(values.dtype)
+    if values.dtype.kind not in "iu" or narrow == values.dtype:
+        return None
+    bounds = np.iinfo(narrow)
+    if values.min() >= bounds.min and values.max() <= bounds.max:
+        return None
+    wrong = (values < bounds.min) | (values > bounds.max)
+    return (
+        f"{wrong.sum()} of {values.size} values of {{}} do not fit {narrow}, as which JAX keeps {values.dtype}, first"
+        f" at {_first(wrong)}: {values[wrong][0]}. Give floats, or set jax.config.update('jax_enable_x64', True)."
+    )
+
+
+def _first(wrong: np.ndarray) -> list[int]:
+    return [int(index) for index in np.unravel_index(int(wrong.argmax()), wrong.shape)]

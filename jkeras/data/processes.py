@@ -1,0 +1,252 @@
+"""Processes: a dataset in a process of its own, and the thread's end of the line to it.
+
+Processes are spawned, never forked: JAX runs threads, and a fork of a process with threads may hang. They compute on
+the CPU, whatever they import. Batches come back through a pipe, so there is no shared memory to leak.
+
+How a worker can fail, and how it is noticed:
+
+| it | noticed by |
+|---|---|
+| raises | it sends the exception and its traceback |
+| dies: killed, out of memory, crashed | the end of its process; a crash leaves its Python stack in a pipe |
+| hangs | the timeout; it is asked for its Python stack, then killed |
+"""
+
+import faulthandler
+import multiprocessing
+import os
+import pickle
+import signal
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import jax
+import numpy as np
+
+from jkeras.data.batch import unpack_x_y_sample_weight as unpack
+from jkeras.data.host import host_arrays
+from jkeras.data.uniform import PARTS
+from jkeras.data.workers import Workers
+from jkeras.errors import DataError, WorkerError
+from jkeras.typing import PyTree
+
+START_SECONDS = 120.0  # for a worker to import what it needs, on a machine that is busy
+GRACE_SECONDS = 1.0  # for a worker to end by itself, and to show its stack
+STACK_BYTES = 65536
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def send(line: Connection, value: Any) -> None:
+    """Sends a value; the memory of its arrays goes as it is, not through the pickle."""
+    buffers: list[pickle.PickleBuffer] = []
+    pickled = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    raw = [buffer.raw() for buffer in buffers]
+    line.send_bytes(pickle.dumps((pickled, [part.nbytes for part in raw])))
+    for part in raw:
+        line.send_bytes(part)
+
+
+def receive(line: Connection) -> Any:
+    """What `send` sent."""
+    pickled, sizes = pickle.loads(line.recv_bytes())
+    buffers = [np.empty(size, "uint8") for size in sizes]
+    for buffer in buffers:
+        if buffer.size:
+            line.recv_bytes_into(buffer)
+        else:
+            line.recv_bytes()
+    return pickle.loads(pickled, buffers=buffers)
+
+
+def serve(line: Connection, stacks: Connection) -> None:
+    """The life of a worker: takes datasets (bytes) and indices (ints), answers with batches, ends with the line."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that owns this one
+    if hasattr(faulthandler, "register"):
+        faulthandler.enable(stacks)
+        faulthandler.register(signal.SIGUSR1, stacks)
+    jax.config.update("jax_platforms", "cpu")
+    dataset: Any = None
+    try:
+        while True:
+            task = receive(line)
+            try:
+                if isinstance(task, bytes):
+                    dataset, answer = pickle.loads(task), None
+                else:
+                    answer = _plain(dataset[task])
+                message: Message = (answer, None, "")
+            except Exception as error:
+                message = (None, _sendable(error), traceback.format_exc())
+            send(line, message)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+Message = tuple[PyTree, Exception | None, str]  # a batch; or an exception that can be sent, and its traceback
+
+
+def _plain(batch: Any) -> PyTree:
+    """A batch of NumPy arrays, which any process can read."""
+    parts = [host_arrays(part, name, cast=False) for name, part in zip(PARTS, unpack(batch), strict=True)]
+    return jax.tree.map(np.asarray, tuple(parts))
+
+
+def _sendable(error: Exception) -> Exception | None:
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return None
+    return error
+
+
+class Worker:
+    """The owner's end of the line to a worker process; for one thread.
+
+    Args:
+        timeout: how many seconds a batch may take; `None` for no end.
+    """
+
+    def __init__(self, timeout: float | None) -> None:
+        self.timeout = timeout
+        self.dataset: bytes | None = None  # the one that the worker has
+        self.line, its_line = SPAWN.Pipe()
+        self.stacks, its_stacks = SPAWN.Pipe(duplex=False)
+        self.process = SPAWN.Process(target=serve, args=(its_line, its_stacks), name="jkeras-worker", daemon=True)
+        self.process.start()
+        self.pid = self.process.pid
+        its_line.close()
+        its_stacks.close()
+
+    def batch(self, dataset: bytes, index: int) -> PyTree:
+        """A batch of a pickled dataset. Raises `WorkerError` where the worker raises, dies or hangs."""
+        if dataset is not self.dataset:
+            self._ask(dataset, None, START_SECONDS)
+            self.dataset = dataset
+        return self._ask(index, index, self.timeout)
+
+    def _ask(self, task: int | bytes, index: int | None, timeout: float | None) -> PyTree:
+        try:
+            send(self.line, task)
+            if not wait([self.line, self.process.sentinel], timeout):
+                raise self._hangs(index, timeout)
+            answer, error, text = receive(self.line)
+        except (EOFError, OSError):
+            raise self._died(index) from None
+        if isinstance(error, DataError):  # what a batch lacks is the same, wherever it was made
+            raise error
+        if text:
+            last = text.strip().splitlines()[-1]
+            raise self._error("raised an exception.", index, received=last, worker_traceback=text) from error
+        return answer
+
+    def _error(self, problem: str, index: int | None, **lesson: Any) -> WorkerError:
+        where = "while it started" if index is None else f"dataset[{index}]"
+        return WorkerError(f"worker process {self.pid} {problem}", path=where, index=index, pid=self.pid, **lesson)
+
+    def _hangs(self, index: int | None, timeout: float | None) -> WorkerError:
+        if hasattr(signal, "SIGUSR1"):
+            os.kill(self.process.pid or 0, signal.SIGUSR1)
+        stack = self._stack(GRACE_SECONDS)
+        self.process.kill()
+        return self._error(
+            "is stuck, and was ended.",
+            index,
+            expected=f"an answer within {timeout:g} s",
+            received="none",
+            write="PyDataset(timeout=...)   # more seconds, if it is only slow",
+            worker_traceback=stack,
+        )
+
+    def _died(self, index: int | None) -> WorkerError:
+        self.process.join(GRACE_SECONDS)
+        code = self.process.exitcode
+        name = next((each.name for each in signal.Signals if code == -each), "")
+        write = None
+        if name == "SIGKILL":
+            write = "PyDataset(workers=...)   # fewer, if the system ended it because memory ran out"
+        elif index is None:
+            write = "if __name__ == '__main__': ...   # around what a script runs: workers import the script"
+        return self._error(
+            f"was ended by {name}." if name else "ended.",
+            index,
+            expected="a batch",
+            received=f"exit code {code}",
+            write=write,
+            exit_code=code,
+            worker_traceback=self._stack(0.0),
+        )
+
+    def _stack(self, patience: float) -> str:
+        """What the worker's fault handler wrote."""
+        text = b""
+        while self.stacks.poll(patience):
+            read = os.read(self.stacks.fileno(), STACK_BYTES)
+            if not read:
+                break
+            text, patience = text + read, 0.05
+        return text.decode(errors="replace")
+
+    def stop(self) -> None:
+        """Ends the process."""
+        self.process.terminate()
+        self.process.join(GRACE_SECONDS)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+    def close(self) -> None:
+        """Closes the line, once no thread uses it any more."""
+        self.process.close()
+        self.line.close()
+        self.stacks.close()
+
+
+class ProcessWorkers:
+    """A pool of processes that make batches of a dataset.
+
+    Args:
+        count: how many.
+        ahead: how many batches are made before they are asked for.
+        timeout: how many seconds a batch may take; `None` for no end.
+    """
+
+    def __init__(self, count: int, ahead: int, timeout: float | None) -> None:
+        self._dataset = b""
+        self._workers = [Worker(timeout) for _ in range(count)]
+        self._threads = Workers([self._function(worker) for worker in self._workers], ahead)
+
+    def _function(self, worker: Worker) -> Callable[[int], PyTree]:
+        return lambda index: worker.batch(self._dataset, index)
+
+    def give(self, dataset: Any) -> None:
+        """Has the workers read from a dataset as it is now. Raises `DataError` where it cannot be sent."""
+        try:
+            pickled = pickle.dumps(dataset, protocol=5)
+        except Exception as error:
+            raise DataError(
+                "the dataset cannot be sent to worker processes.",
+                path=type(dataset).__name__,
+                expected="an object that can be pickled",
+                received=f"{type(error).__name__}: {error}",
+                write="PyDataset(use_multiprocessing=False)   # threads share it instead",
+            ) from error
+        if pickled != self._dataset:
+            self._dataset = pickled
+
+    def in_order(self, indices: Iterable[int]) -> Iterator[PyTree]:
+        """The batches of some indices, in their order. Raises `WorkerError` where a worker raises, dies or hangs."""
+        return self._threads.in_order(indices)
+
+    def close(self) -> None:
+        """Ends the processes and the threads that talk to them."""
+        workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.process.terminate()
+        for worker in workers:
+            worker.stop()
+        self._threads.close()
+        for worker in workers:
+            worker.close()
