@@ -71,11 +71,11 @@ class GraphLayer(Layer):
         """Replays the graph on values; `training` and masks reach every layer through the scope."""
         if self.function is None:
             return super().call(inputs)
+        set_masks(inputs, mask)
         values = [
             None if value is None else fit(tensor, value, self.path or self.name)
             for tensor, value in zip(self.function.inputs, match(self.function, inputs, self.name), strict=True)
         ]
-        set_masks(values, mask)
         return unpack(self.function.replay(values, lambda operation: operation))
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> PyTree:
@@ -324,12 +324,16 @@ def fit(tensor: KerasTensor, value: Any, path: str) -> Any:
     return new
 
 
-def set_masks(values: list[Any], mask: PyTree) -> None:
-    """Gives the masks of a call to its inputs."""
-    if mask is not None:
-        for value, each in zip(values, _flatten(mask), strict=True):
-            if value is not None:
-                scopes.set_mask(value, each)
+def set_masks(inputs: PyTree, mask: PyTree) -> None:
+    """Gives the masks of a call, which are structured as its inputs are, to the inputs."""
+    if mask is None:
+        return
+    flat, masks = _flatten(inputs), _flatten(mask)
+    if len(flat) != len(masks):
+        raise GraphError("there are not as many masks as inputs.", path="mask", expected=len(flat), received=len(masks))
+    for value, each in zip(flat, masks, strict=True):
+        if value is not None:
+            scopes.set_mask(value, each)
 
 
 def _known_outputs(function: Function, inputs: PyTree, path: str) -> PyTree:

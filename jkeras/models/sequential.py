@@ -170,11 +170,10 @@ class Sequential(Model):
 
     def call(self, inputs: PyTree, training: bool | None = None, mask: PyTree = None) -> PyTree:
         """Calls the layers one after the other; `training` and masks reach them through the scope."""
+        set_masks(inputs, mask)
         outputs = inputs if self._begin is None else unpack(inputs)
         if not isinstance(outputs, list | tuple | Mapping) and outputs is not None:
             outputs = fit(self._declared_input(outputs), outputs, self.path or self.name)
-        if mask is not None:
-            set_masks(jax.tree.leaves(outputs), mask)
         for layer in self._chain:
             outputs = layer(outputs)
         return outputs

@@ -4,10 +4,12 @@ A config names an operation by a class, `ExpandDims` for `expand_dims`, in a mod
 no arrays stand in the config; the arrays are the arguments of the call.
 """
 
+import copyreg
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jkeras.core.lift import Lifted
 from jkeras.errors import ConfigError, UnknownNameError, did_you_mean
 from jkeras.ops import core, linalg, math, nn, numpy
 from jkeras.typing import Config
@@ -62,6 +64,20 @@ TABLE: dict[str, Row] = {
     if not name.startswith("_") and hasattr(lifted, "__wrapped__")
 }
 _BY_CLASS = {name.replace("_", ""): name for name in TABLE}
+
+
+def _revived(op: str) -> Lifted:
+    return Lifted(TABLE[op].function, op)
+
+
+def _reduced(lifted: Lifted) -> Any:
+    """How `pickle` and `copy` take a recorded operation apart: by name, for many functions of JAX cannot be pickled."""
+    if lifted.op is None:
+        return lifted.__reduce_ex__(2)
+    return _revived, (lifted.op,), {name: value for name, value in vars(lifted).items() if name != "function"}
+
+
+copyreg.pickle(Lifted, _reduced)
 
 
 def named(class_name: str) -> str:

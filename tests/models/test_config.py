@@ -187,6 +187,25 @@ def test_an_unknown_layer_is_named():
         models.Functional.from_config(config)
 
 
+@pytest.mark.parametrize("module", ["keras", "keras.models", "keras.src.models.functional"])
+def test_functional_is_known_under_several_modules(module):
+    config = json.loads(NETWORKS["residual"].build(jkeras).to_json())
+    assert models.model_from_json(json.dumps({**config, "module": module})).output_shape == (None, 2)
+    chain = json.loads(NETWORKS["mlp"].build(jkeras).to_json())
+    if module != "keras.src.models.functional":
+        assert models.model_from_json(json.dumps({**chain, "module": module})).output_shape == (None, 2)
+
+
+def test_constants_are_part_of_the_graph():
+    inputs = jkeras.Input((3,))
+    model = jkeras.Model(inputs, inputs * np.array([[1.0, 2.0, 3.0]], "float32"))
+    again = models.model_from_json(model.to_json())
+    assert again.stateless_call({}, {}, np.ones((1, 3), "float32"))[0].tolist() == [[1.0, 2.0, 3.0]]
+    with asking_keras():
+        theirs = keras.models.model_from_json(model.to_json())
+        assert np.asarray(theirs(np.ones((1, 3), "float32"))).tolist() == [[1.0, 2.0, 3.0]]
+
+
 def test_a_chain_needs_name_and_layers():
     with pytest.raises(ConfigError, match="a name and layers"):
         jkeras.Sequential.from_config({"layers": []})

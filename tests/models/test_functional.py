@@ -1,6 +1,8 @@
 """Models made from symbolic inputs and outputs."""
 
+import copy
 import gc
+import pickle
 import weakref
 
 import jax
@@ -399,6 +401,20 @@ def test_an_explicit_mask_is_that_of_the_inputs():
     assert outputs.tolist() == [[0.0, 1.0]]
 
 
+def test_masks_of_a_dict_follow_their_inputs():
+    """Whatever the order, and whatever else the dict holds."""
+    one, two = jkeras.Input((3, 2), name="z"), jkeras.Input((3, 2), name="a")
+    pool = layers.GlobalAveragePooling1D()
+    model = jkeras.Model([one, two], [pool(one), pool(two)])
+    x = np.arange(6, dtype="float32").reshape(1, 3, 2)
+    given = {"a": x, "more": x.copy(), "z": x + 10}
+    masks = {"a": None, "more": None, "z": jnp.array([[True, False, False]])}
+    outputs, _ = model.stateless_call({}, {}, given, mask=masks)
+    assert [output.tolist() for output in outputs] == [[[10.0, 11.0]], [[2.0, 3.0]]]
+    with pytest.raises(GraphError, match="not as many masks"):
+        model.stateless_call({}, {}, [x, x + 1], mask=[jnp.ones((1, 3), bool)])
+
+
 def test_losses_have_paths():
     inputs = jkeras.Input((3,))
     hidden = layers.Dense(2, kernel_regularizer="l2", activity_regularizer="l1")(inputs)
@@ -473,6 +489,17 @@ def test_it_is_collectable():
     del model
     gc.collect()
     assert reference() is None
+
+
+def test_copies_and_pickles():
+    model = NETWORKS["operators"].build(jkeras)
+    inputs = NETWORKS["operators"].inputs
+    variables = model.init(KEY)
+    expected, _ = model.stateless_call(*variables, inputs)
+    for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert copied.layers[0] is not model.layers[0]
+        for one, other in zip(copied.stateless_call(*variables, inputs)[0], expected, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_no_symbolic_tensors_without_a_graph():
