@@ -17,6 +17,11 @@ class Node:
 
     Raises:
         GraphError: an output is no symbolic tensor.
+
+    >>> from jkeras.core.operation import Operation
+    >>> x, y = KerasTensor((2,)), KerasTensor((2,))
+    >>> Node(Operation(), (x,), {}, y).output_tensors == [y], y.history.operation
+    (True, <Operation name=operation>)
     """
 
     def __init__(

@@ -66,6 +66,13 @@ class Scope:
         context: what the outermost layer inherits, such as `training`.
         building: whether layers may declare variables, read as zeros.
         newborn: the layers built so far by the inference that this scope is part of, each with the scope that did it.
+
+    >>> from jkeras.core.variable import Variable
+    >>> total = Variable("zeros", (), trainable=False)
+    >>> with Scope({total: jnp.float32(3)}).open() as scope:
+    ...     _ = total.assign_add(1)
+    >>> float(scope.values[total])
+    4.0
     """
 
     def __init__(
@@ -232,17 +239,36 @@ def require(what: str, write: str) -> Scope:
 
 
 def get_mask(value: Any) -> Any:
-    """The mask of a value in the current scope, or `None`: what Keras keeps as an attribute of the tensor."""
+    """The mask of a value in the current scope, or `None`: what Keras keeps as an attribute of the tensor.
+
+    >>> x = jnp.zeros((1, 2))
+    >>> with Scope().open():
+    ...     set_mask(x, jnp.array([[True, False]]))
+    ...     get_mask(x).tolist()
+    [[True, False]]
+    """
     scope = _current.get()
     return scope.mask_of(value) if scope is not None else None
 
 
 def set_mask(value: Any, mask: Any) -> None:
-    """Sets the mask of a value in the current scope."""
+    """Sets the mask of a value in the current scope.
+
+    >>> x = jnp.zeros((1, 2))
+    >>> with Scope().open() as scope:
+    ...     set_mask(x, jnp.array([[True, False]]))
+    ...     scope.mask_of(x).shape
+    (1, 2)
+    """
     require("set_mask", "outputs, _ = layer.stateless_call(trainable, non_trainable, x)").set_mask(value, mask)
 
 
 def in_building_scope() -> bool:
-    """Whether the code runs for shapes alone."""
+    """Whether the code runs for shapes alone.
+
+    >>> with Scope(building=True).open():
+    ...     in_building_scope()
+    True
+    """
     scope = _current.get()
     return scope is not None and scope.building

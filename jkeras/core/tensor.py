@@ -163,7 +163,11 @@ def is_shape(thing: Any) -> bool:
 
 
 def is_keras_tensor(thing: Any) -> bool:
-    """Whether something is a symbolic tensor."""
+    """Whether something is a symbolic tensor.
+
+    >>> is_keras_tensor(KerasTensor((2,))), is_keras_tensor(2)
+    (True, False)
+    """
     return isinstance(thing, KerasTensor)
 
 

@@ -32,6 +32,12 @@ def functionalize(function: Callable[..., PyTree]) -> tuple[Callable[..., Any], 
     Returns:
         `pure(state, *args, **kwargs) -> ((outputs, losses), state)`; the state now; and `commit(state)`, which
         records a state in the current scope.
+
+    >>> with Scope().open():
+    ...     pure, state, commit = functionalize(jnp.sin)
+    ...     (outputs, losses), _ = pure(state, 0.0)
+    >>> float(outputs), losses
+    (0.0, {})
     """
     outer = scopes.require("functionalize", "jkeras.scan(...)   # inside `call`")
     variables = _assignable(outer)
