@@ -143,7 +143,7 @@ class TensorBoard(Callback):
         values = {f"batch_{name}": value for name, value in logs.items()}
         self._write(TRAIN, values, self.before_epoch + batch + 1)
 
-    def _write(self, which: str, values: Mapping[str, float], step: int) -> None:
+    def _write(self, which: str, values: Mapping[str, Any], step: int) -> None:
         for name, value in values.items():
             for path, each in ((name, value),) if np.ndim(value) == 0 else _members(name, value):
                 self._writer(which).add_scalar(path, each, step)

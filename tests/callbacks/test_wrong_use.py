@@ -1,0 +1,190 @@
+"""Wrong use of callbacks is a lesson."""
+
+import sys
+
+import optax
+import pytest
+
+from jkeras import callbacks, errors
+from jkeras.callbacks import Callback, CallbackList, LambdaCallback, ModelCheckpoint
+from tests.callbacks.setup import a_state, in_loop
+
+
+def lesson(error, *parts):
+    message = str(error.value)
+    assert len(message.splitlines()) <= 6, message
+    for part in parts:
+        assert part in message, message
+
+
+def refused(kind, make, *parts):
+    with pytest.raises(kind) as error:
+        make()
+    lesson(error, *parts)
+
+
+MONITORS = {
+    "EarlyStopping": lambda name: callbacks.EarlyStopping(name, start_from_epoch=5),
+    "ReduceLROnPlateau": callbacks.ReduceLROnPlateau,
+    "ModelCheckpoint": lambda name: ModelCheckpoint("a.h5", name, save_best_only=True),
+}
+
+
+@pytest.mark.parametrize("owner", MONITORS)
+def test_an_unknown_monitor(owner):
+    callback = in_loop(MONITORS[owner]("val_acuracy"))
+    logs = {"accuracy": 0.5, "loss": 1.0, "val_accuracy": 0.25, "val_loss": 1.5}
+    refused(
+        errors.UnknownNameError,
+        lambda: callback.on_epoch_end(0, logs, a_state()),
+        *(owner, "'val_acuracy'", "'val_accuracy' (did you mean it?)", "accuracy, loss, val_accuracy, val_loss"),
+    )
+
+
+@pytest.mark.parametrize("owner", MONITORS)
+def test_a_monitor_of_a_validation_that_there_is_not(owner):
+    callback = in_loop(MONITORS[owner]("val_loss"), params={"validation_freq": None})
+    refused(
+        errors.UnknownNameError,
+        lambda: callback.on_epoch_end(0, {"loss": 1.0}, a_state()),
+        *(owner, "there is no validation", "validation_split=0.1", f"{owner}(monitor='loss')"),
+    )
+
+
+@pytest.mark.parametrize("frequency", [2, [2, 5]])
+def test_a_monitor_of_a_validation_at_times_waits_for_it(frequency):
+    callback = in_loop(callbacks.EarlyStopping("val_loss", patience=1), params={"validation_freq": frequency})
+    callback.on_epoch_end(0, {"loss": 1.0}, None)
+    callback.on_epoch_end(1, {"loss": 1.0, "val_loss": 1.0}, None)
+    callback.on_epoch_end(2, {"loss": 1.0}, None)
+    assert callback.best == 1.0 and callback.wait == 0 and not callback.loop.stop_training
+
+
+def test_a_log_without_a_direction():
+    callback = in_loop(callbacks.EarlyStopping("largest"), directions={"largest": None})
+    callback.on_epoch_end(0, {"largest": 1.0}, None)
+    refused(
+        errors.ArgumentError,
+        lambda: callback.on_epoch_end(1, {"largest": 1.0}, None),
+        *("EarlyStopping", "'largest'", "mode='max'"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "parts"),
+    [
+        (lambda: callbacks.EarlyStopping(patience=-1), ("patience", "int >= 0", "-1")),
+        (lambda: callbacks.EarlyStopping(patience=1.5), ("patience", "1.5")),
+        (lambda: callbacks.EarlyStopping(mode="minimum"), ("mode", "'min' (did you mean it?)")),
+        (lambda: callbacks.EarlyStopping(min_delta="0.1"), ("min_delta", "number")),
+        (lambda: callbacks.EarlyStopping(baseline=float("nan")), ("baseline", "number")),
+        (lambda: callbacks.EarlyStopping(3), ("monitor", "3")),
+        (lambda: callbacks.ReduceLROnPlateau(factor=1.0), ("factor", "< 1", "1.0")),
+        (lambda: callbacks.ReduceLROnPlateau(cooldown=-1), ("cooldown",)),
+        (lambda: ModelCheckpoint("run/a.keras"), ("ends in .h5", "'run/a.keras'", "ModelCheckpoint('run/a.h5')")),
+        (lambda: ModelCheckpoint("a.h5", save_weights_only=True), (".weights.h5",)),
+        (lambda: ModelCheckpoint("a.h5", save_freq="batch"), ("save_freq", "'epoch'", "'batch'")),
+        (lambda: ModelCheckpoint("a.h5", save_freq=0), ("save_freq", "int >= 1")),
+        (lambda: ModelCheckpoint("{}.h5"), ("needs a name",)),
+        (lambda: ModelCheckpoint("{epoch.h5"), ("cannot be formatted",)),
+        (lambda: ModelCheckpoint("{batch}.h5"), ("no batch", "save_freq=100")),
+        (lambda: ModelCheckpoint("{val_loss}.h5", save_freq=3), ("no val_loss", "save_freq='epoch'")),
+        (lambda: ModelCheckpoint("a.h5", save_best_only=True, save_freq=3), ("no val_loss", "save_freq='epoch'")),
+        (lambda: callbacks.BackupAndRestore(""), ("backup_dir", "empty")),
+        (lambda: callbacks.BackupAndRestore("a", save_freq=-1), ("save_freq", "-1")),
+        (lambda: callbacks.CSVLogger("a", separator=""), ("separator", "one character")),
+        (lambda: callbacks.LearningRateScheduler(0.1), ("schedule", "lambda epoch, rate")),
+        (lambda: callbacks.LearningRateScheduler(lambda a, b, c: 0.1), ("schedule(epoch)", "(a, b, c)")),
+        (lambda: callbacks.TensorBoard(update_freq="sometimes"), ("update_freq", "'sometimes'")),
+        (lambda: callbacks.TensorBoard(histogram_freq=-1), ("histogram_freq",)),
+        (lambda: callbacks.TensorBoard(profile_batch=(3, 2)), ("profile_batch", "(3, 2)")),
+        (lambda: LambdaCallback(on_epoch_finish=lambda: None), ("'on_epoch_finish'", "did you mean it?")),
+        (
+            lambda: LambdaCallback(on_epoch_end=lambda epoch, logs: None),
+            ("on_epoch_end", "(epoch, logs, state)", "(epoch, logs)", "lambda epoch, logs, state: ..."),
+        ),
+        (lambda: LambdaCallback(on_epoch_end=3), ("on_epoch_end", "3")),
+        (lambda: CallbackList([callbacks.EarlyStopping]), ("the class EarlyStopping", "EarlyStopping(...)")),
+        (lambda: CallbackList([print]), ("no callback", "print")),
+    ],
+)
+def test_constructors(make, parts):
+    refused(errors.ArgumentError, make, *parts)
+
+
+def test_a_name_of_a_file_that_is_no_log():
+    callback = in_loop(ModelCheckpoint("{acc:.2f}.h5"))
+    refused(
+        errors.UnknownNameError,
+        lambda: callback.on_epoch_end(0, {"accuracy": 1.0}, a_state()),
+        *("'acc'", "'accuracy' (did you mean it?)", "{acc:.2f}.h5"),
+    )
+
+
+@pytest.mark.parametrize("rate", [None, "fast", float("nan"), [0.1, 0.2]])
+def test_a_schedule_that_gives_no_number(rate):
+    callback = callbacks.LearningRateScheduler(lambda epoch: rate)
+    refused(errors.ArgumentError, lambda: callback.on_epoch_begin(3, {}, a_state()), "no number", "epoch 3", "a float")
+
+
+def test_an_optimizer_without_a_learning_rate_in_its_state():
+    state = a_state()
+    state = state.replace(opt_state=optax.sgd(0.1).init(state.trainable))
+    refused(
+        errors.ArgumentError,
+        lambda: callbacks.LearningRateScheduler(lambda epoch: 0.1).on_epoch_begin(0, {}, state),
+        "inject_hyperparams",
+    )
+
+
+def test_a_hook_that_returns_no_state():
+    hooks = CallbackList([LambdaCallback(on_epoch_end=lambda epoch, logs, state: len(logs))])
+    refused(
+        errors.ArgumentError,
+        lambda: hooks.on_epoch_end(0, {}, a_state()),
+        *("LambdaCallback.on_epoch_end", "a TrainState", "a int"),
+    )
+
+
+def test_a_loss_that_is_not_finite_is_an_error_if_asked():
+    callback = in_loop(callbacks.TerminateOnNaN(raise_error=True))
+    callback.on_epoch_begin(2, {}, None)
+    callback.on_train_batch_end(0, {"loss": 1.0}, None)
+    refused(
+        errors.NonFiniteError,
+        lambda: callback.on_train_batch_end(4, {"loss": float("inf")}, None),
+        *("epoch 3", "batch 5", "inf"),
+    )
+    assert issubclass(errors.NonFiniteError, RuntimeError)
+
+
+def test_an_extra_that_is_missing(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    callback = in_loop(callbacks.TensorBoard(tmp_path))
+    refused(
+        errors.MissingExtraError,
+        lambda: callback.on_epoch_end(0, {"loss": 1.0}, a_state()),
+        "jkeras[tensorboard]",
+    )
+
+
+def test_the_backup_of_another_network(tmp_path):
+    backup = in_loop(callbacks.BackupAndRestore(tmp_path))
+    backup.on_epoch_end(0, {}, {"kernel": 1.0})
+    refused(
+        errors.LeafError,
+        lambda: backup.on_train_begin({}, {"bias": 1.0}),
+        *("latest.h5", "'state/bias' is missing", "'state/kernel' is unknown"),
+    )
+
+
+def test_lists_of_callbacks():
+    class Every(Callback):
+        every_batch = True
+
+    one, two = Callback(), Every()
+    assert CallbackList([one, [two], None]).callbacks == [one, two]
+    assert CallbackList(CallbackList(one)).callbacks == [one]
+    assert (
+        CallbackList([one, two]).every_batch and not CallbackList([one]).every_batch and not CallbackList().every_batch
+    )
