@@ -20,7 +20,7 @@ class BackupAndRestore(Callback):
     of an epoch depends on `fit`'s `seed` and the epoch alone. A run that was killed within an epoch goes on after
     the last backup's batch, so its numbers are those of a run that nobody interrupted. What other callbacks have
     counted, and the history before, are not in the state. The mean over an epoch of logs that no metric keeps is that
-    of the batches after the backup.
+    of the batches after the backup. A state that later callbacks change is not in the backup: put this one last.
 
     Args:
         backup_dir: the folder of the backup; a training of its own needs a folder of its own.
@@ -34,12 +34,14 @@ class BackupAndRestore(Callback):
     Raises:
         ArgumentError: an argument out of range.
         LeafError: when training begins: the backup is that of another network or optimizer.
+        ArgumentError: when training begins: the backup is from within an epoch that had another number of batches.
 
     >>> import tempfile
     >>> import jax.numpy as jnp
     >>> from jkeras.callbacks import Loop
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     backup = BackupAndRestore(folder)
+    ...     backup.set_loop(Loop({}))
     ...     backup.on_epoch_end(4, {}, {"kernel": jnp.ones(2)})  # and now the process dies
     ...     backup = BackupAndRestore(folder)
     ...     backup.set_loop(Loop({}))
@@ -73,11 +75,24 @@ class BackupAndRestore(Callback):
 
     def on_train_begin(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """The state of the backup, if there is one; tells the loop where it stands."""
-        found = self._read({"epoch": 0, "batch": 0, "state": state})
+        found = self._read({"epoch": 0, "batch": 0, "steps": 0, "state": state})
         if found is None:
             return None
+        steps = self._steps()
+        if found["batch"] and found["steps"] != steps:
+            raise ArgumentError(
+                f"the backup was made after batch {found['batch']} of an epoch that had another length.",
+                path=f"BackupAndRestore({self.backup_dir!r})",
+                expected=f"an epoch of {found['steps']} batches",
+                received=f"an epoch of {steps} batches",
+                write="trainer.fit(..., batch_size=...)   # as before; or delete the folder to begin anew",
+            )
         self.loop.initial_epoch, self.loop.initial_batch = found["epoch"], found["batch"]
         return found["state"]
+
+    def _steps(self) -> int:
+        """The batches of an epoch, 0 where nobody knows."""
+        return self.loop.params.get("steps") or 0
 
     def _read(self, like: PyTree) -> PyTree:
         if not os.path.exists(self.path):
@@ -96,7 +111,7 @@ class BackupAndRestore(Callback):
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> None:
         """Writes, where batches count. What is due after the last batch waits for the epoch's end."""
         self.due = self.every.due(batch) or self.due
-        if self.due and batch + 1 != self.loop.params.get("steps"):
+        if self.due and batch + 1 != self._steps():
             self._write(self.epoch, batch + 1, state)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
@@ -108,7 +123,7 @@ class BackupAndRestore(Callback):
         self.due = False
         if self.double_checkpoint and os.path.exists(self.path):
             shutil.copy2(self.path, self.path_before)
-        self.writer(self.path, {"epoch": epoch, "batch": batch, "state": state})
+        self.writer(self.path, {"epoch": epoch, "batch": batch, "steps": self._steps(), "state": state})
 
     def on_train_end(self, logs: Mapping[str, Any], state: PyTree) -> None:
         """Deletes the backup, and its folder if nothing else is in it."""

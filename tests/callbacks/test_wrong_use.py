@@ -178,6 +178,18 @@ def test_the_backup_of_another_network(tmp_path):
     )
 
 
+def test_the_backup_of_another_epoch(tmp_path):
+    backup = in_loop(callbacks.BackupAndRestore(tmp_path, 2), params={"steps": 5})
+    backup.on_epoch_begin(1, {}, a_state())
+    backup.on_train_batch_end(1, {}, a_state())
+    backup = in_loop(callbacks.BackupAndRestore(tmp_path, 2), params={"steps": 10})
+    refused(
+        errors.ArgumentError,
+        lambda: backup.on_train_begin({}, a_state()),
+        *("after batch 2", "an epoch of 5 batches", "an epoch of 10 batches"),
+    )
+
+
 def test_lists_of_callbacks():
     class Every(Callback):
         every_batch = True
