@@ -7,6 +7,10 @@ not see each other's, and they nest: an inner `stateless_call` neither sees nor 
 A scope also carries what Keras keeps in globals: the stack of layers being called (paths, `training`, the dtype to
 compute in), the losses that layers add, and the masks of values.
 
+JAX keeps what it traced of a function that it is given again, with the values that the function had read: right for a
+pure function, wrong for a layer in `jax.checkpoint(self.block)`. So once a variable has been read inside a transform,
+each scope that holds it has a key of its own in JAX's caches, and a new one after each update.
+
 There are two kinds. A *running* scope holds a leaf for each variable. A *building* scope runs `call` abstractly, for
 shapes alone: layers may still declare variables there, and a declaration reads as zeros of its shape.
 """
@@ -36,6 +40,7 @@ class Declared(Protocol):
     declared_dtype: DType
     autocast: bool
     assignable: bool
+    read_in_transform: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +98,7 @@ class Scope:
         self.updated: dict[Any, None] = {}  # the variables assigned so far, in order
         self.losses: dict[str, Array] = {}
         self.frames: list[Frame] = []
+        self._cache_keys = contextlib.ExitStack()
         self._masks: dict[int, tuple[Any, Any]] = {}  # id -> (the value itself, so that the id stays its own; its mask)
         self._level = trace_level()
 
@@ -100,10 +106,17 @@ class Scope:
     def open(self) -> Iterator["Scope"]:
         """Makes this the current scope for the block."""
         token = _current.set(self)
-        try:
-            yield self
-        finally:
-            _current.reset(token)
+        with contextlib.ExitStack() as self._cache_keys:
+            self._renew_cache_key()
+            try:
+                yield self
+            finally:
+                _current.reset(token)
+
+    def _renew_cache_key(self) -> None:
+        """Makes JAX trace functions anew that may have read other values."""
+        if any(variable.read_in_transform for variable in self.values):
+            self._cache_keys.enter_context(_cache_key(object()))
 
     def inside(self, values: dict[Any, Array]) -> "Scope":
         """A scope for the body of a JAX transform: what this one holds, with other values of some variables."""
@@ -129,6 +142,8 @@ class Scope:
 
     def stored(self, variable: Declared) -> Array:
         """The value of a variable in the dtype in which it is kept."""
+        if trace_level() != self._level:
+            variable.read_in_transform = True
         if (value := self.values.get(variable)) is not None:
             return value
         if self.building:
@@ -167,6 +182,7 @@ class Scope:
         # convert_element_type also makes a weakly typed value strong, so that the tree stays a valid scan carry
         self.values[variable] = new = jax.lax.convert_element_type(new, dtype)
         self.updated[variable] = None
+        self._renew_cache_key()
         return new
 
     # -- losses and masks
@@ -217,6 +233,7 @@ def _check(values: dict[Any, Any]) -> None:
             )
 
 
+_cache_key = jax.make_user_context(default_value=None)  # part of the keys of all of JAX's caches
 _current: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("scope", default=None)
 
 

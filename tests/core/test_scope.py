@@ -187,6 +187,17 @@ TRANSFORMS = {
 }
 
 
+PASSED = {
+    "checkpoint": lambda f, x: jax.checkpoint(f)(x),
+    "jit": lambda f, x: jax.jit(f)(x),
+    "cond": lambda f, x: jax.lax.cond(True, f, f, x),
+    "switch": lambda f, x: jax.lax.switch(0, [f, f], x),
+    "map": lambda f, x: jax.lax.map(f, x[None])[0],
+    "vmap": lambda f, x: jax.vmap(f)(x[None])[0],
+    "jvp": lambda f, x: jax.jvp(f, (x,), (x,))[0],
+}
+
+
 class TestTraceLevel:
     """Inside plain JAX transforms variables are read freely; assignments, which would be lost, are errors."""
 
@@ -234,20 +245,70 @@ class TestTraceLevel:
         state, _ = jax.lax.scan(body, variables.non_trainable, jnp.ones((4, 2, 3)))
         assert int(state["count"]) == 4
 
-    def test_inner_jit_reads_what_the_scope_holds_now(self):
-        # JAX caches the trace of `layer.scaled`; the values that it closes over must not be baked into it
-        class Inner(Scale):
+    @pytest.mark.parametrize("name", PASSED)
+    @pytest.mark.parametrize("what", ["a layer", "a method", "a function"])
+    @pytest.mark.parametrize("jitted", [False, True], ids=["eager", "jitted"])
+    def test_functions_that_are_passed_again_read_what_the_scope_holds_now(self, name, what, jitted):
+        # JAX keeps the traces of functions that it knows: values that they closed over must not be baked into them
+        class Outer(Layer):
+            def __init__(self):
+                super().__init__()
+                self.part = Scale()
+                self.function = {"a layer": self.part, "a method": self.scaled, "a function": lambda x: self.part(x)}[
+                    what
+                ]
+
             def scaled(self, x):
-                return x * self.factor.value
+                return self.part(x)
 
             def call(self, inputs):
-                return jax.jit(self.scaled)(inputs) + jax.lax.map(self.scaled, inputs[None])[0]
+                return PASSED[name](self.function, inputs)
 
-        layer = Inner()
+        layer = Outer()
         layer.init(KEY, (3,))
-        for value in (1.0, 5.0):
-            outputs, _ = layer.stateless_call({"factor": jnp.full(3, value)}, {}, jnp.ones(3))
-            assert outputs.tolist() == [2 * value] * 3
+        run = layer.stateless_call
+        for value in (1.0, 5.0, 1.0):
+            trainable = {"part": {"factor": jnp.full(3, value)}}
+            outputs, _ = (jax.jit(lambda v, x: run(v, {}, x)) if jitted else lambda v, x: run(v, {}, x))(
+                trainable, jnp.ones(3)
+            )
+            assert outputs.tolist() == [value] * 3
+
+    @pytest.mark.parametrize("name", PASSED)
+    def test_functions_that_are_passed_again_read_updates(self, name):
+        class Counts(Layer):
+            def __init__(self):
+                super().__init__()
+                self.count = self.add_weight(shape=(), initializer="zeros", trainable=False, name="count")
+                self.function = lambda x: x + self.count.value
+
+            def call(self, inputs):
+                outputs = []
+                for _ in range(3):
+                    outputs.append(PASSED[name](self.function, inputs))
+                    self.count.assign_add(1)
+                return outputs
+
+        layer = Counts()
+        variables = layer.init(KEY, (1,))
+        for _ in range(2):
+            outputs, _ = layer.stateless_call(*variables, jnp.zeros(1))
+            assert [float(y[0]) for y in outputs] == [0.0, 1.0, 2.0]
+
+    def test_caches_stay_warm_for_layers_that_need_no_care(self):
+        layer, traces = Scale(), []
+
+        @jax.jit
+        def traced(x):
+            traces.append(1)
+            return x
+
+        layer = Run(lambda layer, x: traced(layer.scale(x)), scale=layer)
+        variables = layer.init(KEY, jnp.ones(3))
+        traces.clear()
+        for _ in range(3):
+            layer.stateless_call(*variables, jnp.ones(3))
+        assert len(traces) <= 1
 
 
 class TestThreads:
