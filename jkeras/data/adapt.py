@@ -88,7 +88,10 @@ def _source(x: Any, steps: int | None, shuffle: bool, seed: int) -> Source:
         return IteratorSource(x)
     if callable(x) and not hasattr(x, "__iter__"):
         raise DataError(
-            "a function is no data.", expected=ACCEPTED, received=_name(x), write=f"fit(state, {_name(x)}(), ...)"
+            "a function is no data.",
+            expected=ACCEPTED,
+            received=_name(x),
+            write=f"fit(state, {getattr(x, '__name__', 'batches')}(), ...)",
         )
     if not isinstance(x, Iterable) or isinstance(x, str | bytes | set | frozenset):
         raise DataError("this is nothing that holds data.", path="x", expected=ACCEPTED, received=_name(x))
@@ -135,4 +138,4 @@ def _refuse(name: str, value: Any, x: Any, write: str) -> None:
 
 
 def _name(value: Any) -> str:
-    return getattr(value, "__name__", type(value).__name__)
+    return type(value).__name__

@@ -60,16 +60,20 @@ class Uniform:
         except DataError as error:
             error.add_note(f"in {place}")
             raise
-        leaves, structure = jax.tree_util.tree_flatten_with_path(found)
-        forms = {tree.key_path(path): (leaf.shape, str(leaf.dtype)) for path, leaf in leaves}
+        structure = jax.tree.structure(found)
+        forms = {
+            tree.join(name, tree.key_path(path)): (leaf.shape, str(leaf.dtype))
+            for name in PARTS
+            for path, leaf in jax.tree_util.tree_leaves_with_path(found[name])
+        }
         _check_sizes({path: shape[0] for path, (shape, _) in forms.items()}, place)
         if self._structure is None:
             self._structure, self._forms = structure, forms
         elif structure != self._structure:
             raise DataError(
                 f"{place} has another structure than the first batch.",
-                expected=", ".join(self._forms),
-                received=", ".join(forms),
+                expected=", ".join(self._forms) if list(forms) != list(self._forms) else self._structure,
+                received=", ".join(forms) if list(forms) != list(self._forms) else structure,
             )
         else:
             for path, (shape, dtype) in forms.items():

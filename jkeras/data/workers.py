@@ -39,6 +39,7 @@ class Workers:
     def __init__(self, functions: Sequence[Callable[[int], Any]], ahead: int, timeout: float | None = None) -> None:
         self.ahead, self.timeout = ahead, timeout
         self._tasks: SimpleQueue[tuple[int, Future[Any]] | None] = SimpleQueue()
+        self._closed = False
         self._running: dict[int, int] = {}  # index -> the thread that works on it
         self._threads = [
             threading.Thread(target=self._work, args=(function,), name="jkeras-worker", daemon=True)
@@ -50,6 +51,8 @@ class Workers:
     def _work(self, function: Callable[[int], Any]) -> None:
         while (task := self._tasks.get()) is not None:
             index, future = task
+            if self._closed:
+                future.cancel()
             if not future.set_running_or_notify_cancel():
                 continue
             self._running[index] = threading.get_ident()
@@ -109,7 +112,8 @@ class Workers:
         return "".join(traceback.format_stack(frame)) if frame else ""
 
     def close(self) -> None:
-        """Ends the threads; those that are stuck are left to end with the program."""
+        """Ends the threads, and drops the tasks that wait; threads that are stuck are left to end with the program."""
+        self._closed = True
         for _ in self._threads:
             self._tasks.put(None)
         for thread in self._threads:
