@@ -2,9 +2,9 @@
 
 import sys
 
-from benchmarks import harness, hlo, imports, overhead
+from benchmarks import harness, hlo, imports, loop, overhead
 
-PROGRAMS = {"imports": imports.run, "hlo": hlo.run, "overhead": overhead.run}
+PROGRAMS = {"imports": imports.run, "hlo": hlo.run, "overhead": overhead.run, "loop": loop.run}
 
 
 def main(names: list[str]) -> None:

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from jkeras import optimizers
 from jkeras.callbacks import Callback, History
 from jkeras.core import Layer
+from jkeras.core.tensor import is_shape
 from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.errors import ArgumentError, NeverCalledError
 from jkeras.training import evaluation, loop
@@ -118,6 +119,7 @@ class Trainer:
                 "`run_eagerly` and `jit_compile` exclude each other.", path="Trainer", expected="one of them"
             )
         self.model = model
+        self._output_specs: dict[Any, PyTree] = {}
         check_count("gradient_accumulation_steps", gradient_accumulation_steps, "__init__", least=1)
         if ema is not None and not 0 <= ema < 1:
             raise ArgumentError("`ema` is a momentum.", path="Trainer(ema=)", expected="[0, 1)", received=repr(ema))
@@ -174,8 +176,18 @@ class Trainer:
         return any(isinstance(part, Layer) and part.dtype_policy.name == "mixed_float16" for part in parts)
 
     def output_spec(self, *inputs: PyTree) -> PyTree:
-        """The shapes and dtypes of the model's outputs, as symbolic tensors."""
-        return self.model.infer_build(*(inputs or self._known_inputs()))
+        """The shapes and dtypes of the model's outputs, as symbolic tensors.
+
+        Found by running the model for shapes alone, once for inputs of the same shapes and the same layers.
+        """
+        inputs = inputs or self._known_inputs()
+        leaves, treedef = jax.tree.flatten(inputs, is_leaf=is_shape)
+        described = tuple((tuple(leaf.shape), str(leaf.dtype)) if hasattr(leaf, "shape") else leaf for leaf in leaves)
+        parts = tuple(map(id, self.model.structure().components))
+        key = (treedef, described, parts)
+        if key not in self._output_specs:
+            self._output_specs = {key: self.model.infer_build(*inputs)}  # the last one is enough
+        return self._output_specs[key]
 
     def _known_inputs(self) -> tuple[PyTree, ...]:
         """Symbolic inputs of a model that knows its own, or the shapes for which it was built."""

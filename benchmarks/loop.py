@@ -1,0 +1,64 @@
+"""A whole training loop, per step: `fit` beside the loops that users of other libraries write."""
+
+import statistics
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from benchmarks import peers
+from benchmarks.harness import Report, interleaved, microseconds, ratio
+from jkeras import callbacks
+
+ROUNDS = 9
+PACKAGES = {"Keras": "keras", "Flax NNX": "flax", "Flax Linen": "flax", "Equinox": "equinox"}
+
+
+def tasks() -> tuple[peers.Task, ...]:
+    """The networks: small steps, many leaves, and steps beside which a loop's own time is nothing."""
+    return (
+        peers.mlp("MLP 64-128-128-128-10", (128,) * 3, 1000),
+        peers.mlp("MLP of 50 layers of 64", (64,) * 50, 100),
+        peers.convolutional("convolutional, 32 and 64 filters", (32, 64), 12, 512),
+    )
+
+
+def hooked(task: peers.Task, folder: Path) -> peers.Epoch:
+    """`fit` with everything switched on that looks at every call."""
+    hooks: list[callbacks.Callback] = [
+        callbacks.ModelCheckpoint(str(folder / "best.h5")),
+        callbacks.TerminateOnNaN(),
+        callbacks.Progress(1),
+    ]
+    if find_spec("tensorboard") is not None or find_spec("tensorboardX") is not None:
+        hooks.append(callbacks.TensorBoard(str(folder / "logs")))
+    return peers.with_jkeras(task, callbacks=hooks)
+
+
+def candidates(task: peers.Task, folder: Path) -> dict[str, Callable[[], Any]]:
+    """The peers that are installed and have this network."""
+    names = [name for name in peers.PEERS if name not in PACKAGES or find_spec(PACKAGES[name]) is not None]
+    if task.convolutional:
+        names = [name for name in names if name in ("by hand", "jkeras", "Keras")]
+    found = {name: peers.PEERS[name](task) for name in names}
+    return {**found, "jkeras, hooks": hooked(task, folder)}
+
+
+def run() -> Report:
+    """Wall time per step of whole epochs, with the ratio to the hand-written loop."""
+    report = Report(
+        "loop",
+        "One step of a training loop: wall time of whole epochs (Adam, float32)",
+        ("network", "loop", "per step", "to the loop by hand (quartiles)"),
+    )
+    for task in tasks():
+        with tempfile.TemporaryDirectory() as folder:
+            timings = interleaved(candidates(task, Path(folder)), rounds=ROUNDS, warm_up=2)
+        hand = timings["by hand"].complete
+        for name, timing in timings.items():
+            relative = ratio(timing.complete, hand)
+            per_step = statistics.median(timing.complete) / task.steps
+            row = (task.name, name, microseconds(per_step), str(relative))
+            report.add(row, network=task.name, peer=name, steps=task.steps, seconds=timing.complete, ratio=relative)
+    return report
