@@ -181,6 +181,21 @@ class Test4StateKeepsItsForm:
         assert jax.tree.structure(state) == jax.tree.structure(variables.non_trainable)
         assert jax.tree.map(kind, state) == jax.tree.map(kind, variables.non_trainable)
 
+    @pytest.mark.parametrize("value", [1, 1.5, True, np.float64(2), jnp.int8(3), jnp.bfloat16(4)], ids=repr)
+    def test_whatever_is_assigned(self, value):
+        class Assigns(jkeras.Layer):
+            def build(self, input_shape):
+                self.state = self.add_weight(shape=(), initializer="zeros", trainable=False, name="state")
+
+            def call(self, inputs):
+                self.state.assign(value)
+                return inputs
+
+        layer = Assigns()
+        variables = layer.init(KEY, X)
+        _, state = layer.stateless_call(*variables, X)
+        assert kind(state["state"]) == kind(variables.non_trainable["state"])
+
     @pytest.mark.parametrize("options", [{}, {"ema": 0.9}], ids=str)
     def test_a_train_state_is_a_carry_of_scan(self, options):
         t = trainer(**options)
