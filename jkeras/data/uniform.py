@@ -51,6 +51,8 @@ class Uniform:
         self.same_shapes = same_shapes
         self._forms: dict[str, tuple[tuple[int, ...], str]] = {}  # path -> shape and dtype of the first batch
         self._structure: Any = None
+        self._told: set[tuple[str, str]] = set()  # paths and dtypes that a warning was about
+        self._kinds: list[Any] = []  # of the batch before, compared first: most batches are alike
 
     def batch(self, raw: Any, place: Place) -> Batch:
         """`(x, y, sample_weight)` as host arrays. Raises `DataError` for a batch unlike the first."""
@@ -60,7 +62,18 @@ class Uniform:
         except DataError as error:
             error.add_note(f"in {place}")
             raise
-        structure = jax.tree.structure(found)
+        leaves, structure = jax.tree.flatten(found)
+        sizes = {leaf.shape[0] for leaf in leaves}
+        kinds = [(leaf.shape[1:], leaf.dtype) for leaf in leaves]
+        first = self._structure is None
+        if first or structure != self._structure or kinds != self._kinds or len(sizes) != 1 or 0 in sizes:
+            self._look_closely(found, structure, place)
+            self._kinds = kinds
+        found = jax.tree.map(cast_float64, found)
+        return found["x"], found["y"], found["sample_weight"]
+
+    def _look_closely(self, found: dict[str, PyTree], structure: Any, place: Place) -> None:
+        """What is wrong with a batch that does not look like the one before it, if anything is."""
         forms = {
             tree.join(name, tree.key_path(path)): (leaf.shape, str(leaf.dtype))
             for name in PARTS
@@ -70,17 +83,15 @@ class Uniform:
         if self._structure is None:
             self._structure, self._forms = structure, forms
         elif structure != self._structure:
+            same = list(forms) == list(self._forms)  # then it is lists where tuples were, or the like
             raise DataError(
                 f"{place} has another structure than the first batch.",
-                expected=", ".join(self._forms) if list(forms) != list(self._forms) else self._structure,
-                received=", ".join(forms) if list(forms) != list(self._forms) else structure,
+                expected=self._structure if same else ", ".join(self._forms),
+                received=structure if same else ", ".join(forms),
             )
-        else:
-            for path, (shape, dtype) in forms.items():
-                self._check_shape(path, shape, place)
-                self._check_dtype(path, dtype, place)
-        found = jax.tree.map(cast_float64, found)
-        return found["x"], found["y"], found["sample_weight"]
+        for path, (shape, dtype) in forms.items():
+            self._check_shape(path, shape, place)
+            self._check_dtype(path, dtype, place)
 
     def _check_shape(self, path: str, shape: tuple[int, ...], place: Place) -> None:
         first, _ = self._forms[path]
@@ -95,14 +106,14 @@ class Uniform:
         )
 
     def _check_dtype(self, path: str, dtype: str, place: Place) -> None:
-        first_shape, first = self._forms[path]
-        if dtype == first:
+        _, first = self._forms[path]
+        if dtype == first or (path, dtype) in self._told:
             return
-        self._forms[path] = (first_shape, dtype)  # each change is told once
+        self._told.add((path, dtype))
         same = _canonical(dtype) == _canonical(first)
         cost = f"it is converted to {_canonical(first)}" if same else "the step is compiled once more"
         warnings.warn(
-            f"{path}: from {place} on, the dtype is {dtype}; before, it was {first}. So {cost}.",
+            f"{path}: in {place}, the dtype is {dtype}; in the first batch, it was {first}. So {cost}.",
             stacklevel=2,
         )
 

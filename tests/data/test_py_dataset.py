@@ -269,6 +269,14 @@ def test_a_consumer_that_fails_leaves_no_process(nothing_is_left):
             raise ZeroDivisionError
 
 
+def test_a_death_is_noticed_through_a_prefetch(nothing_is_left):
+    with pytest.raises(WorkerError, match="SIGKILL") as error:  # noqa: SIM117
+        with adapt(Failing("death", **PROCESSES)) as source, prefetch(source.epoch(0)) as batches:
+            assert len([next(batches) for _ in range(3)]) == 3
+            next(batches)
+    assert ends(error.value.pid)
+
+
 def test_a_dataset_that_cannot_be_sent_is_refused(nothing_is_left):
     class Local(Numbered):
         pass

@@ -323,6 +323,13 @@ def test_a_batch_unlike_the_first_is_refused_by_number(batch, path, expected, re
     assert message.endswith(f"received: {received}")
 
 
+def test_lists_where_tuples_were_are_told_apart():
+    with pytest.raises(DataError) as error:
+        reading(((X, X), Y), ([X, X], Y))
+    assert "[*, *]" in str(error.value).splitlines()[-1]
+    assert "(*, *)" in str(error.value).splitlines()[-2]
+
+
 def test_axes_may_vary_where_that_is_allowed_but_not_their_number():
     longer = np.ones((2, 7))
     assert [x.shape for x, _, _ in reading((X, Y), (longer, Y), same_shapes=False)] == [(2, 3), (2, 7)]
@@ -352,10 +359,10 @@ def test_a_batch_that_is_none_is_refused(batch, problem, received):
 def test_another_dtype_is_told_once(dtype, cost):
     first, other = (X.astype("float32"), Y), (X.astype(dtype), Y)
     with pytest.warns(UserWarning) as told:
-        reading(first, first, other, other)
+        reading(first, first, other, first, other)
     assert len(told) == 1
     message = str(told[0].message)
-    assert message.startswith(f"x: from batch 3 of epoch 1 on, the dtype is {dtype}; before, it was float32")
+    assert message.startswith(f"x: in batch 3 of epoch 1, the dtype is {dtype}; in the first batch, it was float32")
     assert cost in message
 
 
