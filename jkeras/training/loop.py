@@ -4,6 +4,7 @@ The host only says how many batches the next call runs. It reads metrics late: a
 progress bar those of the call before the last, which are ready.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.callbacks import CallbackList, History, Loop, Progress
-from jkeras.data import Arrays, check_arrays, class_weights, split
-from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, split, unpack_x_y_sample_weight
+from jkeras.errors import DataError
 from jkeras.training.evaluation import run_evaluation
-from jkeras.training.feed import DEFAULT_BATCH_SIZE, ArraysFeed, Pace, check_data
+from jkeras.training.feed import DEFAULT_BATCH_SIZE, Feed, Order, Pace, check_data, feed_of
 from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import FitOptions
 from jkeras.training.quiet import deferred_interrupt, paused_collection
@@ -27,43 +28,31 @@ from jkeras.typing import Array, PyTree
 def fit(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: FitOptions) -> tuple[TrainState, History]:
     """`Trainer.fit`."""
     check_alive(state, "Trainer.fit(state)")
-    train, validation = _training_data(x, y, options)
-    spec = check_data(trainer, train, options.batch_size)
-    if validation is not None:
-        check_data(trainer, validation, options.validation_batch_size or options.batch_size)
-    batch_size = options.batch_size or DEFAULT_BATCH_SIZE
-    steps = -(-train.size // batch_size)
-    steps = min(steps, options.steps_per_epoch or steps)
-    feed = ArraysFeed(trainer, train, batch_size, steps, shuffle=options.shuffle, seed=options.seed)
-
     history, progress = History(), Progress(options.verbose)
-    callbacks = CallbackList([options.callbacks, progress, history])
-    loop = Loop(
-        {
-            "epochs": options.epochs,
-            "steps": steps,
-            "batch_size": batch_size,
-            "verbose": options.verbose,
-            "validation_freq": None if validation is None else options.validation_freq,
-        },
-        directions=trainer.objective.directions(spec),
-        initial_epoch=options.initial_epoch,
-    )
-    callbacks.set_loop(loop)
-    trainer.programs.remember(state, _first_batch(train, batch_size))
-    epoch_runner = Epoch(trainer, feed, callbacks, spec)
+    with contextlib.ExitStack() as resources:
+        train, validation = _data(x, y, options, resources)
+        spec = check_data(trainer, train, options.batch_size, options.initial_epoch)
+        order = Order(train.size if isinstance(train, Arrays) else 0, options.shuffle, options.seed)
+        steps = options.steps_per_epoch
+        feed = feed_of(trainer, train, spec, batch_size=options.batch_size, steps=steps, order=order)
+        validate = None
+        if validation is not None:
+            size = options.validation_batch_size or options.batch_size
+            check_data(trainer, validation, size)
+            validate = Validation(trainer, validation, size, options.validation_steps, spec)
 
-    def validate(state: TrainState) -> Logs:
-        assert validation is not None
-        size = options.validation_batch_size or batch_size
-        found = run_evaluation(trainer, state, validation, size, options.validation_steps, spec, callbacks)
-        return {f"val_{name}": value for name, value in found.items()}
-
-    try:
-        with paused_collection() as collect, deferred_interrupt(loop.stop):
-            state = _epochs(state, options, callbacks, epoch_runner, None if validation is None else validate, collect)
-    finally:
-        progress.close()
+        callbacks = CallbackList([options.callbacks, progress, history])
+        loop = Loop(
+            {"epochs": options.epochs, "steps": feed.steps, "batch_size": feed.batch_size, "verbose": options.verbose},
+            directions=trainer.objective.directions(spec),
+            initial_epoch=options.initial_epoch,
+        )
+        callbacks.set_loop(loop)
+        trainer.programs.remember(state, _first_batch(train, options))
+        resources.callback(progress.close)
+        collect = resources.enter_context(paused_collection())
+        resources.enter_context(deferred_interrupt(loop.stop))
+        state = _epochs(state, options, callbacks, Epoch(trainer, feed, callbacks, spec), validate, collect)
     return state, history
 
 
@@ -72,7 +61,7 @@ def _epochs(
     options: FitOptions,
     callbacks: CallbackList,
     epoch_runner: "Epoch",
-    validate: Callable[[TrainState], Logs] | None,
+    validate: "Validation | None",
     collect: Callable[[], int],
 ) -> TrainState:
     """All epochs, with the hooks around them."""
@@ -83,36 +72,79 @@ def _epochs(
         state = callbacks.on_epoch_begin(epoch, {}, state)
         state, logs = epoch_runner.run(state, epoch)
         if validate is not None and options.validates(epoch):
-            logs.update(validate(state))
+            logs.update(validate.run(state, callbacks))
         logs.update(callbacks.epoch_logs(epoch, state))
         state = callbacks.on_epoch_end(epoch, logs, state)
         collect()
-        if loop.stop_training:
+        if loop.stop_training or epoch_runner.feed.exhausted:
             break
     return callbacks.on_train_end(logs, state)
 
 
-def _training_data(x: PyTree, y: PyTree, options: FitOptions) -> tuple[Arrays, Arrays | None]:
-    """The arrays to train on, and those to validate on."""
-    train = check_arrays(x, y, options.sample_weight)
-    validation = None
-    if options.validation_data is not None:
-        validation = check_arrays(*unpack_x_y_sample_weight(options.validation_data))
-    elif options.validation_split:
-        train, validation = split(train, options.validation_split)
-    if options.class_weight is not None:
-        train = check_arrays(train.x, train.y, class_weights(train.y, options.class_weight))
+def _data(
+    x: PyTree, y: PyTree, options: FitOptions, resources: contextlib.ExitStack
+) -> tuple[Arrays | Source, Arrays | Source | None]:
+    """The data to train on, and that to validate on; sources are closed with the resources."""
+
+    def adapted(*data: PyTree, **more: Any) -> Arrays | Source:
+        found = adapt(*data, **more)
+        return resources.enter_context(found) if isinstance(found, Source) else found
+
+    split_off, given = options.validation_split, options.validation_data
+    train = adapted(
+        x,
+        y,
+        options.sample_weight,
+        batch_size=options.batch_size,
+        shuffle=options.shuffle,
+        seed=options.seed,
+        class_weight=None if split_off else options.class_weight,
+        steps=options.steps_per_epoch,
+        epochs=options.epochs,
+    )
+    if given is not None:
+        return train, adapted(*unpack_x_y_sample_weight(given), steps=options.validation_steps)
+    if not split_off:
+        return train, None
+    if isinstance(train, Source):
+        raise DataError(
+            "batches cannot be split.",
+            path="Trainer.fit(validation_split=)",
+            expected="arrays, or validation_data",
+            received=type(x).__name__,
+            write="trainer.fit(state, dataset, validation_data=other_dataset)",
+        )
+    train, validation = split(train, split_off)
+    if options.class_weight is not None:  # for training only
+        train = adapt(train.x, train.y, class_weight=options.class_weight)
     return train, validation
 
 
-def _first_batch(arrays: Arrays, batch_size: int) -> PyTree:
-    return pack_x_y_sample_weight(*arrays.rows(0, min(batch_size, arrays.size)).parts)
+def _first_batch(data: Arrays | Source, options: FitOptions) -> PyTree:
+    if isinstance(data, Source):
+        return pack_x_y_sample_weight(*data.peek(options.initial_epoch))
+    return pack_x_y_sample_weight(*data.rows(0, min(options.batch_size or DEFAULT_BATCH_SIZE, data.size)).parts)
+
+
+class Validation:
+    """The evaluation that follows an epoch."""
+
+    def __init__(
+        self, trainer: Any, data: Arrays | Source, batch_size: int | None, steps: int | None, spec: PyTree
+    ) -> None:
+        self.arguments = trainer, data, batch_size or DEFAULT_BATCH_SIZE, steps, spec
+
+    def run(self, state: TrainState, callbacks: CallbackList) -> Logs:
+        """The logs of validation, `val_` before their names."""
+        trainer, data, batch_size, steps, spec = self.arguments
+        found = run_evaluation(trainer, state, data, batch_size, steps, spec, callbacks)
+        return {f"val_{name}": value for name, value in found.items()}
 
 
 class Epoch:
     """One pass over the training data, and what stays the same between passes."""
 
-    def __init__(self, trainer: Any, feed: ArraysFeed, callbacks: CallbackList, spec: PyTree) -> None:
+    def __init__(self, trainer: Any, feed: Feed, callbacks: CallbackList, spec: PyTree) -> None:
         self.trainer, self.feed, self.callbacks, self.spec = trainer, feed, callbacks, spec
         self.pace = Pace(1 if callbacks.every_batch else trainer.steps_per_execution)
 
@@ -139,7 +171,7 @@ class Epoch:
             state = self.callbacks.on_train_batch_end(done - 1, late, state)
             if loop.stop_training:
                 break
-        return state, on_host(self._logs(seen, sums, done - first))
+        return state, on_host(self._logs(state.metrics if seen is None else seen, sums, max(done - first, 1)))
 
     def _logs(self, metrics: PyTree, sums: dict[str, Array], done: int) -> Logs:
         """The values of the metrics, and the means of the logs that no metric keeps."""

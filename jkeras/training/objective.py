@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jkeras import losses as losses_module
@@ -21,6 +22,8 @@ from jkeras.metrics import Mean, Metric
 from jkeras.typing import Array, PyTree
 
 LOSS = "loss"
+OBJECTIVE_ARGUMENTS = ("loss", "loss_weights", "metrics", "weighted_metrics")
+BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")  # names whose meaning depends on the labels
 
 
 def by_output(value: PyTree, names: Sequence[str] | None = None) -> dict[str, Any]:
@@ -91,6 +94,13 @@ class Objective:
     def by_output(self, value: PyTree) -> dict[str, Any]:
         """The parts of outputs or labels by output name."""
         return by_output(value, self.output_names)
+
+    def check_names(self) -> None:
+        """Raises `UnknownNameError` for a name that no table has."""
+        for family, argument in ((losses_module, self.loss), (metrics_module, (self.metrics, self.weighted_metrics))):
+            for leaf in jax.tree.leaves(argument):
+                if isinstance(leaf, str) and leaf.lower() not in BY_SHAPE:
+                    family.get(leaf)
 
     # -- losses
 

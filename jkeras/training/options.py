@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jkeras.callbacks import Callback
+from jkeras.core import Layer
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
 from jkeras.typing import PyTree
 
@@ -28,6 +29,12 @@ class FitOptions:
         validation_steps, validation_batch_size: the same for validation.
         validation_freq: validate every so many epochs, or after the epochs whose numbers (from 1) are listed.
         seed: of the orders; the order of an epoch depends on it and the epoch's index alone.
+
+    Raises:
+        ArgumentError: an option is out of range.
+
+    >>> FitOptions(validation_freq=2).validates(0), FitOptions(validation_freq=[1]).validates(0)
+    (False, True)
     """
 
     batch_size: int | None = None
@@ -129,3 +136,25 @@ def check_verbose(value: Any, method: str) -> None:
         raise ArgumentError(
             "unknown verbosity.", path=f"Trainer.{method}(verbose=)", expected="'auto', 0, 1 or 2", received=repr(value)
         )
+
+
+def check_trainer(
+    model: Any, steps_per_execution: Any, run_eagerly: bool, jit_compile: Any, accumulation_steps: Any, ema: Any
+) -> None:
+    """Raises `ArgumentError` unless these are arguments that a trainer can have."""
+    if not isinstance(model, Layer):
+        raise ArgumentError(
+            "there is no model to train.", path="Trainer", expected="a Layer or Model", received=type(model).__name__
+        )
+    if steps_per_execution != "auto" and (not isinstance(steps_per_execution, int) or steps_per_execution < 1):
+        raise ArgumentError(
+            "invalid `steps_per_execution`.",
+            path="Trainer",
+            expected="an int >= 1 or 'auto'",
+            received=repr(steps_per_execution),
+        )
+    if run_eagerly and jit_compile is True:
+        raise ArgumentError("`run_eagerly` and `jit_compile` exclude each other.", path="Trainer", expected="one")
+    check_count("gradient_accumulation_steps", accumulation_steps, "__init__", least=1)
+    if ema is not None and not 0 <= ema < 1:
+        raise ArgumentError("`ema` is a momentum.", path="Trainer(ema=)", expected="[0, 1)", received=repr(ema))

@@ -19,15 +19,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras import optimizers
+from jkeras import optimizers, registry
 from jkeras.callbacks import Callback, History
 from jkeras.core import Layer
 from jkeras.core.tensor import is_shape
 from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.errors import ArgumentError, NeverCalledError
 from jkeras.training import evaluation, loop
-from jkeras.training.objective import Objective
-from jkeras.training.options import EvaluateOptions, FitOptions, check_count
+from jkeras.training.objective import OBJECTIVE_ARGUMENTS, Objective
+from jkeras.training.options import EvaluateOptions, FitOptions, check_trainer
 from jkeras.training.programs import Programs
 from jkeras.training.replicas import check_replicas
 from jkeras.training.scaling import init_scale, select
@@ -35,7 +35,7 @@ from jkeras.training.state import TrainState
 from jkeras.training.stats import Stats, summarize
 from jkeras.training.step import run_forward, run_metrics
 from jkeras.training.update import copied, update
-from jkeras.typing import Array, Key, PyTree
+from jkeras.typing import Array, Config, Key, PyTree
 
 
 class Trainer:
@@ -100,42 +100,48 @@ class Trainer:
         replicas: int | None = None,
         hyperparameters: Mapping[str, Any] | None = None,
     ) -> None:
-        if not isinstance(model, Layer):
-            raise ArgumentError(
-                "there is no model to train.",
-                path="Trainer",
-                expected="a Layer or Model",
-                received=type(model).__name__,
-            )
-        if steps_per_execution != "auto" and (not isinstance(steps_per_execution, int) or steps_per_execution < 1):
-            raise ArgumentError(
-                "invalid `steps_per_execution`.",
-                path="Trainer",
-                expected="an int >= 1 or 'auto'",
-                received=repr(steps_per_execution),
-            )
-        if run_eagerly and jit_compile is True:
-            raise ArgumentError(
-                "`run_eagerly` and `jit_compile` exclude each other.", path="Trainer", expected="one of them"
-            )
+        check_trainer(model, steps_per_execution, run_eagerly, jit_compile, gradient_accumulation_steps, ema)
         self.model = model
-        self._output_specs: dict[Any, PyTree] = {}
-        check_count("gradient_accumulation_steps", gradient_accumulation_steps, "__init__", least=1)
-        if ema is not None and not 0 <= ema < 1:
-            raise ArgumentError("`ema` is a momentum.", path="Trainer(ema=)", expected="[0, 1)", received=repr(ema))
         is_grouped = isinstance(optimizer, Mapping) and "class_name" not in optimizer
         self.optimizer = optimizers.by_path(optimizer) if is_grouped else optimizers.get(optimizer)
+        names = getattr(model, "output_names", None)
+        self.objective = Objective(loss, loss_weights, metrics, weighted_metrics, tuple(names) if names else None)
+        self.objective.check_names()
+        self.steps_per_execution = steps_per_execution
+        self.jit_compile = jit_compile is not False and not run_eagerly
+        self.run_eagerly = run_eagerly
         self.auto_scale_loss = auto_scale_loss
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.ema = ema
         self.skip_nonfinite = skip_nonfinite
         self.log_norms = log_norms
         self.replicas, self.hyperparameters = check_replicas(replicas, hyperparameters)
-        names = getattr(model, "output_names", None)
-        self.objective = Objective(loss, loss_weights, metrics, weighted_metrics, tuple(names) if names else None)
-        self.steps_per_execution = steps_per_execution
-        self.jit_compile = jit_compile is not False and not run_eagerly
-        self.run_eagerly = run_eagerly
+        self._output_specs: dict[Any, PyTree] = {}
+
+    def get_compile_config(self) -> Config:
+        """The arguments but the model, with Keras's keys; `from_compile_config` reads them.
+
+        Raises `SerializationError` for a bare optax transformation, which has no config.
+        """
+        objective = self.objective
+        config = {name: registry.serialize(getattr(objective, name)) for name in OBJECTIVE_ARGUMENTS}
+        plain = {name: getattr(self, name) for name in ("steps_per_execution", "run_eagerly", "auto_scale_loss")}
+        return {"optimizer": optimizers.serialize(self.optimizer), **config, **plain, "jit_compile": self.jit_compile}
+
+    @classmethod
+    def from_compile_config(cls, model: Layer, config: Config) -> "Trainer":
+        """The trainer of a config for a model.
+
+        >>> import jkeras
+        >>> model = jkeras.Sequential([jkeras.Input((2,)), jkeras.layers.Dense(1)])
+        >>> config = Trainer(model, "sgd", jkeras.losses.Huber(delta=2.0)).get_compile_config()
+        >>> Trainer.from_compile_config(model, config).objective.loss
+        <Huber name=huber_loss>
+        """
+        options = dict(config)
+        optimizer = optimizers.get(options.pop("optimizer", "rmsprop"))
+        found = {name: registry.deserialize(options.pop(name, None)) for name in OBJECTIVE_ARGUMENTS}
+        return cls(model, optimizer, **found, **options)
 
     # -- state
 

@@ -48,7 +48,7 @@ def test_fifty_steps_of_adam(network, source):
 FITS = {
     "plain": {},
     "partial batch": {"batch_size": 48},
-    "class weights": {"class_weight": {0: 2.0, 3: 0.5}},
+    "class weights": {"class_weight": {label: 0.5 + label / 4 for label in range(10)}},
     "sample weights": {"sample_weight": np.linspace(0.1, 2.0, 200, dtype="float32")},
     "validation split": {"validation_split": 0.25},
     "steps per epoch": {"validation_split": 0.5, "validation_freq": 2},

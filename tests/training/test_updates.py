@@ -125,7 +125,8 @@ def test_a_nan_is_skipped():
     assert float(logs["skipped"]) == 1.0
     for a, b in zip(jax.tree.leaves(after), jax.tree.leaves(state), strict=True):
         np.testing.assert_array_equal(a, b)
-    _, history = t.fit(state, poisoned, Y, batch_size=16, shuffle=False, verbose=0)
+    with pytest.warns(UserWarning, match="1 of 4096 values of x are NaN"):
+        _, history = t.fit(state, poisoned, Y, batch_size=16, shuffle=False, verbose=0)
     assert history.history["skipped"] == [0.25]
     assert np.isfinite(history.history["loss"][0])
 

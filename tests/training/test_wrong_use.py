@@ -1,7 +1,10 @@
 """Wrong use of the Trainer is a lesson, and is noticed before any work is done."""
 
+import json
+
 import jax
 import numpy as np
+import optax
 import pytest
 
 import jkeras
@@ -112,14 +115,22 @@ def test_unknown_names():
     with pytest.raises(errors.UnknownNameError) as error:
         trainer(optimizer="adm")
     lesson(error, "optimizer", "'adm'", "'adam' (did you mean it?)")
-    t = trainer(loss="sparse_categorical_crossentropi")
     with pytest.raises(errors.UnknownNameError) as error:
-        t.fit(t.init(jax.random.key(0)), X, Y, verbose=0)
+        trainer(loss="sparse_categorical_crossentropi")
     lesson(error, "loss", "did you mean")
-    t = trainer(metrics=["acuracy"])
     with pytest.raises(errors.UnknownNameError) as error:
-        t.init(jax.random.key(0))
+        trainer(metrics=["acuracy"])
     lesson(error, "metric", "did you mean")
+
+
+def test_compile_config():
+    t = trainer(optimizer="adam", metrics=["accuracy", jkeras.metrics.SparseTopKCategoricalAccuracy(3)])
+    config = json.loads(json.dumps(t.get_compile_config()))
+    again = jkeras.Trainer.from_compile_config(t.model, config)
+    assert again.get_compile_config() == t.get_compile_config()
+    assert again.optimizer == t.optimizer
+    with pytest.raises(errors.SerializationError):
+        trainer(optimizer=optax.adam(1e-3)).get_compile_config()
 
 
 def test_trainer_without_a_model():
