@@ -80,7 +80,7 @@ def build_inside(layer: Any, scope: Scope, path: str, shapes: Shapes, call_names
         layer.path = path
         with scope.entering(Frame(layer, path, {}, None)):
             layer.build(**align(layer.build, shapes, call_names, type(layer).__name__))
-        scope.newborn[layer] = scope
+        scope.newborn[layer] = scope.run
 
 
 def called_inside(layer: Any, scope: Scope, path: str, shapes: Shapes, call_names: tuple[str, ...]) -> None:
@@ -91,9 +91,9 @@ def called_inside(layer: Any, scope: Scope, path: str, shapes: Shapes, call_name
     """
     if not layer._built:
         finish(layer, path, shapes)
-        scope.newborn[layer] = scope
-    elif scope.newborn.get(layer, scope) is not scope:
-        scope.newborn[layer] = scope
+        scope.newborn[layer] = scope.run
+    elif scope.newborn.get(layer, scope.run) is not scope.run:
+        scope.newborn[layer] = scope.run
         if layer.overrides_build:
             shapes = align(layer.build, shapes, call_names, type(layer).__name__)
         layer._build_shapes = {name: _common(shape, shapes.get(name)) for name, shape in layer._build_shapes.items()}

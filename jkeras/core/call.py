@@ -19,7 +19,7 @@ from jkeras.core.input_spec import check_inputs
 from jkeras.core.scope import Frame, Scope
 from jkeras.core.signature import is_tensor, shapes_of, tensor_arguments
 from jkeras.core.structure import Component
-from jkeras.errors import ArgumentError, BuildError
+from jkeras.errors import ArgumentError, BuildError, JKerasError
 from jkeras.typing import PyTree
 
 
@@ -34,7 +34,11 @@ def run(layer: Any, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any])
     explicit_mask = kwargs.get("mask")
     signature = layer.call_signature
     call_kwargs = kwargs if signature.accepts("mask") or signature.catches_all else _without(kwargs, "mask")
-    arguments = signature.bind(args, call_kwargs)
+    try:
+        arguments = signature.bind(args, call_kwargs)
+    except TypeError as error:
+        _locate(error, layer, label, {})
+        raise
     first = next(iter(arguments.values()), None)
     tensors = tensor_arguments(arguments, signature.variadic, label)
 
@@ -46,12 +50,27 @@ def run(layer: Any, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any])
     previous_mask = mask if mask is not None else jax.tree.map(scope.mask_of, first)
 
     with scope.entering(Frame(layer, path, context, cast_dtype(layer))), _named(path, layer, scope):
-        outputs = layer.call(*args, **call_kwargs)
+        try:
+            outputs = layer.call(*args, **call_kwargs)
+        except Exception as error:
+            _locate(error, layer, label, tensors)
+            raise
         _penalize_activity(layer, scope, path, outputs)
     if scope.building:
         building.called_inside(layer, scope, path, shapes_of(tensors), tuple(arguments))
     _mask_outputs(layer, scope, label, first, outputs, previous_mask)
     return outputs
+
+
+CALLING = "While calling layer"
+
+
+def _locate(error: Exception, layer: Any, label: str, tensors: dict[str, PyTree]) -> None:
+    """Notes on an error the innermost layer that it left; our own errors name their place already."""
+    if isinstance(error, JKerasError) or any(note.startswith(CALLING) for note in getattr(error, "__notes__", ())):
+        return
+    shapes = ", ".join(f"{name}={shape}" for name, shape in shapes_of(tensors).items())
+    error.add_note(f"{CALLING} '{label}' ({type(layer).__name__}){f' with {shapes}' if shapes else ''}.")
 
 
 def _without(kwargs: dict[str, Any], name: str) -> dict[str, Any]:

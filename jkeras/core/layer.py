@@ -238,7 +238,7 @@ class Layer(Operation, WeightOwner):
         return jnp.asarray(leaf) if isinstance(leaf, float | int) else leaf
 
     def _infer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyTree:
-        newborn: dict[Any, Scope] = {}
+        newborn: dict[Any, object] = {}
 
         def run_building(*args: Any, **kwargs: Any) -> PyTree:
             with Scope(building=True, newborn=newborn).open() as scope:

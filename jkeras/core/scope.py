@@ -70,7 +70,7 @@ class Scope:
         paths: the address of each variable and layer, for messages and keys.
         context: what the outermost layer inherits, such as `training`.
         building: whether layers may declare variables, read as zeros.
-        newborn: the layers built so far by the inference that this scope is part of, each with the scope that did it.
+        newborn: the layers built so far by the inference that this scope is part of, each with the run that did it.
 
     >>> from jkeras.core.variable import Variable
     >>> total = Variable("zeros", (), trainable=False)
@@ -87,14 +87,15 @@ class Scope:
         *,
         context: dict[str, Any] | None = None,
         building: bool = False,
-        newborn: "dict[Any, Scope] | None" = None,
+        newborn: dict[Any, object] | None = None,
     ) -> None:
         self.values: dict[Any, Array] = dict(values or {})
         _check(self.values)
         self.paths: dict[Any, str] = dict(paths or {})
         self.context: dict[str, Any] = dict(context or {})
         self.building = building
-        self.newborn: dict[Any, Scope] = {} if newborn is None else newborn
+        self.newborn: dict[Any, object] = {} if newborn is None else newborn
+        self.run = object()  # the identity of one run of the outermost call
         self.updated: dict[Any, None] = {}  # the variables assigned so far, in order
         self.losses: dict[str, Array] = {}
         self.frames: list[Frame] = []
@@ -123,7 +124,7 @@ class Scope:
         inner = Scope(
             {**self.values, **values}, self.paths, context=self.context, building=self.building, newborn=self.newborn
         )
-        inner.frames, inner._masks = list(self.frames), dict(self._masks)
+        inner.frames, inner.run, inner._masks = list(self.frames), self.run, dict(self._masks)
         return inner
 
     # -- variables

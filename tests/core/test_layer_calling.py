@@ -194,6 +194,25 @@ class TestArguments:
         with pytest.raises(TypeError, match=message):
             Two().stateless_call({}, {}, *arrays, **dict.fromkeys(kwargs, jnp.ones(2)))
 
+    def test_O07_other_errors_say_which_layer_they_left_first(self):
+        class Broken(Layer):
+            def call(self, inputs):
+                return inputs @ jnp.ones((7, 7))
+
+        layer = Chain(Penalty(), Chain(Broken(name="broken")))
+        with pytest.raises(TypeError) as error:
+            layer.stateless_call({}, {}, jnp.ones((4, 3)))
+        notes = [note for note in error.value.__notes__ if note.startswith("While")]
+        assert notes == ["While calling layer 'parts/1/parts/broken' (Broken) with inputs_shape=(4, 3)."]
+
+    def test_O07_arguments_that_do_not_fit_say_so_too(self):
+        def program(layer, x):
+            return layer.two(x, factor=2)
+
+        with pytest.raises(TypeError, match="unexpected keyword argument 'factor'") as error:
+            run(program, jnp.ones(3), two=Two())
+        assert "While calling layer 'two' (Two)." in error.value.__notes__
+
     def test_symbolic_calls_keep_python_arguments_as_they_are(self):
         class Takes(Layer):
             def call(self, inputs, training=False, axes=(), mode=None):

@@ -145,7 +145,16 @@ class TestStatelessCall:
     def test_no_tracer_leaks(self):
         layer, variables = network()
         with jax.checking_leaks():
+            network()
+            Chain(Dense(3), RunningMean())(Input((2,)))
             jax.jit(lambda v: layer.stateless_call(*v, X, training=True))(variables)
+
+    def test_without_jit(self):
+        layer, variables = network()
+        expected, _ = layer.stateless_call(*variables, X)
+        with jax.disable_jit():
+            np.testing.assert_allclose(layer.stateless_call(*variables, X)[0], expected, rtol=1e-5)
+            assert jax.tree.structure(Chain(Dense(3)).init(KEY, X)) is not None
 
     def test_a_part_runs_on_its_subtree(self):
         layer, variables = network()
