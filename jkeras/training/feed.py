@@ -188,7 +188,9 @@ class StreamFeed(Feed):
         sums: dict[str, Array] = {}
         metrics: PyTree = None
         for batch in group:
-            state, metrics, logs = self.trainer.programs.train_batch(state, pack_x_y_sample_weight(*batch))
+            given, packed = state, pack_x_y_sample_weight(*batch)
+            state, metrics, logs = self.trainer.programs.train_batch(given, packed)
+            self.trainer.programs.watch("train_batch", given, packed)
             own = {name: value for name, value in logs.items() if self.trainer.is_own_log(name, state)}
             sums = jax.tree.map(jnp.add, sums, own) if sums else own
         return state, metrics, sums

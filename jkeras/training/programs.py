@@ -17,6 +17,7 @@ import jax.numpy as jnp
 
 from jkeras.data import take
 from jkeras.data.batch import pack_x_y_sample_weight
+from jkeras.training.retrace import Watch
 from jkeras.training.state import TrainState
 from jkeras.typing import Array, PyTree
 
@@ -38,6 +39,7 @@ class Programs:
         self.test_batch = self._compiled(self._test_batch)
         self.predict_batch = self._compiled(self.predict_step)
         self._loops: dict[str, bool] = {}
+        self._watches: dict[str, Watch] = {}
         self.calls: list[tuple[int, int, float]] = []  # steps, samples and seconds of the calls of the last `fit`
         self._spec: PyTree = None
 
@@ -64,6 +66,11 @@ class Programs:
         """Keeps the shapes and dtypes of a step, for `flops_per_step`, and forgets the timed calls."""
         self._spec = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (state, batch))
         self.calls = []
+        self._watches = {name: Watch(getattr(self, name)) for name in ("many", "one", "train_batch")}
+
+    def watch(self, name: str, state: TrainState, batch: PyTree = None) -> None:
+        """Warns if the program of a name was compiled again for this state and batch, which it was just given."""
+        self._watches[name].check(state, batch)
 
     def flops_per_step(self) -> float:
         """The floating-point operations of a step, as XLA counts them before it optimizes; 0 where it does not."""
@@ -80,11 +87,15 @@ class Programs:
             the logs that no metric keeps.
         """
         if self.loops("many", state, parts, order, start, count, batch_size=batch_size):
-            return self.many(state, parts, order, start, count, batch_size=batch_size)
+            results = self.many(state, parts, order, start, count, batch_size=batch_size)
+            self.watch("many", state)
+            return results
         metrics: PyTree = state.metrics
         sums: Logs = {}
         for index in range(int(count)):
-            state, metrics, logs = self.one(state, parts, order, start + index * batch_size, batch_size=batch_size)
+            given = state
+            state, metrics, logs = self.one(given, parts, order, start + index * batch_size, batch_size=batch_size)
+            self.watch("one", given)
             sums = jax.tree.map(jnp.add, sums, logs) if sums else logs
         return state, metrics, sums
 

@@ -146,3 +146,31 @@ def test_stats():
     assert 0 < stats.step_time_median <= stats.step_time_p99
     assert stats.flops_per_step > 2 * 10 * (64 * 16 + 16 * 10)
     assert stats.samples_per_second > 0 and stats.model_flop_utilisation is None
+
+
+class Meddling(Callback):
+    """Returns a state whose step is another kind of number."""
+
+    def on_epoch_end(self, epoch, logs, state):
+        return state.replace(step=2.5) if epoch == 0 else None
+
+
+def test_a_retrace_names_the_leaf_that_changed():
+    t = trainer()
+    state = t.init(jax.random.key(0))
+    with pytest.warns(UserWarning, match=r"state/step is float32\[\], weakly typed, before int32\[\]"):
+        t.fit(state, X, Y, epochs=2, callbacks=[Meddling()], verbose=0)
+
+
+def test_a_retrace_names_the_part_of_the_batch_that_changed():
+    def batches():
+        yield X[:32], Y[:32]
+        yield X[:8], Y[:8]  # another number of examples is no surprise
+        yield X[:32], Y[:32].astype("uint8")
+
+    t = trainer()
+    with pytest.warns(UserWarning) as caught:
+        t.fit(t.init(jax.random.key(0)), batches(), verbose=0)
+    assert any("batch/1 is uint8[32], before int32[32]" in str(each.message) for each in caught), [
+        str(each.message) for each in caught
+    ]
