@@ -71,6 +71,7 @@ def once(build: Callable[..., None]) -> Callable[..., None]:
 def finish(layer: Any, path: str, shapes: Shapes) -> None:
     """Notes that the variables of a layer are known, and for which shapes they were declared."""
     layer._built, layer.path, layer._build_shapes = True, path, shapes
+    layer.settle_dtype_policy()
     layer.address_variables()
 
 

@@ -26,6 +26,7 @@ class WeightOwner(Component):
     def __init__(self, *, trainable: bool, dtype: Any, autocast: bool) -> None:
         self._trainable = trainable
         self._dtype_policy = dtypes.get(dtype)
+        self._settled_policy: Any = None
         self.autocast = bool(autocast)
         self.path: str | None = None
         self.own_variables: list[Variable] = []
@@ -144,9 +145,10 @@ class WeightOwner(Component):
         return walk(self)
 
     def address_variables(self) -> None:
-        """Tells each variable its address below the outermost layer that this one was built or initialized in."""
-        for declaration in self.structure().declarations.values():
-            declaration.variable.path = tree.join(self.path or "", declaration.path)
+        """Tells each part and variable its address below the outermost layer that was built or initialized."""
+        for part, path in self.structure().paths.items():
+            if part is not self and isinstance(part, Variable | WeightOwner):
+                part.path = tree.join(self.path or "", path)
 
     # -- what is trainable
 
@@ -223,12 +225,16 @@ class WeightOwner(Component):
     @property
     def dtype_policy(self) -> Any:
         """The policy of this layer; out of a map, that of its path, or of its name where nothing owns it."""
-        policy = self._dtype_policy
+        policy = self._settled_policy or self._dtype_policy
         return policy[self.path or self.name] if isinstance(policy, dtypes.DTypePolicyMap) else policy
 
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
-        self._dtype_policy = dtypes.get(value)
+        self._dtype_policy, self._settled_policy = dtypes.get(value), None
+
+    def settle_dtype_policy(self) -> None:
+        """Keeps the policy that a map gave until now, whatever the address becomes: the variables have its dtype."""
+        self._settled_policy = self.dtype_policy
 
     @property
     def variable_dtype(self) -> DType:

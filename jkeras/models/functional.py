@@ -60,8 +60,7 @@ class GraphLayer(Layer):
         self.function = Function(inputs, outputs, name=self.name)
         for operation, name in self.function.graph.names.items():
             operation.given_name = operation.given_name or name
-        for declaration in self.structure().declarations.values():
-            declaration.variable.path = declaration.path
+        self.address_variables()
         self.converts_inputs = False  # each input has a dtype of its own
         self.allows_python_arguments = True
         self.input_spec = input_specs(self.function)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jkeras
 import jkeras.core
 from jkeras import dtypes
 from jkeras.core import Input, InputSpec, Layer, get_mask, set_mask
@@ -146,6 +147,18 @@ class TestDtypes:
         assert Dense(2, dtype=policies, name="head").init(KEY, (1, 2)).trainable["kernel"].dtype == "bfloat16"
         assert Dense(2, dtype=policies, name="head")(Input((2,))).dtype == "bfloat16"
         assert Dense(2, dtype=policies).init(KEY, (1, 2)).trainable["kernel"].dtype == "float32"
+
+    def test_L42_what_a_layer_was_built_with_stays(self):
+        # the name that a model gives comes after the variables are declared
+        policies = dtypes.DTypePolicyMap("float32", {"dense_1": dtypes.DTypePolicy("bfloat16")})
+        x = inputs = Input((2,))
+        for _ in range(2):
+            x = Dense(2, dtype=policies)(x)
+        model = jkeras.Model(inputs, x)
+        assert model.layers[2].name == model.layers[2].path == "dense_1"
+        assert (model.layers[2].variable_dtype, model.layers[2].compute_dtype) == ("float32", "float32")
+        model.layers[2].dtype_policy = "float16"
+        assert model.layers[2].compute_dtype == "float16"
 
     def test_L43_symbolic_inputs_are_cast_too(self):
         assert Scale(dtype="bfloat16")(Input((2,), dtype="float32")).dtype == "bfloat16"
