@@ -58,8 +58,8 @@ class Block:
         exec(compile("\n" * (self.line - 1) + self.text, str(self.page), "exec"), namespace)
 
 
-def blocks(page: Path, language: str) -> list[Block]:
-    """The blocks of a page in one language."""
+def blocks(page: Path, *languages: str) -> list[Block]:
+    """The blocks of a page in some languages, in their order."""
     text = page.read_text()
     found = [Block(page, m[1], m[2], text.count("\n", 0, m.start(2)) + 1) for m in FENCE.finditer(text)]
-    return [block for block in found if block.language == language]
+    return [block for block in found if block.language in languages]

@@ -1,5 +1,11 @@
-"""What the README and the guides show, runs: every Python block, in order, page by page."""
+"""What the README and the guides show, runs: every Python block, in order, page by page.
 
+A `text` block behind a Python block is what that one prints; an ellipsis stands for what differs between machines.
+"""
+
+import contextlib
+import doctest
+import io
 import re
 
 import pytest
@@ -12,8 +18,24 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_blocks_run(page):
     namespace = {"__name__": f"page_{page.stem}"}
-    for block in blocks(page, "python"):
-        block.run(namespace)
+    shown = blocks(page, "python", "text")
+    for block, following in zip(shown, [*shown[1:], None], strict=True):
+        if block.language == "text":
+            continue
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            block.run(namespace)
+        if following is not None and following.language == "text":
+            assert prints(printed.getvalue(), following.text), f"line {following.line}: {printed.getvalue()}"
+
+
+def prints(printed: str, expected: str) -> bool:
+    """Whether a text is what a page says that it is.
+
+    >>> prints("loss 0.513\\n", "loss 0.5...\\n"), prints("loss 0.7\\n", "loss 0.5...\\n")
+    (True, False)
+    """
+    return doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
