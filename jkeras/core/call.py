@@ -79,7 +79,10 @@ def _without(kwargs: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _named(path: str, layer: Any, scope: Scope) -> contextlib.AbstractContextManager[Any]:
     """Names the layer's operations in the compiled program; shapes alone need no names."""
-    return contextlib.nullcontext() if scope.building else jax.named_scope(path.rsplit("/", 1)[-1] or layer.name)
+    if scope.building:
+        return contextlib.nullcontext()
+    caller = scope.frames[-1].path if scope.frames else ""
+    return jax.named_scope(path.removeprefix(caller).strip(tree.SEPARATOR) or layer.name)
 
 
 def address(layer: Any, scope: Scope) -> str:

@@ -137,6 +137,7 @@ class TestDtypes:
                 return self.inner(inputs)
 
         layer = Chain(Scale(dtype=policies), Outer(dtype=policies), Scale(dtype=policies))
+        assert Chain(Scale(dtype=policies)).compute_output_spec(jnp.ones((1, 2))).dtype == "bfloat16"
         variables = layer.init(KEY, (1, 2))
         kept = jax.tree.map(lambda leaf: str(leaf.dtype), variables.trainable)["parts"]
         assert kept == {"0": {"factor": "bfloat16"}, "1": {"inner": {"factor": "float16"}}, "2": {"factor": "float32"}}

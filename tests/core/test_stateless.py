@@ -142,6 +142,11 @@ class TestStatelessCall:
         with pytest.raises(BuildError, match=r"dense: the layer was never built(.|\n)*dense.init"):
             Dense(2).stateless_call({}, {}, X)
 
+    def test_operations_have_the_addresses_of_their_layers(self):
+        layer, variables = network()
+        text = jax.jit(lambda v: layer.stateless_call(*v, X)).lower(variables).as_text(debug_info=True)
+        assert "chain/parts/0/dot_general" in text and "chain/parts/4/dot_general" in text
+
     def test_no_tracer_leaks(self):
         layer, variables = network()
         with jax.checking_leaks():
