@@ -1,6 +1,6 @@
 """The core: declarations, scopes, graphs, layers."""
 
-from jkeras.core import operators
+from jkeras.core import operators  # gives symbolic tensors and variables their operators
 from jkeras.core.function import Function
 from jkeras.core.input import Input, InputLayer
 from jkeras.core.input_spec import InputSpec
