@@ -153,7 +153,7 @@ class Trainer:
             inputs: an example batch of inputs or its specs; none for a model that knows its inputs.
         """
         if self.replicas is None:
-            return self.state_of(self.model.init(key, *inputs), *inputs)
+            return self._state(self.model.init(key, *inputs), *inputs)
 
         def member(key: Key, values: dict[str, Array]) -> TrainState:
             state = self.state_of(self.model.init(key, *inputs), *inputs)
@@ -165,7 +165,13 @@ class Trainer:
         return jax.vmap(member)(jax.random.split(key, self.replicas), values)
 
     def state_of(self, variables: tuple[PyTree, PyTree], *inputs: PyTree) -> TrainState:
-        """A state around given values, such as pretrained ones: step 0, a fresh optimizer, empty metrics."""
+        """A state around a copy of given values, such as pretrained ones: step 0, a fresh optimizer, empty metrics.
+
+        A copy, because `fit` reuses the memory of its state.
+        """
+        return self._state(copied(tuple(variables)), *inputs)
+
+    def _state(self, variables: tuple[PyTree, PyTree], *inputs: PyTree) -> TrainState:
         trainable, non_trainable = variables
         return TrainState(
             step=jnp.zeros((), "int32"),

@@ -158,3 +158,12 @@ def test_an_optimizer_for_each_group():
 def test_wrong_options(options):
     with pytest.raises(errors.ArgumentError):
         trainer(**options)
+
+
+def test_given_values_outlive_the_training():
+    model = mlp()
+    variables = model.init(jax.random.key(0))
+    t = trainer(model)
+    state, _ = t.fit(t.state_of(variables), X, Y, verbose=0)
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(variables))
+    assert not np.array_equal(state.trainable["dense"]["kernel"], variables.trainable["dense"]["kernel"])
