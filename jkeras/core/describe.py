@@ -22,7 +22,7 @@ def base_config(layer: Any) -> Config:
     }
     if layer.activity_regularizer is not None:
         config["activity_regularizer"] = regularizers.serialize(layer.activity_regularizer)
-    if not layer.autocast:
+    if layer._constructor.plain.get("autocast") is False:  # where it was given: some layers never autocast
         config["autocast"] = False
     return config
 
