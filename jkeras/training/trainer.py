@@ -153,7 +153,7 @@ class Trainer:
             inputs: an example batch of inputs or its specs; none for a model that knows its inputs.
         """
         if self.replicas is None:
-            return self._state(self.model.init(key, *inputs), *inputs)
+            return self.state_of(self.model.init(key, *inputs), *inputs)
 
         def member(key: Key, values: dict[str, Array]) -> TrainState:
             state = self.state_of(self.model.init(key, *inputs), *inputs)
@@ -169,10 +169,7 @@ class Trainer:
 
         A copy, because `fit` reuses the memory of its state.
         """
-        return self._state(copied(tuple(variables)), *inputs)
-
-    def _state(self, variables: tuple[PyTree, PyTree], *inputs: PyTree) -> TrainState:
-        trainable, non_trainable = variables
+        trainable, non_trainable = copied(tuple(variables))
         return TrainState(
             step=jnp.zeros((), "int32"),
             trainable=trainable,
