@@ -236,6 +236,13 @@ class TestArguments:
         assert Takes()(Input((2,)), training=True, axes=(0, 1), mode=2.5).shape == (None, 2)
         Takes().init(KEY, (1, 2), training=True, axes=(0, 1), mode=2.5)
 
+    def test_L55_no_call(self):
+        class Empty(Layer):
+            pass
+
+        with pytest.raises(NotImplementedError, match=r"Empty: the class describes no computation"):
+            Empty().stateless_call({}, {}, jnp.ones(1))
+
     def test_outside_a_scope(self):
         with pytest.raises(OutsideScopeError, match="a layer holds no values"):
             Scale()(jnp.ones((1, 2)))

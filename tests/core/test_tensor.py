@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jkeras
 from jkeras import layers
 from jkeras.core import Function, Input, InputLayer, KerasTensor, Layer, Node, Operation, is_keras_tensor, lift
 from jkeras.core.infer import infer
@@ -314,6 +315,15 @@ class Weighted(Layer):
 
     def call(self, inputs):
         return inputs * jnp.broadcast_to(self.kernel.value, inputs.shape)
+
+
+def test_N21_tensors_in_the_config_of_a_graph():
+    x = Input((2,), name="x")
+    config = jkeras.Model(x, layers.Dense(3, name="head")(x)).get_config()
+    assert config["layers"][1]["inbound_nodes"][0]["args"][0] == {
+        "class_name": "__keras_tensor__",
+        "config": {"shape": [None, 2], "dtype": "float32", "keras_history": ["x", 0, 0]},
+    }
 
 
 def test_N22_masks_of_graphs_travel_when_the_graph_runs():
