@@ -6,6 +6,8 @@ filled in; `call` runs below the layer's path; its activity penalty and its outp
 """
 
 import contextlib
+import os
+import traceback
 import warnings
 from typing import Any
 
@@ -63,6 +65,7 @@ def run(layer: Any, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any])
 
 
 CALLING = "While calling layer"
+JAX = os.path.dirname(jax.__file__)
 
 
 def _locate(error: Exception, layer: Any, label: str, tensors: dict[str, PyTree]) -> None:
@@ -71,6 +74,18 @@ def _locate(error: Exception, layer: Any, label: str, tensors: dict[str, PyTree]
         return
     shapes = ", ".join(f"{name}={shape}" for name, shape in shapes_of(tensors).items())
     error.add_note(f"{CALLING} '{label}' ({type(layer).__name__}){f' with {shapes}' if shapes else ''}.")
+    if isinstance(error, jax.errors.ConcretizationTypeError):
+        error.add_note(
+            f"{_place(error)}: a value that is traced is known only when the program runs. Write"
+            " jnp.where(condition, a, b), or jax.lax.cond(condition, f, g, x)."
+        )
+
+
+def _place(error: Exception) -> str:
+    """The file and line that an exception comes from, JAX aside."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if JAX not in frame.filename]
+    return f"{own[-1].filename}:{own[-1].lineno}"
 
 
 def _without(kwargs: dict[str, Any], name: str) -> dict[str, Any]:
@@ -184,8 +199,11 @@ def _ensure_built(
         raise BuildError(
             "the layer was never built, so nothing is known of its variables.",
             path=label,
-            expected="`init` or `build` first",
-            write=f"variables = {layer.name}.init(jax.random.key(0), x)",
+            expected="a part of the layer that calls it, made in `__init__` or `build`",
+            received=f"a {type(layer).__name__} that no attribute holds, made in `call`"
+            if scope.frames and layer not in scope.paths
+            else f"a {type(layer).__name__}",
+            write=f"self.{layer.name} = {type(layer).__name__}(...)   # in `__init__`",
         )
     shapes = shapes_of(tensors)
     building.build_inside(layer, scope, path, shapes, tuple(arguments))

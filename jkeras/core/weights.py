@@ -98,7 +98,9 @@ class WeightOwner(Component):
             raise BuildError(
                 "the layer is already built; no variables can be added to it.",
                 path=self.path or self.name,
-                write="self.add_weight(...)   # in `build` or `__init__`",
+                expected="variables that are declared in `build` or `__init__`",
+                received=f"the variable {name!r}, later",
+                write="self.add_weight(...)   # in `build` or `__init__`, not in `call`",
             )
         dtype = self.variable_dtype if dtype is None else dtypes.standardize(dtype)
         if initializer is None:
