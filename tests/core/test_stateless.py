@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jkeras import tree
-from jkeras.core import Input, Layer, Variables
+from jkeras.core import Input, Layer, Variables, stateless
 from jkeras.errors import BuildError, LeafError
 from jkeras.layers import Dense
 from tests.core.samples import KEY, Chain, Noise, Penalty, RunningMean, Scale
@@ -289,3 +289,19 @@ class TestLeaves:
         message = str(error.value)
         assert "40 leaves do not fit" in message and "and 37 more" in message and message.count("\n") == 5
         assert all(f"parts/{i}/{name}" in message for i in range(20) for name in ("kernel", "bias"))
+
+
+class TestConstraints:
+    def test_constrain_projects_what_has_a_constraint_and_nothing_else(self):
+        layer = Chain(Dense(2, kernel_constraint="non_neg"), Dense(2))
+        variables = layer.init(KEY, X)
+        after = stateless.constrain(layer.structure(), variables.trainable)
+        before = tree.flatten(variables.trainable)
+        for path, leaf in tree.flatten(after).items():
+            expected = jnp.maximum(before[path], 0) if path == "parts/0/kernel" else before[path]
+            np.testing.assert_array_equal(leaf, expected)
+
+    def test_no_constraints(self):
+        layer = Dense(2)
+        trainable = layer.init(KEY, X).trainable
+        assert stateless.constrain(layer.structure(), trainable) == trainable
