@@ -112,6 +112,7 @@ def check_inputs(specs: Any, inputs: Any, path: str) -> None:
                 path=path,
                 expected=[s.name for s in flat_specs],
                 received=sorted(inputs),
+                write=f"{{{', '.join(f'{spec.name!r}: ...' for spec in flat_specs)}}}   # an array for each",
             )
         inputs = [inputs[spec.name] for spec in flat_specs]
     flat = jax.tree.leaves(inputs, is_leaf=lambda leaf: leaf is None)

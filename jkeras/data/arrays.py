@@ -73,11 +73,16 @@ def check_arrays(x: PyTree, y: PyTree = None, sample_weight: PyTree = None) -> A
             path=", ".join(sizes),
             expected="one length of all first axes",
             received=", ".join(f"{path}: {size}" for path, size in sizes.items()),
+            write=f"x[:{min(sizes.values())}], y[:{min(sizes.values())}]   # if they begin with the same examples",
         )
     size = next(iter(sizes.values()))
     if size == 0:
         raise DataError(
-            "the arrays are empty.", path=", ".join(sizes), expected="at least one example", received="0 examples"
+            "the arrays are empty.",
+            path=", ".join(sizes),
+            expected="at least one example",
+            received="0 examples",
+            write="x = x[chosen]   # look at what chose the examples",
         )
     return Arrays(parts["x"], parts["y"], parts["sample_weight"], size)
 

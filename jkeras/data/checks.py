@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras import tree
 from jkeras.data.arrays import class_indices
 from jkeras.typing import PyTree
 
@@ -28,15 +27,15 @@ def check_values(parts: Mapping[str, PyTree]) -> None:
     ...     warnings.simplefilter("always")
     ...     check_values({"x": np.array([[1.0, np.nan]])})
     >>> print(caught[0].message)
-    1 of 2 values of x are NaN, first at [0, 1].
+    1 of 2 values of x are NaN, first at [0, 1]: finite numbers are expected. Try x = np.nan_to_num(x).
     """
-    for path, leaf in jax.tree_util.tree_leaves_with_path(dict(parts)):
-        values = _host_values(leaf)
+    for (name, *path), leaf in jax.tree_util.tree_leaves_with_path(dict(parts)):
+        values = host_values(leaf)
         if values is None or not values.size:
             continue
         for message in (_not_finite(values), _too_large(values)):
             if message:
-                warnings.warn(message.format(tree.key_path(path)), stacklevel=3)
+                warnings.warn(message.format(name.key + jax.tree_util.keystr(tuple(path))), stacklevel=3)
 
 
 def check_class_weight(y: PyTree, class_weight: Mapping[int, float], told: set[int] | None = None) -> None:
@@ -51,16 +50,19 @@ def check_class_weight(y: PyTree, class_weight: Mapping[int, float], told: set[i
     ...     warnings.simplefilter("always")
     ...     check_class_weight(np.array([0, 1, 2]), {0: 3.0})
     >>> print(caught[0].message)
-    class_weight lacks the classes [1, 2] of y; they weigh 1.
+    class_weight lacks the classes [1, 2] of y; they weigh 1. Say so: class_weight[1] = class_weight[2] = 1.0
     """
     told = set() if told is None else told
     missing = {int(label) for label in np.unique(class_indices(y))} - set(class_weight) - told
     if missing:
         told |= missing
-        warnings.warn(f"class_weight lacks the classes {sorted(missing)} of y; they weigh 1.", stacklevel=3)
+        said = " = ".join(f"class_weight[{label}]" for label in sorted(missing)[:3])
+        warnings.warn(
+            f"class_weight lacks the classes {sorted(missing)} of y; they weigh 1. Say so: {said} = 1.0", stacklevel=3
+        )
 
 
-def _host_values(leaf: Any) -> np.ndarray | None:
+def host_values(leaf: Any) -> np.ndarray | None:
     """The first values of an array in host memory: whole examples, as many as are checked."""
     if isinstance(leaf, jax.Array):
         if not leaf.is_fully_addressable or any(device.platform != "cpu" for device in leaf.devices()):
@@ -78,7 +80,10 @@ def _not_finite(values: np.ndarray) -> str | None:
         return None
     nans = np.isnan(values[wrong])
     kind = "NaN" if nans.all() else "NaN or infinite" if nans.any() else "infinite"
-    return f"{wrong.sum()} of {values.size} values of {{}} are {kind}, first at {_first(wrong)}."
+    return (
+        f"{wrong.sum()} of {values.size} values of {{0}} are {kind}, first at {_first(wrong)}: finite numbers are"
+        " expected. Try {0} = np.nan_to_num({0})."
+    )
 
 
 def _too_large(values: np.ndarray) -> str | None:
@@ -90,7 +95,7 @@ def _too_large(values: np.ndarray) -> str | None:
         return None
     wrong = (values < bounds.min) | (values > bounds.max)
     return (
-        f"{wrong.sum()} of {values.size} values of {{}} do not fit {narrow}, as which JAX keeps {values.dtype}, first"
+        f"{wrong.sum()} of {values.size} values of {{0}} do not fit {narrow}, as which JAX keeps {values.dtype}, first"
         f" at {_first(wrong)}: {values[wrong][0]}. Give floats, or set jax.config.update('jax_enable_x64', True)."
     )
 

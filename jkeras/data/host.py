@@ -141,7 +141,9 @@ def _ragged(rows: Any, path: str) -> DataError:
         path=path,
         expected=f"rows like row 0, which is {_form(rows[0])}",
         received=f"row {odd} is {_form(rows[odd])}",
-        write="x = np.stack([np.pad(row, (0, longest - len(row))) for row in rows])   # pad to one length",
+        write="np.stack([np.pad(row, (0, longest - len(row))) for row in rows])   # pad to one length"
+        if hasattr(rows[odd], "__len__")
+        else "np.array(rows, 'float32')   # numbers only, None becomes NaN",
     )
 
 

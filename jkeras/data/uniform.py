@@ -103,6 +103,9 @@ class Uniform:
             path=path,
             expected=f"shape ({', '.join(wanted)}{',' if len(wanted) == 1 else ''})",
             received=f"shape {shape}",
+            write=f"jkeras.Input({_free_axes(first, shape)})   # in a network whose axes may vary"
+            if path == "x" and len(shape) == len(first)
+            else None,
         )
 
     def _check_dtype(self, path: str, dtype: str, place: Place) -> None:
@@ -112,10 +115,16 @@ class Uniform:
         self._told.add((path, dtype))
         same = _canonical(dtype) == _canonical(first)
         cost = f"it is converted to {_canonical(first)}" if same else "the step is compiled once more"
+        wanted = "float32" if first == "float64" else first
         warnings.warn(
-            f"{path}: in {place}, the dtype is {dtype}; in the first batch, it was {first}. So {cost}.",
+            f"{path}: in {place}, the dtype is {dtype}; in the first batch, it was {first}. So {cost}."
+            f" Yield one dtype: .astype({wanted!r})",
             stacklevel=2,
         )
+
+
+def _free_axes(first: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int | None, ...]:
+    return tuple(a if a == b else None for a, b in zip(first[1:], shape[1:], strict=True))
 
 
 def _canonical(dtype: str) -> str:

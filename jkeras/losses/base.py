@@ -227,6 +227,13 @@ class LossFunctionWrapper(FunctionLoss):
             raise ArgumentError("a loss needs a function.", path="LossFunctionWrapper", received=repr(fn)[:80])
         super().__init__(fn, reduction, name, dtype, **kwargs)
 
+    def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
+        """What the loss class of the same function says; nothing for a function that has none."""
+        for kind in FAMILY.table.values():
+            if isinstance(kind, type) and registry.snake_case(kind.__name__) == name_in_table(self.fn):
+                kind(**self.arguments).validate(y_true, y_pred_shape, path)
+                return
+
     def get_config(self) -> Config:
         """That of `Loss`, the function and its arguments."""
         return {**super().get_config(), "fn": registry.serialize(self.fn)}
@@ -235,6 +242,12 @@ class LossFunctionWrapper(FunctionLoss):
     def from_config(cls, config: Config) -> "Loss":
         """The loss of a config."""
         return cls(**registry.deserialize(config))
+
+
+def name_in_table(function: Any) -> str | None:
+    """The name of a function that the table has, `None` for any other."""
+    name = getattr(function, "__name__", None)
+    return name if name is not None and FAMILY.table.get(name) is function else None
 
 
 public()(Loss)

@@ -22,36 +22,54 @@ def written(name: str, arguments: dict[str, Any], defaults: dict[str, Any] | Non
     return f"jkeras.losses.{name}({', '.join(given)})"
 
 
-def _fit(label: Shape, prediction: Shape, *, broadcast: bool) -> bool:
+def _fit(label: Shape, prediction: Shape) -> bool:
     if len(label) == len(prediction) + 1 and label[-1] == 1:
         label = label[:-1]
     elif len(prediction) == len(label) + 1 and prediction[-1] == 1:
         prediction = prediction[:-1]
-    allowed = (None, 1) if broadcast else (None,)
     return len(label) == len(prediction) and all(
-        m == n or m in allowed or n in allowed for m, n in zip(label[1:], prediction[1:], strict=True)
+        m == n or None in (m, n) for m, n in zip(label[1:], prediction[1:], strict=True)
     )
 
 
 def check_same_shape(
-    loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path: str, *, broadcast: bool = True, write: str | None = None
+    loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path: str, *, write: str | None = None
 ) -> None:
-    """Raises `DataError` unless labels look like predictions, first axis and a last axis of length 1 aside."""
+    """Raises `DataError` unless labels look like predictions, first axis and a last axis of length 1 aside.
+
+    The loss itself would broadcast other axes of length 1, which in training is never meant.
+    """
     y_true = np.asarray(y_true)
-    if _fit(y_true.shape, tuple(y_pred_shape), broadcast=broadcast):
+    if _fit(y_true.shape, tuple(y_pred_shape)):
         return
     raise DataError(
         f"these labels do not have the shape of the predictions, which {type(loss).__name__} compares them with.",
         path=path,
         expected=f"shape {_batch(y_pred_shape)}",
         received=f"{y_true.dtype} labels of shape {_batch(y_true.shape)}",
-        write=write,
+        write=write or _reshape(y_true, tuple(y_pred_shape), path),
     )
+
+
+def _reshape(y_true: np.ndarray, y_pred_shape: Shape, path: str) -> str | None:
+    """The line that most likely brings labels and predictions to one shape."""
+    if _is_class_indices(y_true, y_pred_shape):
+        return (
+            f"{path} = jax.nn.one_hot({path}.reshape({_lengths(y_pred_shape[:-1])}), {y_pred_shape[-1]})   # of classes"
+        )
+    if not 0 <= len(y_pred_shape) - y_true.ndim <= 1 or len(y_pred_shape) < 2:
+        return None
+    units = y_true.shape[-1] if y_true.ndim == len(y_pred_shape) else 1
+    return f"Dense({units})   # a model that predicts as many numbers as there are labels"
+
+
+def _lengths(shape: Shape) -> str:
+    return ", ".join(["-1", *map(str, shape[1:])])
 
 
 def _batch(shape: Shape) -> str:
     """`(batch, 3)` for `(32, 3)`."""
-    return "(" + ", ".join(["batch", *map(str, shape[1:])]) + ")"
+    return "(" + ", ".join(["batch", *map(str, shape[1:])]) + (",)" if len(shape) == 1 else ")")
 
 
 def _is_class_indices(y_true: np.ndarray, y_pred_shape: Shape) -> bool:
@@ -65,7 +83,7 @@ def check_probabilities(loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path
     write = None
     if _is_class_indices(y_true, y_pred_shape) and classes != 1:
         write = f"loss={written('SparseCategoricalCrossentropy', {'from_logits': loss.arguments['from_logits']})}"
-    check_same_shape(loss, y_true, y_pred_shape, path, broadcast=False, write=write)
+    check_same_shape(loss, y_true, y_pred_shape, path, write=write)
 
 
 def check_several_classes(loss: Any, y_pred_shape: Shape, path: str) -> None:
@@ -88,7 +106,7 @@ def check_class_indices(loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path
     if labels.ndim == len(y_pred_shape) and labels.shape[axis] == 1:
         labels = np.squeeze(labels, axis)
     expected = tuple(y_pred_shape[:axis]) + tuple(y_pred_shape[axis + 1 :])
-    if not (labels.ndim == len(expected) and _fit(labels.shape, expected, broadcast=False)):
+    if not (labels.ndim == len(expected) and _fit(labels.shape, expected)):
         one_hot = y_true.ndim == len(y_pred_shape) and y_true.shape[axis] == classes
         arguments = _kept(loss)
         raise DataError(
@@ -116,8 +134,9 @@ def _check_range(loss: Any, labels: np.ndarray, classes: int, path: str) -> None
     raise DataError(
         "a label is no class of this model.",
         path=path,
-        expected=f"0 <= label < {classes}{also}",
-        received=f"label {labels[index]} at index {index[0] if len(index) == 1 else index}",
+        expected=f"integers 0 <= label < {classes}{also}",
+        received=f"{labels.dtype} label {labels[index]:g} at index {index[0] if len(index) == 1 else index}; "
+        f"{wrong.sum()} of {wrong.size} are out of range",
         write=_mend(loss, labels, wrong, classes, path),
     )
 
@@ -131,7 +150,7 @@ def _mend(loss: Any, labels: np.ndarray, wrong: np.ndarray, classes: int, path: 
     """The line that most likely mends labels out of range."""
     offending = np.unique(labels[wrong])
     if labels[wrong].dtype.kind == "f" and not np.array_equal(offending, np.trunc(offending)):
-        return None  # not integers: nothing can be guessed
+        return 'loss="mse"   # if these are quantities, not classes'
     good = (
         labels[~wrong] if loss.arguments["ignore_class"] is None else labels[labels != loss.arguments["ignore_class"]]
     )

@@ -262,7 +262,13 @@ def _by_name(function: Function, inputs: Mapping[str, Any], path: str) -> list[A
         if name not in inputs and not _is_optional(tensor)
     ]
     if missing:
-        raise GraphError(f"inputs are missing: {missing}.", path=path, expected=names, received=list(inputs))
+        raise GraphError(
+            f"inputs are missing: {missing}.",
+            path=path,
+            expected=names,
+            received=list(inputs),
+            write=f"{{{', '.join(f'{name!r}: ...' for name in names)}}}   # an array for each",
+        )
     return [inputs.get(name) for name in names]
 
 

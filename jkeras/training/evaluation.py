@@ -12,11 +12,20 @@ from rich.console import Console
 
 from jkeras.callbacks import CallbackList, Loop
 from jkeras.callbacks.progress import shown
-from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, unpack_x_y_sample_weight
+from jkeras.data import (
+    Arrays,
+    Source,
+    adapt,
+    check_arrays,
+    class_weights,
+    pack_x_y_sample_weight,
+    unpack_x_y_sample_weight,
+)
 from jkeras.data.batch import batch_size_of
-from jkeras.training.feed import DEFAULT_BATCH_SIZE, check_data, fits_on_device
+from jkeras.training.feed import DEFAULT_BATCH_SIZE, batch_size_for, check_data, fits_on_device
+from jkeras.training.inputs import has_free_axes
 from jkeras.training.logs import LateLogs, Logs, on_host
-from jkeras.training.options import EvaluateOptions
+from jkeras.training.options import EvaluateOptions, check_weights
 from jkeras.training.state import TrainState, check_alive
 from jkeras.typing import PyTree
 
@@ -24,23 +33,28 @@ from jkeras.typing import PyTree
 def evaluate(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: EvaluateOptions) -> Logs:
     """`Trainer.evaluate`."""
     check_alive(state, "Trainer.evaluate(state)")
-    data = adapt(x, y, options.sample_weight, batch_size=options.batch_size, steps=options.steps)
+    data = adapt(
+        x,
+        y,
+        options.sample_weight,
+        batch_size=options.batch_size,
+        steps=options.steps,
+        same_shapes=not has_free_axes(trainer.model),
+    )
     with data if isinstance(data, Source) else contextlib.nullcontext():
-        spec = check_data(trainer, data, options.batch_size)
+        size = batch_size_for(data, options.batch_size, options.steps) or DEFAULT_BATCH_SIZE
+        spec = check_data(trainer, data, size)
         callbacks = CallbackList(options.callbacks)
-        callbacks.set_loop(Loop({"steps": _steps(data, options), "verbose": options.verbose}))
+        callbacks.set_loop(Loop({"steps": _steps(data, size, options.steps), "verbose": options.verbose}))
         started = time.perf_counter()
-        size = options.batch_size or DEFAULT_BATCH_SIZE
         logs = run_evaluation(trainer, state, data, size, options.steps, spec, callbacks)
     report("evaluate", options.verbose, started, logs)
     return logs
 
 
-def _steps(data: Arrays | Source, options: EvaluateOptions) -> int | None:
+def _steps(data: Arrays | Source, batch_size: int, steps: int | None) -> int | None:
     """How many batches there are, where that is known."""
-    if isinstance(data, Source):
-        return data.steps
-    return min(-(-data.size // (options.batch_size or DEFAULT_BATCH_SIZE)), options.steps or data.size)
+    return data.steps if isinstance(data, Source) else min(-(-data.size // batch_size), steps or data.size)
 
 
 def host_batches(data: Arrays | Source, batch_size: int, steps: int | None, first: int = 0) -> Iterator[PyTree]:
@@ -68,7 +82,8 @@ def run_evaluation(
     state, done = callbacks.on_test_begin({}, state), 0
 
     def values(metrics: PyTree, own: dict[str, Any], done: int) -> dict[str, Any]:
-        return {**trainer.metric_values(metrics, spec), **{name: value / done for name, value in own.items()}}
+        found = trainer.metric_values(metrics, spec)
+        return {**found, **{name: value / done for name, value in own.items() if name not in found}}
 
     if isinstance(data, Arrays) and fits_on_device(data):
         data = data.on_device()
@@ -94,14 +109,16 @@ def run_evaluation(
 def predict(trainer: Any, state: TrainState, x: PyTree, options: EvaluateOptions) -> PyTree:
     """`Trainer.predict`. The last batch of arrays is padded with its last row, so that one program serves all."""
     check_alive(state, "Trainer.predict(state)")
-    data = adapt(x, batch_size=options.batch_size, steps=options.steps)
+    free = has_free_axes(trainer.model)
+    data = adapt(x, batch_size=options.batch_size, steps=options.steps, same_shapes=not free)
     with data if isinstance(data, Source) else contextlib.nullcontext():
-        check_data(trainer, data, options.batch_size)
+        size = batch_size_for(data, options.batch_size, options.steps) or DEFAULT_BATCH_SIZE
+        check_data(trainer, data, size)
         callbacks = CallbackList(options.callbacks)
-        callbacks.set_loop(Loop({"steps": _steps(data, options), "verbose": options.verbose}))
+        callbacks.set_loop(Loop({"steps": _steps(data, size, options.steps), "verbose": options.verbose}))
         started = time.perf_counter()
         state, pieces = callbacks.on_predict_begin({}, state), []
-        whole = min(options.batch_size or DEFAULT_BATCH_SIZE, data.size) if isinstance(data, Arrays) else None
+        whole = min(size, data.size) if isinstance(data, Arrays) else None
         for index, batch in enumerate(host_batches(data, whole or 1, options.steps)):
             inputs, _, _ = unpack_x_y_sample_weight(batch)
             size = batch_size_of(inputs)
@@ -130,21 +147,33 @@ def report(what: str, verbose: int | str, started: float, logs: Logs) -> None:
     console.print(f"{what}  {time.perf_counter() - started:.1f}s  {shown(logs)}", highlight=False)
 
 
-def train_on_batch(trainer: Any, state: TrainState, batch: PyTree) -> tuple[TrainState, Logs]:
+def train_on_batch(
+    trainer: Any, state: TrainState, x: PyTree, y: PyTree, sample_weight: PyTree, class_weight: Any
+) -> tuple[TrainState, Logs]:
     """`Trainer.train_on_batch`."""
     check_alive(state, "Trainer.train_on_batch(state)")
-    state, _, logs = trainer.programs.train_batch(state, batch)
+    check_weights(sample_weight, class_weight, "Trainer.train_on_batch")
+    state, _, logs = trainer.programs.train_batch(state, _batch(trainer, x, y, sample_weight, class_weight))
     return state, on_host(logs)
 
 
-def test_on_batch(trainer: Any, state: TrainState, batch: PyTree) -> Logs:
+def test_on_batch(trainer: Any, state: TrainState, x: PyTree, y: PyTree, sample_weight: PyTree) -> Logs:
     """`Trainer.test_on_batch`."""
     check_alive(state, "Trainer.test_on_batch(state)")
-    _, logs = trainer.programs.test_batch(state, state.metrics, batch)
+    _, logs = trainer.programs.test_batch(state, state.metrics, _batch(trainer, x, y, sample_weight))
     return on_host(logs)
 
 
-def predict_on_batch(trainer: Any, state: TrainState, batch: PyTree) -> PyTree:
+def predict_on_batch(trainer: Any, state: TrainState, x: PyTree) -> PyTree:
     """`Trainer.predict_on_batch`."""
     check_alive(state, "Trainer.predict_on_batch(state)")
-    return jax.tree.map(np.asarray, trainer.programs.predict_batch(state, batch))
+    return jax.tree.map(np.asarray, trainer.programs.predict_batch(state, _batch(trainer, x)))
+
+
+def _batch(trainer: Any, x: PyTree, y: PyTree = None, sample_weight: PyTree = None, class_weight: Any = None) -> PyTree:
+    """One batch, looked at as all data of `fit` is."""
+    arrays = check_arrays(x, y, sample_weight)
+    check_data(trainer, arrays, arrays.size)
+    if class_weight is not None:
+        return arrays.x, arrays.y, class_weights(arrays.y, class_weight)
+    return pack_x_y_sample_weight(*arrays.parts)

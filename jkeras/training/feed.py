@@ -8,6 +8,7 @@ import abc
 import functools
 import itertools
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
@@ -18,8 +19,9 @@ import numpy as np
 from jkeras import keys
 from jkeras.data import Arrays, Source, check_arrays, pack_x_y_sample_weight, prefetch
 from jkeras.data.batch import batch_size_of
-from jkeras.errors import JKerasError
-from jkeras.training.state import TrainState
+from jkeras.data.uniform import Place
+from jkeras.training.inputs import check_indices
+from jkeras.training.state import TrainState, save_state
 from jkeras.typing import Array, PyTree
 
 DEFAULT_BATCH_SIZE = 32
@@ -74,36 +76,89 @@ def fits_on_device(arrays: Arrays) -> bool:
     return arrays.nbytes <= DEVICE_SHARE * stats.get("bytes_limit", UNKNOWN_DEVICE_BYTES)
 
 
+def batch_size_for(data: Arrays | Source, batch_size: int | None, steps: int | None) -> int | None:
+    """The size of batches: as it is given; of arrays, so that they make the steps that are asked for, or 32.
+
+    >>> from jkeras.data import check_arrays
+    >>> [batch_size_for(check_arrays(np.arange(10)), size, steps) for size, steps in ((4, 2), (None, 4), (None, None))]
+    [4, 3, 32]
+    """
+    if batch_size is not None or isinstance(data, Source):
+        return batch_size
+    return DEFAULT_BATCH_SIZE if steps is None else -(-data.size // steps)
+
+
 def check_data(trainer: Any, data: Arrays | Source, batch_size: int | None, epoch: int = 0) -> PyTree:
     """Looks at inputs and labels before any work; returns the specs of the model's outputs for a batch."""
     if isinstance(data, Source):
         data = check_arrays(*data.peek(epoch))
         batch_size = data.size
     size = min(batch_size or DEFAULT_BATCH_SIZE, data.size)
-    spec = trainer.output_spec(
-        jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype), data.x)
-    )
+    spec = trainer.output_spec(_spec(data.x, size))
+    check_indices(trainer.model, data.x)
     if data.y is not None:
         trainer.objective.validate(jax.tree.map(np.asarray, data.y), spec)
     return spec
 
 
+def _spec(x: PyTree, size: int) -> PyTree:
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype), x)
+
+
 class Order(NamedTuple):
-    """In which order an epoch goes through arrays: drawn from the seed and the epoch's index alone."""
+    """In which order a pass goes through arrays: drawn from the seed and the pass's index alone."""
 
     size: int
     shuffle: bool
     seed: int
 
-    def of(self, epoch: int) -> Array | None:
-        """The epoch's order, `None` for that of the arrays.
+    def of(self, number: int) -> Array | None:
+        """The order of a pass, `None` for that of the arrays.
 
         >>> Order(3, False, 0).of(0) is None, sorted(Order(3, True, 0).of(0).tolist())
         (True, [0, 1, 2])
         """
         if not self.shuffle:
             return None
-        return jax.random.permutation(jax.random.fold_in(keys.from_seed(self.seed), epoch), self.size)
+        return jax.random.permutation(jax.random.fold_in(keys.from_seed(self.seed), number), self.size)
+
+
+class Passes(NamedTuple):
+    """How epochs are pieces of passes over arrays: they go on from one to the next, over the end of a pass.
+
+    Attributes:
+        batches: of a pass.
+        steps: of an epoch.
+    """
+
+    batches: int
+    steps: int
+
+    @classmethod
+    def over(cls, size: int, batch_size: int, steps: int | None) -> "Passes":
+        """The passes over a number of examples. Warns of an epoch that is longer than a pass, and cuts it."""
+        batches = -(-size // batch_size)
+        if steps is not None and steps > batches:
+            warnings.warn(
+                f"An epoch was to have {steps} steps, but {size} examples in batches of {batch_size} are {batches}: so"
+                f" it has {batches}. Ask for fewer steps, or give data that repeats.",
+                stacklevel=2,
+            )
+        return cls(batches, min(steps or batches, batches))
+
+    def pieces(self, epoch: int, first: int = 0) -> Iterator[tuple[int, int, int]]:
+        """The passes that an epoch has a part in, from a batch of it on: the number of each, and from and to where.
+
+        >>> passes = Passes(batches=3, steps=2)
+        >>> [list(passes.pieces(epoch)) for epoch in range(3)]
+        [[(0, 0, 2)], [(0, 2, 3), (1, 0, 1)], [(1, 1, 3)]]
+        """
+        position, stop = epoch * self.steps + first, (epoch + 1) * self.steps
+        while position < stop:
+            number, start = divmod(position, self.batches)
+            end = min(self.batches, start + stop - position)
+            yield number, start, end
+            position += end - start
 
 
 class Feed(abc.ABC):
@@ -134,18 +189,19 @@ class DeviceFeed(Feed):
         self.programs, self.order = trainer.programs, order
         self.gathers = jax.default_backend() != "cpu"
         self.parts = (arrays.on_device() if self.gathers or not order.shuffle else arrays).parts
-        self.batch_size = size = batch_size
-        whole, rest = divmod(arrays.size, size)
-        self.full = min(whole, steps or whole)
-        self.tail = rest if steps is None or steps > whole else 0
-        self.steps = self.full + (self.tail > 0)
+        self.batch_size = batch_size
+        self.whole, self.rest = divmod(arrays.size, batch_size)  # batches of full size, and the size of the last
+        self.passes = Passes.over(arrays.size, batch_size, steps)
+        self.steps = self.passes.steps
+        self._drawn: tuple[int, PyTree, Array | None] | None = None
 
     def calls(self, epoch: int, first: int, pace: Pace) -> Iterator[Call]:
-        parts, order, size = self.parts, self.order.of(epoch), self.batch_size or 1
-        if order is not None and not self.gathers:
-            # A CPU's memory is the device's: NumPy moves rows several times faster than XLA's gather there
-            rows = np.asarray(order)
-            parts, order = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[rows]), parts), None
+        for number, start, end in self.passes.pieces(epoch, first):
+            parts, order = self._ordered(number, keep=end < self.passes.batches)
+            yield from self._calls(parts, order, start, end, pace)
+
+    def _calls(self, parts: PyTree, order: Array | None, done: int, end: int, pace: Pace) -> Iterator[Call]:
+        size = self.batch_size or 1
 
         def call(start: int, steps: int, size: int) -> Call:
             def run(state: TrainState) -> Any:
@@ -153,47 +209,91 @@ class DeviceFeed(Feed):
 
             return Call(steps, steps * size, run)
 
-        done = first
-        while done < self.full:
-            steps = pace.next(self.full - done)
+        while done < min(end, self.whole):
+            steps = pace.next(min(end, self.whole) - done)
             yield call(done * size, steps, size)
             done += steps
-        if self.tail and done == self.full:
-            yield call(self.full * size, 1, self.tail)
+        if done < end:
+            yield call(done * size, 1, self.rest)
+
+    def _ordered(self, number: int, keep: bool) -> tuple[PyTree, Array | None]:
+        """The arrays and the order of a pass; kept if the next epoch goes on with it."""
+        if self._drawn is not None and self._drawn[0] == number:
+            _, parts, order = self._drawn
+        else:
+            parts, order = self.parts, self.order.of(number)
+            if order is not None and not self.gathers:
+                # A CPU's memory is the device's: NumPy moves rows several times faster than XLA's gather there
+                rows = np.asarray(order)
+                parts, order = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[rows]), parts), None
+        self._drawn = (number, parts, order) if keep else None
+        return parts, order
 
 
 class StreamFeed(Feed):
-    """Batches from the host. A thread keeps some ready on the device, and looks at their labels."""
+    """Batches from the host. A thread keeps some ready on the device, and looks at their indices and labels."""
 
     def __init__(self, trainer: Any, batches: Callable[[int], Iterator[Batch]], spec: PyTree) -> None:
         self.trainer, self.batches, self.spec = trainer, batches, spec
         self.steps = self.batch_size = None
+        self._axes: list[tuple[int, ...]] | None = None  # of the inputs for which the spec is
 
     def calls(self, epoch: int, first: int, pace: Pace) -> Iterator[Call]:
         with prefetch(itertools.islice(self._checked(epoch), first, None)) as ready:
-            while group := list(itertools.islice(ready, pace.next(pace.steps))):
-                yield Call(len(group), sum(batch_size_of(x) for x, _, _ in group), functools.partial(self._run, group))
+            failure, done = None, first
+            while failure is None:
+                group, failure = _taken(ready, pace.next(pace.steps))
+                if not group:
+                    break
+                run = functools.partial(self._run, group, Place(done, epoch))
+                yield Call(len(group), sum(batch_size_of(x) for x, _, _ in group), run)
+                done += len(group)
+            if failure is not None:
+                raise failure
 
     def _checked(self, epoch: int) -> Iterator[Batch]:
         for index, (x, y, sample_weight) in enumerate(self.batches(epoch)):
-            if y is not None:
-                try:
-                    self.trainer.objective.validate(y, self.spec)
-                except JKerasError as error:
-                    error.add_note(f"in batch {index + 1} of epoch {epoch + 1}")
-                    raise
+            try:
+                check_indices(self.trainer.model, x)
+                if y is not None:
+                    self.trainer.objective.validate(y, self._spec_of(x))
+            except Exception as error:
+                error.add_note(f"in {Place(index, epoch)}")
+                raise
             yield x, y, sample_weight
 
-    def _run(self, group: list[Batch], state: TrainState) -> tuple[TrainState, PyTree, dict[str, Array]]:
+    def _spec_of(self, x: PyTree) -> PyTree:
+        """The specs of the outputs for a batch, whose axes may differ from those of the one before."""
+        axes = [leaf.shape[1:] for leaf in jax.tree.leaves(x)]
+        if self._axes not in (None, axes):
+            self.spec = self.trainer.output_spec(_spec(x, batch_size_of(x)))
+        self._axes = axes
+        return self.spec
+
+    def _run(self, group: list[Batch], first: Place, state: TrainState) -> tuple[TrainState, PyTree, dict[str, Array]]:
         sums: dict[str, Array] = {}
         metrics: PyTree = None
-        for batch in group:
-            given, packed = state, pack_x_y_sample_weight(*batch)
-            state, metrics, logs = self.trainer.programs.train_batch(given, packed)
-            self.trainer.programs.watch("train_batch", given, packed)
+        for index, batch in enumerate(group):
+            try:
+                state, metrics, logs = self.trainer.programs.train_batch(state, pack_x_y_sample_weight(*batch))
+            except Exception as error:
+                error.add_note(f"in {Place(first.batch + index, first.epoch)}")
+                save_state(error, state)
+                raise
             own = {name: value for name, value in logs.items() if self.trainer.is_own_log(name, state)}
             sums = jax.tree.map(jnp.add, sums, own) if sums else own
         return state, metrics, sums
+
+
+def _taken(ready: Iterator[Batch], count: int) -> tuple[list[Batch], Exception | None]:
+    """Some batches, fewer at the end; and what was raised in place of the next one."""
+    group: list[Batch] = []
+    try:
+        for batch in itertools.islice(ready, count):
+            group.append(batch)  # noqa: PERF402 - what came before an exception is trained on
+    except Exception as error:
+        return group, error
+    return group, None
 
 
 class SourceFeed(StreamFeed):
@@ -217,14 +317,17 @@ class HostFeed(StreamFeed):
     ) -> None:
         super().__init__(trainer, self._slices, spec)
         self.arrays, self.batch_size, self.order = arrays, batch_size, order
-        self.steps = min(-(-arrays.size // batch_size), steps or arrays.size)
+        self.passes = Passes.over(arrays.size, batch_size, steps)
+        self.steps = self.passes.steps
 
     def _slices(self, epoch: int) -> Iterator[Batch]:
-        drawn, size = self.order.of(epoch), self.batch_size or 1
-        order = np.arange(self.arrays.size) if drawn is None else np.asarray(drawn)
-        for index in range(self.steps or 0):
-            rows = order[index * size : (index + 1) * size]
-            yield jax.tree.map(lambda leaf, rows=rows: leaf[rows], self.arrays.parts)
+        size = self.batch_size or 1
+        for number, start, end in self.passes.pieces(epoch):
+            drawn = self.order.of(number)
+            order = np.arange(self.arrays.size) if drawn is None else np.asarray(drawn)
+            for index in range(start, end):
+                rows = order[index * size : (index + 1) * size]
+                yield jax.tree.map(lambda leaf, rows=rows: leaf[rows], self.arrays.parts)
 
 
 def feed_of(
@@ -233,7 +336,7 @@ def feed_of(
     """The feed that suits the data."""
     if isinstance(data, Source):
         return SourceFeed(trainer, data, spec)
-    size = batch_size or DEFAULT_BATCH_SIZE
+    size = batch_size_for(data, batch_size, steps) or DEFAULT_BATCH_SIZE
     if fits_on_device(data):
         return DeviceFeed(trainer, data, size, steps, order)
     return HostFeed(trainer, data, size, steps, order, spec)

@@ -5,6 +5,7 @@ progress bar those of the call before the last, which are ready.
 """
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,20 +18,37 @@ from jkeras.callbacks import CallbackList, History, Loop, Progress
 from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, split, unpack_x_y_sample_weight
 from jkeras.errors import DataError
 from jkeras.training.evaluation import run_evaluation
-from jkeras.training.feed import DEFAULT_BATCH_SIZE, Feed, Order, Pace, check_data, feed_of
+from jkeras.training.feed import DEFAULT_BATCH_SIZE, Feed, Order, Pace, batch_size_for, check_data, feed_of
+from jkeras.training.inputs import has_free_axes
 from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import FitOptions
 from jkeras.training.quiet import deferred_interrupt, paused_collection
-from jkeras.training.state import TrainState, check_alive
+from jkeras.training.state import TrainState, check_alive, save_state
 from jkeras.typing import Array, PyTree
 
 
 def fit(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: FitOptions) -> tuple[TrainState, History]:
     """`Trainer.fit`."""
     check_alive(state, "Trainer.fit(state)")
-    history, progress = History(), Progress(options.verbose)
+    history, last = History(), Last(state)
+    try:
+        return _fit(trainer, last, x, y, options, history), history
+    except BaseException as error:
+        save_state(error, last.state, history=history)
+        raise
+
+
+@dataclasses.dataclass
+class Last:
+    """The state after the last finished call, or what a hook made of it: what is left when an exception comes."""
+
+    state: TrainState
+
+
+def _fit(trainer: Any, last: Last, x: PyTree, y: PyTree, options: FitOptions, history: History) -> TrainState:
+    state, progress = last.state, Progress(options.verbose)
     with contextlib.ExitStack() as resources:
-        train, validation = _data(x, y, options, resources)
+        train, validation = _data(trainer, x, y, options, resources)
         spec = check_data(trainer, train, options.batch_size, options.initial_epoch)
         order = Order(train.size if isinstance(train, Arrays) else 0, options.shuffle, options.seed)
         steps = options.steps_per_epoch
@@ -38,6 +56,7 @@ def fit(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: FitOptio
         validate = None
         if validation is not None:
             size = options.validation_batch_size or options.batch_size
+            size = batch_size_for(validation, size, options.validation_steps)
             check_data(trainer, validation, size)
             validate = Validation(trainer, validation, size, options.validation_steps, spec)
 
@@ -52,8 +71,7 @@ def fit(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: FitOptio
         resources.callback(progress.close)
         collect = resources.enter_context(paused_collection())
         resources.enter_context(deferred_interrupt(loop.stop))
-        state = _epochs(state, options, callbacks, Epoch(trainer, feed, callbacks, spec), validate, collect)
-    return state, history
+        return _epochs(state, options, callbacks, Epoch(trainer, feed, callbacks, spec, last), validate, collect)
 
 
 def _epochs(
@@ -66,7 +84,7 @@ def _epochs(
 ) -> TrainState:
     """All epochs, with the hooks around them."""
     loop = callbacks.loop
-    state = callbacks.on_train_begin({}, state)
+    epoch_runner.last.state = state = callbacks.on_train_begin({}, state)
     logs: Logs = {}
     for epoch in range(loop.initial_epoch, options.epochs):
         state = callbacks.on_epoch_begin(epoch, {}, state)
@@ -74,7 +92,7 @@ def _epochs(
         if validate is not None and options.validates(epoch):
             logs.update(validate.run(state, callbacks))
         logs.update(callbacks.epoch_logs(epoch, state))
-        state = callbacks.on_epoch_end(epoch, logs, state)
+        epoch_runner.last.state = state = callbacks.on_epoch_end(epoch, logs, state)
         collect()
         if loop.stop_training or epoch_runner.feed.exhausted:
             break
@@ -82,12 +100,13 @@ def _epochs(
 
 
 def _data(
-    x: PyTree, y: PyTree, options: FitOptions, resources: contextlib.ExitStack
+    trainer: Any, x: PyTree, y: PyTree, options: FitOptions, resources: contextlib.ExitStack
 ) -> tuple[Arrays | Source, Arrays | Source | None]:
     """The data to train on, and that to validate on; sources are closed with the resources."""
+    same_shapes = not has_free_axes(trainer.model)
 
     def adapted(*data: PyTree, **more: Any) -> Arrays | Source:
-        found = adapt(*data, **more)
+        found = adapt(*data, **more, same_shapes=same_shapes)
         return resources.enter_context(found) if isinstance(found, Source) else found
 
     split_off, given = options.validation_split, options.validation_data
@@ -142,10 +161,10 @@ class Validation:
 
 
 class Epoch:
-    """One pass over the training data, and what stays the same between passes."""
+    """An epoch of training, and what stays the same between epochs."""
 
-    def __init__(self, trainer: Any, feed: Feed, callbacks: CallbackList, spec: PyTree) -> None:
-        self.trainer, self.feed, self.callbacks, self.spec = trainer, feed, callbacks, spec
+    def __init__(self, trainer: Any, feed: Feed, callbacks: CallbackList, spec: PyTree, last: Last) -> None:
+        self.trainer, self.feed, self.callbacks, self.spec, self.last = trainer, feed, callbacks, spec, last
         self.pace = Pace(1 if callbacks.every_batch else trainer.steps_per_execution)
 
     def run(self, state: TrainState, epoch: int) -> tuple[TrainState, Logs]:
@@ -154,12 +173,14 @@ class Epoch:
         first = loop.initial_batch if epoch == loop.initial_epoch else 0
         if first == 0:
             state = state.replace(metrics=self.trainer.empty_metrics(self.spec))
+        self.last.state = state
         done, seen, sums = first, None, dict[str, Array]()
         begun = time.perf_counter()
         for call in self.feed.calls(epoch, first, self.pace):
-            state = self.callbacks.on_train_batch_begin(done, {}, state)
+            self.last.state = state = self.callbacks.on_train_batch_begin(done, {}, state)
             ready, asked = seen, time.perf_counter()
             state, seen, own = call.run(state)
+            self.last.state = state
             self.pace.measure(call.steps, asked, seen)
             sums = jax.tree.map(jnp.add, sums, own) if sums else own
             jax.block_until_ready(ready)  # one call may be under way, not more: what is shown is what has happened
@@ -168,7 +189,7 @@ class Epoch:
                 self.trainer.programs.calls.append((call.steps, call.samples, now - begun))
             begun, done = now, done + call.steps
             late = LateLogs(self._logs, seen if ready is None else ready, sums, done - first)
-            state = self.callbacks.on_train_batch_end(done - 1, late, state)
+            self.last.state = state = self.callbacks.on_train_batch_end(done - 1, late, state)
             if loop.stop_training:
                 break
         return state, on_host(self._logs(state.metrics if seen is None else seen, sums, max(done - first, 1)))
@@ -178,8 +199,8 @@ class Epoch:
         if self.trainer.has_own_step:  # it may leave metrics untouched
             untouched = self.trainer.empty_metrics(self.spec)
             metrics = {key: value for key, value in metrics.items() if not _equal(value, untouched[key])}
-        own = {name: value / done for name, value in sums.items() if name not in metrics}
-        return {**self.trainer.metric_values(metrics, self.spec), **own}
+        found = self.trainer.metric_values(metrics, self.spec)
+        return {**found, **{name: value / done for name, value in sums.items() if name not in found}}
 
 
 def _equal(a: PyTree, b: PyTree) -> bool:

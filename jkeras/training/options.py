@@ -77,10 +77,7 @@ class FitOptions:
                 expected="an int, or a list of epoch numbers",
                 received=repr(self.validation_freq),
             )
-        if self.class_weight is not None and self.sample_weight is not None:
-            raise ArgumentError(
-                "`class_weight` and `sample_weight` exclude each other.", path="Trainer.fit", expected="one of them"
-            )
+        check_weights(self.sample_weight, self.class_weight, "Trainer.fit")
 
     def validates(self, epoch: int) -> bool:
         """Whether validation follows an epoch of this index."""
@@ -127,6 +124,18 @@ def check_count(name: str, value: Any, method: str, *, least: int, optional: boo
             expected=f"an int >= {least}" + (" or None" if optional else ""),
             received=repr(value),
             write=f"trainer.{method}(state, x, y, {name}={max(least, 32 if 'batch' in name else 1)})",
+        )
+
+
+def check_weights(sample_weight: Any, class_weight: Any, path: str) -> None:
+    """Raises `ArgumentError` where both kinds of weights are given."""
+    if sample_weight is not None and class_weight is not None:
+        raise ArgumentError(
+            "`class_weight` and `sample_weight` exclude each other.",
+            path=path,
+            expected="one of them",
+            received="both",
+            write="sample_weight=sample_weight * np.array([class_weight[label] for label in y])",
         )
 
 

@@ -54,12 +54,34 @@ class TrainState:
 
 def check_alive(state: TrainState, where: str) -> None:
     """Raises `ConsumedStateError` if the buffers of a state were donated to an earlier call."""
+    path = _consumed(state)
+    if path is not None:
+        raise ConsumedStateError(
+            "this state was consumed by an earlier call, which reused its memory.",
+            path=where,
+            expected="the state that the earlier call returned",
+            received=f"a state whose {path} is deleted",
+            write="state, history = trainer.fit(state, x, y)   # keep the state that comes back",
+        )
+
+
+def save_state(error: BaseException, state: TrainState, **others: Any) -> None:
+    """Makes a state and other things attributes of an exception, where it has none of these names yet.
+
+    A state that was consumed is not saved.
+
+    >>> error = ValueError("no more data")
+    >>> save_state(error, TrainState(0, {}, {}, (), {}), history="one epoch")
+    >>> error.state.step, error.history
+    (0, 'one epoch')
+    """
+    saved = others if _consumed(state) is not None else {"state": state, **others}
+    vars(error).update({name: value for name, value in saved.items() if name not in vars(error)})
+
+
+def _consumed(state: TrainState) -> str | None:
+    """The path of the first leaf whose memory was reused."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
         if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer) and leaf.is_deleted():
-            raise ConsumedStateError(
-                "this state was consumed by an earlier call, which reused its memory.",
-                path=where,
-                expected="the state that the earlier call returned",
-                received=f"a state whose {jax.tree_util.keystr(path)} is deleted",
-                write="state, history = trainer.fit(state, x, y)   # keep the state that comes back",
-            )
+            return jax.tree_util.keystr(path)
+    return None

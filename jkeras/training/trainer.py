@@ -304,6 +304,8 @@ class Trainer:
             ConsumedStateError: the state was consumed before.
             DataError: data that cannot be batched, or labels that the loss cannot mean. Before any work is done.
             ArgumentError: an option out of range.
+            Exception: of the data, a callback, a worker. Whatever is raised has the attributes `state`, the state after
+                the last finished step, and `history`, the epochs until then.
         """
         return loop.fit(self, state, x, y, FitOptions.of(options))
 
@@ -351,20 +353,25 @@ class Trainer:
         return evaluation.predict(self, state, x, EvaluateOptions(batch_size, None, steps, verbose, callbacks))
 
     def train_on_batch(
-        self, state: TrainState, x: PyTree, y: PyTree = None, sample_weight: PyTree = None
+        self,
+        state: TrainState,
+        x: PyTree,
+        y: PyTree = None,
+        sample_weight: PyTree = None,
+        class_weight: Mapping[int, float] | None = None,
     ) -> tuple[TrainState, dict[str, float]]:
         """One compiled update on one batch; the state is consumed, the logs are those of the batch."""
-        return evaluation.train_on_batch(self, state, pack_x_y_sample_weight(x, y, sample_weight))
+        return evaluation.train_on_batch(self, state, x, y, sample_weight, class_weight)
 
     def test_on_batch(
         self, state: TrainState, x: PyTree, y: PyTree = None, sample_weight: PyTree = None
     ) -> dict[str, float]:
         """The logs of one batch."""
-        return evaluation.test_on_batch(self, state, pack_x_y_sample_weight(x, y, sample_weight))
+        return evaluation.test_on_batch(self, state, x, y, sample_weight)
 
     def predict_on_batch(self, state: TrainState, x: PyTree) -> PyTree:
         """The outputs for one batch, as NumPy arrays."""
-        return evaluation.predict_on_batch(self, state, pack_x_y_sample_weight(x))
+        return evaluation.predict_on_batch(self, state, x)
 
     def lower(self, *batch: PyTree) -> jax.stages.Compiled:
         """The compiled training step for a batch `x[, y[, sample_weight]]` of arrays or specs, without running it.
