@@ -108,6 +108,10 @@ class NeverCalledError(JKerasError, AttributeError):
     """A property that exists only after the operation has been called on a symbolic tensor."""
 
 
+class ModelHasNoTrainerError(JKerasError, AttributeError):
+    """A method of the trainer was asked of a model."""
+
+
 class DataError(JKerasError, ValueError):
     """Data from which no batch can be made: empty, of different lengths, out of range."""
 

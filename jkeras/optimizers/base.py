@@ -114,7 +114,8 @@ class Optimizer(abc.ABC):
             elif name == "learning_rate" and callable(value):
                 _check_schedule(self._path(name), value)
             else:
-                self._put(name, check_number(self._path(name), value, self.intervals[name]))
+                default = getattr(type(self), name, None)  # a dataclass keeps it there
+                self._put(name, check_number(self._path(name), value, self.intervals[name], default))
         given = [name for name in CLIPPINGS if getattr(self, name) is not None]
         if len(given) > 1:
             raise ArgumentError(

@@ -11,8 +11,8 @@ import jax
 from jkeras.errors import ArgumentError
 
 
-def check_number(path: str, value: Any, interval: str) -> float:
-    """The value as a float, if it is a real number in the interval.
+def check_number(path: str, value: Any, interval: str, default: Any = None) -> float:
+    """The value as a float, if it is a real number in the interval; the default is what the message proposes.
 
     Raises:
         ArgumentError: it is no number, lies outside, or is traced: a configuration outlives the trace.
@@ -34,7 +34,9 @@ def check_number(path: str, value: Any, interval: str) -> float:
     above = number >= low if interval[0] == "[" else number > low
     below = number <= high if interval[-1] == "]" else number < high
     if not (above and below):
-        raise ArgumentError("out of range.", path=path, expected=f"a number in {interval}", received=repr(value))
+        write = None if default is None else path.replace("=)", f"={default!r})")
+        expected = f"a number in {interval}"
+        raise ArgumentError("out of range.", path=path, expected=expected, received=repr(value), write=write)
     return number
 
 
