@@ -47,7 +47,7 @@ def infer(function: Callable[..., PyTree], *args: Any, **kwargs: Any) -> PyTree:
             return function(*call_args, **call_kwargs)
 
         structs = [
-            jax.ShapeDtypeStruct(fill(shape, first, other), leaf.dtype, weak_type=getattr(leaf, "weak_type", False))
+            jax.ShapeDtypeStruct(fill(shape, first, other), _dtype(leaf), weak_type=getattr(leaf, "weak_type", False))
             for leaf, shape in zip([leaves[index] for index in where], shapes, strict=True)
         ]
         return jax.eval_shape(apply, structs)
@@ -65,6 +65,11 @@ def infer(function: Callable[..., PyTree], *args: Any, **kwargs: Any) -> PyTree:
     ):  # whatever JAX could not decide for all sizes, it decides for these two, or raises in plain numbers
         return jax.tree.map(_common, run(*SIZES[0]), run(*SIZES[1]))
     return jax.tree.map(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), outputs)
+
+
+def _dtype(leaf: Any) -> Any:
+    """The dtype that a leaf will have in JAX: float64 of NumPy is float32 unless 64 bits are enabled."""
+    return jax.dtypes.canonicalize_dtype(leaf.dtype, allow_extended_dtype=True)
 
 
 def fill(shape: Shape, first: Any, other: Any) -> tuple[Any, ...]:
