@@ -364,6 +364,20 @@ class TestOutputs:
         assert outputs["a"].shape == (None, 2, 7) and outputs["b"][0].shape == (None, 2)
         assert outputs["a"].dtype == "float16"
 
+    def test_L61_then_the_layer_is_built_for_these_shapes(self):
+        class Declared(Layer):
+            def call(self, inputs):
+                return inputs
+
+            def compute_output_shape(self, input_shape):
+                return input_shape
+
+        layer = Declared()
+        layer(Input((2,)))
+        assert layer.get_build_config() == {"input_shape": (None, 2)}
+        layer(Input((3,)))
+        assert layer.get_build_config() == {"input_shape": (None, 2)}
+
     @pytest.mark.parametrize("returned", ["text", 3, None, {"a": "b"}], ids=str)
     def test_L61_something_that_is_no_shape(self, returned):
         class Wrong(Layer):

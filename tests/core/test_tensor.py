@@ -308,6 +308,29 @@ class TestInference:
         assert inner.get_build_config() == {"input_shape": (None, None, 4)}
         inner.build((2, 7, 4))  # still fits
 
+    @pytest.mark.parametrize(
+        "structure", [lambda a, b: [a, (b,)], lambda a, b: {"a": a, "b": {"c": b}}], ids=["lists", "dicts"]
+    )
+    def test_N19_the_same_in_structures(self, structure):
+        class Several(Layer):
+            def build(self, input_shape):
+                self.kernel = self.add_weight(shape=(4,), name="kernel")
+
+            def call(self, inputs):
+                return jax.tree.leaves(inputs)[0]
+
+        class Outer(Layer):
+            def __init__(self):
+                super().__init__()
+                self.inner = Several()
+
+            def call(self, inputs):
+                return self.inner(structure(inputs, inputs[0])) if inputs.shape[1] >= 3 else inputs
+
+        outer = Outer()
+        outer(Input((None, 4)))
+        assert outer.inner.get_build_config() == {"input_shape": structure((None, None, 4), (None, 4))}
+
 
 class Weighted(Layer):
     def build(self, input_shape):
