@@ -274,8 +274,10 @@ class StreamFeed(Feed):
         sums: dict[str, Array] = {}
         metrics: PyTree = None
         for index, batch in enumerate(group):
+            given, packed = state, pack_x_y_sample_weight(*batch)
             try:
-                state, metrics, logs = self.trainer.programs.train_batch(state, pack_x_y_sample_weight(*batch))
+                state, metrics, logs = self.trainer.programs.train_batch(given, packed)
+                self.trainer.programs.watch("train_batch", given, packed)
             except Exception as error:
                 error.add_note(f"in {Place(first.batch + index, first.epoch)}")
                 save_state(error, state)

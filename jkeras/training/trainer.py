@@ -44,7 +44,7 @@ class Trainer:
     Args:
         model: a `Layer` or `Model`.
         optimizer: an optax transformation, an optimizer of `jkeras.optimizers`, its name or its config; or a dict from
-            patterns of paths to these, see `jkeras.optimizers.by_path`.
+            patterns of paths to these, see `jkeras.optimizers.by_path`; `None` to evaluate and predict only.
         loss: a name, a function `(y_true, y_pred)` or a `Loss`; for several outputs a list or a dict by output.
         metrics: names, functions or `Metric`s; for several outputs a list of lists or a dict by output.
         loss_weights: a factor for each output's loss, as a list or dict.
@@ -174,7 +174,7 @@ class Trainer:
             step=jnp.zeros((), "int32"),
             trainable=trainable,
             non_trainable=non_trainable,
-            opt_state=self.optimizer.init(trainable),
+            opt_state=() if self.optimizer is None else self.optimizer.init(trainable),
             metrics=self.objective.init(self.output_spec(*inputs)),
             ema=None if self.ema is None else copied(trainable),
             loss_scale=init_scale() if self.auto_scale_loss and self._uses_float16() else None,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jkeras.core import stateless
+from jkeras.errors import ArgumentError
 from jkeras.training.accumulation import accumulated
 from jkeras.training.scaling import all_finite, next_scale, select
 from jkeras.training.state import TrainState
@@ -21,6 +22,14 @@ def update(trainer: Any, state: TrainState, data: PyTree) -> tuple[TrainState, F
     Returns:
         The state, the pass through the model, and the logs of the update itself: norms, skipped steps.
     """
+    if trainer.optimizer is None:
+        raise ArgumentError(
+            "without an optimizer there are no updates.",
+            path="Trainer(optimizer=)",
+            expected="an optimizer",
+            received="None",
+            write="Trainer(model, optimizer='adam', ...)",
+        )
     gradient = functools.partial(_gradient, trainer, state)
     if trainer.gradient_accumulation_steps > 1:
         gradients, forward = accumulated(gradient, state.non_trainable, data, trainer.gradient_accumulation_steps)
