@@ -83,25 +83,7 @@ class WeightOwner(Component):
             BuildError: the layer is already built.
             ArgumentError: the shape is a name, or not known.
         """
-        self.check_initialized()
-        if positional:
-            raise TypeError(f"add_weight takes at most 3 positional arguments, received {3 + len(positional)}")
-        if isinstance(shape, str):
-            raise ArgumentError(
-                "the first argument of `add_weight` is the shape.",
-                path=self.name,
-                expected="a tuple of ints",
-                received=repr(shape),
-                write=f"self.add_weight(shape=(...), name={shape!r})",
-            )
-        if self._built and not self._is_building:
-            raise BuildError(
-                "the layer is already built; no variables can be added to it.",
-                path=self.path or self.name,
-                expected="variables that are declared in `build` or `__init__`",
-                received=f"the variable {name!r}, later",
-                write="self.add_weight(...)   # in `build` or `__init__`, not in `call`",
-            )
+        self._check_declarable(shape, positional, name)
         dtype = self.variable_dtype if dtype is None else dtypes.standardize(dtype)
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
@@ -121,6 +103,27 @@ class WeightOwner(Component):
             variable.trainable = False
         self.own_variables.append(variable)
         return variable
+
+    def _check_declarable(self, shape: Any, positional: tuple[Any, ...], name: str | None) -> None:
+        self.check_initialized()
+        if positional:
+            raise TypeError(f"add_weight takes at most 3 positional arguments, received {3 + len(positional)}")
+        if isinstance(shape, str):
+            raise ArgumentError(
+                "the first argument of `add_weight` is the shape.",
+                path=self.name,
+                expected="a tuple of ints",
+                received=repr(shape),
+                write=f"self.add_weight(shape=(...), name={shape!r})",
+            )
+        if self._built and not self._is_building:
+            raise BuildError(
+                "the layer is already built; no variables can be added to it.",
+                path=self.path or self.name,
+                expected="variables that are declared in `build` or `__init__`",
+                received=f"the variable {name!r}, later",
+                write="self.add_weight(...)   # in `build` or `__init__`, not in `call`",
+            )
 
     add_variable = add_weight
 

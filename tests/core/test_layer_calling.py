@@ -357,18 +357,23 @@ def family(library):
             noted.append(training)
             return self.inner(inputs, **self.given)
 
-    return Inner, Default, Plain, Taking
+    class Starting(Plain):
+        def call(self, inputs, training=True):
+            return self.inner(inputs)
+
+    return Inner, Default, Plain, Taking, Starting
 
 
 noted: list = []
 
 TRAINING = {
-    "explicit": lambda Inner, Default, Plain, Taking: Inner(),
-    "L48-through a layer without it": lambda Inner, Default, Plain, Taking: Plain(Inner()),
-    "L47-through a layer that takes it": lambda Inner, Default, Plain, Taking: Taking(Plain(Inner())),
-    "L47-given to a part": lambda Inner, Default, Plain, Taking: Taking(Plain(Inner()), training=True),
-    "L47-given as False": lambda Inner, Default, Plain, Taking: Plain(Taking(Inner()), training=False),
-    "L47-default of the signature": lambda Inner, Default, Plain, Taking: Plain(Default()),
+    "explicit": lambda Inner, Default, Plain, Taking, Starting: Inner(),
+    "L48-through a layer without it": lambda Inner, Default, Plain, Taking, Starting: Plain(Inner()),
+    "L47-through a layer that takes it": lambda Inner, Default, Plain, Taking, Starting: Taking(Plain(Inner())),
+    "L47-given to a part": lambda Inner, Default, Plain, Taking, Starting: Taking(Plain(Inner()), training=True),
+    "L47-given as False": lambda Inner, Default, Plain, Taking, Starting: Plain(Taking(Inner()), training=False),
+    "L47-default of the owner's signature": lambda Inner, Default, Plain, Taking, Starting: Starting(Plain(Inner())),
+    "L47-default of the signature": lambda Inner, Default, Plain, Taking, Starting: Plain(Default()),
 }
 
 
@@ -382,7 +387,7 @@ class TestTraining:
             layer = TRAINING[name](*family(library))
             with asking_keras():
                 if library is keras:
-                    layer(np.ones((1, 1), "float32"), training=training)
+                    layer(np.ones((1, 1), "float32"), **({} if training is None else {"training": training}))
                 else:
                     layer.stateless_call({}, {}, jnp.ones((1, 1)), training=training)
             results.append(list(noted))
@@ -391,7 +396,7 @@ class TestTraining:
         assert [bool(value) for value in ours] == [bool(value) for value in theirs[-len(ours) :]]
 
     def test_L47_an_argument_reaches_the_parts_of_a_layer_and_not_its_siblings(self):
-        Inner, _, Plain, _ = family(jkeras.core)
+        Inner, _, Plain, _, _ = family(jkeras.core)
         noted.clear()
         first, second = Plain(Inner(), training=True), Plain(Inner())
         Chain(first, second).stateless_call({}, {}, jnp.ones(1), training=False)
