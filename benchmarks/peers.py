@@ -102,7 +102,7 @@ def with_jkeras(task: Task, **options: Any) -> Epoch:
 
 def with_keras(task: Task) -> Epoch:
     """`Model.fit` of Keras on JAX."""
-    import keras  # type: ignore[import-untyped]
+    import keras
 
     from jkeras import registry
 
