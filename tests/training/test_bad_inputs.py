@@ -233,11 +233,12 @@ class Numbered(Failing):
             "death",
             ["was ended by SIGKILL", "exit code -9", "PyDataset(workers=...)", "while reading batch 4 of epoch 2"],
         ),
+        ("hanging", ["is stuck", "within 3 s", "by_hanging", "while reading batch 4 of epoch 2"]),
     ],
 )
 def test_row_32_a_worker_that_fails_is_named_and_leaves_the_last_state(how, parts):
     trainer = jkeras.Trainer(network(1, 3), "sgd", "mse")
-    dataset = LateFailing(how, workers=1, use_multiprocessing=True)
+    dataset = LateFailing(how, workers=1, use_multiprocessing=True, timeout=3)
     with pytest.raises(errors.WorkerError) as caught:
         trainer.fit(trainer.init(jax.random.key(0)), dataset, epochs=3, shuffle=False, verbose=0)
     error = caught.value
