@@ -22,8 +22,8 @@ from jkeras.data import (
     unpack_x_y_sample_weight,
 )
 from jkeras.data.batch import batch_size_of
+from jkeras.training.checks import Checks, has_free_axes
 from jkeras.training.feed import DEFAULT_BATCH_SIZE, batch_size_for, check_data, fits_on_device
-from jkeras.training.inputs import has_free_axes
 from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import EvaluateOptions, check_weights
 from jkeras.training.state import TrainState, check_alive
@@ -173,7 +173,9 @@ def predict_on_batch(trainer: Any, state: TrainState, x: PyTree) -> PyTree:
 def _batch(trainer: Any, x: PyTree, y: PyTree = None, sample_weight: PyTree = None, class_weight: Any = None) -> PyTree:
     """One batch, looked at as all data of `fit` is."""
     arrays = check_arrays(x, y, sample_weight)
-    check_data(trainer, arrays, arrays.size)
+    if trainer.programs.checks is None:  # what it finds serves all later batches
+        trainer.programs.checks = Checks(trainer, check_data(trainer, arrays, arrays.size))
+    trainer.programs.checks.look(arrays.x, arrays.y)
     if class_weight is not None:
         return arrays.x, arrays.y, class_weights(arrays.y, class_weight)
     return pack_x_y_sample_weight(*arrays.parts)

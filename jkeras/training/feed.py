@@ -20,7 +20,7 @@ from jkeras import keys
 from jkeras.data import Arrays, Source, check_arrays, pack_x_y_sample_weight, prefetch
 from jkeras.data.batch import batch_size_of
 from jkeras.data.uniform import Place
-from jkeras.training.inputs import check_indices
+from jkeras.training.checks import Checks
 from jkeras.training.state import TrainState, save_state
 from jkeras.typing import Array, PyTree
 
@@ -94,15 +94,11 @@ def check_data(trainer: Any, data: Arrays | Source, batch_size: int | None, epoc
         data = check_arrays(*data.peek(epoch))
         batch_size = data.size
     size = min(batch_size or DEFAULT_BATCH_SIZE, data.size)
-    spec = trainer.output_spec(_spec(data.x, size))
-    check_indices(trainer.model, data.x)
-    if data.y is not None:
-        trainer.objective.validate(jax.tree.map(np.asarray, data.y), spec)
+    spec = trainer.output_spec(
+        jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype), data.x)
+    )
+    Checks(trainer, spec).look(data.x, data.y)
     return spec
-
-
-def _spec(x: PyTree, size: int) -> PyTree:
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype), x)
 
 
 class Order(NamedTuple):
@@ -234,9 +230,8 @@ class StreamFeed(Feed):
     """Batches from the host. A thread keeps some ready on the device, and looks at their indices and labels."""
 
     def __init__(self, trainer: Any, batches: Callable[[int], Iterator[Batch]], spec: PyTree) -> None:
-        self.trainer, self.batches, self.spec = trainer, batches, spec
+        self.trainer, self.batches, self.checks = trainer, batches, Checks(trainer, spec)
         self.steps = self.batch_size = None
-        self._axes: list[tuple[int, ...]] | None = None  # of the inputs for which the spec is
 
     def calls(self, epoch: int, first: int, pace: Pace) -> Iterator[Call]:
         with prefetch(itertools.islice(self._checked(epoch), first, None)) as ready:
@@ -254,21 +249,11 @@ class StreamFeed(Feed):
     def _checked(self, epoch: int) -> Iterator[Batch]:
         for index, (x, y, sample_weight) in enumerate(self.batches(epoch)):
             try:
-                check_indices(self.trainer.model, x)
-                if y is not None:
-                    self.trainer.objective.validate(y, self._spec_of(x))
+                self.checks.look(x, y)
             except Exception as error:
                 error.add_note(f"in {Place(index, epoch)}")
                 raise
             yield x, y, sample_weight
-
-    def _spec_of(self, x: PyTree) -> PyTree:
-        """The specs of the outputs for a batch, whose axes may differ from those of the one before."""
-        axes = [leaf.shape[1:] for leaf in jax.tree.leaves(x)]
-        if self._axes not in (None, axes):
-            self.spec = self.trainer.output_spec(_spec(x, batch_size_of(x)))
-        self._axes = axes
-        return self.spec
 
     def _run(self, group: list[Batch], first: Place, state: TrainState) -> tuple[TrainState, PyTree, dict[str, Array]]:
         sums: dict[str, Array] = {}

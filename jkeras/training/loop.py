@@ -17,9 +17,9 @@ import numpy as np
 from jkeras.callbacks import CallbackList, History, Loop, Progress
 from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, split, unpack_x_y_sample_weight
 from jkeras.errors import DataError
+from jkeras.training.checks import has_free_axes
 from jkeras.training.evaluation import run_evaluation
 from jkeras.training.feed import DEFAULT_BATCH_SIZE, Feed, Order, Pace, batch_size_for, check_data, feed_of
-from jkeras.training.inputs import has_free_axes
 from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import FitOptions
 from jkeras.training.quiet import deferred_interrupt, paused_collection

@@ -187,7 +187,7 @@ def _free(key: str, taken: Mapping[str, Any]) -> str:
 
 
 def _shape(value: Any) -> tuple[int, ...]:
-    return jnp.shape(value)
+    return tuple(value.shape) if hasattr(value, "shape") else jnp.shape(value)
 
 
 __all__ = ["LOSS", "Objective"]

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 
 from jkeras.data import take
 from jkeras.data.batch import pack_x_y_sample_weight
+from jkeras.training.checks import Checks
 from jkeras.training.retrace import Watch
 from jkeras.training.state import TrainState
 from jkeras.typing import Array, PyTree
@@ -42,6 +43,7 @@ class Programs:
         self._watches: dict[str, Watch] = {}
         self.calls: list[tuple[int, int, float]] = []  # steps, samples and seconds of the calls of the last `fit`
         self._spec: PyTree = None
+        self.checks: Checks | None = None  # of batches that are given one by one
 
     def _mapped(self, step: Callable[..., Any]) -> Callable[..., Any]:
         """A step for all replicas, which see the same batch."""

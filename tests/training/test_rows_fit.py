@@ -289,3 +289,7 @@ def test_T66_batches_may_differ_in_the_axes_that_the_model_leaves_open():
     with pytest.warns(UserWarning, match=r"batch/0 is int32\[12, 4\], before int32\[12, 2\]"):
         state, history = trainer.fit(trainer.init(jax.random.key(0)), batches(), verbose=0)
     assert int(state.step) == 3 and np.isfinite(history.history["loss"][0])
+    longer = (TOKENS, np.where(TOKENS == 9, 3, 0).astype("int32"))  # 9 stands at [3, 2] first
+    with pytest.raises(errors.DataError, match=r"label 3 at index \(3, 2\)") as caught:
+        trainer.fit(state, iter([(TOKENS[:, :2], TAGS[:, :2]), longer]), verbose=0)
+    assert caught.value.__notes__ == ["in batch 2 of epoch 1"]

@@ -1,0 +1,118 @@
+"""Looking at data before a step: at indices that a model would turn into NaN, or into another row, and at labels."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jkeras.core import Layer
+from jkeras.data.checks import host_values
+from jkeras.errors import DataError
+from jkeras.layers import Embedding
+from jkeras.models import Model
+from jkeras.typing import PyTree
+
+
+def has_free_axes(model: Layer) -> bool:
+    """Whether axes of the inputs beside the first may differ from batch to batch: unless the model fixes all lengths.
+
+    >>> import jkeras
+    >>> fixed, free = jkeras.Input((3,)), jkeras.Input((None, 3))
+    >>> [has_free_axes(jkeras.Model(x, jkeras.layers.Dense(2)(x))) for x in (fixed, free)]
+    [False, True]
+    """
+    return not _has_graph(model) or any(None in tensor.shape[1:] for tensor in model.inputs)  # type: ignore[attr-defined]
+
+
+def _has_graph(model: Layer) -> bool:
+    try:
+        return bool(model.inputs)  # type: ignore[attr-defined]
+    except AttributeError:
+        return False
+
+
+class Use(NamedTuple):
+    """An embedding that an input of the model goes into: its name, and the input's position and name."""
+
+    name: str
+    embedding: Embedding
+    position: int
+    key: str
+
+
+def embedded_inputs(model: Layer) -> list[Use]:
+    """The embeddings that inputs of a model go into directly; none where the model has no graph.
+
+    >>> import jkeras
+    >>> [use.name for use in embedded_inputs(jkeras.Sequential([jkeras.Input((3,)), Embedding(5, 2, name="words")]))]
+    ['words']
+    """
+    if not isinstance(model, Model) or not _has_graph(model):
+        return []
+    places = {id(tensor): place for place, tensor in enumerate(model.inputs)}
+    return [
+        Use(name, layer, places[id(tensor)], model.input_names[places[id(tensor)]])
+        for name, layer in model.addresses().items()
+        if isinstance(layer, Embedding)
+        for node in layer.nodes
+        for tensor in node.input_tensors
+        if id(tensor) in places
+    ]
+
+
+def check_indices(uses: Sequence[Use], x: PyTree) -> None:
+    """Raises `DataError` for an index that an embedding has no row for. Arrays in host memory are looked at."""
+    for name, embedding, position, key in uses:
+        if isinstance(x, Mapping):
+            path, leaf = f"x[{key!r}]", x.get(key)
+        else:
+            leaves = jax.tree.leaves(x)
+            path = f"x[{position}]" if len(leaves) > 1 else "x"
+            leaf = leaves[position] if position < len(leaves) else None
+        values = host_values(leaf) if hasattr(leaf, "shape") else None
+        if values is None or not values.size or (values.min() >= 0 and values.max() < embedding.input_dim):
+            continue
+        raise _no_row(name, embedding, values, path)
+
+
+def _no_row(name: str, embedding: Embedding, values: np.ndarray, path: str) -> DataError:
+    wrong = ~((values >= 0) & (values < embedding.input_dim))
+    first = tuple(int(each) for each in np.unravel_index(int(wrong.argmax()), wrong.shape))
+    largest = values.max()
+    return DataError(
+        f"the embedding '{name}' has no row for an index.",
+        path=path,
+        expected=f"0 <= index < {embedding.input_dim}, its `input_dim`",
+        received=f"index {values[first]:g} at {list(first)}; {wrong.sum()} of {wrong.size} are out of range",
+        write=f"Embedding({int(largest) + 1}, {embedding.output_dim})"
+        if largest >= embedding.input_dim
+        else f"{path} = {path} - {path}.min()   # if indices count from {values.min():g}",
+    )
+
+
+class Checks:
+    """Looks at batches one after another. What does not change between them is found once.
+
+    Args:
+        trainer: whose model and objective say what is right.
+        spec: the specs of the outputs for the first batch.
+    """
+
+    def __init__(self, trainer: Any, spec: PyTree) -> None:
+        self.objective, self.spec, self.uses = trainer.objective, spec, embedded_inputs(trainer.model)
+        self.free = trainer.model.output if isinstance(trainer.model, Model) and _has_graph(trainer.model) else None
+        self._axes: list[tuple[int, ...]] | None = None  # of the first inputs
+
+    def look(self, x: PyTree, y: PyTree) -> None:
+        """Raises `DataError` for an index or a label that cannot be meant.
+
+        Where the axes of the inputs are not those of the first batch, labels are compared with what the model's graph
+        says of its outputs; without a graph nothing is known of them.
+        """
+        check_indices(self.uses, x)
+        axes = [leaf.shape[1:] for leaf in jax.tree.leaves(x)]
+        self._axes = axes if self._axes is None else self._axes
+        spec = self.spec if axes == self._axes else self.free
+        if y is not None and spec is not None:
+            self.objective.validate(jax.tree.map(np.asarray, y), spec)
