@@ -63,3 +63,7 @@ def blocks(page: Path, *languages: str) -> list[Block]:
     text = page.read_text()
     found = [Block(page, m[1], m[2], text.count("\n", 0, m.start(2)) + 1) for m in FENCE.finditer(text)]
     return [block for block in found if block.language in languages]
+
+
+# Dependencies that are imported when something is drawn or written: a quarter of what `import jkeras` would take.
+LATE = frozenset({"h5py", "rich"})

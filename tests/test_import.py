@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from tests.repository import OPTIONAL, ROOT
+from tests.repository import LATE, OPTIONAL, ROOT
 
 # `sys.modules` and the initialised backends after the import. JAX has no public name for "which backends are up", and
 # asking for devices would start one.
@@ -43,4 +43,4 @@ def test_the_probe_sees_a_backend_that_is_up():
 def test_no_extra_is_imported():
     packages = {name.split(".")[0] for name in after_import()["modules"]}
     assert "jax" in packages
-    assert not packages & OPTIONAL
+    assert not packages & (OPTIONAL | LATE)

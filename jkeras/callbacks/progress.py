@@ -3,15 +3,16 @@
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
 from jkeras.callbacks.callback import Callback, Loop
 from jkeras.typing import PyTree
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bar
 
 REFRESHES_PER_SECOND = 8
 
@@ -27,7 +28,9 @@ class Progress(Callback):
     2
     """
 
-    def __init__(self, verbose: int | str = "auto", console: Console | None = None) -> None:
+    def __init__(self, verbose: int | str = "auto", console: "Console | None" = None) -> None:
+        from rich.console import Console
+
         self.console = console or Console(file=sys.stdout)
         self.verbose = (1 if self.console.is_terminal else 2) if verbose == "auto" else int(verbose)
         if self.verbose == 1 and not self.console.is_terminal:
@@ -41,6 +44,9 @@ class Progress(Callback):
         self.started = self.drawn = time.perf_counter()
         if self.verbose != 1:
             return
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
         self.bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import h5py
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -47,6 +46,8 @@ def write_state(path: str | os.PathLike[str], state: PyTree) -> None:
     >>> state["kernel"].tolist(), state["epoch"]
     ([0.0, 1.0, 2.0], 7)
     """
+    import h5py
+
     path = os.fspath(path)
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     temporary = f"{path}.tmp"
@@ -86,6 +87,8 @@ def read_state(path: str | os.PathLike[str], like: PyTree) -> PyTree:
     jkeras.errors.LeafError: .../a.h5: the file does not fit the state:
         'kernel' has shape (3,), expected (2,)
     """
+    import h5py
+
     path = os.fspath(path)
     with h5py.File(path, "r") as file:
         found: dict[str, tuple[np.ndarray, dict[str, str]]] = {}

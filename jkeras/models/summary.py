@@ -4,13 +4,10 @@ import math
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from jkeras.core import Function, KerasTensor, Layer, Variable
 from jkeras.core.lift import Lifted
@@ -19,6 +16,9 @@ from jkeras.core.tensor import is_shape
 from jkeras.errors import ArgumentError, JKerasError
 from jkeras.ops import table
 from jkeras.typing import PyTree
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 INDENT = 3
 MIN_WIDTH = 4  # of a column
@@ -63,6 +63,9 @@ def show(
     rows: list[Row] = []
     for name, part in list(named.items())[first:last]:
         rows += _rows(name, part, function, nodes, expand_nested, 0)
+    from rich.console import Console
+    from rich.text import Text
+
     rendered = _table(rows, connected, show_trainable, line_length, positions)
     console = Console(highlight=False) if print_fn is None else Console(highlight=False, color_system=None, width=10**4)
     with console.capture() as capture:
@@ -199,7 +202,10 @@ def _table(
     show_trainable: bool,
     line_length: int | None,
     positions: Sequence[float] | None,
-) -> Table:
+) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
     default_positions, width = GRAPH if connected else CHAIN
     fractions: tuple[float, ...] = tuple(positions or default_positions)
     headers = [*COLUMNS, *(["Connected to"] if connected else []), *(["Trainable"] if show_trainable else [])]

@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from rich.console import Console
 
 from jkeras.callbacks import CallbackList, Loop
 from jkeras.callbacks.progress import shown
@@ -141,6 +140,8 @@ def _padded(leaf: Any, size: int) -> Any:
 
 def report(what: str, verbose: int | str, started: float, logs: Logs) -> None:
     """A line for a finished pass, unless silence is asked for or nobody is watching."""
+    from rich.console import Console
+
     console = Console(file=sys.stdout)
     if verbose == 0 or (verbose == "auto" and not console.is_terminal):
         return
