@@ -14,16 +14,21 @@ import jax.numpy as jnp
 from jkeras.typing import Array, Key
 
 
+def _apart(value: Array) -> Array:
+    """The value, kept out of the fusions of whoever uses it, which may round its last product otherwise."""
+    return jax.lax.optimization_barrier(value)
+
+
 @functools.partial(jax.jit, static_argnames=("shape", "dtype", "mean", "stddev"))
 def normal(key: Key, shape: tuple[int, ...], dtype: str, mean: float, stddev: float) -> Array:
     """`mean + stddev * z`, with `z` standard normal."""
-    return jax.random.normal(key, shape, dtype) * stddev + mean
+    return _apart(jax.random.normal(key, shape, dtype) * stddev + mean)
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype", "mean", "stddev"))
 def truncated_normal(key: Key, shape: tuple[int, ...], dtype: str, mean: float, stddev: float) -> Array:
     """`mean + stddev * z`, with `z` standard normal given that `-2 < z < 2`."""
-    return jax.random.truncated_normal(key, -2.0, 2.0, shape, dtype) * stddev + mean
+    return _apart(jax.random.truncated_normal(key, -2.0, 2.0, shape, dtype) * stddev + mean)
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype", "low", "high"))
