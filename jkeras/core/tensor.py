@@ -4,7 +4,6 @@ Calling an operation on one records the call and returns another. `None` marks a
 history of a tensor (which operation, which of its calls, which output) is all that a graph is made of.
 """
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -114,14 +113,6 @@ class KerasTensor:
         return self._refuse("JAX value")
 
     __array_ufunc__ = None  # so that `numpy_array * tensor` leaves the operation to the tensor
-
-
-@dataclasses.dataclass(frozen=True)
-class TensorSpec:
-    """A shape and dtype in which `None` may stand for unknown dimensions; hashable."""
-
-    shape: Shape
-    dtype: DType
 
 
 def standardize_shape(shape: Any) -> Shape:
