@@ -19,8 +19,8 @@ def tasks() -> tuple[peers.Task, ...]:
     """The networks: small steps, many leaves, and steps beside which a loop's own time is nothing."""
     return (
         peers.mlp("MLP 64-128-128-128-10", (128,) * 3, 1000),
-        peers.mlp("MLP of 50 layers of 64", (64,) * 50, 100),
-        peers.convolutional("convolutional, 32 and 64 filters", (32, 64), 12, 512),
+        peers.mlp("MLP of 50 layers of 64", (64,) * 50, 250),
+        peers.convolutional("convolutional, 32 and 64 filters", (32, 64), 40, 512),
     )
 
 

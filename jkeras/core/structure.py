@@ -16,6 +16,8 @@ from typing import Any
 from jkeras.core.variable import Variable
 from jkeras.errors import ArgumentError, DuplicateNameError
 
+PLAIN = frozenset({type(None), bool, int, float, str})  # what most attributes hold, and no part is
+
 
 class Component:
     """Anything that has an address and may own parts. Layers and seed generators are components."""
@@ -28,7 +30,7 @@ class Component:
     def components(self) -> Iterator[tuple[str, "Component | Variable"]]:
         """The parts and their addresses within this one. The same part may come several times."""
         for attribute, value in vars(self).items():
-            if attribute not in self._hidden:
+            if type(value) not in PLAIN and attribute not in self._hidden:
                 yield from parts(attribute, value)
 
 

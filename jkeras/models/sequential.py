@@ -107,6 +107,8 @@ class Sequential(Model):
 
     def _connect(self) -> None:
         """Calls the layers that have not been called yet on the symbolic tensors before them, which builds them."""
+        if self._is_connected():
+            return
         shape = self._begin.batch_shape if self._begin is not None else self._known_shape()
         if shape is None or not self._chain:
             return
@@ -122,6 +124,9 @@ class Sequential(Model):
             for declaration in layer.structure().declarations.values():
                 declaration.variable.path = tree.join(self._names[layer], declaration.path)
         building.finish(self, self.path or "", {"input_shape": self._begin.batch_shape})
+
+    def _is_connected(self) -> bool:
+        return self._built and len(self._tensors) == len(self._chain) + 1
 
     def _known_shape(self) -> Shape | None:
         """The shape of the input where the model was built for one, or begins with a model that knows its own."""
@@ -186,8 +191,7 @@ class Sequential(Model):
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> PyTree:
         """The outputs for symbolic inputs: known for the declared shape, inferred for others."""
         inputs = unpack(args[0] if args else kwargs.get("inputs"))
-        connected = self._built and len(self._tensors) == len(self._chain) + 1
-        if connected and isinstance(inputs, KerasTensor) and inputs.shape == self._tensors[0].shape:
+        if self._is_connected() and isinstance(inputs, KerasTensor) and inputs.shape == self._tensors[0].shape:
             return jax.tree.map(lambda tensor: KerasTensor(tensor.shape, tensor.dtype), self._tensors[-1])
         return super().compute_output_spec(*args, **kwargs)
 

@@ -7,7 +7,6 @@ the device, and a call runs as many steps as the pace asks for. Everything else 
 import abc
 import functools
 import itertools
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
@@ -16,16 +15,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import keys
 from jkeras.data import Arrays, Source, check_arrays, pack_x_y_sample_weight, prefetch
 from jkeras.data.batch import batch_size_of
 from jkeras.data.uniform import Place
 from jkeras.training.checks import Checks
+from jkeras.training.pace import Pace
 from jkeras.training.state import TrainState, save_state
 from jkeras.typing import Array, PyTree
 
 DEFAULT_BATCH_SIZE = 32
-CALL_SECONDS = 0.02  # what a call of a program aims to take: long beside its dispatch, short beside a person's patience
 DEVICE_SHARE = 0.25  # of a device's memory, up to which data is kept there
 UNKNOWN_DEVICE_BYTES = 8 * 2**30  # assumed where the device does not say, as on CPU
 
@@ -39,35 +37,6 @@ class Call(NamedTuple):
     steps: int
     samples: int
     run: Run
-
-
-class Pace:
-    """How many batches a call runs.
-
-    Args:
-        steps: a fixed number, or `"auto"`: after one call to compile and one to measure, as many as take about
-            `CALL_SECONDS`.
-
-    >>> Pace(16).next(100), Pace(16).next(10), Pace("auto").next(100)
-    (16, 10, 1)
-    """
-
-    def __init__(self, steps: int | str) -> None:
-        self.steps = 1 if steps == "auto" else int(steps)
-        self.calls_to_measure = 2 if steps == "auto" else 0
-
-    def next(self, remaining: int) -> int:
-        """How many of the remaining batches the next call runs."""
-        return min(self.steps, remaining)
-
-    def measure(self, steps: int, begun: float, results: PyTree) -> None:
-        """Takes note of a call that began at a time and gave results. The first one compiles, so it says nothing."""
-        if self.calls_to_measure == 0:
-            return
-        jax.block_until_ready(results)
-        self.calls_to_measure -= 1
-        if self.calls_to_measure == 0:
-            self.steps = max(1, int(CALL_SECONDS * steps / max(time.perf_counter() - begun, 1e-9)))
 
 
 def fits_on_device(arrays: Arrays) -> bool:
@@ -108,15 +77,18 @@ class Order(NamedTuple):
     shuffle: bool
     seed: int
 
-    def of(self, number: int) -> Array | None:
+    def of(self, number: int) -> np.ndarray | None:
         """The order of a pass, `None` for that of the arrays.
+
+        NumPy draws it, whatever the device: a permutation by JAX is a sort, 50 times slower on a CPU.
 
         >>> Order(3, False, 0).of(0) is None, sorted(Order(3, True, 0).of(0).tolist())
         (True, [0, 1, 2])
         """
         if not self.shuffle:
             return None
-        return jax.random.permutation(jax.random.fold_in(keys.from_seed(self.seed), number), self.size)
+        drawn = np.random.default_rng([self.seed % 2**64, number]).permutation(self.size)
+        return drawn.astype(np.int32 if self.size < 2**31 else np.int64)
 
 
 class Passes(NamedTuple):
@@ -215,15 +187,15 @@ class DeviceFeed(Feed):
     def _ordered(self, number: int, keep: bool) -> tuple[PyTree, Array | None]:
         """The arrays and the order of a pass; kept if the next epoch goes on with it."""
         if self._drawn is not None and self._drawn[0] == number:
-            _, parts, order = self._drawn
-        else:
-            parts, order = self.parts, self.order.of(number)
-            if order is not None and not self.gathers:
-                # A CPU's memory is the device's: NumPy moves rows several times faster than XLA's gather there
-                rows = np.asarray(order)
-                parts, order = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[rows]), parts), None
-        self._drawn = (number, parts, order) if keep else None
-        return parts, order
+            return self._drawn[1:]
+        parts, order = self.parts, self.order.of(number)
+        if order is not None and not self.gathers:
+            # A CPU's memory is the device's: NumPy moves rows several times faster than XLA's gather there
+            rows = order
+            parts, order = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[rows]), parts), None
+        placed = None if order is None else jnp.asarray(order)
+        self._drawn = (number, parts, placed) if keep else None
+        return parts, placed
 
 
 class StreamFeed(Feed):
@@ -311,7 +283,7 @@ class HostFeed(StreamFeed):
         size = self.batch_size or 1
         for number, start, end in self.passes.pieces(epoch):
             drawn = self.order.of(number)
-            order = np.arange(self.arrays.size) if drawn is None else np.asarray(drawn)
+            order = np.arange(self.arrays.size) if drawn is None else drawn
             for index in range(start, end):
                 rows = order[index * size : (index + 1) * size]
                 yield jax.tree.map(lambda leaf, rows=rows: leaf[rows], self.arrays.parts)

@@ -19,9 +19,10 @@ from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, split, un
 from jkeras.errors import DataError
 from jkeras.training.checks import has_free_axes
 from jkeras.training.evaluation import run_evaluation
-from jkeras.training.feed import DEFAULT_BATCH_SIZE, Feed, Order, Pace, batch_size_for, check_data, feed_of
+from jkeras.training.feed import DEFAULT_BATCH_SIZE, Feed, Order, batch_size_for, check_data, feed_of
 from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import FitOptions
+from jkeras.training.pace import Pace
 from jkeras.training.quiet import deferred_interrupt, paused_collection
 from jkeras.training.state import TrainState, check_alive, save_state
 from jkeras.typing import Array, PyTree
@@ -165,7 +166,7 @@ class Epoch:
 
     def __init__(self, trainer: Any, feed: Feed, callbacks: CallbackList, spec: PyTree, last: Last) -> None:
         self.trainer, self.feed, self.callbacks, self.spec, self.last = trainer, feed, callbacks, spec, last
-        self.pace = Pace(1 if callbacks.every_batch else trainer.steps_per_execution)
+        self.pace = Pace(1) if callbacks.every_batch else trainer.programs.pace(feed)
 
     def run(self, state: TrainState, epoch: int) -> tuple[TrainState, Logs]:
         """Trains one epoch; the state and the epoch's logs."""
@@ -178,10 +179,10 @@ class Epoch:
         begun = time.perf_counter()
         for call in self.feed.calls(epoch, first, self.pace):
             self.last.state = state = self.callbacks.on_train_batch_begin(done, {}, state)
-            ready, asked = seen, time.perf_counter()
+            ready = seen
             state, seen, own = call.run(state)
             self.last.state = state
-            self.pace.measure(call.steps, asked, seen)
+            self.pace.measure(call.steps, begun, seen)
             sums = jax.tree.map(jnp.add, sums, own) if sums else own
             jax.block_until_ready(ready)  # one call may be under way, not more: what is shown is what has happened
             now = time.perf_counter()

@@ -9,6 +9,7 @@ step of 2 ms takes 70 ms in `fori_loop` and in `scan`). There, a call that runs 
 convolutions is several calls of a program for one.
 """
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ import jax.numpy as jnp
 from jkeras.data import take
 from jkeras.data.batch import pack_x_y_sample_weight
 from jkeras.training.checks import Checks
+from jkeras.training.pace import Pace
 from jkeras.training.retrace import Watch
 from jkeras.training.state import TrainState
 from jkeras.typing import Array, PyTree
@@ -43,6 +45,7 @@ class Programs:
         self._watches: dict[str, Watch] = {}
         self.calls: list[tuple[int, int, float]] = []  # steps, samples and seconds of the calls of the last `fit`
         self._spec: PyTree = None
+        self._paces: dict[type, Pace] = {}
         self.checks: Checks | None = None  # of batches that are given one by one
 
     def _mapped(self, step: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,7 +53,9 @@ class Programs:
         return step if self.trainer.replicas is None else jax.vmap(step, (0, None))
 
     def _compiled(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-        return jax.jit(function, **options) if self.trainer.jit_compile else function
+        if not self.trainer.jit_compile:
+            return function
+        return jax.jit(function, compiler_options=compiler_options(), **options)
 
     def loops(self, which: str, *args: Any, **kwargs: Any) -> bool:
         """Whether a program that loops over batches is the fast way to run them."""
@@ -65,10 +70,16 @@ class Programs:
         return self._loops[which]
 
     def remember(self, state: TrainState, batch: PyTree) -> None:
-        """Keeps the shapes and dtypes of a step, for `flops_per_step`, and forgets the timed calls."""
-        self._spec = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (state, batch))
+        """Keeps the shapes and dtypes of a step; forgets the timed calls, and what was noted of other shapes."""
+        spec = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (state, batch))
+        if spec != self._spec:
+            self._spec, self._paces = spec, {}
+            self._watches = {name: Watch(getattr(self, name)) for name in ("many", "one", "train_batch")}
         self.calls = []
-        self._watches = {name: Watch(getattr(self, name)) for name in ("many", "one", "train_batch")}
+
+    def pace(self, of: object) -> Pace:
+        """The pace for a kind of feed, which the next `fit` of a kind on the same shapes goes on with."""
+        return self._paces.setdefault(type(of), Pace(self.trainer.steps_per_execution))
 
     def watch(self, name: str, state: TrainState, batch: PyTree = None) -> None:
         """Warns if the program of a name was compiled again for this state and batch, which it was just given."""
@@ -144,6 +155,23 @@ class Programs:
             return {}
         logs = jax.eval_shape(lambda: self.train_step(state, batch_of(parts, None, 0, batch_size))[1])
         return {name: jnp.zeros(spec.shape, spec.dtype) for name, spec in self._own(logs, state).items()}
+
+
+@functools.cache
+def compiler_options() -> dict[str, bool]:
+    """What XLA's compiler is asked for: on CPU, to see that a loop may update its weights where they lie.
+
+    Without it, XLA's CPU compiler copies each weight matrix in each step of a loop (jaxlib 0.10.2: 50 copies for 50
+    layers, a tenth of the step). Empty for other compilers, and for those that do not know the option.
+    """
+    if jax.default_backend() != "cpu":
+        return {}
+    options = {"xla_cpu_copy_insertion_use_region_analysis": True}
+    try:
+        jax.jit(lambda x: x, compiler_options=options).lower(0.0).compile()
+    except jax.errors.JaxRuntimeError:
+        return {}
+    return options
 
 
 def batch_of(parts: PyTree, order: Array | None, start: Array | int, size: int) -> PyTree:

@@ -6,7 +6,7 @@ again, silently. Here the leaf that changed is named.
 """
 
 import warnings
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 
@@ -14,32 +14,26 @@ from jkeras import tree
 from jkeras.typing import PyTree
 
 
-class Leaf(NamedTuple):
-    """What a program was traced for, of one argument."""
-
-    shape: tuple[int, ...]
-    dtype: str
-    weak_type: bool
-    sharding: Any
-
-    def __str__(self) -> str:
-        weak = ", weakly typed" if self.weak_type else ""
-        return f"{self.dtype}{list(self.shape)}{weak}"
-
-
-def describe(arguments: PyTree) -> dict[str, Leaf]:
-    """The leaves of arguments by path. Works on arrays that were donated, too.
+def describe(arguments: PyTree) -> PyTree:
+    """What a program is traced for, leaf by leaf. Works on arrays that were donated, too.
 
     >>> import jax.numpy as jnp
-    >>> {path: str(leaf) for path, leaf in describe({"a": jnp.zeros(2), "b": 1.0}).items()}
+    >>> {name: as_text(leaf) for name, leaf in describe({"a": jnp.zeros(2), "b": 1.0}).items()}
     {'a': 'float32[2]', 'b': 'float32[], weakly typed'}
     """
-    found = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(arguments):
-        aval = jax.typeof(leaf)
-        sharding = getattr(leaf, "sharding", None)
-        found[tree.key_path(path)] = Leaf(aval.shape, str(aval.dtype), bool(aval.weak_type), sharding)
-    return found
+    return jax.tree.map(_spec, arguments)
+
+
+def _spec(leaf: Any) -> jax.ShapeDtypeStruct:
+    aval = jax.typeof(leaf)
+    sharding = getattr(leaf, "sharding", None)
+    return jax.ShapeDtypeStruct(aval.shape, aval.dtype, sharding=sharding, weak_type=bool(aval.weak_type))
+
+
+def as_text(spec: jax.ShapeDtypeStruct) -> str:
+    """A spec as messages write it."""
+    weak = ", weakly typed" if spec.weak_type else ""
+    return f"{spec.dtype}{list(spec.shape)}{weak}"
 
 
 class Watch:
@@ -52,7 +46,7 @@ class Watch:
     def __init__(self, program: Any) -> None:
         self.program = program
         self.traces: int | None = None
-        self.before: dict[str, Leaf] = {}
+        self.before: PyTree = None
 
     def check(self, state: PyTree, batch: PyTree = None) -> None:
         """Takes note of a call on a state and a batch.
@@ -65,8 +59,9 @@ class Watch:
             return
         now = describe({"state": state, "batch": batch})
         if self.traces is not None:
-            changed = [line for path, leaf in now.items() if (line := _change(path, self.before.get(path), leaf))]
-            if changed:
+            before = _by_path(self.before)
+            lines = (_change(path, before.get(path), leaf) for path, leaf in _by_path(now).items())
+            if changed := [line for line in lines if line]:
                 warnings.warn(
                     "the training step was compiled again, because its arguments changed: " + "; ".join(changed[:5]),
                     stacklevel=2,
@@ -74,13 +69,17 @@ class Watch:
         self.traces, self.before = traces, now
 
 
-def _change(path: str, before: Leaf | None, now: Leaf) -> str | None:
+def _by_path(specs: PyTree) -> dict[str, jax.ShapeDtypeStruct]:
+    return {tree.key_path(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(specs)}
+
+
+def _change(path: str, before: jax.ShapeDtypeStruct | None, now: jax.ShapeDtypeStruct) -> str | None:
     """What is new about a leaf; a batch may have another number of examples."""
     if before is None:
         return f"{path} is new"
     fixed = slice(1, None) if path.startswith("batch") else slice(None)
-    if (before.shape[fixed], before[1:3]) != (now.shape[fixed], now[1:3]):
-        return f"{path} is {now}, before {before}"
+    if (before.shape[fixed], before.dtype, before.weak_type) != (now.shape[fixed], now.dtype, now.weak_type):
+        return f"{path} is {as_text(now)}, before {as_text(before)}"
     if None in (before.sharding, now.sharding) or before.sharding == now.sharding:  # a Python number has none
         return None
     return f"{path} is sharded as {now.sharding}, before as {before.sharding}"
