@@ -158,15 +158,17 @@ class Programs:
 
 
 @functools.cache
-def compiler_options() -> dict[str, bool]:
-    """What XLA's compiler is asked for: on CPU, to see that a loop may update its weights where they lie.
+def compiler_options() -> dict[str, Any]:
+    """What XLA's CPU compiler is asked for; empty for other compilers, and for one that does not know the options.
 
-    Without it, XLA's CPU compiler copies each weight matrix in each step of a loop (jaxlib 0.10.2: 50 copies for 50
-    layers, a tenth of the step). Empty for other compilers, and for those that do not know the option.
+    - To see that a loop may update its weights where they lie. Otherwise it copies each weight matrix in each step:
+      50 copies for 50 layers, a tenth of the step.
+    - To use vectors of 512 bits where the processor has them. By default it uses half of each: on an AMD EPYC with
+      AVX-512, a step of a small network took 70 us, and takes 62 us (both with jaxlib 0.10.2).
     """
     if jax.default_backend() != "cpu":
         return {}
-    options = {"xla_cpu_copy_insertion_use_region_analysis": True}
+    options = {"xla_cpu_copy_insertion_use_region_analysis": True, "xla_cpu_prefer_vector_width": 512}
     try:
         jax.jit(lambda x: x, compiler_options=options).lower(0.0).compile()
     except jax.errors.JaxRuntimeError:
