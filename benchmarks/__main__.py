@@ -2,9 +2,17 @@
 
 import sys
 
-from benchmarks import harness, hlo, imports, loop, overhead
+from benchmarks import compiling, harness, hlo, hooks, imports, loop, overhead, replicas
 
-PROGRAMS = {"imports": imports.run, "hlo": hlo.run, "overhead": overhead.run, "loop": loop.run}
+PROGRAMS = {
+    "imports": imports.run,
+    "hlo": hlo.run,
+    "overhead": overhead.run,
+    "compiling": compiling.run,
+    "loop": loop.run,
+    "hooks": hooks.run,
+    "replicas": replicas.run,
+}
 
 
 def main(names: list[str]) -> None:

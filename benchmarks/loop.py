@@ -1,15 +1,12 @@
 """A whole training loop, per step: `fit` beside the loops that users of other libraries write."""
 
 import statistics
-import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from benchmarks import peers
 from benchmarks.harness import Report, interleaved, microseconds, ratio
-from jkeras import callbacks
 
 ROUNDS = 9
 PACKAGES = {"Keras": "keras", "Flax NNX": "flax", "Flax Linen": "flax", "Equinox": "equinox"}
@@ -24,25 +21,12 @@ def tasks() -> tuple[peers.Task, ...]:
     )
 
 
-def hooked(task: peers.Task, folder: Path) -> peers.Epoch:
-    """`fit` with everything switched on that looks at every call."""
-    hooks: list[callbacks.Callback] = [
-        callbacks.ModelCheckpoint(str(folder / "best.h5")),
-        callbacks.TerminateOnNaN(),
-        callbacks.Progress(1),
-    ]
-    if find_spec("tensorboard") is not None or find_spec("tensorboardX") is not None:
-        hooks.append(callbacks.TensorBoard(str(folder / "logs")))
-    return peers.with_jkeras(task, callbacks=hooks)
-
-
-def candidates(task: peers.Task, folder: Path) -> dict[str, Callable[[], Any]]:
+def candidates(task: peers.Task) -> dict[str, Callable[[], Any]]:
     """The peers that are installed and have this network."""
     names = [name for name in peers.PEERS if name not in PACKAGES or find_spec(PACKAGES[name]) is not None]
     if task.convolutional:
         names = [name for name in names if name in ("by hand", "jkeras", "Keras")]
-    found = {name: peers.PEERS[name](task) for name in names}
-    return {**found, "jkeras, hooks": hooked(task, folder)}
+    return {name: peers.PEERS[name](task) for name in names}
 
 
 def run() -> Report:
@@ -53,8 +37,7 @@ def run() -> Report:
         ("network", "loop", "per step", "to the loop by hand (quartiles)"),
     )
     for task in tasks():
-        with tempfile.TemporaryDirectory() as folder:
-            timings = interleaved(candidates(task, Path(folder)), rounds=ROUNDS, warm_up=2)
+        timings = interleaved(candidates(task), rounds=ROUNDS, warm_up=2)
         hand = timings["by hand"].complete
         for name, timing in timings.items():
             relative = ratio(timing.complete, hand)

@@ -85,12 +85,18 @@ def by_hand(task: Task) -> Epoch:
     return epoch
 
 
-def with_jkeras(task: Task, **options: Any) -> Epoch:
-    """`Trainer.fit`."""
+def trainer_of(task: Task, **options: Any) -> tuple[jkeras.Trainer, Any]:
+    """A trainer and a state to begin from."""
     model = models.convnet(task.widths) if task.convolutional else models.mlp(len(task.widths), task.widths[0])
     loss = jkeras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    trainer = jkeras.Trainer(model, optimizer=optax.adam(networks.LEARNING_RATE), loss=loss)
-    holder = [trainer.init(jax.random.key(0))]
+    trainer = jkeras.Trainer(model, optimizer=optax.adam(networks.LEARNING_RATE), loss=loss, **options)
+    return trainer, trainer.init(jax.random.key(0))
+
+
+def with_jkeras(task: Task, **options: Any) -> Epoch:
+    """`Trainer.fit`."""
+    trainer, state = trainer_of(task)
+    holder = [state]
 
     def epoch() -> Any:
         fit = {"batch_size": task.batch, "verbose": 0, **options}

@@ -1,5 +1,6 @@
 """Callbacks: hooks of a training loop, as functions from state to state."""
 
+from jkeras.callbacks.background import BackgroundWriter
 from jkeras.callbacks.backup import BackupAndRestore
 from jkeras.callbacks.callback import Callback, CallbackList, Loop
 from jkeras.callbacks.csv_logger import CSVLogger
@@ -15,6 +16,7 @@ from jkeras.callbacks.terminate_on_nan import TerminateOnNaN
 from jkeras.callbacks.writer import read_state, write_state
 
 __all__ = [
+    "BackgroundWriter",
     "BackupAndRestore",
     "CSVLogger",
     "Callback",

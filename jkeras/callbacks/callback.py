@@ -7,6 +7,7 @@ The state is lent for the time of the hook. `fit` reuses its memory in the next 
 later copies them (`jax.tree.map(jnp.copy, state.trainable)`, or `jax.device_get(state)`).
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -72,6 +73,9 @@ class Callback:
     def epoch_logs(self, epoch: int, state: PyTree) -> Mapping[str, Any]:
         """What this callback adds to the logs of an epoch, for all callbacks and the history."""
         return {}
+
+    def close(self) -> None:
+        """After the loop, however it ended: to let go of files, threads and the like. By default does nothing."""
 
     def on_train_begin(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """Before the first epoch."""
@@ -164,6 +168,12 @@ class CallbackList(Callback):
     def epoch_logs(self, epoch: int, state: PyTree) -> dict[str, Any]:
         """What all of them add."""
         return {name: value for each in self.callbacks for name, value in each.epoch_logs(epoch, state).items()}
+
+    def close(self) -> None:
+        """Closes each, the last one first, whatever another raises."""
+        with contextlib.ExitStack() as stack:
+            for callback in self.callbacks:
+                stack.callback(callback.close)
 
     on_train_begin = _in_turn("on_train_begin")
     on_train_end = _in_turn("on_train_end")

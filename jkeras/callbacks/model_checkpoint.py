@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jkeras.callbacks.arguments import check_number
+from jkeras.callbacks.background import BackgroundWriter
 from jkeras.callbacks.counting import EveryBatches
 from jkeras.callbacks.monitor import VALIDATION, Monitor
 from jkeras.callbacks.writer import Writer, write_state
@@ -27,7 +28,9 @@ class ModelCheckpoint(Monitor):
         save_freq: `"epoch"`, or after how many batches; then the state is written after the call in which they have
             passed, and the logs are those that are known, up to the call before.
         initial_value_threshold: what the first file must improve on.
-        writer: `writer(path, state)`, see `jkeras.callbacks.writer`.
+        writer: `writer(path, state)`, see `jkeras.callbacks.writer`. By default a `BackgroundWriter`, so that training
+            goes on meanwhile: a file is there when the next one is due, or `fit` is over. With `write_state` it is
+            there when the hook is over.
 
     Attributes:
         best: the best value so far; the next training with the same callback goes on from it.
@@ -59,7 +62,7 @@ class ModelCheckpoint(Monitor):
         save_freq: int | str = "epoch",
         initial_value_threshold: float | None = None,
         *,
-        writer: Writer = write_state,
+        writer: Writer | None = None,
     ) -> None:
         super().__init__(monitor, mode)
         self.filepath = os.fspath(filepath)
@@ -72,9 +75,9 @@ class ModelCheckpoint(Monitor):
             if initial_value_threshold is None
             else check_number("ModelCheckpoint", "initial_value_threshold", initial_value_threshold)
         )
-        self.writer = writer
+        self.writer = BackgroundWriter() if writer is None else writer
         self.written: str | None = None
-        if writer is write_state:
+        if writer is None or writer is write_state:
             self._check_suffix()
         self.names = self._names()
         self._check_names()
@@ -142,6 +145,11 @@ class ModelCheckpoint(Monitor):
         """Writes, where epochs count."""
         if self.every.is_epoch:
             self._save(logs, state, epoch=epoch)
+
+    def close(self) -> None:
+        """Waits until the last file is written."""
+        if isinstance(self.writer, BackgroundWriter):
+            self.writer.wait()
 
     def _save(self, logs: Mapping[str, Any], state: PyTree, *, epoch: int, batch: int | None = None) -> None:
         if self.save_best_only and not self._is_best(logs, epoch):

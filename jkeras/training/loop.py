@@ -47,7 +47,7 @@ class Last:
 
 
 def _fit(trainer: Any, last: Last, x: PyTree, y: PyTree, options: FitOptions, history: History) -> TrainState:
-    state, progress = last.state, Progress(options.verbose)
+    state = last.state
     with contextlib.ExitStack() as resources:
         train, validation = _data(trainer, x, y, options, resources)
         spec = check_data(trainer, train, options.batch_size, options.initial_epoch)
@@ -61,15 +61,15 @@ def _fit(trainer: Any, last: Last, x: PyTree, y: PyTree, options: FitOptions, hi
             check_data(trainer, validation, size)
             validate = Validation(trainer, validation, size, options.validation_steps, spec)
 
-        callbacks = CallbackList([options.callbacks, progress, history])
+        callbacks = CallbackList([options.callbacks, Progress(options.verbose), history])
         loop = Loop(
             {"epochs": options.epochs, "steps": feed.steps, "batch_size": feed.batch_size, "verbose": options.verbose},
             directions=trainer.objective.directions(spec),
             initial_epoch=options.initial_epoch,
         )
+        resources.callback(callbacks.close)
         callbacks.set_loop(loop)
         trainer.programs.remember(state, _first_batch(train, options))
-        resources.callback(progress.close)
         collect = resources.enter_context(paused_collection())
         resources.enter_context(deferred_interrupt(loop.stop))
         return _epochs(state, options, callbacks, Epoch(trainer, feed, callbacks, spec, last), validate, collect)
@@ -176,13 +176,13 @@ class Epoch:
             state = state.replace(metrics=self.trainer.empty_metrics(self.spec))
         self.last.state = state
         done, seen, sums = first, None, dict[str, Array]()
-        begun = time.perf_counter()
+        begun = asked = time.perf_counter()
         for call in self.feed.calls(epoch, first, self.pace):
             self.last.state = state = self.callbacks.on_train_batch_begin(done, {}, state)
             ready = seen
             state, seen, own = call.run(state)
             self.last.state = state
-            self.pace.measure(call.steps, begun, seen)
+            self.pace.measure(call.steps, asked, seen)
             sums = jax.tree.map(jnp.add, sums, own) if sums else own
             jax.block_until_ready(ready)  # one call may be under way, not more: what is shown is what has happened
             now = time.perf_counter()
@@ -193,6 +193,7 @@ class Epoch:
             self.last.state = state = self.callbacks.on_train_batch_end(done - 1, late, state)
             if loop.stop_training:
                 break
+            asked = time.perf_counter()
         return state, on_host(self._logs(state.metrics if seen is None else seen, sums, max(done - first, 1)))
 
     def _logs(self, metrics: PyTree, sums: dict[str, Array], done: int) -> Logs:

@@ -1,0 +1,65 @@
+"""BackgroundWriter: files are written while training goes on."""
+
+import os
+import threading
+from concurrent.futures import Future
+from typing import Any
+
+import jax
+import numpy as np
+
+from jkeras.callbacks.writer import by_path, encoded, write_leaves
+from jkeras.typing import PyTree
+
+
+class BackgroundWriter:
+    """Writes states as `write_state` does, in a thread of its own.
+
+    A call copies the state and returns. The file is there, whole, when `wait` returns. One file is written at a time:
+    a call waits for the one before.
+
+    Raises:
+        Exception: by `wait` or by the next call: what went wrong in the thread.
+
+    >>> import tempfile
+    >>> import jax.numpy as jnp
+    >>> from jkeras.callbacks import read_state
+    >>> write = BackgroundWriter()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(f"{folder}/a.h5", {"kernel": jnp.arange(3.0)})
+    ...     write.wait()
+    ...     read_state(f"{folder}/a.h5", {"kernel": jnp.zeros(3)})["kernel"].tolist()
+    [0.0, 1.0, 2.0]
+    """
+
+    def __init__(self) -> None:
+        self._under_way: Future[None] | None = None
+
+    def __call__(self, path: str | os.PathLike[str], state: PyTree) -> None:
+        """Begins to write a state into a file."""
+        self.wait()
+        copies = {name: _copied(leaf) for name, leaf in by_path(state).items()}
+        self._under_way = Future()
+        threading.Thread(target=_write, args=(self._under_way, path, copies), name="jkeras-checkpoint").start()
+
+    def wait(self) -> None:
+        """Returns when nothing is under way any more; raises what went wrong."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.result()
+
+
+def _copied(leaf: Any) -> Any:
+    """A leaf in memory of its own: on the host where that is the device, else on the device, which nobody waits for."""
+    if not isinstance(leaf, jax.Array) or jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return leaf.copy() if hasattr(leaf, "copy") else leaf
+    return np.array(leaf) if leaf.is_fully_addressable and jax.default_backend() == "cpu" else leaf.copy()
+
+
+def _write(done: "Future[None]", path: str | os.PathLike[str], leaves: dict[str, Any]) -> None:
+    try:
+        write_leaves(path, {name: encoded(leaf) for name, leaf in leaves.items()})
+    except BaseException as error:
+        done.set_exception(error)
+    else:
+        done.set_result(None)
