@@ -10,17 +10,17 @@ from benchmarks import peers
 from benchmarks.harness import Report, interleaved, microseconds, ratio
 from jkeras import callbacks
 
-ROUNDS = 7
-EPOCHS = 4
+ROUNDS = 5
+EPOCHS = 3
 STEADY_STEPS = 20_000
 
 
 def tasks() -> tuple[peers.Task, ...]:
-    """The networks of `loop`, in epochs of about half a second."""
+    """The networks of `loop`, in epochs of about a second."""
     return (
-        peers.mlp("MLP 64-128-128-128-10", (128,) * 3, 6000),
-        peers.mlp("MLP of 50 layers of 64", (64,) * 50, 1000),
-        peers.convolutional("convolutional, 32 and 64 filters", (32, 64), 20, 512),
+        peers.mlp("MLP 64-128-128-128-10", (128,) * 3, 12_000),
+        peers.mlp("MLP of 50 layers of 64", (64,) * 50, 2000),
+        peers.convolutional("convolutional, 32 and 64 filters", (32, 64), 40, 512),
     )
 
 
