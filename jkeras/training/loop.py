@@ -19,10 +19,11 @@ from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, split, un
 from jkeras.errors import DataError
 from jkeras.training.checks import has_free_axes
 from jkeras.training.evaluation import run_evaluation
-from jkeras.training.feed import DEFAULT_BATCH_SIZE, Feed, Order, batch_size_for, check_data, feed_of
+from jkeras.training.feed import DEFAULT_BATCH_SIZE, Call, Feed, Order, batch_size_for, check_data, feed_of
 from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import FitOptions
 from jkeras.training.pace import Pace
+from jkeras.training.programs import Programs
 from jkeras.training.quiet import deferred_interrupt, paused_collection
 from jkeras.training.state import TrainState, check_alive, save_state
 from jkeras.typing import Array, PyTree
@@ -176,24 +177,24 @@ class Epoch:
             state = state.replace(metrics=self.trainer.empty_metrics(self.spec))
         self.last.state = state
         done, seen, sums = first, None, dict[str, Array]()
-        begun = asked = time.perf_counter()
+        stopwatch = Stopwatch(self.trainer.programs)
         for call in self.feed.calls(epoch, first, self.pace):
             self.last.state = state = self.callbacks.on_train_batch_begin(done, {}, state)
             ready = seen
             state, seen, own = call.run(state)
             self.last.state = state
-            self.pace.measure(call.steps, asked, seen)
+            self.pace.measure(call.steps, stopwatch.asked, seen)
             sums = jax.tree.map(jnp.add, sums, own) if sums else own
             jax.block_until_ready(ready)  # one call may be under way, not more: what is shown is what has happened
-            now = time.perf_counter()
-            if done > first:
-                self.trainer.programs.calls.append((call.steps, call.samples, now - begun))
-            begun, done = now, done + call.steps
+            stopwatch.under_way(call)
+            done += call.steps
             late = LateLogs(self._logs, seen if ready is None else ready, sums, done - first)
             self.last.state = state = self.callbacks.on_train_batch_end(done - 1, late, state)
             if loop.stop_training:
                 break
-            asked = time.perf_counter()
+            stopwatch.asked = time.perf_counter()
+        jax.block_until_ready(seen)
+        stopwatch.under_way(None)
         return state, on_host(self._logs(state.metrics if seen is None else seen, sums, max(done - first, 1)))
 
     def _logs(self, metrics: PyTree, sums: dict[str, Array], done: int) -> Logs:
@@ -203,6 +204,27 @@ class Epoch:
             metrics = {key: value for key, value in metrics.items() if not _equal(value, untouched[key])}
         found = self.trainer.metric_values(metrics, self.spec)
         return {**found, **{name: value / done for name, value in sums.items() if name not in found}}
+
+
+class Stopwatch:
+    """Times the calls of an epoch, of which one may be under way while the next is made.
+
+    Attributes:
+        asked: when the next call was asked for.
+    """
+
+    def __init__(self, programs: Programs) -> None:
+        self.programs, self.traces = programs, programs.traces()
+        self.begun = self.asked = time.perf_counter()
+        self.call: Call | None = None
+
+    def under_way(self, call: Call | None) -> None:
+        """The call before is ready, and this one has been made. A call that compiled says nothing of a step's time."""
+        now, traces = time.perf_counter(), self.programs.traces()
+        if self.call is not None:
+            self.programs.calls.append((self.call.steps, self.call.samples, now - self.begun))
+        self.begun = now if self.call is not None else self.asked
+        self.call, self.traces = (call if traces == self.traces else None), traces
 
 
 def _equal(a: PyTree, b: PyTree) -> bool:

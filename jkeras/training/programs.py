@@ -81,6 +81,10 @@ class Programs:
         """The pace for a kind of feed, which the next `fit` of a kind on the same shapes goes on with."""
         return self._paces.setdefault(type(of), Pace(self.trainer.steps_per_execution))
 
+    def traces(self) -> int:
+        """For how many forms of arguments the training steps have been compiled."""
+        return sum(watch.count() for watch in self._watches.values())
+
     def watch(self, name: str, state: TrainState, batch: PyTree = None) -> None:
         """Warns if the program of a name was compiled again for this state and batch, which it was just given."""
         self._watches[name].check(state, batch)

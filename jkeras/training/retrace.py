@@ -48,13 +48,17 @@ class Watch:
         self.traces: int | None = None
         self.before: PyTree = None
 
+    def count(self) -> int:
+        """How often the program was traced; 0 for a function that is not compiled."""
+        return self.program._cache_size() if hasattr(self.program, "_cache_size") else 0
+
     def check(self, state: PyTree, batch: PyTree = None) -> None:
         """Takes note of a call on a state and a batch.
 
         Warns:
             UserWarning: the call traced the program again.
         """
-        traces = self.program._cache_size() if hasattr(self.program, "_cache_size") else 0
+        traces = self.count()
         if traces == self.traces:
             return
         now = describe({"state": state, "batch": batch})

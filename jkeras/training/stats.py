@@ -19,7 +19,7 @@ PEAK_FLOPS = {  # dense bfloat16 FLOP/s of one device, from the vendors' data sh
 
 @dataclasses.dataclass(frozen=True)
 class Stats:
-    """The speed of a `fit`, without its first call, which compiles.
+    """The speed of a `fit`, without the calls that compile.
 
     Attributes:
         steps: how many steps were timed.

@@ -385,7 +385,7 @@ class Trainer:
 
     @property
     def stats(self) -> Stats:
-        """The speed of the last `fit`. Raises `ArgumentError` before one has made at least two calls."""
+        """The speed of the last `fit`. Raises `ArgumentError` where every call compiled."""
         if not self.programs.calls:
             raise ArgumentError("nothing has been timed yet.", path="Trainer.stats", write="trainer.fit(state, x, y)")
         return summarize(self.programs.calls, self.programs.flops_per_step())
