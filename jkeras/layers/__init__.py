@@ -2,6 +2,7 @@
 
 from jkeras.core import Input, InputLayer, InputSpec, Layer
 from jkeras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from jkeras.layers.composition import Remat, Residual, Stack
 from jkeras.layers.convolution import (
     Conv1D,
     Conv1DTranspose,
@@ -93,7 +94,6 @@ from jkeras.layers.reshaping import (
 )
 
 __all__ = [
-    "ELU",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -127,6 +127,7 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
+    "ELU",
     "Embedding",
     "Flatten",
     "GaussianDropout",
@@ -164,9 +165,11 @@ __all__ = [
     "PReLU",
     "Permute",
     "ReLU",
+    "Remat",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Residual",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
@@ -175,6 +178,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "Stack",
     "Subtract",
     "ZeroPadding1D",
     "ZeroPadding2D",

@@ -1,0 +1,49 @@
+"""Residual: the input is added to what a layer makes of it."""
+
+from typing import Any
+
+from jkeras import registry
+from jkeras.core import Layer
+from jkeras.errors import ShapeError
+from jkeras.layers.composition.base import Composition
+from jkeras.typing import Array
+
+
+@registry.export("jkeras.layers")
+class Residual(Composition):
+    """`outputs = inputs + layer(inputs)`.
+
+    Args:
+        layer: keeps the shape of its input. Several layers one after the other are a `Sequential`.
+
+    Shapes:
+        That of the layer's input -> the same. A mask passes through.
+
+    Raises:
+        ShapeError: the layer changes the shape.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from jkeras import layers
+    >>> layer = Residual(layers.Dense(2, kernel_initializer="ones"))
+    >>> variables = layer.init(jax.random.key(0), (1, 2))
+    >>> layer.stateless_call(*variables, jnp.array([[1.0, 2.0]]))[0].tolist()
+    [[4.0, 5.0]]
+
+    Source: K. He, X. Zhang, S. Ren and J. Sun, "Deep residual learning for image recognition", arXiv:1512.03385.
+    """
+
+    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layer = layer
+        self.supports_masking = True
+
+    def call(self, inputs: Array) -> Array:
+        change = self.layer(inputs)
+        if change.shape != inputs.shape:
+            raise ShapeError(
+                "the layer changes the shape, so its output cannot be added to its input.",
+                path=self.path or self.name,
+                expected=f"outputs of shape {inputs.shape}",
+                received=change.shape,
+            )
+        return inputs + change

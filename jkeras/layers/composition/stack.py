@@ -1,0 +1,219 @@
+"""Stack: n copies of one block, run as a loop over stacked weights.
+
+The block is traced and compiled once, whatever the depth. Its variables are declared once more with a leading axis of
+length n; the block itself declares only what one copy has.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jkeras import registry, tree
+from jkeras.core import Layer, Variable, Variables
+from jkeras.core.scope import Scope, require
+from jkeras.core.structure import Component
+from jkeras.errors import ArgumentError, ShapeError
+from jkeras.layers.composition.base import Composition
+from jkeras.layers.composition.remat import checkpoint_policy
+from jkeras.typing import Array, DType, Key, PyTree
+
+BLOCK = "block"
+
+
+class StackedInitializer:
+    """The initial values of n copies of a variable, each drawn with a key of its own."""
+
+    def __init__(self, variable: Variable, n: int) -> None:
+        self.variable, self.n = variable, n
+
+    def __call__(self, shape: tuple[int, ...], dtype: DType | None = None, *, key: Key) -> Array:
+        return jax.vmap(self.variable.initialize)(jax.random.split(key, self.n))
+
+
+class Mirror(Component):
+    """A component of the block, with stacked variables in place of its own."""
+
+    def __init__(self, source: Component, n: int, made: dict[Any, Any]) -> None:
+        self.source = source
+        self.is_random_stream = source.is_random_stream
+        made[source] = self
+        self.parts = [(name, _mirrored(part, n, made)) for name, part in source.components()]
+
+    @property
+    def trainable(self) -> bool:  # type: ignore[override]
+        """Whether the block's component is."""
+        return self.source.trainable
+
+    def components(self) -> Iterator[tuple[str, Component | Variable]]:
+        """The stacked parts, under the names that the block gives them."""
+        yield from self.parts
+
+
+def _mirrored(part: Component | Variable, n: int, made: dict[Any, Any]) -> Component | Variable:
+    if part not in made:
+        made[part] = _stacked(part, n) if isinstance(part, Variable) else Mirror(part, n, made)
+    return made[part]
+
+
+def _stacked(variable: Variable, n: int) -> Variable:
+    """The declaration of n copies. Penalties are summed over them, constraints hold for each."""
+    regularizer, constraint = variable.regularizer, variable.constraint
+    stacked = Variable(
+        StackedInitializer(variable, n),
+        (n, *variable.shape),
+        variable.declared_dtype,
+        trainable=not variable.assignable,
+        autocast=variable.autocast,
+        regularizer=None if regularizer is None else lambda values: jnp.sum(jax.vmap(regularizer)(values)),
+        constraint=None if constraint is None else jax.vmap(constraint),
+    )
+    stacked.trainable = variable.trainable
+    return stacked
+
+
+@registry.export("jkeras.layers")
+class Stack(Composition):
+    """`outputs = block_n(... block_2(block_1(inputs)))`: n copies of a block with weights of their own.
+
+    One `jax.lax.scan` over weights with a leading axis of length n, so depth costs no compile time. The leaf
+    `block/dense/kernel` of n copies has the shape `(n, *kernel.shape)`; each copy draws its own initial values and has
+    its own random numbers. Weights that are only read are never copied by the loop.
+
+    Args:
+        block: a layer that returns what it is given: the same shape and dtype.
+        n: how many copies, at least 1.
+        remat: whether what happens inside a copy is computed again for gradients: `True`, or the name of one of
+            `jax.checkpoint_policies`, which says what is kept nevertheless.
+        unroll: how many copies one turn of the loop runs.
+
+    Shapes:
+        That of the block's input -> the same. Further arguments are those of the block, the same for each copy; a mask
+        passes through all of them.
+
+    Raises:
+        ArgumentError: `n` or `unroll` is no positive int.
+        ShapeError: the block returns another shape or dtype.
+        UnknownNameError: there is no such policy.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from jkeras import layers
+    >>> layer = Stack(layers.Dense(2, use_bias=False, kernel_initializer="ones"), n=3)
+    >>> variables = layer.init(jax.random.key(0), (1, 2))
+    >>> variables.trainable["block"]["kernel"].shape
+    (3, 2, 2)
+    >>> layer.stateless_call(*variables, jnp.array([[1.0, 2.0]]))[0].tolist()
+    [[12.0, 12.0]]
+
+    Source: `jax.lax.scan` over layers; the definition.
+    """
+
+    inner = BLOCK
+    allows_python_arguments = True
+    _hidden = Composition._hidden | {"block", "_mirror", "_made"}
+
+    def __init__(self, block: Layer, n: int, remat: bool | str = False, unroll: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for name, value in (("n", n), ("unroll", unroll)):
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ArgumentError(
+                    f"`{name}` is no positive int.", path=f"Stack({name}=)", expected="1 or more", received=repr(value)
+                )
+        checkpoint_policy(remat if isinstance(remat, str) else None, "Stack(remat=)")
+        self.block, self.n, self.remat, self.unroll = block, n, remat, unroll
+        self.autocast = False  # the block casts its own inputs
+        self._mirror: Mirror | None = None
+        self._made: dict[Any, Any] = {}
+
+    @property
+    def supports_masking(self) -> bool:
+        return self.block.supports_masking
+
+    @property
+    def built(self) -> bool:
+        """Whether the weights of a copy are known."""
+        return self._built
+
+    def components(self) -> Iterator[tuple[str, Component | Variable]]:
+        """The block's parts, stacked."""
+        if self._mirror is not None:
+            yield BLOCK, self._mirror
+        yield from super().components()
+
+    # -- running
+
+    def call(self, inputs: Array, *shared: PyTree, mask: PyTree = None, **kwargs: Any) -> Array:
+        scope = require("Stack", "stack.stateless_call(*variables, x)")
+        kwargs = kwargs if mask is None else {**kwargs, "mask": mask}
+        own = scope.path_of(self)
+        if scope.building:
+            scope.paths.setdefault(self.block, tree.join(own, BLOCK))
+            outputs = self.block(inputs, *shared, **kwargs)
+            if self._mirror is None:
+                self._mirror = Mirror(self.block, self.n, self._made)
+            return self._checked(inputs, outputs)
+        return self._scan(scope, own, inputs, shared, kwargs)
+
+    def _scan(self, outer: Scope, own: str, inputs: Array, shared: tuple[Any, ...], kwargs: dict[str, Any]) -> Array:
+        structure = self.block.structure()
+        variables = list(structure.declarations)
+        assignable = [variable for variable in variables if variable.assignable]
+        paths = {
+            part: tree.join(own, BLOCK, path) if path else tree.join(own, BLOCK)
+            for part, path in structure.paths.items()
+        }
+
+        def copy(x: Array, values: list[Array]) -> tuple[Array, Any]:
+            inner = outer.inside(dict(zip(variables, values, strict=True)))
+            inner.paths.update(paths)
+            with inner.open():
+                inner.set_mask(x, outer.mask_of(inputs))
+                outputs = self._checked(x, self.block(x, *shared, **kwargs))
+            return outputs, ([inner.values[variable] for variable in assignable], inner.losses)
+
+        if self.remat:
+            policy = checkpoint_policy(self.remat if isinstance(self.remat, str) else None, own)
+            copy = jax.checkpoint(copy, policy=policy, prevent_cse=False)
+        stored = [outer.stored(self._made[variable]) for variable in variables]
+        outputs, (updates, losses) = jax.lax.scan(copy, inputs, stored, unroll=self.unroll)
+        for variable, value in zip(assignable, updates, strict=True):
+            outer.write(self._made[variable], value)
+        for path, loss in losses.items():
+            outer.add_loss(path, jnp.sum(loss, axis=0))
+        return outputs
+
+    def _checked(self, inputs: Array, outputs: PyTree) -> Array:
+        same = hasattr(outputs, "shape") and (outputs.shape, outputs.dtype) == (inputs.shape, inputs.dtype)
+        if not same:
+            raise ShapeError(
+                "the block does not return what it is given, so it cannot be given its own output.",
+                path=self.path or self.name,
+                expected=f"{inputs.dtype}{list(inputs.shape)}",
+                received=f"{outputs.dtype}{list(outputs.shape)}"
+                if hasattr(outputs, "shape")
+                else type(outputs).__name__,
+                write="a block that keeps shape and dtype, such as Residual(...)",
+            )
+        return outputs
+
+    def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> PyTree:
+        return self.block.compute_mask(inputs, previous_mask)
+
+    # -- trees
+
+    def unstack(self, variables: Variables) -> list[Variables]:
+        """The trees of each copy, as `block.stateless_call` takes them.
+
+        Args:
+            variables: the trees of this layer.
+        """
+        return [
+            Variables(*(jax.tree.map(lambda leaf: leaf[index], dict(side.get(BLOCK, {}))) for side in variables))
+            for index in range(self.n)
+        ]
+
+    def stack(self, copies: Sequence[Variables]) -> Variables:
+        """The trees of this layer from those of each copy: the inverse of `unstack`."""
+        sides = (jax.tree.map(lambda *leaves: jnp.stack(leaves), *side) for side in zip(*copies, strict=True))
+        return Variables(*({BLOCK: side} if side else {} for side in sides))
