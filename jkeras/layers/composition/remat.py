@@ -33,7 +33,7 @@ def checkpoint_policy(name: str | None, path: str) -> Any:
 
 @registry.export("jkeras.layers")
 class Remat(Composition):
-    """`outputs = layer(*inputs)`, whose intermediate values are computed again when gradients are taken.
+    """`outputs = layer(inputs, ...)`, whose intermediate values are computed again when gradients are taken.
 
     Training then keeps the layer's inputs alone, not what happens inside: less memory for about a third more
     computation. Updates of variables, losses, masks and random numbers are those of the layer.
@@ -66,16 +66,12 @@ class Remat(Composition):
         super().__init__(**kwargs)
         self.layer, self.policy = layer, policy
         self.autocast = False  # the layer casts its own inputs
+        self.supports_masking = layer.supports_masking
         checkpoint_policy(policy, "Remat(policy=)")
 
-    @property
-    def supports_masking(self) -> bool:
-        return self.layer.supports_masking
-
-    def call(self, *inputs: PyTree, **kwargs: Any) -> PyTree:
-        return remat(lambda *args: self.layer(*args, **kwargs), policy=checkpoint_policy(self.policy, self.name))(
-            *inputs
-        )
+    def call(self, inputs: PyTree, *others: PyTree, **kwargs: Any) -> PyTree:
+        policy = checkpoint_policy(self.policy, self.name)
+        return remat(lambda *args: self.layer(*args, **kwargs), policy=policy)(inputs, *others)
 
     def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> PyTree:
         return self.layer.compute_mask(inputs, previous_mask)

@@ -4,7 +4,9 @@ The block is traced and compiled once, whatever the depth. Its variables are dec
 length n; the block itself declares only what one copy has.
 """
 
-from collections.abc import Iterator, Sequence
+import functools
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -66,11 +68,19 @@ def _stacked(variable: Variable, n: int) -> Variable:
         variable.declared_dtype,
         trainable=not variable.assignable,
         autocast=variable.autocast,
-        regularizer=None if regularizer is None else lambda values: jnp.sum(jax.vmap(regularizer)(values)),
-        constraint=None if constraint is None else jax.vmap(constraint),
+        regularizer=None if regularizer is None else functools.partial(_summed, regularizer),
+        constraint=None if constraint is None else functools.partial(_each, constraint),
     )
     stacked.trainable = variable.trainable
     return stacked
+
+
+def _summed(penalty: Callable[[Array], Array], values: Array) -> Array:
+    return jnp.sum(jax.vmap(penalty)(values))
+
+
+def _each(projection: Callable[[Array], Array], values: Array) -> Array:
+    return jax.vmap(projection)(values)
 
 
 @registry.export("jkeras.layers")
@@ -111,7 +121,7 @@ class Stack(Composition):
 
     inner = BLOCK
     allows_python_arguments = True
-    _hidden = Composition._hidden | {"block", "_mirror", "_made"}
+    _hidden = Composition._hidden | {"_mirror", "_made"}
 
     def __init__(self, block: Layer, n: int, remat: bool | str = False, unroll: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -123,12 +133,9 @@ class Stack(Composition):
         checkpoint_policy(remat if isinstance(remat, str) else None, "Stack(remat=)")
         self.block, self.n, self.remat, self.unroll = block, n, remat, unroll
         self.autocast = False  # the block casts its own inputs
+        self.supports_masking = block.supports_masking
         self._mirror: Mirror | None = None
         self._made: dict[Any, Any] = {}
-
-    @property
-    def supports_masking(self) -> bool:
-        return self.block.supports_masking
 
     @property
     def built(self) -> bool:
@@ -139,7 +146,7 @@ class Stack(Composition):
         """The block's parts, stacked."""
         if self._mirror is not None:
             yield BLOCK, self._mirror
-        yield from super().components()
+        yield from ((name, part) for name, part in super().components() if part is not self.block)
 
     # -- running
 
@@ -176,7 +183,7 @@ class Stack(Composition):
             policy = checkpoint_policy(self.remat if isinstance(self.remat, str) else None, own)
             copy = jax.checkpoint(copy, policy=policy, prevent_cse=False)
         stored = [outer.stored(self._made[variable]) for variable in variables]
-        outputs, (updates, losses) = jax.lax.scan(copy, inputs, stored, unroll=self.unroll)
+        outputs, (updates, losses) = jax.lax.scan(copy, inputs, stored, length=self.n, unroll=self.unroll)
         for variable, value in zip(assignable, updates, strict=True):
             outer.write(self._made[variable], value)
         for path, loss in losses.items():
@@ -208,10 +215,8 @@ class Stack(Composition):
         Args:
             variables: the trees of this layer.
         """
-        return [
-            Variables(*(jax.tree.map(lambda leaf: leaf[index], dict(side.get(BLOCK, {}))) for side in variables))
-            for index in range(self.n)
-        ]
+        sides = [dict(side.get(BLOCK, {})) for side in variables]
+        return [Variables(*jax.tree.map(operator.itemgetter(index), sides)) for index in range(self.n)]
 
     def stack(self, copies: Sequence[Variables]) -> Variables:
         """The trees of this layer from those of each copy: the inverse of `unstack`."""
