@@ -67,3 +67,23 @@ def check_rank(shape: Sequence[Any], n: int, path: str) -> None:
         received=f"rank {len(shape)}, shape {tuple(shape)}",
         write="x[..., None]   # an image without channels has one channel" if len(shape) == n + 1 else None,
     )
+
+
+def image_axes(ndim: int, data_format: str | None = None, path: str | None = None) -> tuple[int, int, int]:
+    """The axes of height, width and channels in one image or a batch of them, counted from behind.
+
+    Raises:
+        ShapeError: the rank is neither 3 nor 4.
+
+    >>> image_axes(4, "channels_last"), image_axes(3, "channels_first")
+    ((-3, -2, -1), (-2, -1, -3))
+    """
+    if ndim not in (3, 4):
+        raise ShapeError(
+            "not an image or a batch of images.",
+            path=path,
+            expected="rank 3, one image, or rank 4, a batch",
+            received=f"rank {ndim}",
+            write="images[..., None]   # an image without channels has one channel" if ndim == 2 else None,
+        )
+    return (-3, -2, -1) if standardize_data_format(data_format) == "channels_last" else (-2, -1, -3)

@@ -1,0 +1,117 @@
+"""Filters: images smoothed, and their edges."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from jkeras import dtypes
+from jkeras.errors import ShapeError
+from jkeras.functional.arguments import standardize_tuple
+from jkeras.functional.layout import image_axes
+from jkeras.typing import Array, ArrayLike
+
+
+def gaussian_blur(
+    images: Array,
+    kernel_size: Sequence[int] = (3, 3),
+    sigma: Sequence[float] | Array = (1.0, 1.0),
+    data_format: str | None = None,
+) -> Array:
+    """Every pixel a mean of its neighbours, weighted with a normal density; zeros lie outside.
+
+        outputs[y, x] = sum_ij kernel(i; sigma[1]) kernel(j; sigma[0]) images[y + i, x + j]
+
+    The kernel is a product, so rows and columns are smoothed one after the other.
+
+    Args:
+        images: `(b, h, w, c)` or `(h, w, c)`.
+        kernel_size: how many pixels of a row and of a column are averaged, in this order: `(width, height)`.
+        sigma: the standard deviations along rows and columns, in pixels; may be traced.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
+
+    Returns:
+        In the dtype of the images; integers are averaged in float32 and rounded.
+
+    Raises:
+        ArgumentError: the size of the kernel is not two ints >= 1.
+        ShapeError: the rank is neither 3 nor 4.
+
+    >>> blurred = gaussian_blur(jnp.array([[[0.0], [1.0], [0.0]]]), (3, 1), (1.0, 1.0))
+    >>> [round(x, 3) for x in blurred.ravel().tolist()]
+    [0.274, 0.452, 0.274]
+    """
+    height, width, _ = image_axes(images.ndim, data_format, "gaussian_blur")
+    columns, rows = standardize_tuple(kernel_size, 2, "kernel_size", "gaussian_blur")
+    dtype = images.dtype if dtypes.is_float(images.dtype) else jnp.float32
+    blurred = _correlate(images.astype(dtype), gaussian_kernel(rows, sigma[1]), height)
+    blurred = _correlate(blurred, gaussian_kernel(columns, sigma[0]), width)
+    return blurred if blurred.dtype == images.dtype else jnp.round(blurred).astype(images.dtype)
+
+
+def gaussian_kernel(size: int, sigma: ArrayLike) -> Array:
+    """A normal density at `size` integers around its mean, normalized to the sum 1.
+
+    >>> [round(x, 3) for x in gaussian_kernel(3, 1.0).tolist()]
+    [0.274, 0.452, 0.274]
+    """
+    x = jnp.arange(size) - (size - 1) / 2
+    kernel = jnp.exp(-0.5 * jnp.square(x / sigma))
+    return kernel / jnp.sum(kernel)
+
+
+def sobel_edges(images: Array, data_format: str | None = None) -> Array:
+    """Slopes of brightness: differences of neighbours, smoothed across; zeros lie outside.
+
+        dy = [1, 2, 1] along rows of [-1, 0, 1] along columns,    dx the other way round
+
+    Args:
+        images: `(b, h, w, c)`.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
+
+    Returns:
+        `(b, h, w, c, 2)`: `dy` and `dx`, in the dtype of the images.
+
+    Raises:
+        ShapeError: the rank is not 4.
+
+    Source: I. Sobel and G. Feldman, "A 3x3 isotropic gradient operator for image processing", 1968.
+
+    >>> edges = sobel_edges(jnp.tile(jnp.arange(3.0), (3, 1)).reshape(1, 3, 3, 1))
+    >>> edges[0, 1, 1, 0].tolist()
+    [0.0, 8.0]
+    """
+    if images.ndim != 4:
+        raise ShapeError(
+            "not a batch of images.",
+            path="sobel_edges",
+            expected="rank 4",
+            received=f"rank {images.ndim}",
+            write="images[None]" if images.ndim == 3 else None,
+        )
+    height, width, _ = image_axes(4, data_format, "sobel_edges")
+    smooth, slope = jnp.array([1, 2, 1], images.dtype), jnp.array([-1, 0, 1], images.dtype)
+    dy = _correlate(_correlate(images, smooth, width), slope, height)
+    dx = _correlate(_correlate(images, smooth, height), slope, width)
+    return jnp.stack([dy, dx], -1)
+
+
+def _correlate(x: Array, kernel: Array, axis: int, padding: Any = "SAME") -> Array:
+    """A correlation along one axis. The axes behind it ride along as one, under a window of one element: a
+    convolution of one channel, which needs no transposition and no groups."""
+    axis %= x.ndim
+    before, behind = x.shape[:axis], x.shape[axis + 1 :]
+    flat = jnp.reshape(x, (_size(before), x.shape[axis], _size(behind), 1))
+    window = jnp.reshape(kernel.astype(x.dtype), (-1, 1, 1, 1))
+    padding = padding if isinstance(padding, str) else [padding, (0, 0)]
+    out = lax.conv_general_dilated(flat, window, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return jnp.reshape(out, (*before, out.shape[1], *behind))
+
+
+def _size(shape: Sequence[Any]) -> Any:
+    """The number of elements; a plain loop, because dimensions may be symbolic."""
+    total: Any = 1
+    for n in shape:
+        total = total * n
+    return total
