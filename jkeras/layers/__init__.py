@@ -23,7 +23,7 @@ from jkeras.layers.convolution import Conv3D as Convolution3D
 from jkeras.layers.convolution import Conv3DTranspose as Convolution3DTranspose
 from jkeras.layers.convolution import SeparableConv1D as SeparableConvolution1D
 from jkeras.layers.convolution import SeparableConv2D as SeparableConvolution2D
-from jkeras.layers.core import Dense, Embedding, Identity, Lambda, Masking
+from jkeras.layers.core import Dense, Embedding, Identity, Lambda, Masking, Wrapper
 from jkeras.layers.merging import (
     Add,
     Average,
@@ -94,6 +94,7 @@ from jkeras.layers.reshaping import (
 )
 
 __all__ = [
+    "ELU",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -127,7 +128,6 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
-    "ELU",
     "Embedding",
     "Flatten",
     "GaussianDropout",
@@ -180,6 +180,7 @@ __all__ = [
     "SpatialDropout3D",
     "Stack",
     "Subtract",
+    "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",

@@ -13,6 +13,7 @@ from tests.descriptors.row import LayerRow
 NO_ROW = {
     "Layer": "the base, which computes nothing",
     "InputLayer": "the place where a graph begins; it takes no inputs",
+    "Wrapper": "the base of wrappers, which computes nothing",
 }
 
 # Arguments that say nothing about the computation, tested with the core.

@@ -5,5 +5,6 @@ from jkeras.layers.core.embedding import Embedding
 from jkeras.layers.core.identity import Identity
 from jkeras.layers.core.lambda_layer import Lambda
 from jkeras.layers.core.masking import Masking
+from jkeras.layers.core.wrapper import Wrapper
 
-__all__ = ["Dense", "Embedding", "Identity", "Lambda", "Masking"]
+__all__ = ["Dense", "Embedding", "Identity", "Lambda", "Masking", "Wrapper"]
