@@ -8,6 +8,7 @@ from jkeras.functional.normalization import (
     layer_normalize,
     moments,
     rms_normalize,
+    unit_normalize,
 )
 from jkeras.functional.padding import crop, zero_pad
 from jkeras.functional.pooling import (
@@ -33,5 +34,6 @@ __all__ = [
     "max_pool",
     "moments",
     "rms_normalize",
+    "unit_normalize",
     "zero_pad",
 ]

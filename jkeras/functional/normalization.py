@@ -165,6 +165,32 @@ def rms_normalize(x: Array, gamma: Array | None = None, *, epsilon: float = 1e-6
     return _apply(x, wide, scale, _fit(gamma, wide, axis), None)
 
 
+def unit_normalize(x: Array, *, epsilon: float = 1e-12, axis: Axes | None = -1) -> Array:
+    """Divides by the Euclidean norm.
+
+    `outputs = x / max(sqrt(sum of x^2), epsilon)`, with the sum over `axis`.
+
+    Args:
+        x: numbers.
+        epsilon: the least norm that is divided by. Zeros stay zeros, and have a gradient.
+        axis: what is summed over; `None` for all axes.
+
+    Returns:
+        The shape and dtype of `x`; half precision is computed in float32, integers become float32.
+
+    Source: the definition of a unit vector.
+
+    >>> import jax.numpy as jnp
+    >>> print(unit_normalize(jnp.array([[3.0, 4.0], [0.0, 0.0]])))
+    [[0.6 0.8]
+     [0.  0. ]]
+    """
+    wide = _widen(x)
+    total = jnp.sum(lax.square(wide), axis, keepdims=True)
+    # the maximum is taken of squares, before the root: the derivative of a root of zero is no number
+    return _apply(x, wide, lax.rsqrt(jnp.maximum(total, epsilon**2)), None, None)
+
+
 def group_normalize(
     x: Array,
     groups: int,

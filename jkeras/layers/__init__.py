@@ -42,7 +42,13 @@ from jkeras.layers.merging import (
     multiply,
     subtract,
 )
-from jkeras.layers.normalization import BatchNormalization, LayerNormalization
+from jkeras.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from jkeras.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -144,6 +150,7 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
     "Identity",
     "Input",
     "InputLayer",
@@ -164,6 +171,7 @@ __all__ = [
     "Multiply",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "Remat",
     "RepeatVector",
@@ -180,6 +188,7 @@ __all__ = [
     "SpatialDropout3D",
     "Stack",
     "Subtract",
+    "UnitNormalization",
     "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",

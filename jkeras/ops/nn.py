@@ -126,10 +126,9 @@ def _moments(x: Array, axes: Axes, keepdims: bool = False) -> tuple[Array, Array
 
 
 def _normalize(x: Array, axis: Axes = -1, order: int = 2, epsilon: float | None = None) -> Array:
-    """`x / max(norm(x), epsilon)`; for order 2 without a square root of zero, whose gradient would be NaN."""
+    """`x / max(norm(x), epsilon)`."""
     if order == 2:
-        total = jnp.sum(jnp.square(x), axis=axis, keepdims=True)
-        return x * jnp.minimum(jax.lax.rsqrt(total), 1 / _epsilon(epsilon))
+        return functional.unit_normalize(x, epsilon=_epsilon(epsilon), axis=axis)
     return x / jnp.maximum(jnp.linalg.norm(x, ord=order, axis=axis, keepdims=True), _epsilon(epsilon))
 
 

@@ -1,0 +1,108 @@
+"""GroupNormalization: groups of channels of every example to mean zero and variance one."""
+
+from typing import Any
+
+from jkeras import registry
+from jkeras.core import InputSpec
+from jkeras.errors import ArgumentError, BuildError
+from jkeras.functional import group_normalize
+from jkeras.layers.normalization.base import AffineNormalization, sizes_along
+from jkeras.typing import Array
+
+
+@registry.export("keras.layers")
+class GroupNormalization(AffineNormalization):
+    """`outputs = gamma * (x - mean) / sqrt(variance + epsilon) + beta`, with mean and variance over groups of channels.
+
+    The statistics are those of each example, over the channels of the group and over all axes but the first.
+
+    Args:
+        groups: how many groups; a divisor of the number of channels. -1 makes each channel a group of its own, which is
+            instance normalization; 1 is layer normalization over all axes.
+        axis: the axis of the channels.
+        epsilon: keeps the square root away from zero.
+        center: whether `beta` is added.
+        scale: whether the result is multiplied by `gamma`.
+        beta_initializer, gamma_initializer: names, configs or objects.
+        beta_regularizer, gamma_regularizer: penalties on the weights.
+        beta_constraint, gamma_constraint: projections applied after each update.
+
+    Shapes:
+        `(b, ...)` with `c` channels along `axis` -> the same, in the compute dtype; `gamma (c,)`, `beta (c,)`. Half
+        precision is computed in float32. Masks pass through, and what they leave out still counts.
+
+    Raises:
+        ArgumentError: `groups` is neither a positive int nor -1, or `axis` is no int.
+        BuildError: the channels do not divide into the groups, their number is not known, or `axis` is that of the
+            examples.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer = GroupNormalization(groups=2, epsilon=0.0)
+    >>> variables = layer.init(jax.random.key(0), (1, 4))
+    >>> layer.stateless_call(*variables, jnp.array([[1.0, 3.0, 10.0, 30.0]]))[0].tolist()
+    [[-1.0, 1.0, -1.0, 1.0]]
+
+    Source: Y. Wu and K. He, "Group normalization", arXiv:1803.08494; D. Ulyanov et al., "Instance normalization",
+    arXiv:1607.08022.
+    """
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.groups = _check_groups(groups)
+        if type(axis) is not int:
+            raise ArgumentError("`axis` is no axis.", path="GroupNormalization", expected="an int", received=repr(axis))
+        self.axis, self.epsilon = axis, float(epsilon)
+        self.set_affine(
+            center,
+            scale,
+            beta=(beta_initializer, beta_regularizer, beta_constraint),
+            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
+        )
+        self.autocast = False  # the statistics are those of the inputs as they come
+
+    def build(self, input_shape: Any) -> None:
+        path = self.path or self.name
+        sizes = sizes_along(input_shape, self.axis, path)
+        ((axis, channels),) = sizes.items()
+        if axis == 0 or channels % self.groups:
+            raise BuildError(
+                "the channels do not divide into the groups." if axis else "the first axis is that of the examples.",
+                path=path,
+                expected=f"groups that divide {channels} channels" if axis else "another axis for the channels",
+                received=f"groups={self.groups}, axis={self.axis}, inputs of shape {tuple(input_shape)}",
+                write="GroupNormalization(groups=-1)   # a group for each channel",
+            )
+        self.declare_affine((channels,), center=self.center, scale=self.scale)
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
+
+    def call(self, inputs: Array) -> Array:
+        groups = inputs.shape[self.axis] if self.groups == -1 else self.groups
+        outputs = group_normalize(inputs, groups, *self.affine(), epsilon=self.epsilon, axis=self.axis)
+        return outputs.astype(self.compute_dtype)
+
+
+def _check_groups(groups: Any) -> int:
+    """The number of groups: a positive int, or -1."""
+    if type(groups) is not int or (groups < 1 and groups != -1):
+        raise ArgumentError(
+            "`groups` is no number of groups.",
+            path="GroupNormalization",
+            expected="an int >= 1, or -1 for a group of its own for each channel",
+            received=repr(groups),
+            write="GroupNormalization(groups=8)",
+        )
+    return groups
