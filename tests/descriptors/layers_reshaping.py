@@ -24,4 +24,12 @@ ROWS = [
     LayerRow("Cropping2D/pairs, channels first", {"cropping": ((1, 0), (2, 1)), **FIRST}, ((2, 2, 4, 5),)),
     LayerRow("Cropping3D", {"cropping": (1, 0, 1)}, ((2, 3, 2, 4, 1),)),
     LayerRow("Cropping3D/pairs", {"cropping": ((1, 0), (0, 0), (0, 2)), **FIRST}, ((2, 1, 3, 2, 4),)),
+    LayerRow("UpSampling1D", {"size": 3}, ((2, 3, 2),)),
+    LayerRow("UpSampling2D", {"size": (2, 3)}, ((2, 2, 3, 2),)),
+    LayerRow(
+        "UpSampling2D/bilinear, channels first", {"size": 2, "interpolation": "bilinear", **FIRST}, ((2, 2, 3, 2),)
+    ),
+    LayerRow("UpSampling2D/lanczos", {"size": (1, 3), "interpolation": "lanczos3"}, ((2, 2, 3, 2),)),
+    LayerRow("UpSampling3D", {"size": (1, 2, 3)}, ((1, 2, 1, 2, 2),)),
+    LayerRow("UpSampling3D/channels first", {"size": 2, **FIRST}, ((2, 1, 2, 1, 2),)),
 ]

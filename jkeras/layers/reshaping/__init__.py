@@ -5,6 +5,7 @@ from jkeras.layers.reshaping.flatten import Flatten
 from jkeras.layers.reshaping.permute import Permute
 from jkeras.layers.reshaping.repeat_vector import RepeatVector
 from jkeras.layers.reshaping.reshape import Reshape
+from jkeras.layers.reshaping.up_sampling import UpSampling1D, UpSampling2D, UpSampling3D
 from jkeras.layers.reshaping.zero_padding import ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 
 __all__ = [
@@ -15,6 +16,9 @@ __all__ = [
     "Permute",
     "RepeatVector",
     "Reshape",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
