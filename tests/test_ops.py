@@ -33,6 +33,7 @@ IMAGE = R.normal(size=(2, 6, 6, 4)).astype("float32")
 KERNEL = R.normal(size=(3, 3, 4, 2)).astype("float32")
 DEPTHWISE = R.normal(size=(3, 3, 4, 1)).astype("float32")
 POINTWISE = R.normal(size=(1, 1, 4, 2)).astype("float32")
+KEYS = np.array([True, False, True, True]).reshape(1, 1, 1, 4)
 Z = (X + 1j * Y).astype("complex64")
 SORTED = np.array([-1.0, 0.0, 1.0], "float32")
 
@@ -177,6 +178,8 @@ CASES = [
     ("conv", (IMAGE, KERNEL), {"strides": 2, "padding": "same", "data_format": "channels_last"}),
     ("depthwise_conv", (IMAGE, DEPTHWISE), {"padding": "same"}),
     ("separable_conv", (IMAGE, DEPTHWISE, POINTWISE), {"padding": "same"}),
+    ("dot_product_attention", (IMAGE, IMAGE[:, :4], IMAGE[:, 1:5]), {"mask": KEYS, "scale": 0.3}),
+    ("dot_product_attention", (IMAGE, IMAGE, IMAGE), {"bias": Q[:1, None, :1], "is_causal": True}),
     # the rest
     *((name, (X, np.array([0, 0]), 2), {}) for name in ("segment_max", "segment_min", "segment_prod", "segment_sum")),
     ("top_k", (X, 2), {}),

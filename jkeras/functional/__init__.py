@@ -1,5 +1,6 @@
 """Pure functions of arrays: what layers compute, without layers."""
 
+from jkeras.functional.attention import attention_mask, attention_weights, dot_product_attention, masked_softmax, weigh
 from jkeras.functional.convolution import conv, depthwise_conv
 from jkeras.functional.dropout import dropout
 from jkeras.functional.normalization import (
@@ -17,23 +18,30 @@ from jkeras.functional.pooling import (
     global_max_pool,
     max_pool,
 )
+from jkeras.functional.rotary import rotary_embedding
 from jkeras.functional.transposed import conv_transpose
 
 __all__ = [
+    "attention_mask",
+    "attention_weights",
     "average_pool",
     "batch_normalize",
     "conv",
     "conv_transpose",
     "crop",
     "depthwise_conv",
+    "dot_product_attention",
     "dropout",
     "global_average_pool",
     "global_max_pool",
     "group_normalize",
     "layer_normalize",
+    "masked_softmax",
     "max_pool",
     "moments",
     "rms_normalize",
+    "rotary_embedding",
     "unit_normalize",
+    "weigh",
     "zero_pad",
 ]

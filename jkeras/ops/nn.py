@@ -96,6 +96,36 @@ conv = lift(_conv, "conv")
 depthwise_conv = lift(_depthwise_conv, "depthwise_conv")
 separable_conv = lift(_separable_conv, "separable_conv")
 
+# -- attention
+
+
+def _dot_product_attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: Array | None = None,
+    mask: Array | None = None,
+    scale: float | None = None,
+    is_causal: bool = False,
+    flash_attention: bool | None = None,
+    attn_logits_soft_cap: float | None = None,
+) -> Array:
+    return functional.dot_product_attention(
+        query,
+        key,
+        value,
+        bias,
+        mask,
+        scale=scale,
+        is_causal=is_causal,
+        soft_cap=attn_logits_soft_cap,
+        implementation="xla" if flash_attention is False else None,
+        strict=flash_attention is True,
+    )
+
+
+dot_product_attention = lift(_dot_product_attention, "dot_product_attention")
+
 # -- normalization
 
 
@@ -159,10 +189,10 @@ multi_hot = lift(_multi_hot, "multi_hot")
 
 # fmt: off
 __all__ = [
-    "average_pool", "batch_normalization", "celu", "conv", "depthwise_conv", "elu", "gelu", "glu", "hard_shrink",
-    "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "layer_normalization", "leaky_relu", "log_sigmoid",
-    "log_softmax", "max_pool", "moments", "multi_hot", "normalize", "one_hot", "relu", "relu6", "rms_normalization",
-    "selu", "separable_conv", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus",
-    "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh_shrink", "threshold",
+    "average_pool", "batch_normalization", "celu", "conv", "depthwise_conv", "dot_product_attention", "elu", "gelu",
+    "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "layer_normalization",
+    "leaky_relu", "log_sigmoid", "log_softmax", "max_pool", "moments", "multi_hot", "normalize", "one_hot", "relu",
+    "relu6", "rms_normalization", "selu", "separable_conv", "sigmoid", "silu", "soft_shrink", "softmax", "softplus",
+    "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh_shrink", "threshold",
 ]
 # fmt: on

@@ -32,6 +32,7 @@ EXCEPTIONS = {
     ("squareplus", "b"): False,
     ("isclose", "rtol"): True,
     ("isclose", "atol"): True,
+    **{("dot_product_attention", name): True for name in ("query", "value", "bias", "mask")},
     ("diagonal", "offset"): False,
     ("trace", "offset"): False,
 }
