@@ -12,7 +12,10 @@ windows fit; the last two are the same number.
 from collections.abc import Sequence
 from typing import Any
 
+import jax.numpy as jnp
+
 from jkeras.errors import ShapeError
+from jkeras.typing import Array
 
 
 def window_extent(size: int, dilation: int = 1) -> int:
@@ -38,3 +41,21 @@ def check_windows(spatial: Sequence[Any], extents: Sequence[int], padding: str, 
             received=f"{tuple(spatial)}",
             write='padding="same"' if padding == "valid" else None,
         )
+
+
+def frames(x: Array, axis: int, size: int, stride: int = 1, dilation: int = 1) -> Array:
+    """The valid windows of one axis, which becomes two: `(count, size)`.
+
+    Windows that do not overlap are a reshape, others a gather; gradients add up where windows overlap.
+
+    >>> import jax.numpy as jnp
+    >>> frames(jnp.arange(5), 0, 3, stride=2).tolist()
+    [[0, 1, 2], [2, 3, 4]]
+    """
+    axis %= x.ndim
+    count = (x.shape[axis] - window_extent(size, dilation)) // stride + 1
+    if size == stride and dilation == 1:
+        whole = x[(slice(None),) * axis + (slice(count * size),)]
+        return jnp.reshape(whole, (*x.shape[:axis], count, size, *x.shape[axis + 1 :]))
+    starts = jnp.expand_dims(stride * jnp.arange(count), 1)
+    return jnp.take(x, starts + jnp.expand_dims(dilation * jnp.arange(size), 0), axis=axis)
