@@ -1,0 +1,147 @@
+"""Discretization: numbers to the numbers of the bins that they fall into."""
+
+from typing import Any, Self
+
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras import registry
+from jkeras.core import Layer
+from jkeras.errors import ArgumentError, BuildError
+from jkeras.layers.preprocessing.batches import batches_of
+from jkeras.layers.preprocessing.encoding import check_dense, check_output_mode, encode
+from jkeras.layers.preprocessing.quantiles import boundaries_of, merge, summarize
+from jkeras.typing import Array, Config
+
+FUSED = 64  # up to as many boundaries are all compared at once, which needs no loop and no gather
+
+
+@registry.export("keras.layers")
+class Discretization(Layer):
+    """`outputs = number of boundaries <= inputs`, in one of the encodings of `CategoryEncoding`.
+
+    The boundaries `b1 < b2 < ...` cut the line into the bins `(-inf, b1)`, `[b1, b2)`, ..., `[bn, inf)`. They are
+    given, or found in data: `adapt` returns another layer, whose boundaries are quantiles of the data.
+
+    Args:
+        bin_boundaries: the boundaries, in ascending order.
+        num_bins: how many bins `adapt` is to make; instead of `bin_boundaries`.
+        epsilon: how precise the quantiles are: each rank may be wrong by about this fraction. Smaller values need
+            longer summaries.
+        output_mode: `"int"`, `"one_hot"`, `"multi_hot"` or `"count"`.
+        sparse: `False`.
+
+    Shapes:
+        `"int"`: any shape -> the same, int32. `"one_hot"`: `(..., t)` -> `(..., t, bins)`, without `t` where it is 1.
+        `"multi_hot"`, `"count"`: `(..., t)` -> `(..., bins)`. NaN falls into the last bin.
+
+    Raises:
+        ArgumentError: not just one of `bin_boundaries` and `num_bins`, boundaries out of order, an unknown mode.
+        BuildError: the layer has no boundaries yet.
+
+    >>> import jax
+    >>> layer = Discretization(num_bins=4).adapt(np.arange(100.0))
+    >>> [round(boundary, 3) for boundary in layer.bin_boundaries]
+    [24.0, 49.0, 74.0]
+    >>> layer.stateless_call(*layer.init(jax.random.key(0), (3,)), jnp.array([-1.0, 24.0, 80.0]))[0].tolist()
+    [0, 1, 3]
+
+    Source: the definition above; the summaries are a simple form of M. Greenwald and S. Khanna, "Space-efficient online
+    computation of quantile summaries", SIGMOD 2001.
+    """
+
+    def __init__(
+        self,
+        bin_boundaries: Any = None,
+        num_bins: int | None = None,
+        epsilon: float = 0.01,
+        output_mode: str = "int",
+        sparse: bool = False,
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(dtype=dtype, name=name)
+        if (bin_boundaries is None) == (num_bins is None):
+            raise ArgumentError(
+                "one of `bin_boundaries` and `num_bins` makes the bins.",
+                path="Discretization",
+                received=f"bin_boundaries={bin_boundaries}, num_bins={num_bins}"[:80],
+                write="Discretization(num_bins=10)   # then layer = layer.adapt(data)",
+            )
+        if num_bins is not None and (type(num_bins) is not int or num_bins < 1):
+            raise ArgumentError(
+                "`num_bins` must be a positive int.", path="Discretization", expected="an int >= 1", received=num_bins
+            )
+        if not isinstance(epsilon, int | float) or not 0 < epsilon < 1:
+            raise ArgumentError(
+                "`epsilon` is no precision.", path="Discretization", expected="a number in (0, 1)", received=epsilon
+            )
+        self.bin_boundaries = None if bin_boundaries is None else _ascending(bin_boundaries)
+        self.num_bins = num_bins
+        self.epsilon = epsilon
+        self.output_mode = check_output_mode(output_mode, "Discretization")
+        self.sparse = check_dense(sparse, "Discretization")
+        self.autocast = False  # in half precision, boundaries would merge
+
+    def call(self, inputs: Array) -> Array:
+        if self.bin_boundaries is None:
+            raise BuildError(
+                "the layer has no boundaries yet.",
+                path=self.path or self.name,
+                expected="`bin_boundaries`, or a layer that `adapt` returned",
+                write="layer = layer.adapt(data)",
+            )
+        boundaries = jnp.asarray(np.asarray(self.bin_boundaries, "float32"))
+        method = "compare_all" if len(self.bin_boundaries) <= FUSED else "scan"
+        bins = jnp.searchsorted(boundaries, inputs, side="right", method=method)
+        dtype = "int32" if self.output_mode == "int" else self.compute_dtype
+        return encode(bins, self.output_mode, len(self.bin_boundaries) + 1, dtype)
+
+    def adapt(self, data: Any, steps: int | None = None) -> Self:
+        """A layer like this one whose boundaries are the quantiles of some data: `num_bins` bins of about equal counts.
+
+        This layer stays as it is. The boundaries are those that Keras finds.
+
+        Args:
+            data: an array, or an iterable of batches, which is read once. All its values count, of any shape.
+            steps: how many batches to read at most.
+
+        Raises:
+            ArgumentError: the layer was given its boundaries.
+            DataError: there are no data.
+        """
+        if self.num_bins is None:
+            raise ArgumentError(
+                "the layer was given its boundaries, so there is nothing to find.",
+                path=self.name,
+                write="Discretization(num_bins=10)",
+            )
+        summary = np.zeros((2, 0), "float32")
+        for batch in batches_of(data, "Discretization", steps):
+            values = np.asarray(batch, "float32").ravel()
+            if values.size:
+                summary = merge(summarize(values, self.epsilon), summary, self.epsilon)
+        return self.from_config({**self.get_config(), "bin_boundaries": boundaries_of(summary, self.num_bins)})
+
+    def get_config(self) -> Config:
+        return {**super().get_config(), "dtype": self.variable_dtype}
+
+    @classmethod
+    def from_config(cls, config: Config) -> Any:
+        if config.get("bin_boundaries") is None or config.get("num_bins") is None:
+            return super().from_config(config)
+        layer: Any = super().from_config({**config, "bin_boundaries": None})
+        layer.bin_boundaries = _ascending(config["bin_boundaries"])
+        return layer
+
+
+def _ascending(boundaries: Any) -> list[float]:
+    array = np.asarray(boundaries)
+    if array.ndim != 1 or array.dtype.kind not in "iuf" or not (np.diff(array) >= 0).all():
+        raise ArgumentError(
+            "`bin_boundaries` must ascend.",
+            path="Discretization",
+            expected="numbers in ascending order",
+            received=repr(boundaries)[:80],
+        )
+    return array.tolist()

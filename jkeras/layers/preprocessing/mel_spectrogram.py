@@ -1,0 +1,166 @@
+"""MelSpectrogram: how loud a signal is, window by window, in bands that are as wide as the ear hears them."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import scipy  # type: ignore[import-untyped]  # loads `scipy.signal` when it is first used
+
+from jkeras import registry
+from jkeras.core import Layer
+from jkeras.errors import ArgumentError
+from jkeras.layers.arguments import positive_int
+from jkeras.typing import Array
+
+BREAK_HERTZ, MEL_PER_E_FOLD = 700.0, 1127.0  # mel(f) = 1127 log(1 + f / 700)
+
+
+@registry.export("keras.layers")
+class MelSpectrogram(Layer):
+    """`|X|^mag_exp`, summed over triangular bands of equal width in mel, in decibels.
+
+        X[t, k]      = sum over n of padded[t * sequence_stride + n] * window[n] * exp(-2 pi i n k / fft_length)
+        bands[m, t]  = sum over k of weights[k, m] * |X[t, k]|^mag_exp
+        decibels     = 10 log10(max(bands, min_power)) - 10 log10(max(|ref_power|, min_power))
+        outputs      = max(decibels, max over all entries of decibels - top_db)
+
+    The signal is padded by `fft_length // 2` reflected samples on either side, so that window `t` has its middle at
+    sample `t * sequence_stride`. Note that `top_db` is below the loudest entry of the whole batch.
+
+    Args:
+        fft_length: the length of the transform.
+        sequence_stride: how many samples lie between windows.
+        sequence_length: the length of a window, `fft_length` by default; it stands in the middle of the transform.
+        window: `"hann"`, `"hamming"`, the values of a window, or `None`.
+        sampling_rate: samples per second.
+        num_mel_bins: how many bands there are.
+        min_freq, max_freq: the edges of the bands in hertz; up to half the sampling rate by default.
+        power_to_db: whether the outputs are decibels, or the bands themselves.
+        top_db: how far below the loudest entry the outputs may go.
+        mag_exp: 2 for power, 1 for magnitude.
+        min_power: what counts as silence.
+        ref_power: what 0 dB is.
+
+    Shapes:
+        `(t,)` -> `(num_mel_bins, windows)`; `(b, t)` -> `(b, num_mel_bins, windows)`, in the compute dtype, computed in
+        float32 at least; `windows = 1 + t // sequence_stride` for an even `fft_length`.
+
+    Raises:
+        ArgumentError: a length or rate is no positive int, a window longer than the transform, or an unknown one.
+
+    >>> import jax
+    >>> layer = MelSpectrogram(64, 32, num_mel_bins=4, sampling_rate=1000)
+    >>> tone = jnp.sin(2 * jnp.pi * 250 * jnp.arange(128) / 1000)  # 250 Hz
+    >>> layer.stateless_call(*layer.init(jax.random.key(0), tone), tone)[0].argmax(0).tolist()
+    [2, 2, 2, 2, 2]
+
+    Source: S. S. Stevens, J. Volkmann and E. B. Newman, "A scale for the measurement of the psychological magnitude
+    pitch", JASA 8, 1937; the formula is D. O'Shaughnessy's, "Speech Communication", 1987.
+    """
+
+    def __init__(
+        self,
+        fft_length: int = 2048,
+        sequence_stride: int = 512,
+        sequence_length: int | None = None,
+        window: Any = "hann",
+        sampling_rate: int = 16000,
+        num_mel_bins: int = 128,
+        min_freq: float = 20.0,
+        max_freq: float | None = None,
+        power_to_db: bool = True,
+        top_db: float = 80.0,
+        mag_exp: float = 2.0,
+        min_power: float = 1e-10,
+        ref_power: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        write = "MelSpectrogram(fft_length=2048, sequence_stride=512)"
+        self.fft_length = positive_int(fft_length, "fft_length", "MelSpectrogram", write)
+        self.sequence_stride = positive_int(sequence_stride, "sequence_stride", "MelSpectrogram", write)
+        self.sequence_length = positive_int(sequence_length or fft_length, "sequence_length", "MelSpectrogram", write)
+        if self.sequence_length > self.fft_length:
+            raise ArgumentError(
+                "a window does not fit into the transform.",
+                path="MelSpectrogram",
+                expected=f"sequence_length <= fft_length = {fft_length}",
+                received=sequence_length,
+            )
+        self.window = _checked_window(window, self.sequence_length)
+        self.sampling_rate = sampling_rate
+        self.num_mel_bins = positive_int(num_mel_bins, "num_mel_bins", "MelSpectrogram", write)
+        self.min_freq, self.max_freq = min_freq, max_freq or int(sampling_rate / 2)
+        self.power_to_db, self.top_db = bool(power_to_db), top_db
+        self.mag_exp, self.min_power, self.ref_power = mag_exp, min_power, ref_power
+        self.autocast = False  # half precision cannot hold powers
+
+    def call(self, inputs: Array) -> Array:
+        inputs = inputs.astype(jnp.promote_types(self.compute_dtype, "float32"))
+        transform = self._transform(inputs)  # (..., windows, f)
+        power = jnp.square(transform.real) + jnp.square(transform.imag)
+        magnitude = power if self.mag_exp == 2 else power ** (self.mag_exp / 2)
+        edges = (float(self.min_freq), float(self.max_freq))
+        weights = mel_weights(self.num_mel_bins, transform.shape[-1], float(self.sampling_rate), *edges)
+        outputs = (magnitude @ jnp.asarray(weights, inputs.dtype)).swapaxes(-1, -2)  # (..., bands, windows)
+        return (self._decibels(outputs) if self.power_to_db else outputs).astype(self.compute_dtype)
+
+    def _transform(self, inputs: Array) -> Array:
+        """The Fourier transform of every window."""
+        half = self.fft_length // 2
+        padded = jnp.pad(inputs, [(0, 0)] * (inputs.ndim - 1) + [(half, half)], mode="reflect")
+        count = 1 + (padded.shape[-1] - self.fft_length) // self.sequence_stride
+        starts = self.sequence_stride * jnp.arange(count)
+        samples = jnp.expand_dims(starts, 1) + jnp.expand_dims(jnp.arange(self.fft_length), 0)  # (windows, fft_length)
+        frames = padded[..., samples]
+        window = jnp.asarray(self._padded_window(), inputs.dtype)
+        return jnp.fft.rfft(frames * jnp.expand_dims(window, tuple(range(frames.ndim - 1))))
+
+    def _padded_window(self) -> np.ndarray:
+        """The window in the middle of a transform's length."""
+        if self.window is None:
+            values = np.ones(self.sequence_length)
+        elif isinstance(self.window, str):
+            values = scipy.signal.get_window(self.window, self.sequence_length)
+        else:
+            values = np.asarray(self.window)
+        before = (self.fft_length - self.sequence_length) // 2
+        return np.pad(values, (before, self.fft_length - self.sequence_length - before))
+
+    def _decibels(self, power: Array) -> Array:
+        reference = 10 * np.log10(max(abs(self.ref_power), self.min_power))
+        decibels = 10 * jnp.log10(jnp.maximum(power, self.min_power)) - reference
+        return jnp.maximum(decibels, decibels.max() - self.top_db)
+
+
+def mel_weights(bands: int, frequencies: int, sampling_rate: float, low: float, high: float) -> np.ndarray:
+    """The triangles `(frequencies, bands)`: band `m` rises from edge `m` to edge `m + 1` and falls to edge `m + 2`; the
+    edges are equally far apart in mel. The constant frequency belongs to no band.
+
+    >>> mel_weights(2, 5, 1000.0, 0.0, 500.0).round(2).tolist()
+    [[0.0, 0.0], [0.91, 0.0], [0.3, 0.7], [0.0, 0.61], [0.0, 0.0]]
+    """
+    hertz = np.linspace(0, sampling_rate / 2, frequencies)[1:, None]
+    edges = np.linspace(_mel(low), _mel(high), bands + 2)
+    lower, center, upper = edges[None, :-2], edges[None, 1:-1], edges[None, 2:]
+    rising, falling = (_mel(hertz) - lower) / (center - lower), (upper - _mel(hertz)) / (upper - center)
+    return np.pad(np.maximum(0.0, np.minimum(rising, falling)), ((1, 0), (0, 0)))
+
+
+def _mel(hertz: Any) -> Any:
+    return MEL_PER_E_FOLD * np.log1p(hertz / BREAK_HERTZ)
+
+
+def _checked_window(window: Any, length: int) -> Any:
+    """A window as a name or a list of numbers."""
+    if window is None or (isinstance(window, str) and window in ("hann", "hamming")):
+        return window
+    values = np.asarray(window)
+    if values.dtype.kind not in "iuf" or values.shape != (length,):
+        raise ArgumentError(
+            "this is no window.",
+            path="MelSpectrogram",
+            expected=f"'hann', 'hamming', None, or {length} numbers",
+            received=repr(window)[:60],
+        )
+    return values.tolist()
