@@ -173,6 +173,8 @@ CASES = [
     ("batch_normalization", (X, V, U[0], -1), {"offset": V, "scale": W}),
     ("layer_normalization", (X,), {"gamma": V, "beta": W}),
     ("rms_normalization", (X,), {"scale": V}),
+    ("adaptive_average_pool", (IMAGE, (3, 4)), {}),
+    ("adaptive_max_pool", (IMAGE,), {"output_size": (4, 2), "data_format": "channels_first"}),
     ("average_pool", (IMAGE, 2), {"strides": 2, "padding": "same", "data_format": "channels_last"}),
     ("max_pool", (IMAGE, 3), {"strides": 1, "padding": "valid"}),
     ("conv", (IMAGE, KERNEL), {"strides": 2, "padding": "same", "data_format": "channels_last"}),

@@ -1,5 +1,6 @@
 """Pure functions of arrays: what layers compute, without layers."""
 
+from jkeras.functional.adaptive_pooling import adaptive_average_pool, adaptive_max_pool
 from jkeras.functional.attention import attention_mask, attention_weights, dot_product_attention, masked_softmax, weigh
 from jkeras.functional.convolution import conv, depthwise_conv
 from jkeras.functional.dropout import dropout
@@ -22,6 +23,8 @@ from jkeras.functional.rotary import rotary_embedding
 from jkeras.functional.transposed import conv_transpose
 
 __all__ = [
+    "adaptive_average_pool",
+    "adaptive_max_pool",
     "attention_mask",
     "attention_weights",
     "average_pool",

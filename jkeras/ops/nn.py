@@ -49,6 +49,17 @@ gelu = lift(_gelu, "gelu")  # approximate by default, unlike the activation
 
 # -- windows
 
+
+def _adaptive_average_pool(inputs: Array, output_size: Any, data_format: str | None = None) -> Array:
+    return functional.adaptive_average_pool(inputs, output_size, data_format)
+
+
+def _adaptive_max_pool(inputs: Array, output_size: Any, data_format: str | None = None) -> Array:
+    return functional.adaptive_max_pool(inputs, output_size, data_format)
+
+
+adaptive_average_pool = lift(_adaptive_average_pool, "adaptive_average_pool")
+adaptive_max_pool = lift(_adaptive_max_pool, "adaptive_max_pool")
 average_pool = lift(functional.average_pool, "average_pool")
 max_pool = lift(functional.max_pool, "max_pool")
 
@@ -189,10 +200,11 @@ multi_hot = lift(_multi_hot, "multi_hot")
 
 # fmt: off
 __all__ = [
-    "average_pool", "batch_normalization", "celu", "conv", "depthwise_conv", "dot_product_attention", "elu", "gelu",
-    "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "layer_normalization",
-    "leaky_relu", "log_sigmoid", "log_softmax", "max_pool", "moments", "multi_hot", "normalize", "one_hot", "relu",
-    "relu6", "rms_normalization", "selu", "separable_conv", "sigmoid", "silu", "soft_shrink", "softmax", "softplus",
-    "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh_shrink", "threshold",
+    "adaptive_average_pool", "adaptive_max_pool", "average_pool", "batch_normalization", "celu", "conv",
+    "depthwise_conv", "dot_product_attention", "elu", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu",
+    "hard_swish", "hard_tanh", "layer_normalization", "leaky_relu", "log_sigmoid", "log_softmax", "max_pool", "moments",
+    "multi_hot", "normalize", "one_hot", "relu", "relu6", "rms_normalization", "selu", "separable_conv", "sigmoid",
+    "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax",
+    "squareplus", "swish", "tanh_shrink", "threshold",
 ]
 # fmt: on

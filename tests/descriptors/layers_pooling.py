@@ -5,6 +5,7 @@ from tests.descriptors.row import LayerRow
 IMAGES = {1: (2, 7, 3), 2: (2, 5, 6, 3), 3: (2, 3, 5, 4, 2)}  # batch, spatial, channels
 SIZES = {1: 3, 2: (3, 2), 3: (2, 3, 1)}
 STRIDES = {1: 2, 2: (1, 2), 3: (2, 1, 3)}
+NUMBERS = {1: 2, 2: (4, 2), 3: (1, 2, 5)}  # of 3, (6, 3), (5, 4, 2): overlapping windows, pieces, more than elements
 
 ROWS = []
 for rank, shape in IMAGES.items():
@@ -21,6 +22,7 @@ for rank, shape in IMAGES.items():
         ROWS += [
             LayerRow(f"Global{kind}Pooling{rank}D", {}, (shape,)),
             LayerRow(f"Global{kind}Pooling{rank}D/keepdims, channels first", {"keepdims": True, **first}, (shape,)),
+            LayerRow(f"Adaptive{kind}Pooling{rank}D", {"output_size": NUMBERS[rank], **first}, (shape,)),
         ]
 ROWS += [
     LayerRow(
@@ -29,6 +31,7 @@ ROWS += [
         ((2, 7, 3),),
         keywords={"mask": ((2, 7), "bool")},
     ),
+    LayerRow("AdaptiveAveragePooling1D/channels last", {"output_size": 3}, ((2, 7, 2),)),
     LayerRow(
         "MaxPooling2D/integers",
         {"pool_size": 2},

@@ -1,4 +1,4 @@
-"""Constructors of pooling layers: windows that move, and one window over everything."""
+"""Constructors of pooling layers: windows that move, a number of windows, and one window over everything."""
 
 from typing import Any, ClassVar
 
@@ -26,6 +26,18 @@ class BasePooling(Layer):
         self.pool_size = standardize_tuple(pool_size, self.rank, "pool_size", owner)
         self.strides = self.pool_size if strides is None else standardize_tuple(strides, self.rank, "strides", owner)
         self.padding = standardize_padding(padding, owner)
+        self.data_format = standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+
+class BaseAdaptivePooling(Layer):
+    """A given number of windows. Subclasses set `rank`, the number of spatial axes, and describe `call`."""
+
+    rank: ClassVar[int]
+
+    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.output_size = standardize_tuple(output_size, self.rank, "output_size", type(self).__name__)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
