@@ -115,6 +115,7 @@ from jkeras.layers.reshaping import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from jkeras.layers.serialization import deserialize, serialize
 
 __all__ = [
     "ELU",
@@ -228,9 +229,11 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]
