@@ -4,15 +4,13 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-import scipy  # type: ignore[import-untyped]  # loads `scipy.signal` when it is first used
 
 from jkeras import registry
 from jkeras.core import Layer
 from jkeras.errors import ArgumentError
+from jkeras.functional.signal import mel_filters, stft
 from jkeras.layers.arguments import positive_int
 from jkeras.typing import Array
-
-BREAK_HERTZ, MEL_PER_E_FOLD = 700.0, 1127.0  # mel(f) = 1127 log(1 + f / 700)
 
 
 @registry.export("keras.layers")
@@ -97,58 +95,20 @@ class MelSpectrogram(Layer):
 
     def call(self, inputs: Array) -> Array:
         inputs = inputs.astype(jnp.promote_types(self.compute_dtype, "float32"))
-        transform = self._transform(inputs)  # (..., windows, f)
-        power = jnp.square(transform.real) + jnp.square(transform.imag)
+        window = np.asarray(self.window) if isinstance(self.window, list) else self.window
+        real, imag = stft(inputs, self.sequence_length, self.sequence_stride, self.fft_length, window)
+        power = jnp.square(real) + jnp.square(imag)  # (..., windows, f)
         magnitude = power if self.mag_exp == 2 else power ** (self.mag_exp / 2)
-        edges = (float(self.min_freq), float(self.max_freq))
-        weights = mel_weights(self.num_mel_bins, transform.shape[-1], float(self.sampling_rate), *edges)
-        outputs = (magnitude @ jnp.asarray(weights, inputs.dtype)).swapaxes(-1, -2)  # (..., bands, windows)
+        filters = mel_filters(
+            self.num_mel_bins, power.shape[-1], self.sampling_rate, self.min_freq, self.max_freq, power.dtype
+        )
+        outputs = (magnitude @ filters).swapaxes(-1, -2)  # (..., bands, windows)
         return (self._decibels(outputs) if self.power_to_db else outputs).astype(self.compute_dtype)
-
-    def _transform(self, inputs: Array) -> Array:
-        """The Fourier transform of every window."""
-        half = self.fft_length // 2
-        padded = jnp.pad(inputs, [(0, 0)] * (inputs.ndim - 1) + [(half, half)], mode="reflect")
-        count = 1 + (padded.shape[-1] - self.fft_length) // self.sequence_stride
-        starts = self.sequence_stride * jnp.arange(count)
-        samples = jnp.expand_dims(starts, 1) + jnp.expand_dims(jnp.arange(self.fft_length), 0)  # (windows, fft_length)
-        frames = padded[..., samples]
-        window = jnp.asarray(self._padded_window(), inputs.dtype)
-        return jnp.fft.rfft(frames * jnp.expand_dims(window, tuple(range(frames.ndim - 1))))
-
-    def _padded_window(self) -> np.ndarray:
-        """The window in the middle of a transform's length."""
-        if self.window is None:
-            values = np.ones(self.sequence_length)
-        elif isinstance(self.window, str):
-            values = scipy.signal.get_window(self.window, self.sequence_length)
-        else:
-            values = np.asarray(self.window)
-        before = (self.fft_length - self.sequence_length) // 2
-        return np.pad(values, (before, self.fft_length - self.sequence_length - before))
 
     def _decibels(self, power: Array) -> Array:
         reference = 10 * np.log10(max(abs(self.ref_power), self.min_power))
         decibels = 10 * jnp.log10(jnp.maximum(power, self.min_power)) - reference
         return jnp.maximum(decibels, decibels.max() - self.top_db)
-
-
-def mel_weights(bands: int, frequencies: int, sampling_rate: float, low: float, high: float) -> np.ndarray:
-    """The triangles `(frequencies, bands)`: band `m` rises from edge `m` to edge `m + 1` and falls to edge `m + 2`; the
-    edges are equally far apart in mel. The constant frequency belongs to no band.
-
-    >>> mel_weights(2, 5, 1000.0, 0.0, 500.0).round(2).tolist()
-    [[0.0, 0.0], [0.91, 0.0], [0.3, 0.7], [0.0, 0.61], [0.0, 0.0]]
-    """
-    hertz = np.linspace(0, sampling_rate / 2, frequencies)[1:, None]
-    edges = np.linspace(_mel(low), _mel(high), bands + 2)
-    lower, center, upper = edges[None, :-2], edges[None, 1:-1], edges[None, 2:]
-    rising, falling = (_mel(hertz) - lower) / (center - lower), (upper - _mel(hertz)) / (upper - center)
-    return np.pad(np.maximum(0.0, np.minimum(rising, falling)), ((1, 0), (0, 0)))
-
-
-def _mel(hertz: Any) -> Any:
-    return MEL_PER_E_FOLD * np.log1p(hertz / BREAK_HERTZ)
 
 
 def _checked_window(window: Any, length: int) -> Any:
