@@ -83,11 +83,13 @@ from jkeras.layers.pooling import MaxPooling2D as MaxPool2D
 from jkeras.layers.pooling import MaxPooling3D as MaxPool3D
 from jkeras.layers.preprocessing import (
     CategoryEncoding,
+    CenterCrop,
     Discretization,
     MelSpectrogram,
     Normalization,
     Pipeline,
     Rescaling,
+    Resizing,
     STFTSpectrogram,
 )
 from jkeras.layers.regularization import (
@@ -138,6 +140,7 @@ __all__ = [
     "AvgPool3D",
     "BatchNormalization",
     "CategoryEncoding",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -206,6 +209,7 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "Residual",
     "STFTSpectrogram",
     "SeparableConv1D",

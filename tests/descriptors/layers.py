@@ -25,6 +25,7 @@ AT_DEFAULT = {
     "CategoryEncoding.sparse": "layers are written for dense arrays; True is refused",
     "Discretization.num_bins": "what `adapt` is to make, without which there is nothing to call",
     "Discretization.sparse": "layers are written for dense arrays; True is refused",
+    "Resizing.fill_mode": "there is one",
 }
 
 

@@ -1,19 +1,23 @@
 """Layers that prepare data."""
 
 from jkeras.layers.preprocessing.category_encoding import CategoryEncoding
+from jkeras.layers.preprocessing.center_crop import CenterCrop
 from jkeras.layers.preprocessing.discretization import Discretization
 from jkeras.layers.preprocessing.mel_spectrogram import MelSpectrogram
 from jkeras.layers.preprocessing.normalization import Normalization
 from jkeras.layers.preprocessing.pipeline import Pipeline
 from jkeras.layers.preprocessing.rescaling import Rescaling
+from jkeras.layers.preprocessing.resizing import Resizing
 from jkeras.layers.preprocessing.stft_spectrogram import STFTSpectrogram
 
 __all__ = [
     "CategoryEncoding",
+    "CenterCrop",
     "Discretization",
     "MelSpectrogram",
     "Normalization",
     "Pipeline",
     "Rescaling",
+    "Resizing",
     "STFTSpectrogram",
 ]

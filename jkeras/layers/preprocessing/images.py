@@ -1,0 +1,60 @@
+"""What Resizing and CenterCrop share: images alone, or with their labels and segmentation masks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jkeras.config import standardize_data_format
+from jkeras.core import Layer
+from jkeras.errors import ArgumentError
+from jkeras.typing import Array, PyTree
+
+NAMES = ("images", "labels", "segmentation_masks")
+
+
+class ImageShape(Layer):
+    """The base of layers that bring images `(b, h, w, c)` or `(h, w, c)` to one size. Subclasses write the methods
+    `transform_images` and `transform_segmentation_masks`.
+
+    Inputs are images, or a dict with `"images"` and perhaps `"labels"`, which stay, and `"segmentation_masks"`.
+
+    Args:
+        height, width: the size of the outputs.
+        data_format: `"channels_last"` or `"channels_first"`; by default `jkeras.config.image_data_format()`.
+    """
+
+    def __init__(self, height: int, width: int, *, data_format: str | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for argument, size in (("height", height), ("width", width)):
+            if type(size) is not int or size < 1:
+                raise ArgumentError(
+                    f"`{argument}` must be a positive int.",
+                    path=type(self).__name__,
+                    expected="an int >= 1",
+                    received=repr(size),
+                    write=f"{type(self).__name__}(height=224, width=224)",
+                )
+        self.height, self.width = height, width
+        self.data_format = standardize_data_format(data_format)
+
+    def transform_images(self, images: Array) -> Array:
+        """Images of the layer's size."""
+        raise NotImplementedError
+
+    def transform_segmentation_masks(self, segmentation_masks: Array) -> Array:
+        """Masks of the layer's size, where every pixel has the class of a pixel of the input."""
+        raise NotImplementedError
+
+    def call(self, data: PyTree) -> PyTree:
+        if not isinstance(data, Mapping):
+            return self.transform_images(data)
+        if "images" not in data or set(data) - set(NAMES):
+            raise ArgumentError(
+                "the inputs are no images with labels and masks.",
+                path=self.path or self.name,
+                expected='"images", and perhaps "labels" and "segmentation_masks"',
+                received=sorted(data),
+            )
+        outputs = dict(data, images=self.transform_images(data["images"]))
+        if "segmentation_masks" in data:
+            outputs["segmentation_masks"] = self.transform_segmentation_masks(data["segmentation_masks"])
+        return outputs
