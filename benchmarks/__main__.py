@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import compiling, harness, hlo, hooks, imports, loop, overhead, replicas
+from benchmarks import compiling, depth, harness, hlo, hooks, imports, layers, loop, overhead, replicas
 
 PROGRAMS = {
     "imports": imports.run,
@@ -12,6 +12,8 @@ PROGRAMS = {
     "loop": loop.run,
     "hooks": hooks.run,
     "replicas": replicas.run,
+    "depth": depth.run,
+    "layers": layers.run,
 }
 
 

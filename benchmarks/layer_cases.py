@@ -1,0 +1,127 @@
+"""The layers that are timed: constructor arguments and inputs of a size at which the computation is what is seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+IMAGES = (16, 32, 32, 16)
+SERIES = (16, 128, 64)
+VOLUMES = (4, 12, 12, 12, 8)
+ROWS = (256, 512)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layer. An argument that begins with `@` names a layer, which is made with the numbers after it."""
+
+    layer: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[tuple[int, ...], ...] = (ROWS,)
+    below: int | None = None  # inputs are indices below this
+    training: bool = False
+    gradients: bool = True
+
+    def arguments(self, module: Any) -> dict[str, Any]:
+        """The constructor's arguments, with the inner layers of a library."""
+        return {name: _made(module, value) for name, value in self.given.items()}
+
+
+def _made(module: Any, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_made(module, item) for item in value]
+    if not isinstance(value, str) or not value.startswith("@"):
+        return value
+    name, *numbers = value[1:].split()
+    return getattr(module, name)(*map(int, numbers))
+
+
+CORE = (
+    Case("Dense", {"units": 512, "activation": "relu"}),
+    Case("EinsumDense", {"equation": "btf,fhd->bthd", "output_shape": (None, 8, 16), "bias_axes": "hd"}, (SERIES,)),
+    Case("Embedding", {"input_dim": 1000, "output_dim": 64}, ((64, 128),), below=1000),
+)
+CONVOLUTION = (
+    Case("Conv1D", {"filters": 64, "kernel_size": 3, "padding": "causal"}, (SERIES,)),
+    Case("Conv2D", {"filters": 32, "kernel_size": 3, "padding": "same"}, (IMAGES,)),
+    Case("Conv3D", {"filters": 8, "kernel_size": 3}, (VOLUMES,)),
+    Case("Conv2DTranspose", {"filters": 16, "kernel_size": 3, "strides": 2}, (IMAGES,)),
+    Case("DepthwiseConv2D", {"kernel_size": 3}, (IMAGES,)),
+    Case("SeparableConv2D", {"filters": 32, "kernel_size": 3}, (IMAGES,)),
+)
+POOLING = (
+    Case("MaxPooling2D", {}, (IMAGES,)),
+    Case("AveragePooling2D", {}, (IMAGES,)),
+    Case("GlobalAveragePooling2D", {}, (IMAGES,)),
+    Case("GlobalMaxPooling1D", {}, (SERIES,)),
+    Case("AdaptiveAveragePooling2D", {"output_size": 5}, (IMAGES,)),
+    Case("AdaptiveMaxPooling2D", {"output_size": 5}, (IMAGES,)),
+)
+NORMALIZATION = (
+    Case("BatchNormalization", {}, (IMAGES,), training=True),
+    Case("LayerNormalization", {}, (SERIES,)),
+    Case("GroupNormalization", {"groups": 4}, (IMAGES,)),
+    Case("RMSNormalization", {}, (SERIES,)),
+    Case("UnitNormalization", {}, (SERIES,)),
+    Case("SpectralNormalization", {"layer": "@Dense 512"}, training=True),
+)
+REGULARIZATION = (
+    Case("Dropout", {"rate": 0.3}, training=True),
+    Case("SpatialDropout2D", {"rate": 0.3}, (IMAGES,), training=True),
+    Case("GaussianNoise", {"stddev": 0.3}, training=True),
+    Case("GaussianDropout", {"rate": 0.3}, training=True),
+    Case("AlphaDropout", {"rate": 0.3}, training=True),
+)
+ATTENTION = (
+    Case("Attention", {"use_scale": True}, (SERIES, SERIES)),
+    Case("AdditiveAttention", {}, ((8, 32, 64), (8, 32, 64))),
+)
+RECURRENT = (
+    Case("SimpleRNN", {"units": 64, "return_sequences": True}, (SERIES,)),
+    Case("LSTM", {"units": 64, "return_sequences": True}, (SERIES,)),
+    Case("GRU", {"units": 64, "return_sequences": True}, (SERIES,)),
+    Case("Bidirectional", {"layer": "@LSTM 64"}, (SERIES,)),
+    Case("TimeDistributed", {"layer": "@Dense 64"}, (SERIES,)),
+    Case("RNN", {"cell": ["@GRUCell 32", "@LSTMCell 32"]}, (SERIES,)),
+    Case("ConvLSTM2D", {"filters": 8, "kernel_size": 3}, ((4, 8, 16, 16, 4),)),
+)
+RESHAPING = (
+    Case("UpSampling2D", {"interpolation": "bilinear"}, (IMAGES,)),
+    Case("ZeroPadding2D", {"padding": 2}, (IMAGES,)),
+    Case("Cropping2D", {"cropping": 2}, (IMAGES,)),
+    Case("Permute", {"dims": (2, 1)}, (SERIES,)),
+    Case("RepeatVector", {"n": 8}),
+)
+ACTIVATION = (
+    Case("PReLU", {}),
+    Case("LeakyReLU", {}),
+    Case("ELU", {}),
+    Case("Softmax", {}),
+    Case("Activation", {"activation": "gelu"}),
+)
+MERGING = (
+    Case("Add", {}, (ROWS, ROWS)),
+    Case("Multiply", {}, (ROWS, ROWS)),
+    Case("Concatenate", {}, (ROWS, ROWS)),
+    Case("Dot", {"axes": -1, "normalize": True}, (ROWS, ROWS)),
+)
+PREPROCESSING = (
+    Case("Rescaling", {"scale": 1 / 255}, (IMAGES,)),
+    Case("Resizing", {"height": 24, "width": 24}, (IMAGES,), gradients=False),
+    Case("CenterCrop", {"height": 24, "width": 24}, (IMAGES,), gradients=False),
+    Case("MelSpectrogram", {}, ((8, 8000),), gradients=False),
+    Case("STFTSpectrogram", {}, ((8, 8000),), gradients=False),
+)
+
+CASES = (
+    *CORE,
+    *CONVOLUTION,
+    *POOLING,
+    *NORMALIZATION,
+    *REGULARIZATION,
+    *ATTENTION,
+    *RECURRENT,
+    *RESHAPING,
+    *ACTIVATION,
+    *MERGING,
+    *PREPROCESSING,
+)
