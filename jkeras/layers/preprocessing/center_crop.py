@@ -50,8 +50,8 @@ class CenterCrop(ImageShape):
         rows, columns, _ = image_axes(images.ndim, self.data_format, self.path or self.name)
         sizes = {rows: self.height, columns: self.width}
         if any(images.shape[axis] < size for axis, size in sizes.items()):
-            size = (self.height, self.width)
-            return resize(images, size, interpolation, crop_to_aspect_ratio=True, data_format=self.data_format)
+            target = (self.height, self.width)
+            return resize(images, target, interpolation, crop_to_aspect_ratio=True, data_format=self.data_format)
         window = [slice(None)] * images.ndim
         for axis, size in sizes.items():
             start = (images.shape[axis] - size) // 2
