@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
+from jax import lax
 
 from jkeras.errors import ShapeError
 from jkeras.typing import Array
@@ -48,7 +49,6 @@ def frames(x: Array, axis: int, size: int, stride: int = 1, dilation: int = 1) -
 
     Windows that do not overlap are a reshape, others a gather; gradients add up where windows overlap.
 
-    >>> import jax.numpy as jnp
     >>> frames(jnp.arange(5), 0, 3, stride=2).tolist()
     [[0, 1, 2], [2, 3, 4]]
     """
@@ -59,3 +59,24 @@ def frames(x: Array, axis: int, size: int, stride: int = 1, dilation: int = 1) -
         return jnp.reshape(whole, (*x.shape[:axis], count, size, *x.shape[axis + 1 :]))
     starts = jnp.expand_dims(stride * jnp.arange(count), 1)
     return jnp.take(x, starts + jnp.expand_dims(dilation * jnp.arange(size), 0), axis=axis)
+
+
+def spread(x: Array, axis: int, length: int, stride: int = 1, dilation: int = 1) -> Array:
+    """The sum of windows laid back where `frames` took them from, on an axis of `length`; its transpose.
+
+    Args:
+        x: windows `(count, size)` on `axis` and the one behind it.
+        axis, length: which axis is to be of which length.
+        stride, dilation: as for `frames`.
+
+    >>> spread(jnp.ones((2, 3)), 0, 5, stride=2).tolist()
+    [1.0, 1.0, 2.0, 1.0, 1.0]
+    """
+    count, size = x.shape[axis : axis + 2]
+    config = [(0, 0, 0)] * (x.ndim - 1)
+    parts = []
+    for index in range(size):
+        before = index * dilation
+        config[axis] = (before, length - before - (count - 1) * stride - 1, stride - 1)
+        parts.append(lax.pad(lax.index_in_dim(x, index, axis + 1, keepdims=False), jnp.zeros((), x.dtype), config))
+    return sum(parts[1:], parts[0])

@@ -10,6 +10,7 @@ from jkeras import dtypes
 from jkeras.errors import ShapeError
 from jkeras.functional.arguments import standardize_tuple
 from jkeras.functional.layout import image_axes
+from jkeras.functional.windows import check_windows
 from jkeras.typing import Array, ArrayLike
 
 
@@ -95,6 +96,62 @@ def sobel_edges(images: Array, data_format: str | None = None) -> Array:
     dy = _correlate(_correlate(images, smooth, width), slope, height)
     dx = _correlate(_correlate(images, smooth, height), slope, width)
     return jnp.stack([dy, dx], -1)
+
+
+def ssim(
+    image1: Array,
+    image2: Array,
+    max_val: float = 1.0,
+    filter_size: int = 11,
+    filter_sigma: float = 1.5,
+    k1: float = 0.01,
+    k2: float = 0.03,
+    data_format: str | None = None,
+) -> Array:
+    """Structural similarity: how alike two images are in brightness, contrast and structure; 1 for equal ones.
+
+        (2 m1 m2 + c1) (2 s12 + c2) / ((m1^2 + m2^2 + c1) (s1^2 + s2^2 + c2)),    c = (k max_val)^2
+
+    with means `m`, variances `s^2` and covariance `s12` in a window of normal weights, averaged over all windows that
+    lie in the image and over channels.
+
+    Args:
+        image1, image2: `(b, h, w, c)` or `(h, w, c)`, of one shape.
+        max_val: the largest value that a pixel can have, such as 1 or 255.
+        filter_size, filter_sigma: pixels of a side of the window, and its standard deviation.
+        k1, k2: small constants that keep the quotients finite.
+        data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
+
+    Returns:
+        `(b,)`, or a scalar for two single images, in the dtype of the first; float32 for integers.
+
+    Raises:
+        ShapeError: shapes differ, or are smaller than the window.
+
+    Source: Z. Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE
+    Transactions on Image Processing 13(4), 2004.
+
+    >>> image = jnp.linspace(0.0, 1.0, 144).reshape(12, 12, 1)
+    >>> float(ssim(image, image)), bool(ssim(image, 1 - image) < 0)
+    (1.0, True)
+    """
+    height, width, channels = image_axes(image1.ndim, data_format, "ssim")
+    if image1.shape != image2.shape:
+        raise ShapeError(
+            "the images differ in shape.", path="ssim", expected=f"{image1.shape}", received=f"{image2.shape}"
+        )
+    check_windows((image1.shape[height], image1.shape[width]), (filter_size, filter_size), "valid", "ssim")
+    dtype = jnp.promote_types(image1.dtype, jnp.float32)
+    one, two = image1.astype(dtype), image2.astype(dtype)
+    window = gaussian_kernel(filter_size, filter_sigma)
+    moments = jnp.stack([one, two, one * one, two * two, one * two])  # smoothed in one go
+    smooth = _correlate(_correlate(moments, window, height, (0, 0)), window, width, (0, 0))
+    mean1, mean2, square1, square2, product = smooth
+    c1, c2 = (k1 * max_val) ** 2, (k2 * max_val) ** 2
+    covariance, variances = product - mean1 * mean2, square1 - mean1**2 + square2 - mean2**2
+    similarity = (2 * mean1 * mean2 + c1) * (2 * covariance + c2) / ((mean1**2 + mean2**2 + c1) * (variances + c2))
+    result = jnp.mean(similarity, (height, width, channels))
+    return result.astype(image1.dtype if dtypes.is_float(image1.dtype) else dtype)
 
 
 def _correlate(x: Array, kernel: Array, axis: int, padding: Any = "SAME") -> Array:
