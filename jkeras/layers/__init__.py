@@ -23,7 +23,7 @@ from jkeras.layers.convolution import Conv3D as Convolution3D
 from jkeras.layers.convolution import Conv3DTranspose as Convolution3DTranspose
 from jkeras.layers.convolution import SeparableConv1D as SeparableConvolution1D
 from jkeras.layers.convolution import SeparableConv2D as SeparableConvolution2D
-from jkeras.layers.core import Dense, Embedding, Identity, Lambda, Masking, Wrapper
+from jkeras.layers.core import Dense, EinsumDense, Embedding, Identity, Lambda, Masking, Wrapper
 from jkeras.layers.merging import (
     Add,
     Average,
@@ -163,6 +163,7 @@ __all__ = [
     "Discretization",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GaussianDropout",

@@ -43,12 +43,16 @@ def fraction(value: Any, argument: str, owner: str, *, one: bool = True) -> floa
     return value
 
 
+QUANTIZATION = ("quantization_config", "gptq_unpacked_column_size")
+
+
 def without_quantization(kwargs: dict[str, Any], owner: str) -> dict[str, Any]:
-    """The keywords without `quantization_config`, which Keras's configs carry; only `None` means something here.
+    """The keywords without those of quantization, which Keras's configs carry; only `None` means something here.
 
     >>> without_quantization({"quantization_config": None, "name": "head"}, "Dense")
     {'name': 'head'}
     """
-    if kwargs.get("quantization_config") is not None:
-        raise ArgumentError("layers are not quantized.", path=owner, expected="quantization_config=None")
-    return {name: value for name, value in kwargs.items() if name != "quantization_config"}
+    for name in QUANTIZATION:
+        if kwargs.get(name) is not None:
+            raise ArgumentError("layers are not quantized.", path=owner, expected=f"{name}=None")
+    return {name: value for name, value in kwargs.items() if name not in QUANTIZATION}

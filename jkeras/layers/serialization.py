@@ -16,7 +16,8 @@ def serialize(layer: Layer) -> Config:
         layer: a layer or a model.
 
     Returns:
-        JSON-able values: `{"module", "class_name", "config", "registered_name"}`, and `"build_config"` once it is built.
+        JSON-able values under `"module"`, `"class_name"`, `"config"` and `"registered_name"`, of a layer that is built
+        also `"build_config"`.
 
     Raises:
         SerializationError: a part of the layer has no config, such as a lambda.

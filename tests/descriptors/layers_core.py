@@ -69,6 +69,58 @@ ROWS = [
         keras="Dense of Keras 3.15 forgets lora_alpha when it is built",
     ),
     LayerRow(
+        "EinsumDense",
+        {
+            "equation": "abc,cde->abde",
+            "output_shape": (None, 3, 4),
+            "activation": "tanh",
+            "bias_axes": "e",
+            "bias_initializer": "normal",
+            "bias_regularizer": "l1",
+            "bias_constraint": "non_neg",
+        },
+        ((2, 3, 5),),
+        {"trainable": {"kernel": (5, 3, 4), "bias": (4,)}},
+    ),
+    LayerRow(
+        "EinsumDense/kernel options, axes before",
+        {
+            "equation": "...ab,abc->...ca",
+            "output_shape": (3, None),
+            "bias_axes": "c",
+            "kernel_initializer": "he_normal",
+            "kernel_regularizer": "l2",
+            "kernel_constraint": "max_norm",
+        },
+        ((2, 3, 4, 5),),
+        {"trainable": {"kernel": (4, 5, 3), "bias": (3, 1)}},
+        keras="Keras takes the sizes of axes that inputs and outputs share from `output_shape` alone",
+    ),
+    LayerRow(
+        "EinsumDense/axes behind",
+        {"equation": "ab...,bc->ac...", "output_shape": 4, "bias_axes": "c"},
+        ((2, 3, 2),),
+        {"trainable": {"kernel": (3, 4), "bias": (4, 1)}},
+    ),
+    LayerRow(
+        "EinsumDense/low-rank adaptation",
+        {"equation": "...x,xyz->...yz", "output_shape": (2, 4), "bias_axes": "yz", "lora_rank": 2},
+        ((2, 5, 3),),
+        {
+            "trainable": {"bias": (2, 4), "lora_kernel_a": (3, 2, 2), "lora_kernel_b": (2, 4)},
+            "non_trainable": {"kernel": (3, 2, 4)},
+        },
+    ),
+    LayerRow(
+        "EinsumDense/scaled low-rank adaptation",
+        {"equation": "ab,bc->ac", "output_shape": 4, "lora_rank": 2, "lora_alpha": 3.0},
+        ((2, 3),),
+        {
+            "trainable": {"lora_kernel_a": (3, 2), "lora_kernel_b": (2, 4)},
+            "non_trainable": {"kernel": (3, 4)},
+        },
+    ),
+    LayerRow(
         "Embedding",
         {"input_dim": 7, "output_dim": 3},
         (((2, 4), "int32"),),

@@ -1,10 +1,11 @@
 """Core layers."""
 
 from jkeras.layers.core.dense import Dense
+from jkeras.layers.core.einsum_dense import EinsumDense
 from jkeras.layers.core.embedding import Embedding
 from jkeras.layers.core.identity import Identity
 from jkeras.layers.core.lambda_layer import Lambda
 from jkeras.layers.core.masking import Masking
 from jkeras.layers.core.wrapper import Wrapper
 
-__all__ = ["Dense", "Embedding", "Identity", "Lambda", "Masking", "Wrapper"]
+__all__ = ["Dense", "EinsumDense", "Embedding", "Identity", "Lambda", "Masking", "Wrapper"]

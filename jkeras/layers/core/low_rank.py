@@ -1,6 +1,6 @@
 """Low-rank adaptation (LoRA) of one weight, for every layer that has a large one.
 
-A layer whose weight `W (i, o)` is adapted keeps it frozen and trains a pair `A (i, rank)`, `B (rank, o)`:
+A layer whose weight `W (..., o)` is adapted keeps it frozen and trains a pair `A (..., rank)`, `B (rank, o)`:
 
     W + alpha / rank * A @ B        E. J. Hu et al., "LoRA: Low-rank adaptation of large language models",
                                     arXiv:2106.09685, section 4.1
@@ -52,7 +52,7 @@ class LowRankAdaptable(Layer):
             self._refuse_constraint(constraint)
         self.lora_rank, self.lora_alpha = rank, rank if alpha is None else alpha
 
-    def declare_adapted(self, shape: tuple[int, int], **options: Any) -> None:
+    def declare_adapted(self, shape: tuple[int, ...], **options: Any) -> None:
         """Declares the weight; `options` are those of `add_weight`."""
         self._weight = self.add_weight(shape=shape, name=self.adapted, **options)
 
@@ -158,8 +158,8 @@ class LowRankAdaptable(Layer):
         # float32 whatever the policy: the pair's small updates would be lost in half precision
         options: dict[str, Any] = {"dtype": "float32", "regularizer": weight.regularizer}
         for letter, shape, initializer in (
-            ("a", (weight.shape[0], rank), a_initializer),
-            ("b", (rank, weight.shape[1]), b_initializer),
+            ("a", (*weight.shape[:-1], rank), a_initializer),
+            ("b", (rank, weight.shape[-1]), b_initializer),
         ):
             name = f"lora_{self.adapted}_{letter}"
             setattr(self, name, self.add_weight(shape, initializers.get(initializer), name=name, **options))

@@ -1,0 +1,157 @@
+"""EinsumDense: a linear map of any axes, written as an equation."""
+
+import operator
+from typing import Any
+
+import jax.numpy as jnp
+
+from jkeras import activations, constraints, initializers, registry, regularizers
+from jkeras.core import InputSpec, Variable
+from jkeras.errors import ArgumentError
+from jkeras.layers.core.einsum_equation import Equation, known
+from jkeras.layers.core.low_rank import LowRankAdaptable
+from jkeras.typing import Array
+
+
+@registry.export("keras.layers")
+class EinsumDense(LowRankAdaptable):
+    """`activation(einsum(equation, x, kernel) + bias)`.
+
+    With `lora_rank` the kernel is frozen and `kernel + lora_alpha / lora_rank * a @ b` takes its place, where the pair
+    `lora_kernel_a (..., rank)`, `lora_kernel_b (rank, n)` is trained; `n` is the last axis of the kernel.
+
+    Args:
+        equation: axes of inputs, kernel and outputs: `ab,bc->ac`, `...ab,bc->...ac` or `ab...,bc->ac...`. What the
+            kernel shares with the inputs and not with the outputs is summed over. An ellipsis stands for any axes.
+        output_shape: the sizes of the outputs' axes without the batch axis and without what an ellipsis stands for;
+            `None` for those that the inputs have too. One int for one axis.
+        activation: a name or function; linear by default.
+        bias_axes: the axes of the outputs along which a bias is added; `None` for no bias.
+        kernel_initializer, bias_initializer: names, configs or objects. Fans are counted by the equation.
+        kernel_regularizer, bias_regularizer: penalties on the weights.
+        kernel_constraint, bias_constraint: projections applied after each update.
+        lora_rank: the rank of the adaptation, from the start.
+        lora_alpha: its scale; by default `lora_rank`.
+
+    Shapes:
+        Inputs, `kernel` and outputs have the axes of the equation. `bias` has the axes of the outputs from the first in
+        `bias_axes` on, of size 1 where they are not in `bias_axes`.
+
+    Raises:
+        ArgumentError: the equation has another form, `bias_axes` names an axis that the outputs do not have, or
+            `lora_rank` is no positive int; LoRA together with a kernel constraint.
+        BuildError: inputs or `output_shape` do not have the axes of the equation, or a size of a weight is not known.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer = EinsumDense("abc,cd->abd", (None, 2), bias_axes="d", kernel_initializer="ones")
+    >>> variables = layer.init(jax.random.key(0), (1, 2, 3))
+    >>> layer.stateless_call(*variables, jnp.arange(6.0).reshape(1, 2, 3))[0].tolist()
+    [[[3.0, 3.0], [12.0, 12.0]]]
+
+    Source: A. Einstein, "Die Grundlage der allgemeinen Relativitaetstheorie", 1916, section 5; LoRA: arXiv:2106.09685.
+    """
+
+    adapted = "kernel"
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: Any,
+        activation: Any = None,
+        bias_axes: str | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.equation, self.axes = equation, Equation.parse(equation)
+        self.output_shape = _sizes(output_shape)
+        self.activation = activations.get(activation)
+        if bias_axes is not None and not (bias_axes and {*bias_axes} <= {*self.axes.outputs}):
+            raise ArgumentError(
+                "`bias_axes` names no axes of the outputs.",
+                path="EinsumDense",
+                expected=f"some of '{self.axes.outputs}', or None",
+                received=repr(bias_axes),
+            )
+        self.bias_axes = bias_axes
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.set_lora(lora_rank, lora_alpha, self.kernel_constraint)
+        self.bias: Variable | None = None
+
+    def build(self, input_shape: Any) -> None:
+        axes, path = self.axes, self.path or self.name
+        sizes = axes.sizes(input_shape, self.output_shape, path)
+        self.declare_adapted(
+            known(axes.kernel, sizes, "kernel", path),
+            initializer=self._counting_fans(),
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        if self.bias_axes is not None:
+            known(self.bias_axes, sizes, "bias", path)
+            shape = [sizes[axis] if axis in self.bias_axes else 1 for axis in axes.bias_axes(self.bias_axes)]
+            self.bias = self.add_weight(
+                shape=shape + [1] * (axes.hidden(input_shape, path) if axes.right else 0),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+        first = len(axes.inputs) if axes.left else 0  # axes are counted from the end behind an ellipsis
+        fixed = {index - first: sizes[axis] for index, axis in enumerate(axes.inputs) if axis in axes.kernel}
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=fixed)
+        self.declare_lora()
+
+    def _counting_fans(self) -> Any:
+        """The kernel's initializer; one that scales by fans counts them along the axes that the equation gives them."""
+        found = self.kernel_initializer
+        if not isinstance(found, initializers.VarianceScaling) or found.input_axes is not None:
+            return found
+        outputs = [index for index, axis in enumerate(self.axes.kernel) if axis in self.axes.outputs]
+        inputs = [index for index in range(len(self.axes.kernel)) if index not in outputs]
+        return type(found).from_config({**found.get_config(), "input_axes": inputs, "output_axes": outputs})
+
+    @property
+    def kernel(self) -> Any:
+        """The kernel's declaration; with LoRA the merged value, inside a scope. Raises before the layer is built."""
+        return self.effective_weight()
+
+    def call(self, inputs: Array, training: bool | None = None) -> Array:
+        outputs = jnp.einsum(self.equation, inputs, self.adapted_weight.value)
+        if self.lora_enabled:
+            a, b = self.lora_pair
+            outputs = outputs + self.lora_scale * jnp.einsum(self.axes.low_rank(), inputs, a.value, b.value)
+        if self.bias is not None:
+            bias = self.bias.value
+            outputs = outputs + jnp.expand_dims(bias, tuple(range(outputs.ndim - bias.ndim)))
+        return self.activation(outputs)
+
+
+def _sizes(output_shape: Any) -> tuple[int | None, ...]:
+    """The sizes of the outputs' axes, as a tuple."""
+    try:
+        entries = tuple(output_shape) if not isinstance(output_shape, int) else (output_shape,)
+        sizes = tuple(None if entry is None else operator.index(entry) for entry in entries)
+    except TypeError:
+        sizes = (0,)
+    if any(size is not None and size < 1 for size in sizes):
+        raise ArgumentError(
+            "`output_shape` is no shape.",
+            path="EinsumDense",
+            expected="a positive int, or a tuple of such and None",
+            received=repr(output_shape),
+            write='EinsumDense("abc,cd->abd", output_shape=(None, 64))',
+        )
+    return sizes

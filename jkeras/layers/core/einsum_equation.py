@@ -1,0 +1,129 @@
+"""Equations of EinsumDense: what `"...ab,bcd->...acd"` says of the shapes of kernel and bias.
+
+A letter is an axis; it has one size wherever it occurs. Axes of the kernel that the output has are outputs, the others
+are summed over. The letters of the output get the sizes that the layer was told, but for the batch axis, which nobody
+tells: it is the first letter, or hidden in an ellipsis on the left.
+"""
+
+import dataclasses
+import re
+import string
+from collections.abc import Sequence
+
+from jkeras.errors import ArgumentError, BuildError
+
+FORM = re.compile(r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Equation:
+    """The letters of inputs, kernel and outputs, and on which side of inputs and outputs there are further axes.
+
+    >>> Equation.parse("...ab,bc->...ac")
+    Equation(inputs='ab', kernel='bc', outputs='ac', left='...', right='')
+    """
+
+    inputs: str
+    kernel: str
+    outputs: str
+    left: str = ""
+    right: str = ""
+
+    @classmethod
+    def parse(cls, equation: str) -> "Equation":
+        """The parts of an equation. Raises `ArgumentError` where it has another form."""
+        found = FORM.fullmatch(equation.replace(" ", "")) if isinstance(equation, str) else None
+        parts = [part or "" for part in found.groups()] if found is not None else []
+        if not parts or (parts[0], parts[2]) != (parts[4], parts[6]) or (parts[0] and parts[2]):
+            raise _unusable("not an equation of inputs, a kernel and outputs.", equation)
+        parsed = cls(parts[1], parts[3], parts[5], parts[0], parts[2])
+        for letters in (parsed.inputs, parsed.kernel, parsed.outputs):
+            if len({*letters}) < len(letters):
+                raise _unusable("a letter comes twice in one place.", equation)
+        if odd := {*parsed.kernel} - {*parsed.inputs, *parsed.outputs}:
+            raise _unusable(f"the axes {sorted(odd)} of the kernel are neither in inputs nor in outputs.", equation)
+        if odd := {*parsed.outputs} - {*parsed.inputs, *parsed.kernel}:
+            raise _unusable(f"the axes {sorted(odd)} of the outputs come from nowhere.", equation)
+        return parsed
+
+    def low_rank(self) -> str:
+        """The equation with `A @ B` in place of the kernel, whose last axis `B` has.
+
+        >>> Equation.parse("abc,cd->abd").low_rank()
+        'abc,ce,ed->abd'
+        """
+        rank = next(letter for letter in string.ascii_letters if letter not in self.inputs + self.kernel + self.outputs)
+        kernel = f"{self.kernel[:-1]}{rank},{rank}{self.kernel[-1]}"
+        return f"{self.left}{self.inputs}{self.right},{kernel}->{self.left}{self.outputs}{self.right}"
+
+    def hidden(self, input_shape: Sequence[int | None], path: str) -> int:
+        """How many axes of the inputs an ellipsis stands for."""
+        hidden = len(input_shape) - len(self.inputs)
+        if hidden < 0 or (hidden and not self.left + self.right):
+            raise BuildError(
+                "the inputs do not have the axes of the equation.",
+                path=path,
+                expected=f"{self.left}{self.inputs}{self.right}, {len(self.inputs)} axes"
+                + (" or more" if self.left + self.right else ""),
+                received=f"shape {tuple(input_shape)}",
+            )
+        return hidden
+
+    def sizes(
+        self, input_shape: Sequence[int | None], output_shape: Sequence[int | None], path: str
+    ) -> dict[str, int | None]:
+        """The size of each letter, `None` where it is not known."""
+        hidden = self.hidden(input_shape, path)
+        visible = input_shape[hidden:] if self.left else input_shape[: len(self.inputs)]
+        sizes = dict(zip(self.inputs, visible, strict=True))
+        told = self.outputs if self.left and hidden else self.outputs[1:]
+        if len(told) != len(output_shape):
+            raise BuildError(
+                f"`output_shape` needs a size, or None, for each of the axes '{told}'.",
+                path=path,
+                expected=f"{len(told)} entries",
+                received=f"output_shape={tuple(output_shape)}",
+            )
+        for letter, size in zip(told, output_shape, strict=True):
+            if sizes.get(letter) is None:
+                sizes[letter] = size
+            elif size is not None and sizes[letter] != size:
+                raise BuildError(
+                    f"inputs and `output_shape` disagree on the axis '{letter}'.",
+                    path=path,
+                    expected=f"size {sizes[letter]}, as in inputs of shape {tuple(input_shape)}",
+                    received=f"output_shape={tuple(output_shape)}",
+                )
+        return sizes
+
+    def bias_axes(self, letters: str) -> str:
+        """The axes of outputs from the first one that has a bias."""
+        return self.outputs[min(map(self.outputs.index, letters)) :]
+
+
+def known(letters: str, sizes: dict[str, int | None], what: str, path: str) -> tuple[int, ...]:
+    """The sizes of some letters. Raises `BuildError` where one is not known.
+
+    >>> known("ac", {"a": 2, "b": None, "c": 3}, "kernel", "einsum_dense")
+    (2, 3)
+    """
+    found = [size for letter in letters if (size := sizes.get(letter)) is not None]
+    if len(found) < len(letters):
+        unknown = [letter for letter in letters if sizes.get(letter) is None]
+        raise BuildError(
+            f"the sizes of the axes {unknown} are not known, so the {what} has no shape.",
+            path=path,
+            expected="ints in `output_shape` or in the shape of the inputs",
+            received=f"{sizes}",
+        )
+    return tuple(found)
+
+
+def _unusable(problem: str, equation: object) -> ArgumentError:
+    return ArgumentError(
+        problem,
+        path="EinsumDense",
+        expected="one of the forms ab,bc->ac  ...ab,bc->...ac  ab...,bc->ac...",
+        received=repr(equation),
+        write='EinsumDense("abc,cd->abd", output_shape=(None, 64), bias_axes="d")',
+    )
