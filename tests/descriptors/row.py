@@ -37,6 +37,8 @@ class LayerRow:
         ulps: how many float32 rounding errors of the largest output two evaluations may differ by.
         half_ulps: the same in the layer's own half precision, against the float32 result.
         ulps_reason: why a bound is not the default one.
+        cancels: why some gradients are sums whose terms cancel, if they do. Gradients are then compared at the scale
+            of the largest.
 
     `per_example`, `gradients`, `half` and `keras` are `True`, or the reason why not.
     """
@@ -58,6 +60,7 @@ class LayerRow:
     ulps: float = 64
     half_ulps: float = 16
     ulps_reason: Reason = ""
+    cancels: Reason = ""
 
     def __post_init__(self) -> None:
         for flag in ("dynamic_batch", "per_example", "gradients", "half", "keras"):
