@@ -366,6 +366,23 @@ class Family:
                 return self._instance(self.lookup(config))
         return deserialize(config, custom_objects, family=self)
 
-    @staticmethod
-    def _instance(thing: Any) -> Any:
-        return thing() if inspect.isclass(thing) else thing
+    def check_complete(self, cls: type) -> None:
+        """Raises `ArgumentError` where a class cannot be made without arguments."""
+        parameters = inspect.signature(cls).parameters.values()
+        needed = [
+            each.name
+            for each in parameters
+            if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+        ]
+        if needed:
+            raise ArgumentError(
+                f"its name alone does not make this {self.kind}: it has arguments without a default.",
+                path=cls.__name__,
+                write=f"{cls.__name__}({', '.join(f'{name}=...' for name in needed)})",
+            )
+
+    def _instance(self, thing: Any) -> Any:
+        if not inspect.isclass(thing):
+            return thing
+        self.check_complete(thing)
+        return thing()

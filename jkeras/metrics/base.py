@@ -9,6 +9,10 @@ A state is a flat dict of arrays whose shapes and dtypes never change, so it is 
 vmapped, sharded, donated and saved like any tree. `init()` is the identity of `merge`. The metric itself holds its
 configuration and nothing else.
 
+Some states have an entry per class, and how many classes there are, only predictions say. `init_for(y_pred)` is the
+state for predictions of that shape. The `init()` of such a metric has one entry in their place, which the first update
+widens; every other metric gives the same for both.
+
 The table of metrics has Keras's names: those of classes, in both spellings, and their short forms.
 """
 
@@ -58,6 +62,13 @@ class Metric:
     def init(self) -> State:
         """The state of having seen nothing."""
         raise self._missing("init(self)")
+
+    def init_for(self, y_pred: Any) -> State:
+        """The state of having seen nothing, for predictions of this shape: an array or its spec.
+
+        By default what `init()` returns.
+        """
+        return self.init()
 
     def update(self, state: State, *args: Any, **kwargs: Any) -> State:
         """The state after one batch more."""

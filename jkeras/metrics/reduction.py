@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.errors import ArgumentError, ShapeError
-from jkeras.losses.arrays import as_arrays, broadcasts, divide_no_nan, match_ranks
+from jkeras.losses.arrays import append_axes, as_arrays, broadcasts, divide_no_nan, match_ranks
 from jkeras.losses.base import FAMILY as LOSSES
 from jkeras.losses.base import Loss, valid_entries
 from jkeras.losses.weighting import apply_mask, weigh
@@ -61,6 +61,52 @@ def per_sample(
         )
     weight = jnp.broadcast_to(weight, values.shape)
     return reduced(weigh(values, weight), 1, values.ndim), reduced(weight, 1, values.ndim)
+
+
+def entry_weights(sample_weight: Any | None, shape: tuple[int, ...], dtype: str) -> Array:
+    """Weights of the shape of the entries that they weigh; ones where there are none.
+
+    Args:
+        sample_weight: of that shape, of its first axes, or a scalar; a further last axis of length 1 is taken off.
+        shape: of the entries.
+        dtype: of the result.
+
+    Raises:
+        ShapeError: the weights do not fit.
+
+    >>> entry_weights(jnp.array([1.0, 2.0]), (2, 3), "float32").tolist()
+    [[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]
+    """
+    if sample_weight is None:
+        return jnp.ones(shape, dtype)
+    given = as_arrays(sample_weight, dtype)
+    weight = jnp.squeeze(given, -1) if given.ndim == len(shape) + 1 and given.shape[-1] == 1 else given
+    weight = append_axes(weight, len(shape))
+    fits = weight.ndim == len(shape) and all(m in (1, n) for m, n in zip(weight.shape, shape, strict=True))
+    if weight.ndim and not fits:
+        raise ShapeError(
+            "the weights do not fit the entries that they weigh.",
+            path="sample_weight",
+            expected=f"shape {shape}, or its first axes",
+            received=f"shape {given.shape}",
+        )
+    return jnp.broadcast_to(weight, shape)
+
+
+def check_outputs(y_pred: Any, owner: str) -> tuple[int, int]:
+    """The shape `(b, outputs)` of predictions or their spec. Raises `ShapeError` for another rank.
+
+    >>> check_outputs(jnp.zeros((4, 3)), "R2Score")
+    (4, 3)
+    """
+    if len(y_pred.shape) != 2:
+        raise ShapeError(
+            "each example has a vector of predictions.",
+            path=owner,
+            expected="y_pred of shape (b, outputs)",
+            received=f"shape {tuple(y_pred.shape)}",
+        )
+    return y_pred.shape
 
 
 def merge_sums(a: State, b: State) -> State:

@@ -18,7 +18,10 @@ def _named(name: str, y_true_shape: Shape, y_pred_shape: Shape) -> Metric:
         if name.lower() in names:
             key = f"{kind_of_labels(y_true_shape, y_pred_shape)}_{suffix}"
     found = FAMILY.lookup(key)
-    return found(name=name) if isinstance(found, type) else MeanMetricWrapper(found, name=name)
+    if not isinstance(found, type):
+        return MeanMetricWrapper(found, name=name)
+    FAMILY.check_complete(found)
+    return found(name=name)
 
 
 def resolve(identifier: Any, y_true_shape: Shape, y_pred_shape: Shape) -> Metric:

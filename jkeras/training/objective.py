@@ -131,7 +131,7 @@ class Objective:
         outputs have a loss, that of each."""
         outputs = self.outputs(y_pred)
         outputs.spread("loss_weights", self.loss_weights)  # whether they fit is known now
-        state = {key: metric.init() for key, (_, metric, _) in self.entries(outputs).items()}
+        state = {key: metric.init_for(outputs.values[name]) for key, (name, metric, _) in self.entries(outputs).items()}
         return {**{key: Mean().init() for key in self._loss_keys(outputs)}, **state}
 
     def directions(self, y_pred: PyTree) -> dict[str, str | None]:
@@ -159,8 +159,10 @@ class Objective:
             if labels[name] is None:
                 raise DataError("the output has metrics and no labels.", path=key, write="trainer.fit(state, x, y)")
             output = outputs.values[name]
-            weight = losses_module.apply_mask(weights[name] if weighted else None, get_mask(output))
-            state[key] = metric.update(metric.init(), labels[name], output, weight)
+            given = weights[name] if weighted else None
+            dtype = "float32" if given is not None else metric.dtype  # a mask is 0 or 1 in any
+            weight = losses_module.apply_mask(given, get_mask(output), dtype=dtype)
+            state[key] = metric.update(metric.init_for(output), labels[name], output, weight)
         return state
 
     def merge(self, a: Mapping[str, Any], b: Mapping[str, Any], y_pred: PyTree) -> dict[str, Any]:

@@ -1,0 +1,241 @@
+"""How well predicted quantities follow the true ones: correlations, and the coefficient of determination."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from jkeras import config, registry
+from jkeras.errors import ArgumentError
+from jkeras.losses import arguments
+from jkeras.losses.arrays import divide_no_nan, paired
+from jkeras.losses.weighting import weigh
+from jkeras.metrics.base import FAMILY, Metric, State
+from jkeras.metrics.reduction import FunctionMean, check_outputs, entry_weights
+from jkeras.typing import Array, ArrayLike, Axes, Config
+
+AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
+
+
+def _centred(x: Array, axis: Any) -> tuple[Array, Array]:
+    """The mean, and what the values are more than that."""
+    mean = jnp.mean(x, axis=axis, keepdims=True)
+    return mean, x - mean
+
+
+def _axes(axis: Axes) -> Any:
+    return axis if isinstance(axis, int) else tuple(axis)
+
+
+@registry.export("keras.metrics")
+def pearson_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: Axes = -1) -> Array:
+    """How close labels and predictions are to a line: `cov(y, p) / (std(y) std(p))`, from -1 to 1.
+
+    Args:
+        y_true, y_pred: `(...)`.
+        axis: along which the values of one coefficient lie; or several axes.
+
+    Returns:
+        The shape without the axis; NaN where labels or predictions do not vary.
+
+    Raises:
+        ShapeError: the shapes do not fit.
+
+    Source: K. Pearson, "Notes on regression and inheritance in the case of two parents", Proc. R. Soc. 58, 1895.
+
+    >>> [round(float(r), 4) for r in pearson_correlation([[0, 1, 0.5], [1, 1, 0.2]], [[0.1, 0.9, 0.5], [1, 0.9, 0.2]])]
+    [1.0, 0.9934]
+    """
+    a, b = paired(y_true, y_pred, "pearson_correlation")
+    axis = _axes(axis)
+    (_, a), (_, b) = _centred(a, axis), _centred(b, axis)
+    return jnp.mean(a / jnp.std(a, axis=axis, keepdims=True) * (b / jnp.std(b, axis=axis, keepdims=True)), axis=axis)
+
+
+@registry.export("keras.metrics")
+def concordance_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: Axes = -1) -> Array:
+    """How close labels and predictions are to equality, from -1 to 1.
+
+    `2 cov(y, p) / (var(y) + var(p) + (mean(y) - mean(p))^2)`
+
+    Args:
+        y_true, y_pred: `(...)`.
+        axis: along which the values of one coefficient lie; or several axes.
+
+    Returns:
+        The shape without the axis; 0 where labels and predictions do not vary.
+
+    Raises:
+        ShapeError: the shapes do not fit.
+
+    Source: L. Lin, "A concordance correlation coefficient to evaluate reproducibility", Biometrics 45, 1989.
+
+    >>> y_true, y_pred = [[0, 1, 0.5], [1, 1, 0.2]], [[0.1, 0.9, 0.5], [1, 0.9, 0.2]]
+    >>> [round(float(c), 4) for c in concordance_correlation(y_true, y_pred)]
+    [0.9756, 0.9877]
+    """
+    a, b = paired(y_true, y_pred, "concordance_correlation")
+    axis = _axes(axis)
+    (mean_a, a), (mean_b, b) = _centred(a, axis), _centred(b, axis)
+    spread = jnp.var(a, axis=axis) + jnp.var(b, axis=axis) + jnp.squeeze(jnp.square(mean_a - mean_b), axis)
+    return 2 * jnp.mean(a * b, axis=axis) / (spread + config.epsilon())
+
+
+@FAMILY.register()
+class PearsonCorrelation(FunctionMean):
+    """The mean of Pearson's correlation coefficients `cov(y, p) / (std(y) std(p))`.
+
+    Args:
+        name, dtype: as in `Metric`.
+        axis: along which the values of one coefficient lie; or several axes.
+
+    Raises:
+        ArgumentError: the axis is no int, nor several.
+
+    Source: as `pearson_correlation`.
+
+    >>> round(float(PearsonCorrelation()([[0, 1, 0.5], [1, 1, 0.2]], [[0.1, 0.9, 0.5], [1, 0.9, 0.2]])), 4)
+    0.9967
+    """
+
+    direction = "up"
+
+    def __init__(self, name: str | None = "pearson_correlation", dtype: Any = None, axis: Axes = -1) -> None:
+        super().__init__(pearson_correlation, name, dtype, axis=arguments.axes(axis, "PearsonCorrelation"))
+
+
+@FAMILY.register()
+class ConcordanceCorrelation(FunctionMean):
+    """The mean of Lin's concordance correlation coefficients `2 cov(y, p) / (var(y) + var(p) + (mean(y) - mean(p))^2)`.
+
+    Args:
+        name, dtype: as in `Metric`.
+        axis: along which the values of one coefficient lie; or several axes.
+
+    Raises:
+        ArgumentError: the axis is no int, nor several.
+
+    Source: as `concordance_correlation`.
+
+    >>> round(float(ConcordanceCorrelation()([[0, 1, 0.5], [1, 1, 0.2]], [[0.1, 0.9, 0.5], [1, 0.9, 0.2]])), 4)
+    0.9816
+    """
+
+    direction = "up"
+
+    def __init__(self, name: str | None = "concordance_correlation", dtype: Any = None, axis: Axes = -1) -> None:
+        super().__init__(concordance_correlation, name, dtype, axis=arguments.axes(axis, "ConcordanceCorrelation"))
+
+
+@FAMILY.register()
+class R2Score(Metric):
+    """The coefficient of determination: how much of the labels' variation predictions explain, at most 1.
+
+    `R2 = 1 - sum(w (y - p)^2) / sum(w (y - mean(y))^2)`, 0 where the labels of an output do not vary.
+
+    The state holds weight, mean and variation of the labels, which merge without the cancellation that a sum of squares
+    suffers.
+
+    Args:
+        class_aggregation: `"uniform_average"` for the mean over the outputs; `"variance_weighted_average"` for the mean
+            in which an output counts as much as its labels vary; `None` for a score per output.
+        num_regressors: how many predictors the model has, for the adjusted score
+            `1 - (1 - R2) (n - 1) / (n - num_regressors - 1)` of `n` labels; where there are not more labels than
+            `num_regressors + 1` the score is not adjusted.
+        name, dtype: as in `Metric`.
+
+    Shapes:
+        `y_true`, `y_pred`: `(b, outputs)`; result `()`, or `(outputs,)` without an aggregation.
+
+    Raises:
+        ArgumentError: an argument is out of range.
+        ShapeError: the predictions are not `(b, outputs)`.
+
+    Source: S. Wright, "Correlation and causation", J. Agric. Res. 20, 1921; the merging of T. Chan, G. Golub and
+    R. LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
+
+    >>> round(float(R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]])), 4)
+    0.5714
+    """
+
+    direction = "up"
+
+    def __init__(
+        self,
+        class_aggregation: str | None = "uniform_average",
+        num_regressors: int = 0,
+        name: str | None = "r2_score",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        if class_aggregation not in AGGREGATIONS:
+            raise ArgumentError(
+                "unknown class_aggregation.",
+                path="R2Score",
+                expected=f"one of {list(AGGREGATIONS)}",
+                received=repr(class_aggregation),
+            )
+        if not isinstance(num_regressors, int) or isinstance(num_regressors, bool) or num_regressors < 0:
+            raise ArgumentError(
+                "num_regressors counts something.",
+                path="R2Score",
+                expected="an int num_regressors >= 0",
+                received=repr(num_regressors),
+            )
+        self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
+
+    def init(self) -> State:
+        """Nothing seen, of one output."""
+        return self._empty(1)
+
+    def init_for(self, y_pred: Any) -> State:
+        """Nothing seen, of each output."""
+        return self._empty(check_outputs(y_pred, "R2Score")[-1])
+
+    def _empty(self, outputs: int) -> State:
+        zeros = jnp.zeros((outputs,), self.dtype)
+        each = dict.fromkeys(("weight", "mean", "variation", "residual"), zeros)
+        return {**each, "labels": jnp.zeros((), self.dtype)}
+
+    def update(  # type: ignore[override]
+        self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> State:
+        """Adds one batch. Weights have the shape `(b,)`, or that of the predictions."""
+        y_true, y_pred = paired(y_true, jnp.asarray(y_pred, self.dtype), "R2Score", exactly=True)
+        shape = check_outputs(y_pred, "R2Score")
+        weight = entry_weights(sample_weight, shape, self.dtype)
+        total = jnp.sum(weight, axis=0)
+        mean = divide_no_nan(jnp.sum(weigh(y_true, weight), axis=0), total)
+        squares = {"variation": y_true - jnp.expand_dims(mean, 0), "residual": y_true - y_pred}
+        sums = {key: jnp.sum(weigh(jnp.square(each), weight), axis=0) for key, each in squares.items()}
+        labels = jnp.asarray(y_true.size, self.dtype)
+        return self.merge(state, {"weight": total, "mean": mean, "labels": labels, **sums})
+
+    def merge(self, a: State, b: State) -> State:
+        """Weight, mean and variation of the labels of both, and the sums of the rest."""
+        weight, step = a["weight"] + b["weight"], b["mean"] - a["mean"]
+        share = divide_no_nan(b["weight"], weight)
+        return {
+            "weight": weight,
+            "mean": a["mean"] + step * share,
+            "variation": a["variation"] + b["variation"] + jnp.square(step) * a["weight"] * share,
+            "residual": a["residual"] + b["residual"],
+            "labels": a["labels"] + b["labels"],
+        }
+
+    def result(self, state: State) -> Array:
+        """A scalar, or `(outputs,)` without an aggregation."""
+        varied = state["variation"]
+        score = jnp.where(varied == 0, 0, 1 - divide_no_nan(state["residual"], varied))
+        if self.class_aggregation == "uniform_average":
+            score = jnp.mean(score)
+        elif self.class_aggregation == "variance_weighted_average":
+            score = divide_no_nan(jnp.sum(varied * score), jnp.sum(varied))
+        free = state["labels"] - self.num_regressors - 1
+        if self.num_regressors == 0:
+            return score
+        return jnp.where(free > 0, 1 - (1 - score) * divide_no_nan(state["labels"] - 1, free), score)
+
+    def get_config(self) -> Config:
+        """That of `Metric`, and the arguments."""
+        own = {"class_aggregation": self.class_aggregation, "num_regressors": self.num_regressors}
+        return {**super().get_config(), **own}

@@ -1,0 +1,164 @@
+"""F scores: precision and recall of each class in one number."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from jkeras import config
+from jkeras.errors import ArgumentError
+from jkeras.losses.arrays import paired
+from jkeras.losses.weighting import weigh
+from jkeras.metrics.base import FAMILY, Metric, State
+from jkeras.metrics.reduction import check_outputs, entry_weights, merge_sums
+from jkeras.typing import Array, ArrayLike, Config
+
+AVERAGES = (None, "micro", "macro", "weighted")
+COUNTS = ("true_positives", "false_positives", "false_negatives")
+
+
+class _FScore(Metric):
+    """The F score; see `FBetaScore`."""
+
+    direction = "up"
+
+    def __init__(self, average: str | None, beta: float, threshold: float | None, name: str | None, dtype: Any) -> None:
+        super().__init__(name=name, dtype=dtype)
+        owner = type(self).__name__
+        if average not in AVERAGES:
+            raise ArgumentError(
+                "unknown average.", path=owner, expected=f"one of {list(AVERAGES)}", received=repr(average)
+            )
+        if not isinstance(beta, float) or not beta > 0:
+            raise ArgumentError("beta is positive.", path=owner, expected="a float beta > 0", received=repr(beta))
+        if threshold is not None and (not isinstance(threshold, float) or not 0 < threshold <= 1):
+            raise ArgumentError(
+                "the threshold is out of range.",
+                path=owner,
+                expected="a float, 0 < threshold <= 1, or None",
+                received=repr(threshold),
+            )
+        self.average, self.beta, self.threshold = average, beta, threshold
+
+    def init(self) -> State:
+        """Counts of 0; of one class where there are several to tell apart."""
+        return self._empty(1)
+
+    def init_for(self, y_pred: Any) -> State:
+        """Counts of 0, one per class unless the average is `"micro"`."""
+        return self._empty(check_outputs(y_pred, type(self).__name__)[-1])
+
+    def _empty(self, classes: int) -> State:
+        zeros = jnp.zeros(() if self.average == "micro" else (classes,), self.dtype)
+        return dict.fromkeys(COUNTS, zeros)
+
+    def update(  # type: ignore[override]
+        self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> State:
+        """Adds one batch. Weights have the shape `(b,)`, or that of the predictions."""
+        owner, axis = type(self).__name__, None if self.average == "micro" else 0
+        labels, scores = paired(y_true, y_pred, owner, exactly=True)
+        check_outputs(scores, owner)
+        if self.threshold is None:
+            chosen = (scores >= jnp.max(scores, axis=-1, keepdims=True)) & (jnp.abs(scores) > 1e-9)
+        else:
+            chosen = scores > self.threshold
+        weight = entry_weights(sample_weight, scores.shape, self.dtype)
+        labels, chosen = labels.astype(self.dtype), chosen.astype(self.dtype)
+        found = (chosen * labels, chosen * (1 - labels), (1 - chosen) * labels)
+        counts = [jnp.sum(weigh(each, weight), axis=axis) for each in found]
+        return merge_sums(state, dict(zip(COUNTS, counts, strict=True)))
+
+    def result(self, state: State) -> Array:
+        """A scalar, or `(classes,)` without an average."""
+        right, false, missed = (state[key] for key in COUNTS)
+        epsilon, square = config.epsilon(), self.beta**2
+        precision, recall = right / (right + false + epsilon), right / (right + missed + epsilon)
+        score = (1 + square) * precision * recall / (square * precision + recall + epsilon)
+        if self.average == "weighted":
+            labels = right + missed
+            return jnp.sum(score * labels / (jnp.sum(labels) + epsilon))
+        return score if self.average is None else jnp.mean(score)
+
+    def merge(self, a: State, b: State) -> State:
+        """The sums of both."""
+        return merge_sums(a, b)
+
+
+@FAMILY.register()
+class FBetaScore(_FScore):
+    """The weighted harmonic mean of precision and recall: `(1 + beta^2) P R / (beta^2 P + R)`.
+
+    Args:
+        average: `None` for a score per class; `"micro"` for that of all decisions together; `"macro"` for the mean over
+            classes; `"weighted"` for the mean in which a class counts as often as it occurs.
+        beta: how much more recall matters than precision.
+        threshold: above which a prediction is a positive decision; `None` for the largest of an example.
+        name, dtype: as in `Metric`.
+
+    Shapes:
+        `y_true`, `y_pred`: `(b, classes)`, one-hot or multi-hot labels; result `()`, without an average `(classes,)`.
+
+    Raises:
+        ArgumentError: an argument is out of range.
+        ShapeError: the predictions are not `(b, classes)`.
+
+    Source: C. J. van Rijsbergen, "Information retrieval", 1979, chapter 7.
+
+    >>> metric = FBetaScore(beta=2.0, threshold=0.5)
+    >>> scores = metric([[1, 1, 1], [1, 0, 0], [1, 1, 0]], [[0.2, 0.6, 0.7], [0.2, 0.6, 0.6], [0.6, 0.8, 0.0]])
+    >>> [round(float(score), 4) for score in scores]
+    [0.3846, 0.9091, 0.8333]
+    """
+
+    def __init__(
+        self,
+        average: str | None = None,
+        beta: float = 1.0,
+        threshold: float | None = None,
+        name: str | None = "fbeta_score",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(average, beta, threshold, name, dtype)
+
+    def get_config(self) -> Config:
+        """That of `Metric`, and the arguments."""
+        own = {"average": self.average, "beta": self.beta, "threshold": self.threshold}
+        return {**super().get_config(), **own}
+
+
+@FAMILY.register()
+class F1Score(_FScore):
+    """The harmonic mean of precision and recall: `2 P R / (P + R)`.
+
+    Args:
+        average: `None` for a score per class; `"micro"` for that of all decisions together; `"macro"` for the mean over
+            classes; `"weighted"` for the mean in which a class counts as often as it occurs.
+        threshold: above which a prediction is a positive decision; `None` for the largest of an example.
+        name, dtype: as in `Metric`.
+
+    Shapes:
+        `y_true`, `y_pred`: `(b, classes)`, one-hot or multi-hot labels; result `()`, without an average `(classes,)`.
+
+    Raises:
+        ArgumentError: an argument is out of range.
+        ShapeError: the predictions are not `(b, classes)`.
+
+    Source: C. J. van Rijsbergen, "Information retrieval", 1979, chapter 7.
+
+    >>> y_pred = [[0.2, 0.6, 0.7], [0.2, 0.6, 0.6], [0.6, 0.8, 0.0]]
+    >>> round(float(F1Score("macro", threshold=0.5)([[1, 1, 1], [1, 0, 0], [1, 1, 0]], y_pred)), 4)
+    0.6556
+    """
+
+    def __init__(
+        self,
+        average: str | None = None,
+        threshold: float | None = None,
+        name: str | None = "f1_score",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(average, 1.0, threshold, name, dtype)
+
+    def get_config(self) -> Config:
+        """That of `Metric`, and the arguments."""
+        return {**super().get_config(), "average": self.average, "threshold": self.threshold}

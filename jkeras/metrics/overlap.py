@@ -1,0 +1,342 @@
+"""Intersection over union of the classes of a segmentation, out of its confusion matrix.
+
+    IoU_c = TP_c / (TP_c + FP_c + FN_c)
+
+The state counts entries: `confusion[label, prediction]`, integers unless `dtype` says otherwise, so a count of pixels
+stays exact up to 2^31. Entries of another class than `0 ... num_classes - 1`, in label or prediction, do not count.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import jax.numpy as jnp
+
+from jkeras import config, dtypes
+from jkeras.errors import ArgumentError, ShapeError
+from jkeras.losses import arguments
+from jkeras.losses.arrays import as_arrays, as_float, match_ranks
+from jkeras.metrics.base import FAMILY, Metric, State
+from jkeras.metrics.reduction import entry_weights, merge_sums
+from jkeras.metrics.thresholds import histogram
+from jkeras.typing import Array, ArrayLike, Config
+
+
+class _Overlap(Metric):
+    """The mean intersection over union of some classes; which class an entry has is up to `classes_of`."""
+
+    direction = "up"
+
+    def __init__(
+        self, num_classes: int, target_class_ids: Any, name: str | None, dtype: Any, ignore_class: int | None = None
+    ) -> None:
+        owner = type(self).__name__
+        super().__init__(name=name, dtype=dtype or "int32")
+        self.num_classes = arguments.count(num_classes, "num_classes", owner)
+        self.target_class_ids = _targets(target_class_ids, num_classes, owner)
+        self.ignore_class = arguments.optional_class(ignore_class, "ignore_class", owner)
+
+    def classes_of(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        """Labels and predictions as class indices."""
+        raise self._missing("classes_of(self, y_true, y_pred)")
+
+    def init(self) -> State:
+        """An empty confusion matrix."""
+        return {"confusion": jnp.zeros((self.num_classes, self.num_classes), self.dtype)}
+
+    def update(  # type: ignore[override]
+        self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> State:
+        """Adds one batch. Weights have the shape of the class indices or of their first axes."""
+        owner, size = type(self).__name__, self.num_classes
+        labels, predicted = match_ranks(*self.classes_of(as_arrays(y_true), as_arrays(y_pred)))
+        if labels.shape != predicted.shape:
+            raise ShapeError(
+                "there is not one label per prediction.",
+                path=owner,
+                expected=f"labels of shape {predicted.shape}",
+                received=f"shape {labels.shape}",
+            )
+        if sample_weight is not None:
+            _check_countable(as_arrays(sample_weight), self.dtype, owner)
+        weight = entry_weights(sample_weight, labels.shape, self.dtype)
+        labels, predicted = labels.astype("int32"), predicted.astype("int32")
+        counts = (labels >= 0) & (labels < size) & (predicted >= 0) & (predicted < size)
+        if self.ignore_class is not None:
+            counts &= labels != self.ignore_class
+        cells = jnp.where(counts, size * labels + predicted, size * size)
+        return merge_sums(state, {"confusion": jnp.reshape(histogram(cells, weight, size * size), (size, size))})
+
+    def result(self, state: State) -> Array:
+        """The mean over the target classes that occur; 0 where none does."""
+        matrix, found = state["confusion"], self.dtype if dtypes.is_float(self.dtype) else "float32"
+        targets, accurate = jnp.array(self.target_class_ids), jnp.promote_types(found, "float32")
+        right = jnp.diagonal(matrix)
+        union = (jnp.sum(matrix, axis=0) + jnp.sum(matrix, axis=1) - right)[targets].astype(accurate)
+        occurs = union > 1e-9
+        each = jnp.where(occurs, right[targets].astype(accurate) / (union + config.epsilon()), 0)
+        return (jnp.sum(each) / (jnp.sum(occurs, dtype=accurate) + config.epsilon())).astype(found)
+
+    def merge(self, a: State, b: State) -> State:
+        """The sums of both."""
+        return merge_sums(a, b)
+
+
+def _targets(given: Any, num_classes: int, owner: str) -> list[int]:
+    ids = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else []
+    if not ids or not all(isinstance(each, int) and 0 <= each < num_classes for each in ids):
+        raise ArgumentError(
+            "the target classes are not among the classes.",
+            path=owner,
+            expected=f"target_class_ids: ints from 0 to {num_classes - 1}",
+            received=repr(given)[:80],
+            write=f"{owner}(..., target_class_ids=[0])",
+        )
+    return ids
+
+
+def _check_countable(weight: Array, dtype: str, owner: str) -> None:
+    """Raises `ArgumentError` for fractions where the state counts in integers."""
+    if jnp.issubdtype(weight.dtype, jnp.floating) and not dtypes.is_float(dtype):
+        raise ArgumentError(
+            "the weights are floats, and the state counts in integers.",
+            path=owner,
+            expected=f"weights of dtype {dtype}, or a state of floats",
+            received=f"weights of dtype {weight.dtype}",
+            write=f'{owner}(..., dtype="float32")',
+        )
+
+
+class _Encoded(_Overlap):
+    """Labels and predictions that are class indices, or scores of which the largest says the class."""
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Any,
+        name: str | None,
+        dtype: Any,
+        ignore_class: int | None,
+        sparse_y_true: bool,
+        sparse_y_pred: bool,
+        axis: int,
+    ) -> None:
+        super().__init__(num_classes, target_class_ids, name, dtype, ignore_class)
+        owner = type(self).__name__
+        self.sparse_y_true = arguments.flag(sparse_y_true, "sparse_y_true", owner)
+        self.sparse_y_pred = arguments.flag(sparse_y_pred, "sparse_y_pred", owner)
+        self.axis = arguments.class_axis(axis, owner)
+
+    def classes_of(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        """The class indices, or where the largest scores along the axis are."""
+        labels = y_true if self.sparse_y_true else jnp.argmax(y_true, axis=self.axis)
+        return labels, y_pred if self.sparse_y_pred else jnp.argmax(y_pred, axis=self.axis)
+
+    def _config(self, *names: str) -> Config:
+        own = ("num_classes", *names, "ignore_class", "sparse_y_pred", "axis")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
+@FAMILY.register()
+class IoU(_Encoded):
+    """The mean intersection over union of the target classes: `TP_c / (TP_c + FP_c + FN_c)`.
+
+    Args:
+        num_classes: how many classes there are.
+        target_class_ids: over which of them the mean is.
+        name, dtype: as in `Metric`; int32 by default, which takes integer weights only.
+        ignore_class: a class of labels whose entries do not count.
+        sparse_y_true, sparse_y_pred: whether labels and predictions are class indices, and not scores.
+        axis: along which scores lie.
+
+    Shapes:
+        `y_true`, `y_pred`: `(...)`, class indices, or scores with one more axis; result `()`.
+
+    Raises:
+        ArgumentError: an argument is out of range, or weights are floats where the state counts in integers.
+
+    Source: P. Jaccard, "The distribution of the flora in the alpine zone", New Phytologist 11, 1912.
+
+    >>> round(float(IoU(num_classes=2, target_class_ids=[0])([0, 0, 1, 1], [0, 1, 0, 1])), 4)
+    0.3333
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Any,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(num_classes, target_class_ids, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
+
+    def get_config(self) -> Config:
+        """That of `Metric`, and the arguments."""
+        return self._config("target_class_ids", "sparse_y_true")
+
+
+@FAMILY.register()
+class MeanIoU(_Encoded):
+    """The mean intersection over union of all classes that occur: `TP_c / (TP_c + FP_c + FN_c)`.
+
+    Args:
+        num_classes: how many classes there are.
+        name, dtype: as in `Metric`; int32 by default, which takes integer weights only.
+        ignore_class: a class of labels whose entries do not count.
+        sparse_y_true, sparse_y_pred: whether labels and predictions are class indices, and not scores.
+        axis: along which scores lie.
+
+    Shapes:
+        `y_true`, `y_pred`: `(...)`, class indices, or scores with one more axis; result `()`.
+
+    Raises:
+        ArgumentError: an argument is out of range, or weights are floats where the state counts in integers.
+
+    Source: as `IoU`.
+
+    >>> round(float(MeanIoU(num_classes=2)([0, 0, 1, 1], [0, 1, 0, 1])), 4)
+    0.3333
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ) -> None:
+        targets = range(arguments.count(num_classes, "num_classes", "MeanIoU"))
+        super().__init__(num_classes, targets, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
+
+    def get_config(self) -> Config:
+        """That of `Metric`, and the arguments."""
+        return self._config("sparse_y_true")
+
+
+@FAMILY.register()
+class OneHotIoU(_Encoded):
+    """The mean intersection over union of the target classes, of one-hot labels: `TP_c / (TP_c + FP_c + FN_c)`.
+
+    Args:
+        num_classes: how many classes there are.
+        target_class_ids: over which of them the mean is.
+        name, dtype: as in `Metric`; int32 by default, which takes integer weights only.
+        ignore_class: a class of labels whose entries do not count.
+        sparse_y_pred: whether predictions are class indices, and not scores.
+        axis: along which labels and scores lie.
+
+    Shapes:
+        `y_true`: `(..., classes)`; `y_pred`: the same, or `(...)`, class indices; result `()`.
+
+    Raises:
+        ArgumentError: an argument is out of range, or weights are floats where the state counts in integers.
+
+    Source: as `IoU`.
+
+    >>> y_true = [[0, 0, 1], [1, 0, 0], [0, 1, 0], [1, 0, 0]]
+    >>> y_pred = [[0.2, 0.3, 0.5], [0.1, 0.2, 0.7], [0.5, 0.3, 0.1], [0.1, 0.4, 0.5]]
+    >>> round(float(OneHotIoU(num_classes=3, target_class_ids=[0, 2])(y_true, y_pred)), 4)
+    0.1667
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Any,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(num_classes, target_class_ids, name, dtype, ignore_class, False, sparse_y_pred, axis)
+
+    def get_config(self) -> Config:
+        """That of `Metric`, and the arguments."""
+        return self._config("target_class_ids")
+
+
+@FAMILY.register()
+class OneHotMeanIoU(_Encoded):
+    """The mean intersection over union of all classes that occur, of one-hot labels: `TP_c / (TP_c + FP_c + FN_c)`.
+
+    Args:
+        num_classes: how many classes there are.
+        name, dtype: as in `Metric`; int32 by default, which takes integer weights only.
+        ignore_class: a class of labels whose entries do not count.
+        sparse_y_pred: whether predictions are class indices, and not scores.
+        axis: along which labels and scores lie.
+
+    Shapes:
+        `y_true`: `(..., classes)`; `y_pred`: the same, or `(...)`, class indices; result `()`.
+
+    Raises:
+        ArgumentError: an argument is out of range, or weights are floats where the state counts in integers.
+
+    Source: as `IoU`.
+
+    >>> y_true = [[0, 0, 1], [1, 0, 0], [0, 1, 0], [1, 0, 0]]
+    >>> y_pred = [[0.2, 0.3, 0.5], [0.1, 0.2, 0.7], [0.5, 0.3, 0.1], [0.1, 0.4, 0.5]]
+    >>> round(float(OneHotMeanIoU(num_classes=3)(y_true, y_pred)), 4)
+    0.1111
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ) -> None:
+        targets = range(arguments.count(num_classes, "num_classes", "OneHotMeanIoU"))
+        super().__init__(num_classes, targets, name, dtype, ignore_class, False, sparse_y_pred, axis)
+
+    def get_config(self) -> Config:
+        """That of `Metric`, and the arguments."""
+        return self._config()
+
+
+@FAMILY.register()
+class BinaryIoU(_Overlap):
+    """The mean intersection over union of class 1, where `y_pred >= threshold`, and of class 0, where not.
+
+    `TP_c / (TP_c + FP_c + FN_c)`
+
+    Args:
+        target_class_ids: over which of the two classes the mean is.
+        threshold: from which on a prediction is a 1; 0 for logits.
+        name, dtype: as in `Metric`; int32 by default, which takes integer weights only.
+
+    Shapes:
+        `y_true`, `y_pred`: `(...)`; result `()`.
+
+    Raises:
+        ArgumentError: an argument is out of range, or weights are floats where the state counts in integers.
+
+    Source: as `IoU`.
+
+    >>> round(float(BinaryIoU(threshold=0.3)([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7])), 4)
+    0.3333
+    """
+
+    def __init__(
+        self, target_class_ids: Any = (0, 1), threshold: float = 0.5, name: str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(2, target_class_ids, name, dtype)
+        self.threshold = arguments.number(threshold, "threshold", "BinaryIoU")
+
+    def classes_of(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        """The labels, and 1 where a prediction reaches the threshold."""
+        return y_true, as_float(y_pred) >= self.threshold
+
+    def get_config(self) -> Config:
+        """That of `Metric`, and the arguments."""
+        return {**super().get_config(), "target_class_ids": self.target_class_ids, "threshold": self.threshold}
