@@ -1,0 +1,251 @@
+"""Hashes of texts and integers, the same in every process and on every machine: FarmHash64 and SipHash-2-4.
+
+Both are defined on bytes, in arithmetic modulo 2^64. Texts are hashed by NumPy, many at once: those of one length are
+the rows of one matrix of bytes, and a step of the algorithm is one operation on its columns. Integers hash as their
+decimal digits, and are hashed on the device too, with `Word` in the place of uint64; what both kinds of words go
+through is written once.
+
+Source: G. Pike, FarmHash, 2014 (its `Fingerprint64`); J.-P. Aumasson and D. J. Bernstein, "SipHash: a fast short-input
+PRF", INDOCRYPT 2012.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras.functional import words
+from jkeras.functional.words import Word
+from jkeras.typing import Array
+
+K0, K1, K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F  # primes between 2^63 and 2^64
+CROSS = 0xC6A4A7935BD1E995
+ALL = 2**64 - 1
+SIP = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)  # "somepseudorandomly..."
+DIGITS = 11  # of an int32, the sign included
+
+Salt = Sequence[int] | None
+Pair = tuple[Any, Any]
+
+
+def hash_texts(texts: Sequence[bytes], salt: Salt = None) -> np.ndarray:
+    """The hashes of texts as uint64: SipHash with the two numbers of a salt as its key, FarmHash without.
+
+    >>> hash_texts([b"test", b""]).tolist()
+    [8581389452482819506, 11160318154034397263]
+    """
+    hashes = np.zeros(len(texts), "uint64")
+    lengths = np.fromiter(map(len, texts), "int64", len(texts))
+    function: Callable[..., Any] = farmhash if salt is None else lambda rows: siphash(rows, salt)
+    order = np.argsort(lengths, kind="stable")
+    for group in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
+        if group.size:
+            joined = b"".join([texts[index] for index in group])
+            hashes[group] = function(np.frombuffer(joined, "uint8").reshape(group.size, -1))
+    return hashes
+
+
+def hash_integers(values: Array, salt: Salt = None) -> Word:
+    """The hashes of the decimal digits of int32 or uint32, on the device.
+
+    >>> hash_integers(jnp.array([2, 37])).modulo(3).tolist(), (hash_texts([b"2", b"37"]) % 3).tolist()
+    ([1, 2], [1, 2])
+    """
+    left, right, length = _decimal(values)
+    size = Word.of_uint32(length)
+    head, tail = _pack(left[..., :8]), _pack(right[..., -8:])
+    if salt is not None:
+        short = _sip([_pack(left[..., :7]) ^ (size << 56)], salt)
+        long = _sip([head, _pack(left[..., 8:]) ^ (size << 56)], salt)
+        return words.where(length < 8, short, long)
+    first, last = (Word.of_uint32(each[..., end]) for each, end in ((left, 0), (right, -1)))
+    middle = words.where(length > 1, Word.of_uint32(left[..., 1]), first)
+    few = _up_to_3(first, middle, last, size)
+    some = _up_to_7(_pack(left[..., :4]), _pack(right[..., -4:]), size)
+    return words.where(length > 7, _up_to_16(head, tail, size), words.where(length > 3, some, few))
+
+
+def cross(one: Any, other: Any) -> Any:
+    """One word from two, both kinds of words; their order matters."""
+    mixed = (one ^ CROSS) ^ (_shift_mix(other * CROSS) * CROSS)
+    return _shift_mix(_shift_mix(mixed * CROSS) * CROSS)
+
+
+# -- integers
+
+
+def _decimal(values: Array) -> tuple[Array, Array, Array]:
+    """The decimal digits and sign as ASCII codes, left-aligned and right-aligned in 11 columns of uint32, zeros around
+    them; and how many they are."""
+    negative = values < 0
+    unsigned = values.astype("uint32")
+    magnitude = jnp.where(negative, 0 - unsigned, unsigned)
+    powers = np.array([10**power for power in range(DIGITS - 2, -1, -1)], "uint32")  # 10^9, ..., 1
+    powers = powers.reshape((1,) * values.ndim + (-1,))
+    digits = jnp.expand_dims(magnitude, -1) // powers % 10 + ord("0")  # (..., 10)
+    count = 1 + (jnp.expand_dims(magnitude, -1) >= powers[..., :-1]).sum(-1).astype("uint32")
+    length = count + negative
+    column = np.arange(DIGITS).reshape((1,) * values.ndim + (-1,))
+    place = DIGITS - 1 - column  # from the right
+    padded = jnp.pad(digits, [(0, 0)] * values.ndim + [(1, 0)])
+    sign = jnp.where(jnp.expand_dims(negative, -1) & (place == jnp.expand_dims(count, -1)), ord("-"), 0)
+    right = jnp.where(place < jnp.expand_dims(count, -1), padded, sign.astype("uint32"))
+    start = column + DIGITS - jnp.expand_dims(length, -1).astype("int32")
+    left = jnp.take_along_axis(right, jnp.minimum(start, DIGITS - 1), -1)
+    return jnp.where(start < DIGITS, left, 0), right, length
+
+
+def _pack(codes: Array) -> Word:
+    """Up to eight bytes as one word, the first one lowest."""
+    halves = [jnp.zeros_like(codes[..., 0])] * 2
+    for index in range(codes.shape[-1]):
+        halves[index // 4] = halves[index // 4] | (codes[..., index] << (8 * (index % 4)))
+    return Word(halves[1], halves[0])
+
+
+# -- FarmHash
+
+
+def farmhash(rows: np.ndarray) -> Any:
+    """The hashes of the rows of a matrix of bytes.
+
+    >>> farmhash(np.frombuffer(b"test" * 8, "uint8").reshape(1, 32)).tolist()
+    [14250503356343785354]
+    """
+    length = rows.shape[1]
+    if length == 0:
+        return K2
+    if length <= 3:
+        first, middle, last = (rows[:, index].astype("uint64") for index in (0, length // 2, length - 1))
+        return _up_to_3(first, middle, last, length)
+    if length <= 7:
+        return _up_to_7(_fetch(rows, 0, 4), _fetch(rows, length - 4, 4), length)
+    if length <= 16:
+        return _up_to_16(_fetch(rows, 0), _fetch(rows, length - 8), length)
+    if length <= 32:
+        a, b, c, d = (_fetch(rows, start) for start in (0, 8, length - 8, length - 16))
+        mul = K2 + 2 * length
+        a, c, d = a * K1, c * mul, d * K2
+        return _mix(_rotate(a + b, 43) + _rotate(c, 30) + d, a + _rotate(b + K2, 18) + c, mul)
+    return _up_to_64(rows) if length <= 64 else _long(rows)
+
+
+def _up_to_3(first: Any, middle: Any, last: Any, length: Any) -> Any:
+    return _shift_mix((first + (middle << 8)) * K2 ^ ((last << 2) + length) * K0) * K2
+
+
+def _up_to_7(head: Any, tail: Any, length: Any) -> Any:
+    return _mix((head << 3) + length, tail, length * 2 + K2)
+
+
+def _up_to_16(head: Any, tail: Any, length: Any) -> Any:
+    mul, a = length * 2 + K2, head + K2
+    return _mix(_rotate(tail, 37) * mul + a, (_rotate(a, 25) + tail) * mul, mul)
+
+
+def _up_to_64(rows: np.ndarray) -> np.ndarray:
+    length = rows.shape[1]
+    mul = K2 + 2 * length
+    a, b, e, f = (_fetch(rows, start) for start in (0, 8, 16, 24))
+    c, d, g, h = (_fetch(rows, length - back) for back in (8, 16, 32, 24))
+    a, c, d, e = a * K2, c * mul, d * K2, e * mul
+    y = _rotate(a + b, 43) + _rotate(c, 30) + d
+    z = _mix(y, a + _rotate(b + K2, 18) + c, mul)
+    g, h = (y + g) * mul, (z + h) * mul
+    return _mix(_rotate(e + f, 43) + _rotate(g, 30) + h, e + _rotate(f + a, 18) + g, mul)
+
+
+def _long(rows: np.ndarray) -> np.ndarray:
+    """More than 64 bytes: 56 bytes of state, stirred with 64 bytes at a time, the last ones overlapping."""
+    zero, seed = np.zeros(len(rows), "uint64"), 81
+    x, y, z = zero + seed * K2 % 2**64, zero + (seed * K1 + 113) % 2**64, zero
+    x, z = x + _fetch(rows, 0), _shift_mix(y * K2 + 113) * K2
+    v, w = (zero, zero), (zero, zero)
+    last = (rows.shape[1] - 1) // 64 * 64
+    for start in range(0, last, 64):
+        x, y, z, v, w = _stir(rows, start, x, y, z, v, w, K1)
+    mul = ((z & 0xFF) << 1) + K1
+    w = (w[0] + ((rows.shape[1] - 1) & 63), w[1])
+    v = (v[0] + w[0], v[1])
+    w = (w[0] + v[0], w[1])
+    x, y, z, v, w = _stir(rows, rows.shape[1] - 64, x, y, z, v, w, mul, nine=9)
+    return _mix(_mix(v[0], w[0], mul) + _shift_mix(y) * K0 + z, _mix(v[1], w[1], mul) + x, mul)
+
+
+def _stir(
+    rows: np.ndarray, start: int, x: Any, y: Any, z: Any, v: Pair, w: Pair, mul: Any, nine: int = 1
+) -> tuple[Any, Any, Any, Pair, Pair]:
+    """One block of 64 bytes. The result's `x` and `z` are exchanged."""
+    m = [_fetch(rows, start + offset) for offset in range(0, 64, 8)]
+    x = _rotate(x + y + v[0] + m[1], 37) * mul ^ w[1] * nine
+    y = _rotate(y + v[1] + m[6], 42) * mul + v[0] * nine + m[5]
+    z = _rotate(z + w[0], 33) * mul
+    v = _weak(m[:4], v[1] * mul, x + w[0])
+    w = _weak(m[4:], z + w[1], y + m[2])
+    return z, y, x, v, w
+
+
+def _weak(m: Sequence[Any], a: Any, b: Any) -> Pair:
+    a = a + m[0]
+    b = _rotate(b + a + m[3], 21)
+    total = a + m[1] + m[2]
+    return total + m[3], b + _rotate(total, 44) + a
+
+
+def _mix(one: Any, other: Any, mul: Any) -> Any:
+    a = (one ^ other) * mul
+    b = ((a ^ (a >> 47)) ^ other) * mul
+    return _shift_mix(b) * mul
+
+
+def _shift_mix(word: Any) -> Any:
+    return word ^ (word >> 47)
+
+
+def _rotate(word: Any, right: int) -> Any:
+    return (word >> right) | (word << (64 - right))
+
+
+def _fetch(rows: np.ndarray, start: int, size: int = 8) -> np.ndarray:
+    """Columns as one little-endian word per row."""
+    return np.ascontiguousarray(rows[:, start : start + size]).view(f"<u{size}")[:, 0].astype("uint64")
+
+
+# -- SipHash
+
+
+def siphash(rows: np.ndarray, salt: Sequence[int]) -> np.ndarray:
+    """The hashes of the rows of a matrix of bytes, under a key of two numbers.
+
+    >>> hex(siphash(np.arange(15, dtype="uint8").reshape(1, 15), (0x0706050403020100, 0x0F0E0D0C0B0A0908))[0])
+    '0xa129ca6149be45e5'
+    """
+    whole = rows.shape[1] // 8 * 8
+    end = np.zeros((len(rows), 8), "uint8")
+    end[:, : rows.shape[1] - whole] = rows[:, whole:]
+    end[:, 7] = rows.shape[1] & 0xFF
+    return _sip([*(_fetch(rows, start) for start in range(0, whole, 8)), _fetch(end, 0)], salt)
+
+
+def _sip(message: Sequence[Any], salt: Sequence[int]) -> Any:
+    """Two rounds for every word, four to finish."""
+    nothing = message[0] ^ message[0]
+    state = [nothing ^ (salt[index % 2] & ALL) ^ constant for index, constant in enumerate(SIP)]
+    for word in message:
+        state[3] = state[3] ^ word
+        state = _sip_round(_sip_round(state))
+        state[0] = state[0] ^ word
+    state[2] = state[2] ^ 0xFF
+    for _ in range(4):
+        state = _sip_round(state)
+    return state[0] ^ state[1] ^ state[2] ^ state[3]
+
+
+def _sip_round(state: list[Any]) -> list[Any]:
+    a, b, c, d = state
+    a, c = a + b, c + d
+    b, d = _rotate(b, 64 - 13) ^ a, _rotate(d, 64 - 16) ^ c
+    a, c = _rotate(a, 32) + d, c + b
+    b, d = _rotate(b, 64 - 17) ^ c, _rotate(d, 64 - 21) ^ a
+    return [a, b, _rotate(c, 32), d]
