@@ -5,9 +5,12 @@
 The kinds of normalization differ in where the statistics come from: over the batch for every channel (batch), over
 the features of every example (layer), over groups of them (group), or without centering (RMS). Statistics of half
 precision are computed, and returned, in float32: a sum of squares leaves the range of float16 and the precision of
-bfloat16 at once. The mean is subtracted before anything is scaled, because `x * scale - mean * scale` loses the
-digits in which the two products agree.
+bfloat16 at once. Where there are statistics for each example, the mean is subtracted before anything is scaled, because
+`x * scale - mean * scale` loses the digits in which the two products agree.
 """
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
@@ -18,7 +21,9 @@ from jkeras.functional.layout import along
 from jkeras.typing import Array, Axes
 
 
-def moments(x: Array, axes: Axes, *, keepdims: bool = False, mask: Array | None = None) -> tuple[Array, Array]:
+def moments(
+    x: Array, axes: Axes, *, keepdims: bool = False, mask: Array | None = None, axis_name: str | Sequence[str] = ()
+) -> tuple[Array, Array]:
     """Mean and variance over some axes, of the elements that a mask keeps.
 
     `mean = sum of m x / sum of m`, `variance = sum of m (x - mean)^2 / sum of m`; both are zero where the mask keeps
@@ -30,6 +35,7 @@ def moments(x: Array, axes: Axes, *, keepdims: bool = False, mask: Array | None 
         keepdims: whether the reduced axes stay, with length 1.
         mask: of the rank of `x` and broadcastable to it, true where an element counts. What is masked may be
             anything, NaN included.
+        axis_name: mapped axes (of `jax.vmap` or `jax.shard_map`) that are reduced too.
 
     Returns:
         `(mean, variance)`, in float32 for half precision and integers, in the dtype of `x` otherwise.
@@ -44,17 +50,18 @@ def moments(x: Array, axes: Axes, *, keepdims: bool = False, mask: Array | None 
     """
     x = _widen(x)
     if mask is None:
-        mean = jnp.mean(x, axes, keepdims=True)
-        variance = jnp.mean(lax.square(x - mean), axes, keepdims=True)
+        mean = _over(lax.pmean, jnp.mean(x, axes, keepdims=True), axis_name)
+        variance = _over(lax.pmean, jnp.mean(lax.square(x - mean), axes, keepdims=True), axis_name)
     else:
         if mask.ndim != x.ndim:
             raise ShapeError(
                 "the mask needs the rank of the array.", path="moments", expected=x.shape, received=mask.shape
             )
         keep = jnp.broadcast_to(mask.astype(bool), x.shape)
-        count = jnp.maximum(jnp.sum(keep, axes, keepdims=True, dtype=x.dtype), 1)
-        mean = jnp.sum(jnp.where(keep, x, 0), axes, keepdims=True) / count
-        variance = jnp.sum(lax.square(jnp.where(keep, x - mean, 0)), axes, keepdims=True) / count
+        count = jnp.maximum(_over(lax.psum, jnp.sum(keep, axes, keepdims=True, dtype=x.dtype), axis_name), 1)
+        mean = _over(lax.psum, jnp.sum(jnp.where(keep, x, 0), axes, keepdims=True), axis_name) / count
+        squares = lax.square(jnp.where(keep, x - mean, 0))
+        variance = _over(lax.psum, jnp.sum(squares, axes, keepdims=True), axis_name) / count
     if keepdims:
         return mean, variance
     return jnp.squeeze(mean, axes), jnp.squeeze(variance, axes)
@@ -96,10 +103,11 @@ def batch_normalize(
     def lay(vector: Array) -> Array:
         return along(vector.astype(wide.dtype), x.ndim, axis)
 
+    # one factor and one summand a channel: XLA's CPU compiler keeps the centered inputs of any other form in memory
     scale = lax.rsqrt(lay(variance) + epsilon)
-    return _apply(
-        x, wide - lay(mean), scale, gamma if gamma is None else lay(gamma), beta if beta is None else lay(beta)
-    )
+    scale = scale if gamma is None else scale * lay(gamma)
+    shift = -lay(mean) * scale
+    return _narrow(wide * scale + (shift if beta is None else shift + lay(beta)), x)
 
 
 def layer_normalize(
@@ -249,6 +257,11 @@ def group_normalize(
     return jnp.reshape(outputs, x.shape)
 
 
+def _over(collective: Callable[[Array, Any], Array], x: Array, axis_name: str | Sequence[str]) -> Array:
+    """A collective over some mapped axes, or none."""
+    return collective(x, axis_name) if axis_name else x
+
+
 def _widen(x: Array) -> Array:
     """Float32 for half precision and integers, `x` itself for wider floats."""
     return x.astype(jnp.promote_types(x.dtype, "float32"))
@@ -264,7 +277,12 @@ def _fit(weight: Array | None, x: Array, axes: Axes) -> Array | None:
 
 def _apply(x: Array, centered: Array, scale: Array, gamma: Array | None, beta: Array | None) -> Array:
     """`centered * scale * gamma + beta`, in the dtype of `x` if that is a float."""
-    outputs = centered * (scale if gamma is None else scale * gamma)
-    if beta is not None:
-        outputs = outputs + beta
+    outputs = centered * scale
+    if gamma is not None:
+        outputs = outputs * gamma
+    return _narrow(outputs if beta is None else outputs + beta, x)
+
+
+def _narrow(outputs: Array, x: Array) -> Array:
+    """In the dtype of `x` if that is a float."""
     return outputs.astype(x.dtype) if is_float(x.dtype) else outputs
