@@ -5,6 +5,7 @@ which are those of a NumPy array of uint64. Each is a handful of elementwise ope
 """
 
 import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 
