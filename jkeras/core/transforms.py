@@ -1,16 +1,16 @@
-"""JAX transforms that carry updates out: `scan`, `cond`, `vmap`, `remat`.
+"""JAX transforms that carry updates out: `scan`, `cond`, `switch`, `vmap`, `remat`.
 
 Inside `call`, plain JAX transforms read variables freely. They cannot let assignments out, because a scope records
-values of its own trace level only. The four functions here can. All are a few lines over `functionalize`, which turns a
+values of its own trace level only. The functions here can. All are a few lines over `functionalize`, which turns a
 function that reads and writes the current scope into a pure one:
 
     pure(state, *args) -> ((outputs, losses), state)
 
 `state` holds the values of every variable that may be assigned; reads of the others are closed over. So are masks: the
-arguments of `scan`, `cond` and `vmap` have none inside unless they are passed along as arguments of their own.
+arguments of all but `remat` have none inside unless they are passed along as arguments of their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -115,10 +115,24 @@ def cond(pred: Any, true_fun: Callable[..., PyTree], false_fun: Callable[..., Py
     ...     int(cond(True, lambda x: x + 1, lambda x: x - 1, 1))
     2
     """
-    branches = [functionalize(function) for function in (true_fun, false_fun)]
+    return _branched((true_fun, false_fun), operands, lambda branches, *args: jax.lax.cond(pred, *branches, *args))
+
+
+def switch(index: Any, branches: Sequence[Callable[..., PyTree]], *operands: Any) -> PyTree:
+    """`jax.lax.switch` whose branches may call layers that assign variables and add losses.
+
+    >>> with Scope().open():
+    ...     int(switch(2, [lambda x: x, lambda x: -x, lambda x: x + 1], 1))
+    2
+    """
+    return _branched(branches, operands, lambda branches, *args: jax.lax.switch(index, branches, *args))
+
+
+def _branched(functions: Sequence[Callable[..., PyTree]], operands: Any, choose: Callable[..., Any]) -> PyTree:
+    branches = [functionalize(function) for function in functions]
     state = branches[0][1]
     known: dict[str, Any] = {}
-    for pure, _, _ in branches:  # the losses of one branch are zero in the other
+    for pure, _, _ in branches:  # the losses of one branch are zero in the others
         known.update(jax.eval_shape(pure, state, *operands)[0][1])
 
     def padded(pure: Callable[..., Any]) -> Callable[..., Any]:
@@ -131,7 +145,7 @@ def cond(pred: Any, true_fun: Callable[..., PyTree], false_fun: Callable[..., Py
 
         return branch
 
-    (outputs, losses), values = jax.lax.cond(pred, padded(branches[0][0]), padded(branches[1][0]), state, *operands)
+    (outputs, losses), values = choose([padded(pure) for pure, _, _ in branches], state, *operands)
     branches[0][2](values)
     _record(losses)
     return outputs

@@ -3,6 +3,7 @@
 from jkeras.functional.adaptive_pooling import adaptive_average_pool, adaptive_max_pool
 from jkeras.functional.attention import attention_mask, attention_weights, dot_product_attention, masked_softmax, weigh
 from jkeras.functional.convolution import conv, depthwise_conv
+from jkeras.functional.decoding import ctc_decode
 from jkeras.functional.dropout import dropout
 from jkeras.functional.normalization import (
     batch_normalize,
@@ -32,6 +33,7 @@ __all__ = [
     "conv",
     "conv_transpose",
     "crop",
+    "ctc_decode",
     "depthwise_conv",
     "dot_product_attention",
     "dropout",

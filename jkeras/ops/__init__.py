@@ -5,19 +5,22 @@ JAX function recordable.
 """
 
 from jkeras.core.lift import lift
-from jkeras.ops import core, creation, linalg, math, nn, numpy
+from jkeras.ops import core, creation, image, linalg, math, nn, numpy
 from jkeras.ops.core import *  # noqa: F403 - each module lists what it holds
 from jkeras.ops.creation import *  # noqa: F403
+from jkeras.ops.einops import rearrange
 from jkeras.ops.linalg import *  # noqa: F403
 from jkeras.ops.math import *  # noqa: F403
 from jkeras.ops.nn import *  # noqa: F403
 from jkeras.ops.numpy import *  # noqa: F403
 
 __all__ = [
+    "image",
     "lift",
     "linalg",
     "nn",
     "numpy",
+    "rearrange",
     *core.__all__,
     *creation.__all__,
     *linalg.__all__,

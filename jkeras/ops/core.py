@@ -1,19 +1,29 @@
-"""What the table has of neither mathematics nor networks: dtypes, shapes, slices, scatters, gradients stopped.
-
-Control flow is not here: `jkeras.scan`, `jkeras.cond`, `jkeras.vmap` and `jkeras.remat` carry updates of variables.
-"""
+"""What the table has of neither mathematics nor networks: dtypes, shapes, slices, scatters, gradients stopped."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jkeras import dtypes
 from jkeras.core.lift import lift
 from jkeras.core.signature import is_tensor
-from jkeras.core.tensor import standardize_shape
+from jkeras.core.tensor import KerasTensor, standardize_shape
+from jkeras.core.variable import Variable
 from jkeras.errors import ArgumentError
+from jkeras.ops.control import (
+    associative_scan,
+    cond,
+    custom_gradient,
+    fori_loop,
+    map,
+    scan,
+    switch,
+    vectorized_map,
+    while_loop,
+)
 from jkeras.typing import Array, ArrayLike, DType, Shape
 
 REDUCTIONS = {None: "set", "add": "add", "mul": "multiply", "min": "min", "max": "max"}
@@ -62,11 +72,30 @@ def shape(x: Any) -> Shape:
     return standardize_shape(x.shape)
 
 
+def convert_to_numpy(x: Any) -> np.ndarray:
+    """The values of a tensor in NumPy, in its own dtype.
+
+    >>> convert_to_numpy(jnp.arange(3)) * 2
+    array([0, 2, 4], dtype=int32)
+    """
+    if isinstance(x, KerasTensor | jax.core.Tracer):
+        raise ArgumentError(
+            "the tensor has no values here: a graph or a JAX transform is being built.",
+            path="convert_to_numpy",
+            expected="an array",
+            received=repr(x),
+            write="jax.pure_callback(...)   # NumPy inside a compiled program",
+        )
+    return np.array(x.value if isinstance(x, Variable) else x)
+
+
 # -- parts
 
 
 def _slice(inputs: Array, start_indices: Sequence[Any], shape: Sequence[int]) -> Array:
-    return jax.lax.dynamic_slice(inputs, start_indices, shape)
+    """A block of `shape`; -1 stands for all that is left of an axis behind the start."""
+    sizes = [inputs.shape[axis] - start_indices[axis] if size == -1 else size for axis, size in enumerate(shape)]
+    return jax.lax.dynamic_slice(inputs, start_indices, sizes)
 
 
 def _slice_update(inputs: Array, start_indices: Sequence[Any], updates: Array) -> Array:
@@ -103,7 +132,8 @@ unstack = lift(_unstack, "unstack")
 
 # fmt: off
 __all__ = [
-    "cast", "convert_to_tensor", "dtype", "is_tensor", "saturate_cast", "scatter", "scatter_update", "shape",
-    "slice", "slice_update", "stop_gradient", "unstack",
+    "associative_scan", "cast", "cond", "convert_to_numpy", "convert_to_tensor", "custom_gradient", "dtype",
+    "fori_loop", "is_tensor", "map", "saturate_cast", "scan", "scatter", "scatter_update", "shape", "slice",
+    "slice_update", "stop_gradient", "switch", "unstack", "vectorized_map", "while_loop",
 ]
 # fmt: on

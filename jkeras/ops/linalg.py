@@ -6,11 +6,14 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.lift import lift
+from jkeras.ops.control import jvp
 from jkeras.typing import Array
 
 det = lift(jnp.linalg.det, "det")
+eig = lift(jnp.linalg.eig, "eig")
 eigh = lift(jnp.linalg.eigh, "eigh")
 inv = lift(jnp.linalg.inv, "inv")
+lu_factor = lift(jax.scipy.linalg.lu_factor, "lu_factor")
 matrix_rank = lift(jnp.linalg.matrix_rank, "matrix_rank")
 norm = lift(jnp.linalg.norm, "norm")
 pinv = lift(jnp.linalg.pinv, "pinv")
@@ -20,6 +23,11 @@ svd = lift(jnp.linalg.svd, "svd")
 
 def _cholesky(x: Array, upper: bool = False) -> Array:
     return jnp.linalg.cholesky(x, upper=upper)
+
+
+def _cholesky_inverse(x: Array, upper: bool = False) -> Array:
+    """The inverse of the matrix whose Cholesky factor is `x`."""
+    return jax.scipy.linalg.cho_solve((x, not upper), jnp.broadcast_to(jnp.eye(x.shape[-1], dtype=x.dtype), x.shape))
 
 
 def _solve(a: Array, b: Array) -> Array:
@@ -38,13 +46,14 @@ def _lstsq(a: Array, b: Array, rcond: Any = None) -> Array:
 
 
 cholesky = lift(_cholesky, "cholesky")
+cholesky_inverse = lift(_cholesky_inverse, "cholesky_inverse")
 lstsq = lift(_lstsq, "lstsq")
 solve = lift(_solve, "solve")
 solve_triangular = lift(_solve_triangular, "solve_triangular")
 
 # fmt: off
 __all__ = [
-    "cholesky", "det", "eigh", "inv", "lstsq", "matrix_rank", "norm", "pinv", "qr", "solve", "solve_triangular",
-    "svd",
+    "cholesky", "cholesky_inverse", "det", "eig", "eigh", "inv", "jvp", "lstsq", "lu_factor", "matrix_rank", "norm",
+    "pinv", "qr", "solve", "solve_triangular", "svd",
 ]
 # fmt: on

@@ -1,4 +1,4 @@
-"""The rest of the mathematics of the table: special functions, segments, Fourier transforms, best entries."""
+"""The other mathematics of the table: special functions, segments, distances, Fourier transforms, best entries."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.lift import lift
+from jkeras.errors import ShapeError
+from jkeras.functional import signal
 from jkeras.typing import Array, ArrayLike, PyTree
 
 erf = lift(jax.scipy.special.erf, "erf")
@@ -46,13 +48,68 @@ def _top_k(x: Array, k: int, sorted: bool = True) -> list[Array]:
 
 
 def _in_top_k(targets: Array, predictions: Array, k: int) -> Array:
-    """Whether fewer than `k` classes beat the target's; ties count for it."""
+    """Whether fewer than `k` classes beat the target's; ties count for it, and all numbers beat NaN."""
     own = jnp.take_along_axis(predictions, jnp.expand_dims(targets, -1), axis=-1)  # (b, 1)
+    own = jnp.where(jnp.isnan(own), -jnp.inf, own)
     return jnp.sum(predictions > own, axis=-1) < k
 
 
 top_k = lift(_top_k, "top_k")
 in_top_k = lift(_in_top_k, "in_top_k")
+
+
+def _cdist(x: Array, y: Array) -> Array:
+    """Euclidean distances of every row of `x` to every row of `y`; where they coincide the gradient is zero."""
+    if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
+        raise ShapeError(
+            "there are no distances between such rows.",
+            path="cdist",
+            expected="shapes (..., n, k) and (..., m, k)",
+            received=f"shapes {x.shape} and {y.shape}",
+        )
+    differences = jnp.expand_dims(x, -2) - jnp.expand_dims(y, -3)  # (..., n, m, k)
+    squares = jnp.sum(jnp.square(differences), axis=-1)
+    apart = squares > 0
+    return jnp.where(apart, jnp.sqrt(jnp.where(apart, squares, 1)), 0)
+
+
+cdist = lift(_cdist, "cdist")
+
+# -- Fourier transforms; complex numbers are pairs of real arrays
+
+
+def _pair(z: Array) -> tuple[Array, Array]:
+    return jnp.real(z), jnp.imag(z)
+
+
+def _fft(x: tuple[Array, Array]) -> tuple[Array, Array]:
+    return _pair(jnp.fft.fft(signal.join_complex(x, "fft")))
+
+
+def _fft2(x: tuple[Array, Array]) -> tuple[Array, Array]:
+    return _pair(jnp.fft.fft2(signal.join_complex(x, "fft2")))
+
+
+def _ifft2(x: tuple[Array, Array]) -> tuple[Array, Array]:
+    return _pair(jnp.fft.ifft2(signal.join_complex(x, "ifft2")))
+
+
+def _rfft(x: Array, fft_length: int | None = None) -> tuple[Array, Array]:
+    return _pair(jnp.fft.rfft(x, fft_length))
+
+
+def _irfft(x: tuple[Array, Array], fft_length: int | None = None) -> Array:
+    return jnp.fft.irfft(signal.join_complex(x, "irfft"), fft_length)
+
+
+fft = lift(_fft, "fft")
+fft2 = lift(_fft2, "fft2")
+ifft2 = lift(_ifft2, "ifft2")
+irfft = lift(_irfft, "irfft")
+rfft = lift(_rfft, "rfft")
+extract_sequences = lift(signal.extract_sequences, "extract_sequences")
+istft = lift(signal.istft, "istft")
+stft = lift(signal.stft, "stft")
 
 
 def _view_as_complex(x: Array) -> Array:
@@ -68,7 +125,8 @@ view_as_real = lift(_view_as_real, "view_as_real")
 
 # fmt: off
 __all__ = [
-    "erf", "erfc", "erfinv", "in_top_k", "logdet", "logsumexp", "rsqrt", "segment_max", "segment_min",
-    "segment_prod", "segment_sum", "top_k", "view_as_complex", "view_as_real",
+    "cdist", "erf", "erfc", "erfinv", "extract_sequences", "fft", "fft2", "ifft2", "in_top_k", "irfft", "istft",
+    "logdet", "logsumexp", "rfft", "rsqrt", "segment_max", "segment_min", "segment_prod", "segment_sum", "stft",
+    "top_k", "view_as_complex", "view_as_real",
 ]
 # fmt: on

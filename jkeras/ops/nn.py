@@ -8,6 +8,15 @@ import jax.numpy as jnp
 
 from jkeras import activations, config, dtypes, functional
 from jkeras.core.lift import lift
+from jkeras.errors import ShapeError
+from jkeras.functional import image
+from jkeras.ops.crossentropy import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    ctc_decode,
+    ctc_loss,
+    sparse_categorical_crossentropy,
+)
 from jkeras.typing import Array, ArrayLike, Axes
 
 # -- activations
@@ -103,7 +112,32 @@ def _separable_conv(
     return functional.conv(depthwise, pointwise_kernel, data_format=data_format)
 
 
+def _conv_transpose(
+    inputs: Array,
+    kernel: Array,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Array:
+    return functional.conv_transpose(
+        inputs,
+        kernel,
+        strides=strides,
+        padding=padding,
+        output_padding=output_padding,
+        dilation=dilation_rate,
+        data_format=data_format,
+    )
+
+
 conv = lift(_conv, "conv")
+conv_transpose = lift(_conv_transpose, "conv_transpose")
+depth_to_space = lift(image.depth_to_space, "depth_to_space")
+fold = lift(image.fold, "fold")
+space_to_depth = lift(image.space_to_depth, "space_to_depth")
+unfold = lift(image.unfold, "unfold")
 depthwise_conv = lift(_depthwise_conv, "depthwise_conv")
 separable_conv = lift(_separable_conv, "separable_conv")
 
@@ -198,13 +232,32 @@ def _multi_hot(inputs: Array, num_classes: int, axis: int = -1, dtype: Any = Non
 one_hot = lift(_one_hot, "one_hot")
 multi_hot = lift(_multi_hot, "multi_hot")
 
+# -- complex numbers, and how much two signals differ
+
+
+def _polar(abs_: Array, angle: Array) -> Array:
+    return jax.lax.complex(abs_ * jnp.cos(angle), abs_ * jnp.sin(angle))
+
+
+def _psnr(x1: Array, x2: Array, max_val: float) -> Array:
+    """Peak signal-to-noise ratio in decibels: `20 log10(max_val) - 10 log10(mean((x1 - x2)^2))`."""
+    if x1.shape != x2.shape:
+        raise ShapeError("the signals differ in shape.", path="psnr", expected=f"{x1.shape}", received=f"{x2.shape}")
+    return 20 * jnp.log10(jnp.asarray(max_val, x2.dtype)) - 10 * jnp.log10(jnp.mean(jnp.square(x1 - x2)))
+
+
+polar = lift(_polar, "polar")
+psnr = lift(_psnr, "psnr")
+
 # fmt: off
 __all__ = [
-    "adaptive_average_pool", "adaptive_max_pool", "average_pool", "batch_normalization", "celu", "conv",
-    "depthwise_conv", "dot_product_attention", "elu", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu",
+    "adaptive_average_pool", "adaptive_max_pool", "average_pool", "batch_normalization", "binary_crossentropy",
+    "categorical_crossentropy", "celu", "conv", "conv_transpose", "ctc_decode", "ctc_loss", "depth_to_space",
+    "depthwise_conv", "dot_product_attention", "elu", "fold", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu",
     "hard_swish", "hard_tanh", "layer_normalization", "leaky_relu", "log_sigmoid", "log_softmax", "max_pool", "moments",
-    "multi_hot", "normalize", "one_hot", "relu", "relu6", "rms_normalization", "selu", "separable_conv", "sigmoid",
-    "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax",
-    "squareplus", "swish", "tanh_shrink", "threshold",
+    "multi_hot", "normalize", "one_hot", "polar", "psnr", "relu", "relu6", "rms_normalization", "selu",
+    "separable_conv", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "space_to_depth",
+    "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish",
+    "tanh_shrink", "threshold", "unfold",
 ]
 # fmt: on

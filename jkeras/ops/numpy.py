@@ -9,7 +9,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jkeras import dtypes
 from jkeras.core.lift import lift
+from jkeras.ops.control import vectorize
+from jkeras.ops.counting import bincount, histogram, nonzero, unique
 from jkeras.typing import Array, ArrayLike, PyTree
 
 # -- one argument
@@ -119,6 +122,8 @@ divide_no_nan = lift(_divide_no_nan, "divide_no_nan")
 
 # -- products
 
+corrcoef = lift(jnp.corrcoef, "corrcoef")
+correlate = lift(jnp.correlate, "correlate")
 cross = lift(jnp.cross, "cross")
 dot = lift(jnp.dot, "dot")
 einsum = lift(jnp.einsum, "einsum")
@@ -307,6 +312,19 @@ full = lift(_full, "full")
 # -- about a tensor
 
 
+def _size(x: ArrayLike) -> Any:
+    return jnp.size(x)
+
+
+def _view(x: ArrayLike, dtype: Any = None) -> Array:
+    """The same bytes, read as another dtype; the last axis grows or shrinks with the size of an element."""
+    return jnp.asarray(x).view(None if dtype is None else dtypes.standardize(dtype))
+
+
+size = lift(_size, "size")
+view = lift(_view, "view")
+
+
 def ndim(x: Any) -> int:
     """The number of axes.
 
@@ -320,23 +338,24 @@ def ndim(x: Any) -> int:
 __all__ = [
     "abs", "absolute", "add", "all", "allclose", "amax", "amin", "angle", "any", "append", "arange", "arccos",
     "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort",
-    "array", "array_split", "average", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not",
-    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_to", "cbrt", "ceil", "clip", "concatenate",
-    "conj", "conjugate", "copy", "cos", "cosh", "count_nonzero", "cross", "cumprod", "cumsum", "deg2rad", "diag",
-    "diagflat", "diagonal", "diff", "digitize", "divide", "divide_no_nan", "dot", "dsplit", "dstack", "einsum",
-    "empty_like", "equal", "exp", "exp2", "expand_dims", "expm1", "fabs", "flip", "fliplr", "flipud", "floor",
+    "array", "array_split", "average", "bincount", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not",
+    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_to", "cbrt", "ceil", "clip", "concatenate", "conj",
+    "conjugate", "copy", "corrcoef", "correlate", "cos", "cosh", "count_nonzero", "cross", "cumprod", "cumsum",
+    "deg2rad", "diag", "diagflat", "diagonal", "diff", "digitize", "divide", "divide_no_nan", "dot", "dsplit", "dstack",
+    "einsum", "empty_like", "equal", "exp", "exp2", "expand_dims", "expm1", "fabs", "flip", "fliplr", "flipud", "floor",
     "floor_divide", "fmax", "fmin", "fmod", "full", "full_like", "gcd", "geomspace", "get_item", "greater",
-    "greater_equal", "heaviside", "hsplit", "hstack", "hypot", "i0", "imag", "inner", "isclose", "isfinite", "isin",
-    "isinf", "isnan", "isneginf", "isposinf", "isreal", "kron", "lcm", "ldexp", "left_shift", "less", "less_equal",
-    "linspace", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "logspace", "matmul", "max", "maximum", "mean", "median", "meshgrid", "min",
-    "minimum", "mod", "moveaxis", "multiply", "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum",
-    "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum",
-    "nanvar", "ndim", "negative", "nextafter", "not_equal", "ones_like", "outer", "pad", "percentile", "positive",
-    "power", "prod", "ptp", "quantile", "rad2deg", "ravel", "real", "reciprocal", "repeat", "reshape",
-    "right_shift", "roll", "rot90", "round", "searchsorted", "select", "sign", "signbit", "sin", "sinc", "sinh",
-    "slogdet", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take",
+    "greater_equal", "heaviside", "histogram", "hsplit", "hstack", "hypot", "i0", "imag", "inner", "isclose",
+    "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "kron", "lcm", "ldexp", "left_shift",
+    "less", "less_equal", "linspace", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "logspace", "matmul", "max", "maximum", "mean", "median", "meshgrid",
+    "min", "minimum", "mod", "moveaxis", "multiply", "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum",
+    "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar",
+    "ndim", "negative", "nextafter", "nonzero", "not_equal", "ones_like", "outer", "pad", "percentile", "positive",
+    "power", "prod", "ptp", "quantile", "rad2deg", "ravel", "real", "reciprocal", "repeat", "reshape", "right_shift",
+    "roll", "rot90", "round", "searchsorted", "select", "sign", "signbit", "sin", "sinc", "sinh", "size", "slogdet",
+    "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take",
     "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace", "transpose", "trapezoid", "tril", "triu",
-    "true_divide", "trunc", "unravel_index", "vander", "var", "vdot", "vsplit", "vstack", "where", "zeros_like",
+    "true_divide", "trunc", "unique", "unravel_index", "vander", "var", "vdot", "vectorize", "view", "vsplit", "vstack",
+    "where", "zeros_like",
 ]
 # fmt: on

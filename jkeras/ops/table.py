@@ -11,33 +11,55 @@ from typing import Any, NamedTuple
 
 from jkeras.core.lift import Lifted
 from jkeras.errors import ConfigError, UnknownNameError, did_you_mean
-from jkeras.ops import core, linalg, math, nn, numpy
+from jkeras.ops import core, einops, image, linalg, math, nn, numpy
 from jkeras.typing import Config
 
-MODULES = {"numpy": numpy, "nn": nn, "math": math, "linalg": linalg, "core": core}
+MODULES = {"numpy": numpy, "nn": nn, "math": math, "linalg": linalg, "core": core, "image": image, "einops": einops}
 
 # Parameters that are arrays, given to the call; all others belong to the config.
 # fmt: off
 ARRAYS = frozenset({
-    "M", "a", "ary", "arr", "array", "arrays", "b", "beta", "bins", "choicelist", "condition", "condlist",
-    "constant_values", "data", "default", "depthwise_kernel", "element", "fill_value", "gamma", "indices",
-    "inputs", "kernel", "key", "m", "mean", "object", "offset", "operands", "pointwise_kernel", "predictions",
-    "prototype", "q", "scale", "segment_ids", "start", "start_indices", "step", "stop", "targets", "test_elements",
-    "tup", "updates", "v", "val", "values", "variance", "weights", "x", "x1", "x2", "xi", "xs", "y", "z",
+    "M", "a", "abs_", "angle", "arr", "array", "arrays", "ary", "b", "beta", "bins", "choicelist", "condition",
+    "condlist", "constant_values", "coordinates", "data", "default", "depthwise_kernel", "element", "end_points",
+    "fill_value", "gamma", "image1", "image2", "images", "indices", "inputs", "kernel", "key", "m", "mean", "object",
+    "offset", "operands", "output", "output_length", "pointwise_kernel", "predictions", "prototype", "q", "scale",
+    "segment_ids", "sequence_lengths", "start", "start_indices", "start_points", "step", "stop", "target",
+    "target_length", "targets", "tensor", "test_elements", "transform", "translation", "tup", "updates", "v", "val",
+    "values", "variance", "weights", "x", "x1", "x2", "xi", "xs", "y", "z",
 })
 # fmt: on
+WARPS = ("affine_transform", "elastic_transform", "map_coordinates", "perspective_transform")
 # Where the same name is the other kind.
 EXCEPTIONS = {
     ("trapezoid", "x"): False,
     ("squareplus", "b"): False,
     ("isclose", "rtol"): True,
     ("isclose", "atol"): True,
+    ("bincount", "weights"): False,
+    ("histogram", "bins"): False,
+    **{(name, "fill_value"): False for name in ("resize", "unique", *WARPS)},
+    ("scale_and_translate", "output_shape"): True,
+    ("rearrange", "pattern"): True,
+    ("rearrange", "axes_lengths"): True,
     **{("dot_product_attention", name): True for name in ("query", "value", "bias", "mask")},
     ("diagonal", "offset"): False,
     ("trace", "offset"): False,
 }
 # Classes that are not named like their operation in camel case.
-CLASS_NAMES = {"allclose": "AllClose", "isin": "IsIn", "searchsorted": "SearchSorted", "svd": "SVD"}
+CLASS_NAMES = {
+    "allclose": "AllClose",
+    "cdist": "CDist",
+    "ctc_decode": "CTCDecode",
+    "ctc_loss": "CTCLoss",
+    "hsv_to_rgb": "HSVToRGB",
+    "isin": "IsIn",
+    "rgb_to_grayscale": "RGBToGrayscale",
+    "rgb_to_hsv": "RGBToHSV",
+    "searchsorted": "SearchSorted",
+    **{
+        name: name.upper() for name in ("fft", "fft2", "ifft2", "irfft", "istft", "psnr", "rfft", "ssim", "stft", "svd")
+    },
+}
 
 
 class Row(NamedTuple):
@@ -116,7 +138,7 @@ def spell(op: str, function: Callable[..., Any], args: Sequence[Any], kwargs: Ma
         elif parameter.kind is parameter.VAR_POSITIONAL:
             positional += bound.arguments[name]
         elif parameter.kind is parameter.VAR_KEYWORD:
-            settings.update(bound.arguments[name])
+            (named_arrays if is_array else settings).update(bound.arguments[name])
         elif not is_array:
             settings[name] = bound.arguments[name]
         elif complete:
