@@ -5,8 +5,8 @@
 The kinds of normalization differ in where the statistics come from: over the batch for every channel (batch), over
 the features of every example (layer), over groups of them (group), or without centering (RMS). Statistics of half
 precision are computed, and returned, in float32: a sum of squares leaves the range of float16 and the precision of
-bfloat16 at once. Where there are statistics for each example, the mean is subtracted before anything is scaled, because
-`x * scale - mean * scale` loses the digits in which the two products agree.
+bfloat16 at once. Where every vector has statistics of its own, the mean is subtracted before anything is scaled,
+because `x * scale - mean * scale` loses the digits in which the two products agree.
 """
 
 from collections.abc import Callable, Sequence
@@ -100,14 +100,10 @@ def batch_normalize(
     """
     wide = _widen(x)
 
-    def lay(vector: Array) -> Array:
-        return along(vector.astype(wide.dtype), x.ndim, axis)
+    def lay(vector: Any) -> Any:
+        return None if vector is None else along(vector.astype(wide.dtype), x.ndim, axis)
 
-    # one factor and one summand a channel: XLA's CPU compiler keeps the centered inputs of any other form in memory
-    scale = lax.rsqrt(lay(variance) + epsilon)
-    scale = scale if gamma is None else scale * lay(gamma)
-    shift = -lay(mean) * scale
-    return _narrow(wide * scale + (shift if beta is None else shift + lay(beta)), x)
+    return _narrow(_affine(wide, lay(mean), lay(variance) + epsilon, *map(lay, (gamma, beta))), x)
 
 
 def layer_normalize(
@@ -253,8 +249,8 @@ def group_normalize(
             [a for a in range(wide.ndim) if a not in (axis, axis + 1)],
         )
 
-    outputs = _apply(x, wide - mean, lax.rsqrt(variance + epsilon), lay(gamma), lay(beta))
-    return jnp.reshape(outputs, x.shape)
+    outputs = _affine(wide, mean, variance + epsilon, lay(gamma), lay(beta))
+    return _narrow(jnp.reshape(outputs, x.shape), x)
 
 
 def _over(collective: Callable[[Array, Any], Array], x: Array, axis_name: str | Sequence[str]) -> Array:
@@ -273,6 +269,16 @@ def _fit(weight: Array | None, x: Array, axes: Axes) -> Array | None:
         return None
     kept = {axis % x.ndim for axis in ((axes,) if isinstance(axes, int) else axes)}
     return jnp.reshape(weight.astype(x.dtype), [size if a in kept else 1 for a, size in enumerate(x.shape)])
+
+
+def _affine(x: Array, mean: Array, variance: Array, gamma: Array | None, beta: Array | None) -> Array:
+    """`(x - mean) / sqrt(variance) * gamma + beta` as one factor and one summand, which are much smaller than `x`.
+
+    In any other form XLA's CPU compiler keeps the centered inputs in memory: half as slow again.
+    """
+    scale = lax.rsqrt(variance) if gamma is None else lax.rsqrt(variance) * gamma
+    shift = -mean * scale if beta is None else beta - mean * scale
+    return x * scale + shift
 
 
 def _apply(x: Array, centered: Array, scale: Array, gamma: Array | None, beta: Array | None) -> Array:
