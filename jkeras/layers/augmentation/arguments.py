@@ -1,0 +1,91 @@
+"""Checks of arguments that layers of this room share: ranges of factors and of values, names of modes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jkeras.errors import ArgumentError, UnknownNameError
+
+INTERPOLATIONS = ("nearest", "bilinear")
+FILL_MODES = ("reflect", "wrap", "constant", "nearest")
+
+
+def factor_range(factor: Any, bounds: tuple[float, float], owner: str, argument: str = "factor") -> tuple[Any, Any]:
+    """The range `(lower, upper)` from which a factor is drawn: a pair, sorted, or for a number `f` all that lies within
+    the bounds between `-|f|` and `|f|`.
+
+    >>> factor_range(0.3, (-1, 1), "RandomBrightness"), factor_range(0.3, (0, 1), "RandomContrast")
+    ((-0.3, 0.3), (0, 0.3))
+    >>> factor_range([0.5, 0.2], (0, 1), "RandomHue")
+    (0.2, 0.5)
+    """
+    low, high = bounds
+    entries = tuple(factor) if isinstance(factor, Sequence) and not isinstance(factor, str) else (factor,)
+    numbers = all(isinstance(entry, int | float) and not isinstance(entry, bool) for entry in entries)
+    if not numbers or len(entries) not in (1, 2) or not all(low <= entry <= high for entry in entries):
+        raise ArgumentError(
+            f"`{argument}` is no range.",
+            path=owner,
+            expected=f"a number in [{low}, {high}], or two of them",
+            received=f"{argument}={factor!r}",
+            write=f"{owner}({argument}=({low}, {high}))",
+        )
+    if len(entries) == 2:
+        return min(entries), max(entries)
+    return max(-abs(entries[0]), low), abs(entries[0])
+
+
+def upwards(factor: Any) -> Any:
+    """The pair `(0, f)` of a number `f`; anything else as it is.
+
+    >>> upwards(0.5), upwards((0.2, 0.5))
+    ((0, 0.5), (0.2, 0.5))
+    """
+    return (0, factor) if isinstance(factor, int | float) else factor
+
+
+def value_bounds(value_range: Any, owner: str) -> tuple[Any, Any]:
+    """The least and the greatest value that pixels may have.
+
+    >>> value_bounds([0, 255], "RandomBrightness")
+    (0, 255)
+    """
+    entries = tuple(value_range) if isinstance(value_range, Sequence) and not isinstance(value_range, str) else ()
+    numbers = all(isinstance(entry, int | float) and not isinstance(entry, bool) for entry in entries)
+    if len(entries) != 2 or not numbers or entries[0] == entries[1]:
+        raise ArgumentError(
+            "`value_range` is no range.",
+            path=owner,
+            expected="two different numbers",
+            received=f"value_range={value_range!r}",
+            write=f"{owner}(..., value_range=(0, 255))",
+        )
+    return min(entries), max(entries)
+
+
+def one_of(value: Any, names: Sequence[str], argument: str, owner: str) -> str:
+    """The value, if it is one of some names.
+
+    >>> one_of("nearest", INTERPOLATIONS, "interpolation", "RandomZoom")
+    'nearest'
+    """
+    if value not in names:
+        raise UnknownNameError(
+            f"unknown `{argument}`.",
+            path=owner,
+            expected=" or ".join(map(repr, names)),
+            received=f"{argument}={value!r}",
+        )
+    return value
+
+
+def number(value: Any, argument: str, owner: str) -> Any:
+    """The value, if it is a number.
+
+    >>> number(0.5, "fill_value", "RandomZoom")
+    0.5
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ArgumentError(
+            f"`{argument}` is no number.", path=owner, expected="a number", received=f"{argument}={value!r}"
+        )
+    return value
