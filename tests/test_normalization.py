@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jkeras import layers
-from jkeras.core import Layer
+from jkeras.core import Layer, get_mask, set_mask
 from jkeras.errors import ArgumentError, BuildError, ShapeError
 from tests.oracle import asking_keras, assert_close, keras
 
@@ -114,6 +114,9 @@ def test_axes_are_taken_in_ascending_order():
         ("LayerNormalization", [1, -1], (None, 4)),
         ("LayerNormalization", 3, (None, 4)),
         ("LayerNormalization", [1, 2], (None, None, 4)),
+        ("RMSNormalization", -1, (None, None)),
+        ("GroupNormalization", 0, (32, 4)),
+        ("GroupNormalization", -1, (None, 3, 4)),
     ],
 )
 def test_axes_that_the_input_does_not_have(cls, axis, shape):
@@ -125,7 +128,13 @@ def test_axes_that_the_input_does_not_have(cls, axis, shape):
     "cls, config",
     [
         ("BatchNormalization", {"momentum": 1.5}),
-        ("BatchNormalization", {"synchronized": True}),
+        ("BatchNormalization", {"synchronized": 3}),
+        ("RMSNormalization", {"axis": None}),
+        ("GroupNormalization", {"groups": 0}),
+        ("GroupNormalization", {"groups": 2.0}),
+        ("GroupNormalization", {"axis": [1]}),
+        ("UnitNormalization", {"axis": "last"}),
+        ("SpectralNormalization", {"layer": "Dense"}),
         ("BatchNormalization", {"renorm": True, "renorm_clipping": {"max": 1.0}}),
         ("BatchNormalization", {"renorm": True, "renorm_clipping": {"rmin": 2.0, "rmax": 1.0}}),
         ("BatchNormalization", {"renorm": True, "renorm_clipping": {"dmax": -1.0}}),
@@ -144,3 +153,237 @@ def test_a_batch_of_other_channels_is_refused():
     variables = layer.init(jax.random.key(0), jnp.ones((2, 4)))
     with pytest.raises(ShapeError, match="size 4"):
         layer.stateless_call(*variables, jnp.ones((2, 5)))
+
+
+# -- pieces of a batch
+
+PIECES = X[:2].reshape(4, 4, 4)  # 4 pieces of 4 examples
+KEPT = jnp.arange(16).reshape(4, 4) % 3 != 0
+
+
+def whole_and_in_pieces(synchronized, axis_name, mask):
+    """Outputs and moving averages for the whole batch, and for pieces of it that are mapped."""
+    whole, mapped = layers.BatchNormalization(), layers.BatchNormalization(synchronized=synchronized)
+    variables = whole.init(jax.random.key(0), PIECES[0])
+    mapped.build((None, 4))
+
+    def step(layer, x, mask):
+        return layer.stateless_call(*variables, x, mask=mask, training=True)
+
+    expected = jax.jit(step, static_argnums=0)(whole, PIECES.reshape(16, 4), None if mask is None else mask.reshape(16))
+    axes = (0, None if mask is None else 0)
+    return expected, jax.jit(jax.vmap(lambda *call: step(mapped, *call), axes, axis_name=axis_name))(PIECES, mask)
+
+
+@pytest.mark.parametrize(
+    "synchronized, axis_name, mask",
+    [(True, "batch", None), ("pieces", "pieces", KEPT), (["pieces"], "pieces", None)],
+    ids=["True", "a name, masked", "names"],
+)
+def test_pieces_of_a_batch_have_the_statistics_of_the_whole(synchronized, axis_name, mask):
+    (outputs, state), (pieces, states) = whole_and_in_pieces(synchronized, axis_name, mask)
+    assert_close(pieces.reshape(16, 4), outputs)
+    for name in state:
+        assert_close(states[name], jnp.broadcast_to(state[name], (4, 4)), err_msg=name)
+
+
+def test_pieces_of_a_mesh_have_the_statistics_of_the_whole():
+    layer = layers.BatchNormalization(synchronized="data")
+    variables = layer.init(jax.random.key(0), X[0])
+    mesh = jax.make_mesh((1,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    data, everywhere = jax.sharding.PartitionSpec("data"), jax.sharding.PartitionSpec()
+
+    def step(layer):
+        def run(x):
+            return layer.stateless_call(*variables, x, training=True)
+
+        return jax.jit(jax.shard_map(run, mesh=mesh, in_specs=data, out_specs=(data, everywhere)))
+
+    outputs, state = step(layer)(jnp.asarray(X[0]))
+    whole = layers.BatchNormalization()
+    whole.build((None, 4))
+    expected, expected_state = whole.stateless_call(*variables, X[0], training=True)
+    assert_close(outputs, expected)
+    assert_close(state["moving_mean"], expected_state["moving_mean"])
+    unnamed = layers.BatchNormalization(synchronized=True)
+    unnamed.build((None, 4))
+    with pytest.raises(ArgumentError, match="'batch'") as error:
+        step(unnamed)(jnp.asarray(X[0]))
+    assert "data" in str(error.value)
+
+
+def test_an_axis_that_is_not_mapped_is_not_ignored():
+    layer = layers.BatchNormalization(synchronized="pieces")
+    variables = layer.init(jax.random.key(0), X[0])
+    layer.stateless_call(*variables, X[0])  # inference needs no axis
+    with pytest.raises(ArgumentError, match="'pieces'"):
+        layer.stateless_call(*variables, X[0], training=True)
+
+
+# -- padding and long sequences
+
+
+@pytest.mark.parametrize("name", ["LayerNormalization", "RMSNormalization", "UnitNormalization", "BatchNormalization"])
+def test_padding_of_a_long_sequence_changes_nothing(name):
+    x = np.random.default_rng(0).normal(size=(2, 1024, 4)).astype("float32")
+    mask = jnp.arange(1024).reshape(1, 1024) < jnp.array([[1000], [3]])
+
+    class Model(Layer):
+        """A mask in, the layer's outputs at the places that its mask keeps out."""
+
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.norm = getattr(layers, name)()
+
+        def call(self, x, mask):
+            set_mask(x, mask)
+            outputs = self.norm(x)
+            return jnp.where(get_mask(outputs)[..., None], outputs, 0)
+
+    model = Model()
+    variables = model.init(jax.random.key(0), x, mask)
+
+    @jax.jit
+    def step(padding):
+        inputs = jnp.where(mask[..., None], x, padding)
+        weights = jnp.cos(jnp.arange(1024.0)).reshape(1, 1024, 1)
+
+        def loss(trainable, inputs):
+            outputs, state = model.stateless_call(trainable, variables[1], inputs, mask, training=True)
+            return jnp.mean(outputs * weights), (outputs, state)
+
+        return jax.value_and_grad(loss, (0, 1), has_aux=True)(variables[0], inputs)
+
+    # what is NaN has no derivative of 0 even where its cotangent is, so gradients are compared for finite padding
+    (value, results), gradients = step(0.0)
+    (garbage_value, garbage_results), garbage_gradients = step(1e4)
+    (nan_value, nan_results), _ = step(jnp.nan)
+    for one in ((garbage_value, garbage_results, garbage_gradients), (nan_value, nan_results, gradients)):
+        jax.tree.map(np.testing.assert_array_equal, one, (value, results, gradients))
+
+
+def test_zeros_have_a_unit_normalization_and_its_gradient():
+    layer = layers.UnitNormalization()
+    gradient = jax.grad(lambda x: layer.stateless_call({}, {}, x)[0].sum())(jnp.zeros((1, 3)))
+    np.testing.assert_allclose(gradient, np.full((1, 3), 1e12), rtol=1e-6)
+
+
+@pytest.mark.parametrize("axis, shape", [(-1, (2, 3, 4)), (1, (2, 4, 3, 2))])
+def test_instance_normalization_equals_keras(axis, shape):
+    ours = layers.GroupNormalization(groups=-1, axis=axis)
+    x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    with asking_keras():
+        theirs = keras.layers.GroupNormalization(groups=-1, axis=axis)
+        theirs.build(shape)
+        expected = jax.jit(lambda x: theirs.stateless_call(theirs.trainable_variables, [], x)[0])(x)
+    assert_close(jax.jit(ours.stateless_call)(*ours.init(jax.random.key(0), x), x)[0], expected)
+
+
+# -- spectral normalization
+
+
+def spectral(layer, x, **config):
+    wrapper = layers.SpectralNormalization(layer, **config)
+    return wrapper, wrapper.init(jax.random.key(0), x)
+
+
+def test_a_step_of_spectral_normalization_equals_keras():
+    x, iterations = X[0], 2
+    ours, variables = spectral(layers.Dense(3, bias_initializer="normal"), x, power_iterations=iterations)
+    with asking_keras():
+        theirs = keras.layers.SpectralNormalization(keras.layers.Dense(3), power_iterations=iterations)
+        theirs.build(x.shape)
+    inner, u = variables.trainable["layer"], variables.non_trainable["vector_u"]
+
+    def objective(call):
+        def loss(values):
+            outputs, state = call(values)
+            return jnp.sum(outputs * jnp.cos(jnp.arange(24.0)).reshape(8, 3)), (outputs, state)
+
+        return jax.jit(jax.value_and_grad(loss, has_aux=True))([inner["kernel"], inner["bias"]])
+
+    def our_call(values):
+        trainable = {"layer": dict(zip(("kernel", "bias"), values, strict=True))}
+        outputs, state = ours.stateless_call(trainable, variables.non_trainable, x, training=True)
+        return outputs, state["vector_u"]
+
+    def their_call(values):
+        outputs, state = theirs.stateless_call(values, [u], x, training=True)
+        return outputs, state[0]
+
+    mine = objective(our_call)
+    with asking_keras():
+        reference = objective(their_call)
+    for one, other in zip(jax.tree.leaves(mine), jax.tree.leaves(reference), strict=True):
+        assert_close(one, other)
+
+
+def test_inference_uses_the_normalized_kernel_and_changes_nothing():
+    ours, variables = spectral(layers.Dense(3, use_bias=False), X[0], power_iterations=20)
+    trained, _ = ours.stateless_call(*variables, X[0], training=True)
+    outputs, state = ours.stateless_call(*variables, X[0])
+    np.testing.assert_array_equal(outputs, trained)
+    np.testing.assert_array_equal(state["vector_u"], variables.non_trainable["vector_u"])
+    kernel = variables.trainable["layer"]["kernel"]
+    # 20 steps leave (second / first singular value)^40 of the error
+    np.testing.assert_allclose(outputs, X[0] @ (kernel / np.linalg.norm(kernel, 2)), rtol=1e-4, atol=1e-5)
+
+
+def test_a_kernel_of_zeros_stays():
+    ours, variables = spectral(layers.Dense(3, kernel_initializer="zeros"), X[0])
+    loss = jax.grad(lambda t: ours.stateless_call(t, variables[1], X[0], training=True)[0].sum())
+    assert np.isfinite(loss(variables.trainable)["layer"]["kernel"]).all()
+    _, state = ours.stateless_call(*variables, X[0], training=True)
+    np.testing.assert_array_equal(state["vector_u"], variables.non_trainable["vector_u"])
+
+
+def test_spectral_normalization_of_an_embedding_keeps_rows_and_mask():
+    class Model(Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.rows = layers.SpectralNormalization(layers.Embedding(5, 3, mask_zero=True), power_iterations=20)
+
+        def call(self, x):
+            outputs = self.rows(x)
+            return outputs, get_mask(outputs)
+
+    model, x = Model(), jnp.array([[0, 1, 4]])
+    variables = model.init(jax.random.key(0), x)
+    (rows, mask), _ = model.stateless_call(*variables, x)
+    table = variables.trainable["rows"]["layer"]["embeddings"]
+    np.testing.assert_allclose(rows[0], table[x[0]] / np.linalg.norm(table, 2), rtol=1e-3)
+    assert mask.tolist() == [[False, True, True]]
+
+
+def test_a_checkpointed_layer_reads_the_normalized_kernel():
+    class Model(Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.inner = layers.SpectralNormalization(Checkpointed())
+
+        def call(self, x):
+            return self.inner(x) - self.inner.layer(x)
+
+    class Checkpointed(layers.Dense):
+        def __init__(self, units=3, **kwargs):
+            super().__init__(units, use_bias=False, **kwargs)
+
+        def call(self, inputs):
+            return jax.checkpoint(self.product)(inputs)
+
+        def product(self, x):
+            return x @ self.kernel.value
+
+    model = Model()
+    variables = model.init(jax.random.key(0), X[0])
+    outputs, _ = jax.jit(model.stateless_call)(*variables, X[0])
+    assert np.abs(outputs).max() > 0.1
+
+
+def test_what_has_no_kernel_has_no_spectral_normalization():
+    with pytest.raises(ArgumentError, match="no kernel"):
+        layers.SpectralNormalization(layers.Flatten()).build((None, 3))
+    with pytest.raises(ArgumentError, match="LoRA"):
+        layers.SpectralNormalization(layers.Dense(3, lora_rank=1)).build((None, 3))
+    with pytest.raises(ArgumentError, match="power_iterations"):
+        layers.SpectralNormalization(layers.Dense(3), power_iterations=0)

@@ -186,6 +186,32 @@ class Scope:
         self._renew_cache_key()
         return new
 
+    @contextlib.contextmanager
+    def replacing(self, values: dict[Any, Array]) -> Iterator[None]:
+        """Runs the block with other values of some variables. Afterwards they have their own again; updates of others
+        stay.
+
+        >>> from jkeras.core.variable import Variable
+        >>> factor = Variable("ones", ())
+        >>> with Scope({factor: jnp.float32(3)}).open() as scope, scope.replacing({factor: jnp.float32(4)}):
+        ...     float(factor.value)
+        4.0
+        >>> float(scope.values[factor])
+        3.0
+        """
+        own = {variable: self.values.get(variable) for variable in values}
+        self.values.update(values)
+        self._renew_cache_key()
+        try:
+            yield
+        finally:
+            for variable, value in own.items():
+                if value is None:
+                    del self.values[variable]
+                else:
+                    self.values[variable] = value
+            self._renew_cache_key()
+
     # -- losses and masks
 
     def add_loss(self, path: str, value: Array) -> None:

@@ -21,7 +21,6 @@ UNINTERESTING = {"name", "trainable", "dtype", "autocast", "activity_regularizer
 
 # `Class.argument` that stays at its default in every row, each with the reason.
 AT_DEFAULT = {
-    "BatchNormalization.synchronized": "the statistics under jit are those of the whole batch; True is refused",
     "CategoryEncoding.sparse": "layers are written for dense arrays; True is refused",
     "Discretization.num_bins": "what `adapt` is to make, without which there is nothing to call",
     "Discretization.sparse": "layers are written for dense arrays; True is refused",

@@ -1,5 +1,6 @@
 """Rows of `jkeras.layers.normalization`."""
 
+from jkeras import layers
 from tests.descriptors.row import LayerRow
 
 BATCH = "the statistics are those of the batch"
@@ -70,6 +71,15 @@ ROWS = [
         training=True,
         per_example=BATCH,
         gradients="the corrections are constants of the gradient",
+    ),
+    LayerRow(
+        "BatchNormalization/synchronized",
+        {"synchronized": True},
+        ((4, 3),),
+        batch_tree(3),
+        training=True,
+        per_example=BATCH,
+        keras="Keras synchronizes on TensorFlow only",
     ),
     LayerRow(
         "BatchNormalization/frozen",
@@ -143,4 +153,21 @@ ROWS = [
     ),
     LayerRow("UnitNormalization", {}, ((2, 3, 4),)),
     LayerRow("UnitNormalization/several axes", {"axis": [1, 2]}, ((2, 3, 4),)),
+    LayerRow(
+        "SpectralNormalization",
+        lambda: {"layer": layers.Dense(3), "power_iterations": 2},
+        ((2, 4),),
+        {"trainable": {"layer/kernel": (4, 3), "layer/bias": (3,)}, "non_trainable": {"vector_u": (1, 3)}},
+        training=True,
+        gradients="the singular vectors are constants of the gradient",
+        keras="Keras lists the kernel as the wrapper's own weight; tests/test_normalization.py compares the numbers",
+    ),
+    LayerRow(
+        "SpectralNormalization/of a convolution",
+        lambda: {"layer": layers.Conv1D(2, 2, name="conv")},
+        ((2, 4, 3),),
+        {"trainable": {"conv/kernel": (2, 3, 2), "conv/bias": (2,)}, "non_trainable": {"vector_u": (1, 2)}},
+        gradients="as above",
+        keras="as above",
+    ),
 ]

@@ -1,17 +1,18 @@
 """BatchNormalization: every channel to mean zero and variance one over the batch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
 
 from jkeras import initializers, registry
 from jkeras.core import InputSpec
-from jkeras.errors import ArgumentError, ShapeError
+from jkeras.errors import ShapeError
 from jkeras.functional import batch_normalize, moments
 from jkeras.layers.arguments import fraction
 from jkeras.layers.normalization.base import AffineNormalization, sizes_along
 from jkeras.layers.normalization.renormalization import SquareRoot, check_clipping, corrections
+from jkeras.layers.normalization.synchronization import check_synchronized, named_axes
 from jkeras.typing import Array
 
 
@@ -36,8 +37,9 @@ class BatchNormalization(AffineNormalization):
         renorm: whether batch renormalization (arXiv:1702.03275) corrects the statistics in training.
         renorm_clipping: bounds of its corrections: a dict with some of `"rmin"`, `"rmax"`, `"dmax"`.
         renorm_momentum: how much of its running statistics stays in each step.
-        synchronized: must be false. Under `jit` the batch is one array however it is sharded, and so are its
-            statistics.
+        synchronized: the name of the axis, or the names of the axes, of `jax.vmap(axis_name=...)` or `jax.shard_map`
+            over which the statistics of training are those of all pieces of the batch; `True` stands for `"batch"`.
+            Under `jit` alone there is nothing to say: the batch is one array however it is sharded.
 
     Shapes:
         Any shape with `c` channels along `axis` -> the same, in the compute dtype; trainable `gamma (c,)`, `beta (c,)`;
@@ -77,17 +79,12 @@ class BatchNormalization(AffineNormalization):
         renorm: bool = False,
         renorm_clipping: Mapping[str, float] | None = None,
         renorm_momentum: float = 0.99,
-        synchronized: bool = False,
+        synchronized: bool | str | Sequence[str] = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if synchronized:
-            raise ArgumentError(
-                "there is nothing to synchronize: under jit the statistics are those of the whole, sharded batch.",
-                path="BatchNormalization",
-                expected="synchronized=False",
-            )
-        self.axis, self.epsilon, self.synchronized = int(axis), float(epsilon), False
+        self.axis, self.epsilon = int(axis), float(epsilon)
+        self.synchronized = check_synchronized(synchronized)
         self.momentum = float(fraction(momentum, "momentum", "BatchNormalization"))
         self.set_affine(
             center,
@@ -133,8 +130,9 @@ class BatchNormalization(AffineNormalization):
 
     def _batch_moments(self, inputs: Array, mask: Array | None) -> tuple[Array, Array]:
         axes = tuple(axis for axis in range(inputs.ndim) if axis != self.axis % inputs.ndim)
+        pieces = named_axes(self.synchronized, self.path or self.name)
         if mask is None:
-            return moments(inputs, axes)
+            return moments(inputs, axes, axis_name=pieces)
         if mask.ndim != inputs.ndim - 1:
             raise ShapeError(
                 "the mask needs all axes of the inputs but the last one.",
@@ -142,7 +140,7 @@ class BatchNormalization(AffineNormalization):
                 expected=f"a mask of shape {inputs.shape[:-1]}",
                 received=f"a mask of shape {mask.shape}",
             )
-        return moments(inputs, axes, mask=jnp.expand_dims(mask, -1))
+        return moments(inputs, axes, mask=jnp.expand_dims(mask, -1), axis_name=pieces)
 
     def _renormalize(
         self, mean: Array, variance: Array, gamma: Array | None, beta: Array | None

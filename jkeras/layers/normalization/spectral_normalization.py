@@ -1,0 +1,113 @@
+"""SpectralNormalization: a layer whose kernel is divided by its largest singular value."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from jkeras import initializers, registry
+from jkeras.core import Layer, Variable
+from jkeras.core.scope import require
+from jkeras.errors import ArgumentError
+from jkeras.functional import unit_normalize
+from jkeras.layers.arguments import positive_int
+from jkeras.layers.core.low_rank import LowRankAdaptable
+from jkeras.layers.core.wrapper import Wrapper
+from jkeras.typing import Array, PyTree
+
+
+@registry.export("keras.layers")
+class SpectralNormalization(Wrapper):
+    """Runs a layer with `W / sigma` for its kernel `W`, so that no direction grows by more than about one.
+
+    `sigma = v W u`, an estimate of the largest singular value of `W (inputs, outputs)`, with unit vectors `u`, `v` that
+    each call improves by `power_iterations` steps `v <- W u / |W u|`, `u <- W^T v / |W^T v|`. In training `u` is kept
+    for the next call. The values of `W` stay as they are, and gradients take `u` and `v` for constants.
+
+    Args:
+        layer: a layer with a `kernel`, such as Dense and convolutions, or an `Embedding`.
+        power_iterations: steps in each call.
+
+    Shapes:
+        Those of the layer, and a non-trainable `vector_u (1, outputs)`. All axes of the kernel but the last count as
+        inputs.
+
+    Raises:
+        ArgumentError: this is no layer, it has no kernel or one that LoRA adapts, or `power_iterations` is no positive
+            int.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from jkeras import initializers, layers
+    >>> dense = layers.Dense(2, kernel_initializer=initializers.Constant([[4.0, 0.0], [0.0, 2.0]]))
+    >>> layer = SpectralNormalization(dense, power_iterations=30)
+    >>> variables = layer.init(jax.random.key(0), (1, 2))
+    >>> print(layer.stateless_call(*variables, jnp.array([[1.0, 1.0]]))[0].round(3))
+    [[1.  0.5]]
+
+    Source: T. Miyato et al., "Spectral normalization for generative adversarial networks", arXiv:1802.05957.
+    """
+
+    def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any) -> None:
+        super().__init__(layer, **kwargs)
+        self.power_iterations = positive_int(
+            power_iterations, "power_iterations", "SpectralNormalization", "SpectralNormalization(layers.Dense(8))"
+        )
+
+    def build(self, input_shape: Any = None) -> None:
+        super().build(input_shape)
+        weight = self._weight()
+        self.vector_u = self.add_weight(
+            (1, weight.shape[-1]),
+            initializers.TruncatedNormal(stddev=0.02),
+            weight.declared_dtype,
+            trainable=False,
+            autocast=False,
+            name="vector_u",
+        )
+
+    def call(self, inputs: PyTree, training: bool | None = False) -> PyTree:
+        scope, weight = require("SpectralNormalization", "layer.stateless_call(*variables, x)"), self._weight()
+        normalized, u = spectral_normalize(scope.stored(weight), self.vector_u.value, self.power_iterations)
+        if training:
+            self.vector_u.assign(u)
+        with scope.replacing({weight: normalized}):
+            return self.layer(inputs)
+
+    def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> None:
+        """The layer inside has set the mask of its outputs."""
+        return
+
+    def _weight(self) -> Variable:
+        """The declaration of the kernel."""
+        layer, weight = self.layer, None
+        if not isinstance(layer, LowRankAdaptable):
+            weight = getattr(layer, "kernel", None)
+        elif not layer.lora_enabled:
+            weight = layer.adapted_weight
+        if isinstance(weight, Variable):
+            return weight
+        raise ArgumentError(
+            "the layer has no kernel to normalize, or LoRA adapts it.",
+            path=self.path or self.name,
+            expected="a layer with a `kernel`, or an Embedding",
+            received=repr(layer),
+            write="SpectralNormalization(layers.Dense(8))",
+        )
+
+
+def spectral_normalize(kernel: Array, u: Array, iterations: int) -> tuple[Array, Array]:
+    """`kernel / sigma` and the vector `u` after some steps of the power iteration; a kernel of zeros stays.
+
+    >>> kernel, u = spectral_normalize(jnp.array([[3.0, 4.0]]), jnp.array([[1.0, 0.0]]), 1)
+    >>> print(kernel, u)
+    [[0.6 0.8]] [[0.6 0.8]]
+    """
+    matrix = jnp.reshape(kernel, (-1, kernel.shape[-1])).astype(jnp.promote_types(kernel.dtype, "float32"))  # (i, o)
+    constant, vector = lax.stop_gradient(matrix), u.astype(matrix.dtype)
+    for _ in range(iterations):
+        v = unit_normalize(vector @ constant.T, epsilon=1e-7, axis=None)  # (1, i)
+        vector = unit_normalize(v @ constant, epsilon=1e-7, axis=None)  # (1, o)
+    sigma = jnp.sum((v @ matrix) * vector)
+    vanishes = sigma == 0
+    normalized = kernel / jnp.where(vanishes, 1, sigma)
+    return normalized.astype(kernel.dtype), jnp.where(vanishes, u, vector).astype(u.dtype)
