@@ -1,0 +1,270 @@
+"""What a recurrence is: a cell whose values have been read, split into the part that needs no state and the rest.
+
+    x[t] = project(inputs[t])                        for all steps at once, before the loop
+    outputs[t], states[t] = step(x[t], states[t-1])  in the loop
+
+A cell of this package makes its recurrence from the values of its weights and from the dropout masks of one call, which
+every step shares. So a loop around it reads no variables and draws nothing. A cell of a user's is called as the layer
+that it is, in every step.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jkeras import activations, constraints, initializers, keys, regularizers
+from jkeras.core import Layer, SeedGenerator, Variable
+from jkeras.core.variable import takes_key
+from jkeras.errors import ArgumentError, BuildError
+from jkeras.functional import dropout
+from jkeras.layers.arguments import fraction
+from jkeras.typing import Array, Key, PyTree
+
+States = list[Any]
+
+
+class Recurrence(NamedTuple):
+    """A cell whose values have been read.
+
+    Attributes:
+        project: the part of a step that needs no state; takes any number of steps, `(..., b, features)`.
+        step: the rest: `(projected (b, ...), states) -> (output, states)`.
+        output_of: the output that goes with states; `None` where only the step knows it, as with cells of users, whose
+            steps read variables.
+    """
+
+    project: Callable[[Array], PyTree]
+    step: Callable[[PyTree, States], tuple[Array, States]]
+    output_of: Callable[[States], Array] | None
+
+
+class Cell(Layer):
+    """The base of cells that can make a recurrence; a step on its own is the recurrence of one step."""
+
+    state_size: Any
+    output_size: Any
+
+    def recurrence(self, step_shape: tuple[Any, ...], training: bool | None) -> Recurrence:
+        """The recurrence of one call for inputs whose steps have a shape, batch axis included. Needs a scope."""
+        raise NotImplementedError
+
+    def call(self, inputs: Array, states: PyTree, training: bool | None = False) -> tuple[Array, PyTree]:
+        """One step: the output and the new states, in a list if they came in one."""
+        recurrence = self.recurrence(inputs.shape, training)
+        listed = isinstance(states, list | tuple)
+        output, new = recurrence.step(recurrence.project(inputs), list(states) if listed else [states])
+        return output, new if listed else new[0]
+
+
+class RecurrentCell(Cell):
+    """The base of the cells of this package: the weights, and one mask of dropout per call.
+
+    A subclass says in `build` which weights there are, in `recurrence` what a step computes, and its `state_size`.
+
+    Attributes:
+        gates: how many blocks the kernels have; with dropout of the states each has a mask of its own.
+    """
+
+    gates: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        *,
+        activation: Any,
+        use_bias: bool,
+        kernel_initializer: Any,
+        recurrent_initializer: Any,
+        bias_initializer: Any,
+        kernel_regularizer: Any,
+        recurrent_regularizer: Any,
+        bias_regularizer: Any,
+        kernel_constraint: Any,
+        recurrent_constraint: Any,
+        bias_constraint: Any,
+        dropout: float,
+        recurrent_dropout: float,
+        seed: int | None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        owner = type(self).__name__
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.recurrent_constraint = constraints.get(recurrent_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.dropout = fraction(dropout, "dropout", owner)
+        self.recurrent_dropout = fraction(recurrent_dropout, "recurrent_dropout", owner)
+        self.seed = keys.check_seed(seed, owner)
+        self.seed_generator = SeedGenerator(seed)
+        self.bias: Variable | None = None
+
+    # -- declaring
+
+    def declare(
+        self, kernel: tuple[Any, ...], recurrent_kernel: tuple[int, ...], bias: tuple[int, ...], start: Any = None
+    ) -> None:
+        """Declares the weights of these shapes; `start` initializes the bias, by default `bias_initializer`."""
+        if None in kernel:
+            raise BuildError(
+                "the number of features of the inputs is not known, so the kernel has no shape.",
+                path=self.path or self.name,
+                expected="an int as the size of the features' axis",
+                write="jkeras.Input((None, 8))   # any number of steps of 8 features",
+            )
+        self.kernel = self.add_weight(
+            shape=kernel,
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        self.recurrent_kernel = self.add_weight(
+            shape=recurrent_kernel,
+            initializer=self.recurrent_initializer,
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+            name="recurrent_kernel",
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                shape=bias,
+                initializer=self.bias_initializer if start is None else start,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+
+    def get_initial_state(self, batch_size: Any = None) -> States:
+        """Zeros for a batch."""
+        sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
+        return [jnp.zeros((batch_size, size), self.compute_dtype) for size in sizes]
+
+    # -- dropout
+
+    def masks(self, rate: float, shape: tuple[Any, ...], training: bool | None, *, blocks: int) -> list[Array] | None:
+        """What a call in training multiplies by: 0 or `1 / (1 - rate)`, drawn anew for each block of the kernel."""
+        if not training or rate == 0:
+            return None
+        ones = jnp.ones(shape, self.compute_dtype)
+        return [dropout(ones, rate, self.seed_generator.next()) for _ in range(blocks)]
+
+    @property
+    def input_blocks(self) -> int:
+        """How many masks the inputs have: those of all gates are one unless states are dropped too, as in Keras."""
+        return self.gates if self.recurrent_dropout else 1
+
+
+def times(masks: list[Array] | None, values: Array, product: Callable[[Array, Array], Array], kernel: Array) -> Array:
+    """`product(mask * values, kernel)`, for each mask with its block of the kernel's last axis.
+
+    >>> masks = [jnp.array([[2.0]]), jnp.array([[0.0]])]
+    >>> times(masks, jnp.array([[3.0]]), jnp.matmul, jnp.array([[1.0, 10.0]])).tolist()
+    [[6.0, 0.0]]
+    """
+    if masks is None:
+        return product(values, kernel)
+    leading = tuple(range(values.ndim - masks[0].ndim))
+    parts = [
+        product(values * jnp.expand_dims(mask, leading), block)
+        for mask, block in zip(masks, jnp.split(kernel, len(masks), axis=-1), strict=True)
+    ]
+    return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=-1)
+
+
+def plus(values: Array, bias: Array | None) -> Array:
+    """`values + bias` along the last axis.
+
+    >>> plus(jnp.zeros((1, 2)), jnp.array([1.0, 2.0])).tolist()
+    [[1.0, 2.0]]
+    """
+    return values if bias is None else values + jnp.expand_dims(bias, tuple(range(values.ndim - 1)))
+
+
+def value_of(bias: Variable | None) -> Array | None:
+    """The value of a bias that may not be there."""
+    return None if bias is None else bias.value
+
+
+def first(states: States) -> Array:
+    """The output of the cells here is their first state.
+
+    >>> first([1, 2])
+    1
+    """
+    return states[0]
+
+
+class ForgetBias:
+    """Initial biases of gates: ones for the forget gate, the second of four blocks, so that states last at first.
+
+    Source: R. Jozefowicz et al., "An empirical exploration of recurrent network architectures", ICML 2015.
+
+    >>> ForgetBias(initializers.Zeros())((8,), "float32", key=jax.random.key(0)).tolist()
+    [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    """
+
+    def __init__(self, initializer: Any) -> None:
+        self.initializer = initializer
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None, *, key: Key) -> Array:
+        size, (before, after) = shape[0] // 4, jax.random.split(key)
+        return jnp.concatenate(
+            [self.block((size,), dtype, before), jnp.ones((size,), dtype), self.block((2 * size,), dtype, after)]
+        )
+
+    def block(self, shape: tuple[int, ...], dtype: Any, key: Key) -> Array:
+        """The values of other gates."""
+        return self.initializer(shape, dtype, **({"key": key} if takes_key(self.initializer) else {}))
+
+
+def recurrence_of(cell: Layer, step_shape: tuple[Any, ...], training: bool | None) -> Recurrence:
+    """The recurrence of any cell; one of a user's, or with a `call` of a user's, is called in each step."""
+    if isinstance(cell, Cell) and type(cell).call is Cell.call:
+        return cell.recurrence(step_shape, training)
+
+    def step(inputs: PyTree, states: States) -> tuple[Array, States]:
+        output, new = cell(inputs, states)
+        return output, new if isinstance(new, list | tuple) else [new]
+
+    return Recurrence(lambda inputs: inputs, step, None)
+
+
+def check_cell(cell: Any, owner: str) -> Layer:
+    """The cell, if it is a layer that has a `state_size`."""
+    if not isinstance(cell, Layer) or getattr(cell, "state_size", None) is None:
+        raise ArgumentError(
+            "no cell.",
+            path=owner,
+            expected="a layer with `state_size` and `call(inputs, states) -> (output, states)`",
+            received=repr(cell)[:80],
+            write=f"{owner}({'[layers.LSTMCell(32)]' if owner == 'StackedRNNCells' else 'layers.LSTMCell(32)'})",
+        )
+    return cell
+
+
+def initial_state_of(cell: Any, batch_size: Any) -> States:
+    """The states in which a cell begins: its own `get_initial_state`, else zeros of its `state_size`."""
+    if hasattr(cell, "get_initial_state"):
+        states = cell.get_initial_state(batch_size=batch_size)
+        return list(states) if isinstance(states, list | tuple) else [states]
+    sizes = cell.state_size if isinstance(cell.state_size, list | tuple) else [cell.state_size]
+    shapes = [tuple(size) if isinstance(size, list | tuple) else (size,) for size in sizes]
+    return [jnp.zeros((batch_size, *shape), cell.compute_dtype) for shape in shapes]
+
+
+def renamed(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The envelope of a layer's config with another name in it.
+
+    >>> renamed({"class_name": "LSTM", "config": {"name": "lstm", "units": 2}}, "forward_lstm")["config"]
+    {'name': 'forward_lstm', 'units': 2}
+    """
+    return {**config, "config": {**config["config"], "name": name}}

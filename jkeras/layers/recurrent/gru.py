@@ -1,0 +1,215 @@
+"""GRU: a cell whose state is a mixture of what it was and a candidate."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from jkeras import activations, registry
+from jkeras.core import InputSpec
+from jkeras.layers.arguments import positive_int
+from jkeras.layers.recurrent.base import Recurrence, RecurrentCell, States, first, plus, times, value_of
+from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, check_cudnn, inherited
+from jkeras.typing import Array
+
+
+@registry.export("keras.layers")
+class GRUCell(RecurrentCell):
+    """One step of GRU, with `s` the recurrent activation, `a` the activation and `U` the recurrent kernel.
+
+        z  = s(x_z + h @ U_z)                 how much of the state stays
+        r  = s(x_r + h @ U_r)                 how much of it the candidate sees
+        h^ = a(x_h + r * (h @ U_h))           or, with reset_after=False, a(x_h + (r * h) @ U_h)
+        h' = z * h + (1 - z) * h^
+
+    where `x_z, x_r, x_h` are the blocks of `x @ kernel + bias`. With `reset_after` there is a second bias, of the
+    products with `U`.
+
+    Args:
+        units: the size of the state, `o`.
+        activation: a name or function, of the candidate and of the output.
+        recurrent_activation: a name or function, of the gates.
+        use_bias: whether a bias is added.
+        kernel_initializer, recurrent_initializer, bias_initializer: names, configs or objects.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties on the weights.
+        kernel_constraint, recurrent_constraint, bias_constraint: projections applied after each update.
+        dropout: the fraction of the inputs that is dropped in training.
+        recurrent_dropout: the fraction of the states that is dropped in training. Then each gate has masks of its own.
+        reset_after: whether the reset gate is applied after the product with the kernel, or before.
+        seed: an int, for the same masks after every `init`.
+
+    Shapes:
+        `(b, i)`, `[(b, o)]` -> `(b, o)`, `[(b, o)]`; `kernel (i, 3 o)`, `recurrent_kernel (o, 3 o)`, `bias (2, 3 o)`,
+        without `reset_after` `(3 o,)`.
+
+    Raises:
+        ArgumentError: `units` is no positive int, or a rate no fraction.
+
+    >>> import jax, jax.numpy as jnp
+    >>> cell = GRUCell(1, kernel_initializer="zeros", recurrent_initializer="zeros")
+    >>> variables = cell.init(jax.random.key(0), (1, 2), [(1, 1)])
+    >>> cell.stateless_call(*variables, jnp.ones((1, 2)), [jnp.array([[8.0]])])[0][0].tolist()  # half stays
+    [[4.0]]
+
+    Source: K. Cho et al., "Learning phrase representations using RNN encoder-decoder", arXiv:1406.1078; with
+    `reset_after`, the form of cuDNN.
+    """
+
+    gates = 3
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        reset_after: bool = True,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            **kwargs,
+        )
+        self.units = positive_int(units, "units", "GRUCell", "GRUCell(units=64)")
+        self.recurrent_activation = activations.get(recurrent_activation)
+        self.reset_after = bool(reset_after)
+        self.state_size = self.output_size = self.units
+
+    def build(self, input_shape: Any) -> None:
+        bias = (2, 3 * self.units) if self.reset_after else (3 * self.units,)
+        self.declare((input_shape[-1], 3 * self.units), (self.units, 3 * self.units), bias)
+
+    def recurrence(self, step_shape: tuple[Any, ...], training: bool | None) -> Recurrence:
+        kernel, recurrent_kernel, bias = self.kernel.value, self.recurrent_kernel.value, value_of(self.bias)
+        drop = self.masks(self.dropout, step_shape, training, blocks=self.input_blocks)
+        keep = self.masks(self.recurrent_dropout, (step_shape[0], self.units), training, blocks=3)
+        input_bias, recurrent_bias = (bias, None) if bias is None or not self.reset_after else (bias[0], bias[1])
+        gates, candidate = recurrent_kernel[:, : 2 * self.units], recurrent_kernel[:, 2 * self.units :]
+        keep_gates, keep_candidate = (None, None) if keep is None else (keep[:2], keep[2:])
+
+        def project(inputs: Array) -> Array:
+            return plus(times(drop, inputs, jnp.matmul, kernel), input_bias)  # (..., b, 3 o)
+
+        def step(x: Array, states: States) -> tuple[Array, States]:
+            state, (x_z, x_r, x_h) = states[0], jnp.split(x, 3, axis=-1)
+            if self.reset_after:
+                m_z, m_r, m_h = jnp.split(plus(times(keep, state, jnp.matmul, recurrent_kernel), recurrent_bias), 3, -1)
+            else:
+                m_z, m_r = jnp.split(times(keep_gates, state, jnp.matmul, gates), 2, axis=-1)
+            z, r = self.recurrent_activation(x_z + m_z), self.recurrent_activation(x_r + m_r)
+            seen = r * m_h if self.reset_after else times(keep_candidate, r * state, jnp.matmul, candidate)
+            state = z * state + (1 - z) * self.activation(x_h + seen)
+            return state, [state]
+
+        return Recurrence(project, step, first)
+
+
+@registry.export("keras.layers")
+class GRU(OwnCellRNN):
+    """Gated recurrent units over a sequence: `GRUCell` in a loop.
+
+    All inputs are multiplied by the kernel in one matrix product before the loop.
+
+    Args:
+        units: the size of the state and of each output, `o`.
+        activation: a name or function, of the candidate and of the output.
+        recurrent_activation: a name or function, of the gates.
+        use_bias: whether a bias is added.
+        kernel_initializer, recurrent_initializer, bias_initializer: names, configs or objects.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties on the weights.
+        activity_regularizer: penalty on the output, an argument of `Layer`.
+        kernel_constraint, recurrent_constraint, bias_constraint: projections applied after each update.
+        dropout, recurrent_dropout: the fractions of inputs and states that are dropped in training; the steps of a
+            call share one mask (Y. Gal and Z. Ghahramani, arXiv:1512.05287).
+        seed: an int, for the same masks after every `init`.
+        return_sequences, return_state, go_backwards, stateful, unroll: as in `RNN`.
+        reset_after: whether the reset gate is applied after the product with the kernel, or before.
+        use_cudnn: `"auto"`, `True` or `False`, for Keras's configs: the loop is compiled by XLA on every device.
+
+    Shapes:
+        `(b, t, i)` -> `(b, o)`, with `return_sequences` `(b, t, o)`; `gru_cell/kernel (i, 3 o)`,
+        `gru_cell/recurrent_kernel (o, 3 o)`, `gru_cell/bias (2, 3 o)`: blocks for update, reset, candidate.
+
+    Raises:
+        ArgumentError: `units` is no positive int, a rate no fraction, or `use_cudnn` something else.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer = GRU(1, kernel_initializer="zeros", recurrent_initializer="zeros", return_sequences=True)
+    >>> variables = layer.init(jax.random.key(0), (1, 3, 2))
+    >>> layer.stateless_call(*variables, jnp.ones((1, 3, 2)), initial_state=jnp.array([[8.0]]))[0].ravel().tolist()
+    [4.0, 2.0, 1.0]
+
+    Source: K. Cho et al., "Learning phrase representations using RNN encoder-decoder", arXiv:1406.1078; with
+    `reset_after`, the form of cuDNN.
+    """
+
+    units = OfCell()
+    recurrent_activation = OfCell()
+    reset_after = OfCell()
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        reset_after: bool = True,
+        use_cudnn: bool | str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        cell = GRUCell(
+            *(units, activation, recurrent_activation, use_bias),
+            *(kernel_initializer, recurrent_initializer, bias_initializer),
+            *(kernel_regularizer, recurrent_regularizer, bias_regularizer),
+            *(kernel_constraint, recurrent_constraint, bias_constraint),
+            *(dropout, recurrent_dropout, reset_after, seed),
+            **inherited(kwargs),
+            name="gru_cell",
+        )
+        flags = (return_sequences, return_state, go_backwards, stateful, unroll)
+        super().__init__(cell, *flags, activity_regularizer=activity_regularizer, **kwargs)
+        self.input_spec = InputSpec(ndim=3)
+
+        self.use_cudnn = check_cudnn(use_cudnn, "GRU")

@@ -1,0 +1,99 @@
+"""StackedRNNCells: cells on top of each other, as one cell."""
+
+from typing import Any, Self
+
+from jkeras import registry, tree
+from jkeras.errors import ArgumentError
+from jkeras.layers.recurrent.base import (
+    Cell,
+    Recurrence,
+    States,
+    check_cell,
+    initial_state_of,
+    recurrence_of,
+)
+from jkeras.typing import Array, Config, PyTree
+
+
+@registry.export("keras.layers")
+class StackedRNNCells(Cell):
+    """Cells of which each takes the outputs of the one before; together they are one cell.
+
+    Args:
+        cells: layers as `RNN` takes them.
+
+    Shapes:
+        `(b, i)`, a list with the states of each cell -> the output of the last cell, and the new list.
+
+    Raises:
+        ArgumentError: no cells.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from jkeras import layers
+    >>> stack = StackedRNNCells([layers.GRUCell(3), layers.LSTMCell(2)])
+    >>> layer = layers.RNN(stack, return_state=True)
+    >>> variables = layer.init(jax.random.key(0), (1, 5, 4))
+    >>> output, gru, lstm = layer.stateless_call(*variables, jnp.ones((1, 5, 4)))[0]
+    >>> output.shape, [state.shape for state in gru], [state.shape for state in lstm]
+    ((1, 2), [(1, 3)], [(1, 2), (1, 2)])
+
+    Source: A. Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850.
+    """
+
+    def __init__(self, cells: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(cells, list | tuple) or not cells:
+            raise ArgumentError("no cells.", path="StackedRNNCells", expected="a list of cells", received=repr(cells))
+        self.cells = [check_cell(cell, "StackedRNNCells") for cell in cells]
+
+    @property
+    def state_size(self) -> list[Any]:  # type: ignore[override]
+        """The state sizes of each cell."""
+        return [cell.state_size for cell in self.cells]
+
+    @property
+    def output_size(self) -> Any:  # type: ignore[override]
+        """The size of the last cell's output."""
+        return output_size_of(self.cells[-1])
+
+    def get_initial_state(self, batch_size: Any = None) -> States:
+        """The states in which each cell begins."""
+        return [initial_state_of(cell, batch_size) for cell in self.cells]
+
+    def build(self, input_shape: Any) -> None:
+        for cell in self.cells:
+            if cell.overrides_build and not cell.built:
+                cell.path = tree.join(self.path or "", self.structure().components[cell])
+                cell.build(input_shape)
+            input_shape = (input_shape[0], output_size_of(cell))
+
+    def recurrence(self, step_shape: tuple[Any, ...], training: bool | None) -> Recurrence:
+        """The recurrence of all cells: what needs no state is the first cell's."""
+        parts: list[Recurrence] = []
+        for cell in self.cells:
+            parts.append(recurrence_of(cell, step_shape, training))
+            step_shape = (step_shape[0], output_size_of(cell))
+
+        def step(x: PyTree, states: States) -> tuple[Array, States]:
+            output, new = parts[0].step(x, states[0])
+            news = [new]
+            for part, state in zip(parts[1:], states[1:], strict=True):
+                output, new = part.step(part.project(output), state)
+                news.append(new)
+            return output, news
+
+        own = [part.output_of for part in parts]
+        return Recurrence(parts[0].project, step, None if None in own else lambda states: own[-1](states[-1]))
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """The stack of a config, with the cells of the configs in it."""
+        return super().from_config({**config, "cells": registry.deserialize(config["cells"])})  # type: ignore[return-value]
+
+
+def output_size_of(cell: Any) -> Any:
+    """The size of a cell's outputs: its `output_size`, else that of its first state."""
+    size = getattr(cell, "output_size", None)
+    if size is None:
+        size = cell.state_size[0] if isinstance(cell.state_size, list | tuple) else cell.state_size
+    return size
