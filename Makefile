@@ -1,6 +1,7 @@
 # make train    set up, and train a small convolutional network on handwritten digits
 # make test     set up, and prove the repository: format, lint, types, tests, docstrings, README
 # make format   mend format and lint where a machine can
+# make docs     write docs/reference from the docstrings
 # make bench    run every benchmark; `make bench NAME=overhead` runs one
 #
 # Set-up makes .venv from $(PYTHON) and runs again only when pyproject.toml or the Python version changes.
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: train test format bench clean
+.PHONY: train test format docs bench clean
 .DELETE_ON_ERROR:
 
 train: $(VENV)/.installed
@@ -26,6 +27,9 @@ test: $(VENV)/.installed-test
 format: $(VENV)/.installed-test
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+docs: $(VENV)/.installed-test
+	$(BIN)/python docs/reference.py
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks $(or $(NAME),all)
