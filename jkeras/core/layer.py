@@ -6,7 +6,6 @@ init    draws initial values: a key in, two trees out
 stateless_call   runs the layer on two trees: outputs and new non-trainable values out
 """
 
-import functools
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -343,8 +342,9 @@ class Layer(Operation, WeightOwner):
         Raises:
             LeafError: a declared variable has no value and there is no key.
         """
-        draw = None if key is None else functools.partial(stateless.draw, key=stateless.as_key(key, self.name))
-        return stateless.repartition(self.structure(), variables, self.name, draw)
+        structure = self.structure()
+        draw = None if key is None else stateless.drawing(structure, stateless.as_key(key, self.name))
+        return stateless.repartition(structure, variables, self.name, draw)
 
     def get_weights(self, variables: tuple[Any, Any]) -> list[np.ndarray]:
         """The values of `weights`, in their order, as NumPy arrays."""

@@ -6,7 +6,7 @@ non-trainable values back in the very form in which they came.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -195,13 +195,23 @@ def replace(
 
 def initialize(structure: Structure, key: Key) -> Variables:
     """The initial values, each drawn with the key of its path."""
-    sides = [{d.path: draw(d, key) for d in side} for side in structure.split()]
-    return Variables(*(tree.unflatten(side) for side in sides))
+    draw = drawing(structure, key)
+    return Variables(*(tree.unflatten({d.path: draw(d) for d in side}) for side in structure.split()))
 
 
-def draw(declaration: Declaration, key: Key) -> Array:
-    """The initial value of one variable."""
-    return declaration.variable.initialize(keys.for_path(key, declaration.path))
+def drawing(structure: Structure, key: Key) -> Callable[[Declaration], Array]:
+    """A function that draws the initial value of a variable with the key of its path; what a component draws together
+    with other values is drawn at once, with the key of the component's path."""
+    together: dict[Variable, Array] = {}
+    for component, path in structure.components.items():
+        if component.draws_together:
+            together.update(component.draw_together(keys.for_path(key, path)))
+
+    def draw(declaration: Declaration) -> Array:
+        value = together.get(declaration.variable)
+        return declaration.variable.initialize(keys.for_path(key, declaration.path)) if value is None else value
+
+    return draw
 
 
 def as_key(key: Any, owner: str) -> jax.Array:

@@ -15,6 +15,7 @@ from typing import Any
 
 from jkeras.core.variable import Variable
 from jkeras.errors import ArgumentError, DuplicateNameError
+from jkeras.typing import Array, Key
 
 PLAIN = frozenset({type(None), bool, int, float, str})  # what most attributes hold, and no part is
 
@@ -25,7 +26,12 @@ class Component:
     explicit_name: str | None = None
     trainable: bool = True
     is_random_stream: bool = False  # then its state is no weight, and comes before the layers of its owner
+    draws_together: bool = False  # then `draw_together` gives the initial values of its own variables
     _hidden: frozenset[str] = frozenset()  # attributes that hold no parts
+
+    def draw_together(self, key: Key) -> Mapping[Variable, Array]:
+        """The initial values of variables that cannot be drawn one by one, from the key of the component's path."""
+        return {}
 
     def components(self) -> Iterator[tuple[str, "Component | Variable"]]:
         """The parts and their addresses within this one. The same part may come several times."""

@@ -61,7 +61,17 @@ from jkeras.layers.convolution import Conv3D as Convolution3D
 from jkeras.layers.convolution import Conv3DTranspose as Convolution3DTranspose
 from jkeras.layers.convolution import SeparableConv1D as SeparableConvolution1D
 from jkeras.layers.convolution import SeparableConv2D as SeparableConvolution2D
-from jkeras.layers.core import Dense, EinsumDense, Embedding, Identity, Lambda, Masking, ReversibleEmbedding, Wrapper
+from jkeras.layers.core import (
+    Dense,
+    EinsumDense,
+    Embedding,
+    Identity,
+    JaxLayer,
+    Lambda,
+    Masking,
+    ReversibleEmbedding,
+    Wrapper,
+)
 from jkeras.layers.merging import (
     Add,
     Average,
@@ -246,6 +256,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "JaxLayer",
     "LSTMCell",
     "Lambda",
     "Layer",

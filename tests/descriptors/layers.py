@@ -24,6 +24,9 @@ AT_DEFAULT = {
     "CategoryEncoding.sparse": "layers are written for dense arrays; True is refused",
     "Discretization.num_bins": "what `adapt` is to make, without which there is nothing to call",
     "Discretization.sparse": "layers are written for dense arrays; True is refused",
+    "JaxLayer.native_serialization_platforms": "it is for TensorFlow; refused",
+    "JaxLayer.params": "a layer holds no values; refused",
+    "JaxLayer.state": "a layer holds no values; refused",
     "Resizing.fill_mode": "there is one",
 }
 

@@ -1,5 +1,8 @@
 """Rows of `jkeras.layers.core`."""
 
+import jax
+import jax.numpy as jnp
+
 from jkeras import activations, registry
 from tests.descriptors.row import LayerRow
 
@@ -18,6 +21,30 @@ def scaled_sum_shape(input_shape):
 @registry.register_keras_serializable("rows")
 def first_mask(inputs, mask):
     return mask
+
+
+@registry.register_keras_serializable("rows")
+def center_init(rng, inputs):
+    """Parameters and a state, nested and of several dtypes, for `JaxLayer`."""
+    features = inputs.shape[-1]
+    params = {"scale": jax.random.normal(rng, (features,)), "shifts": [jnp.ones((features,))]}
+    return params, {"mean": jnp.zeros((features,)), "steps": jnp.zeros((), "int32")}
+
+
+@registry.register_keras_serializable("rows")
+def center(params, state, rng, inputs, training):
+    """A scale, noise in training, and a running mean that counts its steps."""
+    scale, shift = (jnp.expand_dims(v, 0) for v in (params["scale"], params["shifts"][0]))
+    outputs = (inputs - jnp.expand_dims(state["mean"], 0).astype(inputs.dtype)) * scale + shift
+    if training:
+        outputs = outputs + jax.random.bernoulli(rng, 0.5, (1, 1)).astype(outputs.dtype)
+        state = {"mean": 0.5 * state["mean"] + 0.5 * inputs.mean(0), "steps": state["steps"] + 1}
+    return outputs, state
+
+
+@registry.register_keras_serializable("rows")
+def double(inputs):
+    return {"twice": 2 * inputs}
 
 
 INTEGERS = "indices have no gradients, and the table is read only at them"
@@ -173,6 +200,23 @@ ROWS = [
     ),
     LayerRow("Identity", {}, ((2, 3),)),
     LayerRow("Identity/a structure", {}, ({"x": (2, 3), "y": ((2,), "int32")},), high=9),
+    LayerRow(
+        "JaxLayer",
+        {"call_fn": center, "init_fn": center_init, "seed": 3},
+        ((2, 3),),
+        {
+            "trainable": {"params/scale": (3,), "params/shifts/0": (3,)},
+            "non_trainable": {
+                "state/mean": (3,),
+                "state/steps": (),
+                "seed_generator/seed_generator_state": (2,),
+            },
+        },
+        training=True,
+        per_example="the noise is that of the batch",
+        keras="its functions are registered here, not there; tests/test_catalogue_core.py compares the numbers",
+    ),
+    LayerRow("JaxLayer/without values", {"call_fn": double}, ((2, 3),), keras="as above"),
     LayerRow("Lambda", {"function": activations.softplus}, ((2, 3),)),
     LayerRow(
         "Lambda/everything",
