@@ -13,6 +13,8 @@ from tests.descriptors.row import LayerRow
 NO_ROW = {
     "Layer": "the base, which computes nothing",
     "InputLayer": "the place where a graph begins; it takes no inputs",
+    "StringLookup": "XLA has no strings: on the host, in tests/test_text.py",
+    "TextVectorization": "XLA has no strings: on the host, in tests/test_text.py",
     "Wrapper": "the base of wrappers, which computes nothing",
 }
 
@@ -21,12 +23,17 @@ UNINTERESTING = {"name", "trainable", "dtype", "autocast", "activity_regularizer
 
 # `Class.argument` that stays at its default in every row, each with the reason.
 AT_DEFAULT = {
+    **{f"GroupQueryAttention.{name}": "as in MultiHeadAttention" for name in ("flash_attention", "position_embedding")},
     "CategoryEncoding.sparse": "layers are written for dense arrays; True is refused",
     "Discretization.num_bins": "what `adapt` is to make, without which there is nothing to call",
     "Discretization.sparse": "layers are written for dense arrays; True is refused",
     "JaxLayer.native_serialization_platforms": "it is for TensorFlow; refused",
     "JaxLayer.params": "a layer holds no values; refused",
     "JaxLayer.state": "a layer holds no values; refused",
+    "HashedCrossing.sparse": "layers are written for dense arrays; True is refused",
+    "Hashing.sparse": "layers are written for dense arrays; True is refused",
+    "IntegerLookup.sparse": "layers are written for dense arrays; True is refused",
+    "IntegerLookup.vocabulary_dtype": "there is one",
     "Resizing.fill_mode": "there is one",
 }
 

@@ -6,6 +6,7 @@ from tests.descriptors.row import LayerRow
 STEPS = "the outputs are steps of the inputs"
 INTEGERS = "integers have no gradient"
 LOUDEST = "what `top_db` cuts off depends on the loudest entry of the batch"
+TENSORFLOW = "Keras's layer needs TensorFlow; its documented results are in tests/test_text.py"
 DESCRIBED = "the axis of the samples goes, as described; Keras takes the second axis whatever the rank"
 
 
@@ -72,6 +73,56 @@ ROWS = [
         {"bin_boundaries": [index / 25 for index in range(-50, 50)], "output_mode": "one_hot"},
         ((3, 1),),
         gradients=STEPS,
+    ),
+    LayerRow("Hashing", {"num_bins": 1000}, (((2, 3), "int32"),), high=10**6, gradients=INTEGERS, keras=TENSORFLOW),
+    LayerRow(
+        "Hashing/salted counts",
+        {"num_bins": 5, "mask_value": 3, "salt": 133, "output_mode": "count"},
+        (((2, 3), "uint8"),),
+        high=10,
+        gradients=INTEGERS,
+        keras=TENSORFLOW,
+    ),
+    LayerRow(
+        "HashedCrossing",
+        {"num_bins": 4, "output_mode": "one_hot"},
+        ([((3, 1), "int32"), ((3, 1), "uint8")],),
+        high=9,
+        gradients=INTEGERS,
+        keras=TENSORFLOW,
+    ),
+    LayerRow(
+        "IntegerLookup",
+        {"vocabulary": [7, 3, 5], "num_oov_indices": 3, "mask_token": 0, "max_tokens": 8},
+        (((2, 5), "int32"),),
+        high=10,
+        gradients=INTEGERS,
+        keras=TENSORFLOW,
+    ),
+    LayerRow(
+        "IntegerLookup/weighed counts",
+        {
+            "vocabulary": [7, 3, 5],
+            "idf_weights": [0.5, 1.0, 2.0],
+            "output_mode": "tf_idf",
+            "num_oov_indices": 2,
+            "oov_method": "farmhash",
+            "salt": [1, 2],
+            "max_tokens": 7,
+            "pad_to_max_tokens": True,
+        },
+        (((2, 5), "uint8"),),
+        high=10,
+        gradients=INTEGERS,
+        keras=TENSORFLOW,
+    ),
+    LayerRow(
+        "IntegerLookup/inverse",
+        {"vocabulary": [7, 3, 5], "invert": True, "oov_token": -9},
+        (((2, 5), "int32"),),
+        high=6,
+        gradients=INTEGERS,
+        keras=TENSORFLOW,
     ),
     LayerRow(
         "MelSpectrogram", {"fft_length": 16, "sequence_stride": 8, "num_mel_bins": 4}, ((2, 40),), per_example=LOUDEST

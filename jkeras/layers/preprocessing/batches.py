@@ -37,9 +37,9 @@ def batches_of(data: Any, owner: str, steps: int | None = None) -> Iterator[Any]
 def _iterate(data: Any, owner: str) -> Iterable[Any]:
     if is_array(data):
         return [data]
-    if hasattr(data, "__iter__"):
+    if hasattr(data, "__iter__") and not isinstance(data, str | bytes):
         return iter(data)
-    if hasattr(data, "__len__") and hasattr(data, "__getitem__"):  # a PyDataset
+    if hasattr(data, "__getitem__") and not isinstance(data, str | bytes):  # a PyDataset
         return (data[index] for index in range(len(data)))
     raise DataError(
         "this is no data to adapt to.",
