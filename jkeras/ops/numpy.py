@@ -13,6 +13,7 @@ from jkeras import dtypes
 from jkeras.core.lift import lift
 from jkeras.ops.control import vectorize
 from jkeras.ops.counting import bincount, histogram, nonzero, unique
+from jkeras.ops.creation import *  # noqa: F403 - what Keras's namespace has too
 from jkeras.typing import Array, ArrayLike, PyTree
 
 # -- one argument

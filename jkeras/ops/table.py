@@ -84,7 +84,7 @@ TABLE: dict[str, Row] = {
     name: Row(lifted.__wrapped__, lifted, f"keras.src.ops.{home}")
     for home, module in MODULES.items()
     for name, lifted in vars(module).items()
-    if not name.startswith("_") and hasattr(lifted, "__wrapped__")
+    if name in module.__all__ and hasattr(lifted, "__wrapped__")
 }
 _BY_CLASS = {name.replace("_", ""): name for name in TABLE}
 
