@@ -20,7 +20,7 @@ INIT_ARGUMENTS = ("rng", "inputs", "training")
 
 @registry.export("keras.layers")
 class JaxLayer(Layer):
-    """`outputs = call_fn(params, inputs)` with `params = init_fn(rng, inputs)`: functions of any JAX library as a layer.
+    """`outputs = call_fn(params, inputs)` with `params = init_fn(rng, inputs)`: functions of any library as a layer.
 
     The leaves of `params` become trainable weights, those of `state` non-trainable ones, under their own names.
 
