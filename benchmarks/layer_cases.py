@@ -49,8 +49,8 @@ CONVOLUTION = (
     Case("SeparableConv2D", {"filters": 32, "kernel_size": 3}, (IMAGES,)),
 )
 POOLING = (
-    Case("MaxPooling2D", {}, (IMAGES,)),
-    Case("AveragePooling2D", {}, (IMAGES,)),
+    Case("MaxPooling2D", {"pool_size": 2}, (IMAGES,)),
+    Case("AveragePooling2D", {"pool_size": 2}, (IMAGES,)),
     Case("GlobalAveragePooling2D", {}, (IMAGES,)),
     Case("GlobalMaxPooling1D", {}, (SERIES,)),
     Case("AdaptiveAveragePooling2D", {"output_size": 5}, (IMAGES,)),
@@ -109,7 +109,7 @@ PREPROCESSING = (
     Case("Resizing", {"height": 24, "width": 24}, (IMAGES,), gradients=False),
     Case("CenterCrop", {"height": 24, "width": 24}, (IMAGES,), gradients=False),
     Case("MelSpectrogram", {}, ((8, 8000),), gradients=False),
-    Case("STFTSpectrogram", {}, ((8, 8000),), gradients=False),
+    Case("STFTSpectrogram", {}, ((8, 8000, 1),), gradients=False),
 )
 
 CASES = (

@@ -30,7 +30,7 @@ def programs(call: Callable[..., Any], values: tuple[Any, Any], x: Any, case: Ca
     """The compiled forward pass, and that with the gradients of the sum of its outputs."""
 
     def forward(trainable: Any, non_trainable: Any, x: Any) -> Any:
-        return call(trainable, non_trainable, x, training=case.training)
+        return call(trainable, non_trainable, x, **({"training": True} if case.training else {}))
 
     def loss(trainable: Any, non_trainable: Any, x: Any) -> Any:
         outputs, new = forward(trainable, non_trainable, x)

@@ -15,8 +15,8 @@ PACKAGES = {"Keras": "keras", "Flax NNX": "flax", "Flax Linen": "flax", "Equinox
 def tasks() -> tuple[peers.Task, ...]:
     """The networks: small steps, many leaves, and steps beside which a loop's own time is nothing."""
     return (
-        peers.mlp("MLP 64-128-128-128-10", (128,) * 3, 1000),
-        peers.mlp("MLP of 50 layers of 64", (64,) * 50, 250),
+        peers.mlp("MLP 64-128-128-128-10", (128,) * 3, 4000),
+        peers.mlp("MLP of 50 layers of 64", (64,) * 50, 500),
         peers.convolutional("convolutional, 32 and 64 filters", (32, 64), 40, 512),
     )
 
@@ -34,7 +34,7 @@ def run() -> Report:
     report = Report(
         "loop",
         "One step of a training loop: wall time of whole epochs (Adam, float32)",
-        ("network", "loop", "per step", "to the loop by hand (quartiles)"),
+        ("network", "loop", "per step", "to the loop by hand (quartiles)", "to Keras"),
     )
     for task in tasks():
         timings = interleaved(candidates(task), rounds=ROUNDS, warm_up=2)
@@ -42,6 +42,8 @@ def run() -> Report:
         for name, timing in timings.items():
             relative = ratio(timing.complete, hand)
             per_step = statistics.median(timing.complete) / task.steps
-            row = (task.name, name, microseconds(per_step), str(relative))
-            report.add(row, network=task.name, peer=name, steps=task.steps, seconds=timing.complete, ratio=relative)
+            to_keras = ratio(timing.complete, timings["Keras"].complete) if "Keras" in timings else None
+            cells = (microseconds(per_step), str(relative), "" if to_keras is None else f"{to_keras.median:.3f}")
+            measured = {"seconds": timing.complete, "ratio": relative, "to_keras": to_keras}
+            report.add((task.name, name, *cells), network=task.name, peer=name, steps=task.steps, **measured)
     return report
