@@ -20,6 +20,7 @@ from jkeras.typing import Array
 
 Implementation = Literal["cudnn", "xla"]
 Segments = Array | tuple[Array, Array]
+GPU = ("gpu", "cuda")
 PATH = "dot_product_attention"
 
 
@@ -149,19 +150,10 @@ def dot_product_attention(
     fused: Callable[..., Array] = functools.partial(
         _fused, bias=bias, mask=mask, scale=scale, soft_cap=soft_cap, **structure
     )
-    kernel = choose(implementation, strict, fused, query, key, value)
+    if choose(implementation, strict, fused, query, key, value) == "cudnn":
+        return fused(query, key, value)
     allowed = attention_mask(query.shape[1], key.shape[1], mask=mask, **structure)
-    if kernel == "cudnn":
-        outputs = fused(query, key, value)
-    elif soft_cap is None and value.shape[-1] == key.shape[-1]:
-        outputs = jax.nn.dot_product_attention(query, key, value, bias, allowed, scale=scale, implementation="xla")
-    else:
-        return weigh(_weights(query, key, bias, allowed, scale, soft_cap), value)
-    if mask is key_lengths is segment_ids is None and (window is None or query.shape[1] == key.shape[1]):
-        return outputs  # every query may look at something, itself at least
-    assert allowed is not None
-    sees = jnp.swapaxes(jnp.any(allowed, -1), 1, 2)  # (b, t, n)
-    return jnp.where(jnp.expand_dims(sees, -1), outputs, jnp.zeros((), dtype))
+    return weigh(_weights(query, key, bias, allowed, scale, soft_cap), value)
 
 
 def attention_weights(
@@ -232,7 +224,9 @@ def _weights(
     (b, t, n, c), (s, m) = query.shape, key.shape[1:3]
     wide = jnp.promote_types(query.dtype, "float32")
     grouped = jnp.reshape(query, (b, t, m, n // m, c))
-    scores = jnp.einsum("btmgc,bsmc->bmgts", grouped, key, preferred_element_type=wide)
+    scores = jnp.einsum(
+        "btmgc,bsmc->bmgts", grouped, key, preferred_element_type=wide, precision=_precision(query.dtype.name)
+    )
     scores = scale * jnp.reshape(scores, (b, n, t, s))
     if soft_cap is not None:
         scores = soft_cap * jnp.tanh(scores / soft_cap)
@@ -261,23 +255,26 @@ def _fused(
     if value.shape[-1] != key.shape[-1]:
         raise NotImplementedError("Keys and values must have one size.")
     t, s = query.shape[1], key.shape[1]
-    mask = attention_mask(t, s, mask=mask, window=None if is_causal else window, segment_ids=segment_ids)
-    if mask is not None:  # the last two axes are not broadcast
-        mask = jnp.broadcast_to(mask, (*mask.shape[:2], t, s))
-    if bias is not None:
-        bias = jnp.broadcast_to(bias, (*bias.shape[:2], t, s))
-    return jax.nn.dot_product_attention(
+    dense = attention_mask(t, s, mask=mask, window=None if is_causal else window, segment_ids=segment_ids)
+    outputs = jax.nn.dot_product_attention(
         query,
         key,
         value,
-        bias,
-        mask,
+        None if bias is None else jnp.broadcast_to(bias, (*bias.shape[:2], t, s)),
+        None if dense is None else jnp.broadcast_to(dense, (*dense.shape[:2], t, s)),
         scale=scale,
         is_causal=is_causal,
-        key_value_seq_lengths=key_lengths,
+        key_value_seq_lengths=None if key_lengths is None else key_lengths.astype("int32"),
         local_window_size=(window - 1, 0) if is_causal and window is not None else None,
         implementation="cudnn",
     )
+    if mask is None and key_lengths is None and segment_ids is None and (window is None or t == s):
+        return outputs  # every query may look at something, itself at least
+    structure: dict[str, Any] = {"is_causal": is_causal, "window": window, "key_lengths": key_lengths}
+    allowed = attention_mask(t, s, mask=mask, segment_ids=segment_ids, **structure)
+    assert allowed is not None
+    sees = jnp.swapaxes(jnp.any(allowed, -1), 1, 2)  # (b, t, n)
+    return jnp.where(jnp.expand_dims(sees, -1), outputs, jnp.zeros((), query.dtype))
 
 
 def choose(
@@ -307,12 +304,21 @@ def choose(
     return "xla"
 
 
+def _platform() -> str:
+    device = getattr(jax.config, "jax_default_device", None)
+    return jax.default_backend() if device is None else getattr(device, "platform", device)
+
+
+def _precision(dtype: str) -> Any:
+    """How GPUs sum products of half precision: in float32. Said so, for the derivatives would multiply in float32."""
+    presets = {"float16": lax.DotAlgorithmPreset.F16_F16_F32, "bfloat16": lax.DotAlgorithmPreset.BF16_BF16_F32}
+    return presets.get(dtype) if _platform() in GPU else None
+
+
 def _obstacle(fused: Callable[..., Array], query: Array, key: Array, value: Array) -> str | None:
     """Why the fused kernel cannot do a call, in JAX's words; `None` if it can."""
-    device = getattr(jax.config, "jax_default_device", None)
-    platform = jax.default_backend() if device is None else getattr(device, "platform", device)
-    if platform not in ("gpu", "cuda"):
-        return f"the platform is '{platform}'"
+    if _platform() not in GPU:
+        return f"the platform is '{_platform()}'"
     try:
         jax.eval_shape(lambda *inputs: jax.vjp(fused, *inputs)[0], query, key, value)
     except (NotImplementedError, RuntimeError, ValueError) as error:

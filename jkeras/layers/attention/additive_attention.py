@@ -1,0 +1,66 @@
+"""AdditiveAttention: scores are learned sums of what queries and keys have in common."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from jkeras import registry
+from jkeras.core import Variable
+from jkeras.errors import BuildError
+from jkeras.layers.attention.scored import ScoredAttention
+from jkeras.typing import Array
+
+
+@registry.export("keras.layers")
+class AdditiveAttention(ScoredAttention):
+    """`outputs = softmax(scores) @ value`, where `scores[t, s] = sum over i of scale[i] tanh(query[t, i] + key[s, i])`.
+
+    Args:
+        use_scale: whether `scale` is learned; otherwise it is 1.
+        dropout: the fraction of weights that are dropped in training.
+        seed: of the dropout, an int.
+
+    Call:
+        As `Attention`.
+
+    Shapes:
+        `(b, t, i)`, `(b, s, o)`, `(b, s, i)` -> `(b, t, o)`; `scale (i,)`.
+
+    Raises:
+        ArgumentError: `dropout` is no fraction.
+        BuildError: the query's features are not known.
+        ShapeError: the inputs are not two or three.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer = AdditiveAttention(use_scale=False)
+    >>> variables = layer.init(jax.random.key(0), [(1, 1, 1), (1, 2, 1)])
+    >>> query, value = jnp.array([[[0.0]]]), jnp.array([[[0.0], [2.0]]])
+    >>> print(layer.stateless_call(*variables, [query, value])[0].round(2))
+    [[[1.45]]]
+
+    Source: D. Bahdanau, K. Cho and Y. Bengio, "Neural machine translation by jointly learning to align and translate",
+    arXiv:1409.0473.
+    """
+
+    def __init__(self, use_scale: bool = True, dropout: float = 0.0, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(use_scale=use_scale, dropout=dropout, seed=seed, **kwargs)
+        self.scale: Variable | None = None
+
+    def build(self, input_shape: Any) -> None:
+        features = self.check_list(input_shape)[0][-1]
+        if features is None:
+            raise BuildError(
+                "the features of the query are not known, so the scale has no shape.",
+                path=self.path or self.name,
+                expected="an int as last dimension",
+                received=input_shape[0],
+                write="jkeras.Input((None, 64))",
+            )
+        if self.use_scale:
+            self.scale = self.add_weight(shape=(features,), initializer="glorot_uniform", name="scale")
+
+    def scores(self, query: Array, key: Array) -> Array:
+        fits = jnp.tanh(jnp.expand_dims(query, -2) + jnp.expand_dims(key, -3))  # (..., t, s, i)
+        if self.scale is not None:
+            fits = fits * jnp.expand_dims(self.scale.value, tuple(range(fits.ndim - 1)))
+        return jnp.sum(fits, -1)

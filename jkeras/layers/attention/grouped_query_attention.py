@@ -1,0 +1,119 @@
+"""GroupQueryAttention: heads that share keys and values in groups."""
+
+from typing import Any
+
+from jkeras import registry
+from jkeras.errors import ArgumentError, ShapeError
+from jkeras.layers.arguments import positive_int
+from jkeras.layers.attention.base import HeadedAttention, Heads
+
+
+@registry.export("keras.layers")
+class GroupQueryAttention(HeadedAttention):
+    """`MultiHeadAttention` in which each key and value head serves `num_query_heads / num_key_value_heads` queries.
+
+    One key and value head for all is multi-query attention; as many as queries is `MultiHeadAttention`.
+
+    Args:
+        head_dim: the features `c` of a head.
+        num_query_heads: the number `n` of query heads.
+        num_key_value_heads: the number `m` of key and value heads, which divides `n`.
+        dropout: the fraction of weights that are dropped in training.
+        use_bias: whether the projections add biases.
+        sliding_window: queries see positions nearer than that, on both sides.
+        flash_attention: `True` demands NVIDIA's fused kernel, `False` excludes it; by default it runs where it can.
+        kernel_initializer, bias_initializer: of the projections: names, configs or objects.
+        kernel_regularizer, bias_regularizer: penalties on the weights of the projections.
+        activity_regularizer: penalty on the outputs of the projections, and on those of the layer.
+        kernel_constraint, bias_constraint: applied to their weights after each update.
+        use_gate: whether what a head attends to is multiplied by `sigmoid(query G)`, before the output projection.
+        seed: of the dropout, an int.
+        position_embedding: a layer that is applied to the projected queries `(b, t, n, c)` and keys `(b, s, m, c)`,
+            such as `RotaryEmbedding()`.
+
+    Call:
+        As `MultiHeadAttention`.
+
+    Shapes:
+        `(b, t, i)`, `(b, s, j)`, `(b, s, k)` -> `(b, t, i)`, and the weights `(b, n, t, s)`. Weights:
+        `query/kernel (i, n, c)`, `key/kernel (k, m, c)`, `value/kernel (j, m, c)`, `attention_output/kernel (n, c, i)`,
+        with `use_gate` also `gate/kernel (i, n, c)`, and biases.
+
+    Raises:
+        ArgumentError: an argument has a value that it cannot have; the fused kernel is demanded and cannot do the call.
+        ShapeError: the tensors or masks do not fit together.
+
+    >>> import jax
+    >>> layer = GroupQueryAttention(head_dim=4, num_query_heads=6, num_key_value_heads=2)
+    >>> variables = layer.init(jax.random.key(0), (1, 5, 8), (1, 5, 8))
+    >>> {name: leaves["kernel"].shape for name, leaves in variables.trainable.items()}
+    {'query': (8, 6, 4), 'key': (8, 2, 4), 'value': (8, 2, 4), 'attention_output': (6, 4, 8)}
+
+    Source: J. Ainslie et al., "GQA: training generalized multi-query transformer models from multi-head checkpoints",
+    arXiv:2305.13245; the gate: arXiv:2505.06708.
+    """
+
+    def __init__(
+        self,
+        head_dim: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        position_embedding: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            dropout=dropout,
+            use_bias=use_bias,
+            sliding_window=sliding_window,
+            flash_attention=flash_attention,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            use_gate=use_gate,
+            seed=seed,
+            position_embedding=position_embedding,
+            **kwargs,
+        )
+        owner = "GroupQueryAttention"
+        example = "GroupQueryAttention(head_dim=64, num_query_heads=8, num_key_value_heads=2)"
+        self.head_dim = positive_int(head_dim, "head_dim", owner, example)
+        self.num_query_heads = positive_int(num_query_heads, "num_query_heads", owner, example)
+        self.num_key_value_heads = positive_int(num_key_value_heads, "num_key_value_heads", owner, example)
+        if num_query_heads % num_key_value_heads:
+            raise ArgumentError(
+                "the query heads do not divide into groups.",
+                path=owner,
+                expected="a `num_key_value_heads` that divides `num_query_heads`",
+                received=f"{num_query_heads} query heads, {num_key_value_heads} key and value heads",
+                write=example,
+            )
+        self.heads = Heads(num_query_heads, num_key_value_heads, head_dim, head_dim)
+        self.activity_regularizer = self.projection_regularizer
+
+    def check_shapes(self, query: Any, value: Any, key: Any) -> None:
+        super().check_shapes(query, value, key)
+        if len(query) != 3:
+            raise ShapeError(
+                "a sequence has one axis of positions.",
+                path=self.path or self.name,
+                expected="(b, t, i)",
+                received=tuple(query),
+                write="MultiHeadAttention(...)   # attends over any axes",
+            )

@@ -1,0 +1,97 @@
+"""ScoredAttention: attention over tensors as they come, without heads or projections. Only the scores differ."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+from jax import lax
+
+from jkeras.core import Layer, SeedGenerator
+from jkeras.core.tensor import is_shape
+from jkeras.errors import ShapeError
+from jkeras.functional import dropout, masked_softmax
+from jkeras.layers.arguments import fraction
+from jkeras.typing import Array
+
+
+class ScoredAttention(Layer):
+    """The base of `Attention` and `AdditiveAttention`: `softmax(scores(query, key)) @ value`.
+
+    A subclass describes `scores`, and declares in `build` what they need.
+    """
+
+    def __init__(self, use_scale: bool, dropout: float, seed: int | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.use_scale = bool(use_scale)
+        self.dropout = fraction(dropout, "dropout", type(self).__name__, one=False)
+        self.seed = seed
+        if dropout > 0:
+            self.seed_generator = SeedGenerator(seed)
+
+    def scores(self, query: Array, key: Array) -> Array:
+        """How well each key `(..., s, i)` fits each query `(..., t, i)`: `(..., t, s)`."""
+        raise NotImplementedError
+
+    def call(
+        self,
+        inputs: Sequence[Array],
+        mask: Any = None,
+        training: bool | None = False,
+        return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        query_mask, value_mask = self.check_masks(mask)
+        query, value, *rest = self.check_list(inputs)
+        key = rest[0] if rest else value
+        query, key, value = _keep(query, query_mask), _keep(key, value_mask), _keep(value, value_mask)
+        scores = self.scores(query, key)  # (..., t, s)
+        weights = masked_softmax(scores, _allowed(scores, value_mask, use_causal_mask))
+        drops = training and self.dropout > 0
+        weights = dropout(weights, self.dropout, self.seed_generator.next()) if drops else weights
+        outputs = _keep(weights @ value, query_mask)
+        return (outputs, weights) if return_attention_scores else outputs
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Array | None:
+        """The query's mask."""
+        return self.check_masks(previous_mask)[0]
+
+    def check_list(self, inputs: Any) -> Any:
+        """The inputs, or their shapes, if they are `[query, value]` or `[query, value, key]`."""
+        if isinstance(inputs, list | tuple) and len(inputs) in (2, 3) and not is_shape(inputs):
+            return inputs
+        raise ShapeError(
+            "the inputs are no list of two or three tensors.",
+            path=self.path or self.name,
+            expected="[query, value] or [query, value, key]",
+            received=f"{len(inputs)} inputs" if isinstance(inputs, list | tuple) else type(inputs).__name__,
+            write=f"{self.name}([x, x])   # attention of a sequence to itself",
+        )
+
+    def check_masks(self, mask: Any) -> tuple[Any, Any]:
+        """The masks of query and value, out of a list of two or three."""
+        if mask is None:
+            return None, None
+        if not isinstance(mask, list | tuple) or len(mask) not in (2, 3):
+            raise ShapeError(
+                "a list of inputs needs a list of masks.",
+                path=self.path or self.name,
+                expected="[query_mask, value_mask], with None for none",
+                received=type(mask).__name__,
+            )
+        return mask[0], mask[1]
+
+
+def _allowed(scores: Array, value_mask: Array | None, causal: bool) -> Array | None:
+    """What a query may look at, broadcastable to the scores `(..., t, s)`; `None` for everything."""
+    allowed = None if value_mask is None else jnp.expand_dims(value_mask.astype(bool), -2)
+    if not causal:
+        return allowed
+    order = lax.broadcasted_iota("int32", scores.shape, scores.ndim - 2) >= lax.broadcasted_iota(
+        "int32", scores.shape, scores.ndim - 1
+    )
+    return order if allowed is None else allowed & order
+
+
+def _keep(x: Array, mask: Array | None) -> Array:
+    """`x (..., t, i)` with zeros where the mask keeps nothing: padding may hold anything, and 0 times NaN is NaN."""
+    return x if mask is None else jnp.where(jnp.expand_dims(mask.astype(bool), -1), x, jnp.zeros((), x.dtype))

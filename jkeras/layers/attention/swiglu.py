@@ -1,0 +1,96 @@
+"""SwiGLU: the gated feed-forward layer of today's Transformers."""
+
+from typing import Any
+
+from jkeras import activations, constraints, initializers, registry, regularizers, tree
+from jkeras.core import Layer
+from jkeras.layers.arguments import positive_int
+from jkeras.layers.core.dense import Dense
+from jkeras.typing import Array
+
+
+@registry.export("jkeras.layers")
+class SwiGLU(Layer):
+    """`(activation(x G) * (x U)) D`: a hidden layer that is gated by another one, and a projection.
+
+    Args:
+        hidden_units: the size `h` of the hidden layer. With `8 / 3` of the input's features it costs as much as an
+            ungated one with 4 times.
+        units: the size `o` of the output's last axis; by default the input's.
+        activation: of the gate, a name or function; `"gelu"` makes it GEGLU, `"sigmoid"` GLU.
+        use_bias: whether the three maps add biases.
+        kernel_initializer, bias_initializer: names, configs or objects.
+        kernel_regularizer, bias_regularizer: penalties on the weights.
+        kernel_constraint, bias_constraint: projections applied after each update.
+
+    Shapes:
+        `(..., i)` -> `(..., o)`; `gate/kernel (i, h)`, `up/kernel (i, h)`, `down/kernel (h, o)`, and biases.
+
+    Raises:
+        ArgumentError: a size is no positive int.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer = SwiGLU(2, activation="linear", kernel_initializer="ones")
+    >>> variables = layer.init(jax.random.key(0), (1, 1))
+    >>> layer.stateless_call(*variables, jnp.array([[3.0]]))[0].tolist()
+    [[18.0]]
+
+    Source: N. Shazeer, "GLU variants improve Transformer", arXiv:2002.05202, equation 6.
+    """
+
+    def __init__(
+        self,
+        hidden_units: int,
+        units: int | None = None,
+        activation: Any = "silu",
+        use_bias: bool = False,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.hidden_units = positive_int(hidden_units, "hidden_units", "SwiGLU", "SwiGLU(hidden_units=256)")
+        self.units = None if units is None else positive_int(units, "units", "SwiGLU", "SwiGLU(256, units=64)")
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.gate: Dense | None = None
+        self.up: Dense | None = None
+        self.down: Dense | None = None
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        hidden = (*input_shape[:-1], self.hidden_units)
+        self.gate = self._dense("gate", input_shape, self.hidden_units)
+        self.up = self._dense("up", input_shape, self.hidden_units)
+        self.down = self._dense("down", hidden, input_shape[-1] if self.units is None else self.units)
+
+    def _dense(self, name: str, input_shape: Any, units: int) -> Dense:
+        dense = Dense(
+            units,
+            use_bias=self.use_bias,
+            kernel_initializer=self.kernel_initializer,
+            bias_initializer=self.bias_initializer,
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
+            dtype=self.declared_dtype_policy,
+            name=name,
+        )
+        dense.path = tree.join(self.path or "", name)
+        dense.build(input_shape)
+        return dense
+
+    def call(self, inputs: Array) -> Array:
+        assert self.gate and self.up and self.down
+        return self.down(self.activation(self.gate(inputs)) * self.up(inputs))
