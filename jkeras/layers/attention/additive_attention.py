@@ -33,10 +33,10 @@ class AdditiveAttention(ScoredAttention):
 
     >>> import jax, jax.numpy as jnp
     >>> layer = AdditiveAttention(use_scale=False)
-    >>> variables = layer.init(jax.random.key(0), [(1, 1, 1), (1, 2, 1)])
-    >>> query, value = jnp.array([[[0.0]]]), jnp.array([[[0.0], [2.0]]])
-    >>> print(layer.stateless_call(*variables, [query, value])[0].round(2))
-    [[[1.45]]]
+    >>> variables = layer.init(jax.random.key(0), [(1, 1, 1), (1, 2, 1), (1, 2, 1)])
+    >>> query, value, key = jnp.ones((1, 1, 1)), jnp.array([[[1.0], [3.0]]]), jnp.zeros((1, 2, 1))
+    >>> layer.stateless_call(*variables, [query, value, key])[0].tolist()
+    [[[2.0]]]
 
     Source: D. Bahdanau, K. Cho and Y. Bengio, "Neural machine translation by jointly learning to align and translate",
     arXiv:1409.0473.

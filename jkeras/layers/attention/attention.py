@@ -40,10 +40,9 @@ class Attention(ScoredAttention):
     >>> import jax, jax.numpy as jnp
     >>> layer = Attention()
     >>> variables = layer.init(jax.random.key(0), [(1, 2, 1), (1, 2, 1)])
-    >>> x = jnp.array([[[0.0], [2.0]]])
-    >>> print(layer.stateless_call(*variables, [x, x])[0].round(2))
-    [[[1.  ]
-      [1.96]]]
+    >>> query, value = jnp.zeros((1, 2, 1)), jnp.array([[[1.0], [3.0]]])
+    >>> layer.stateless_call(*variables, [query, value], use_causal_mask=True)[0].tolist()
+    [[[1.0], [2.0]]]
 
     Source: M.-T. Luong, H. Pham and C. D. Manning, "Effective approaches to attention-based neural machine
     translation", arXiv:1508.04025.

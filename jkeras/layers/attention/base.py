@@ -58,6 +58,8 @@ class HeadedAttention(Layer):
         owner = type(self).__name__
         self.supports_masking = True
         self.dropout = fraction(dropout, "dropout", owner, one=False)
+        if flash_attention and dropout > 0:
+            raise _drops_nothing(owner)
         self.use_bias, self.use_gate = bool(use_bias), bool(use_gate)
         if sliding_window is not None:
             positive_int(sliding_window, "sliding_window", owner, f"{owner}(..., sliding_window=128)")
@@ -72,20 +74,10 @@ class HeadedAttention(Layer):
         self.seed = seed
         if dropout > 0:
             self.seed_generator = SeedGenerator(seed)
-        self.query_dense: EinsumDense | None = None
-        self.key_dense: EinsumDense | None = None
-        self.gate_dense: EinsumDense | None = None
-        self.value_dense: EinsumDense | None = None
-        self.output_dense: EinsumDense | None = None
+        none: EinsumDense | None = None
+        self.query_dense = self.key_dense = self.gate_dense = self.value_dense = self.output_dense = none
         is_config = isinstance(position_embedding, dict)
         self.position_embedding = registry.deserialize(position_embedding) if is_config else position_embedding
-        if flash_attention and dropout > 0:
-            raise ArgumentError(
-                "the fused kernel drops nothing.",
-                path=owner,
-                expected="dropout=0 or flash_attention=None",
-                received=f"dropout={dropout}, flash_attention=True",
-            )
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:  # type: ignore[override]
         key_shape = value_shape if key_shape is None else key_shape
@@ -224,6 +216,15 @@ class HeadedAttention(Layer):
         config["activity_regularizer"] = regularizers.serialize(self.projection_regularizer)
         given = ("flash_attention", "position_embedding")  # unknown to configs of Keras, written where they are given
         return {name: value for name, value in config.items() if value is not None or name not in given}
+
+
+def _drops_nothing(owner: str) -> ArgumentError:
+    return ArgumentError(
+        "the fused kernel drops nothing.",
+        path=owner,
+        expected="dropout=0 or flash_attention=None",
+        received="a dropout, and flash_attention=True",
+    )
 
 
 def positions_mask(mask: Array | None, x: Array, path: str) -> Array | None:

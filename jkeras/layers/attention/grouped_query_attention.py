@@ -96,14 +96,7 @@ class GroupQueryAttention(HeadedAttention):
         self.head_dim = positive_int(head_dim, "head_dim", owner, example)
         self.num_query_heads = positive_int(num_query_heads, "num_query_heads", owner, example)
         self.num_key_value_heads = positive_int(num_key_value_heads, "num_key_value_heads", owner, example)
-        if num_query_heads % num_key_value_heads:
-            raise ArgumentError(
-                "the query heads do not divide into groups.",
-                path=owner,
-                expected="a `num_key_value_heads` that divides `num_query_heads`",
-                received=f"{num_query_heads} query heads, {num_key_value_heads} key and value heads",
-                write=example,
-            )
+        _check_groups(num_query_heads, num_key_value_heads, example)
         self.heads = Heads(num_query_heads, num_key_value_heads, head_dim, head_dim)
         self.activity_regularizer = self.projection_regularizer
 
@@ -117,3 +110,15 @@ class GroupQueryAttention(HeadedAttention):
                 received=tuple(query),
                 write="MultiHeadAttention(...)   # attends over any axes",
             )
+
+
+def _check_groups(queries: int, keys: int, example: str) -> None:
+    """Raises unless the query heads divide into groups, one for each key and value head."""
+    if queries % keys:
+        raise ArgumentError(
+            "the query heads do not divide into groups.",
+            path="GroupQueryAttention",
+            expected="a `num_key_value_heads` that divides `num_query_heads`",
+            received=f"{queries} query heads, {keys} key and value heads",
+            write=example,
+        )

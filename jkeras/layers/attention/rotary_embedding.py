@@ -37,9 +37,9 @@ class RotaryEmbedding(Layer):
     >>> import jax, jax.numpy as jnp
     >>> layer = RotaryEmbedding()
     >>> variables = layer.init(jax.random.key(0), (1, 2, 2))
-    >>> print(layer.stateless_call(*variables, jnp.array([[[1.0, 0.0], [1.0, 0.0]]]))[0].round(2))
-    [[[1.   0.  ]
-      [0.54 0.84]]]
+    >>> outputs, _ = layer.stateless_call(*variables, jnp.array([[[1.0, 0.0], [1.0, 0.0]]]))
+    >>> [f"{number:.2f}" for number in outputs.ravel()]
+    ['1.00', '0.00', '0.54', '0.84']
 
     Source: J. Su et al., "RoFormer: enhanced transformer with rotary position embedding", arXiv:2104.09864.
     """
