@@ -9,11 +9,14 @@ Source: G. Pike, FarmHash, 2014 (its `Fingerprint64`); J.-P. Aumasson and D. J. 
 PRF", INDOCRYPT 2012.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from jkeras.functional import words
 from jkeras.functional.words import Word
@@ -27,6 +30,7 @@ DIGITS = 11  # of an int32, the sign included
 
 Salt = Sequence[int] | None
 Pair = tuple[Any, Any]
+State = list[Any]  # four words
 
 
 def hash_texts(texts: Sequence[bytes], salt: Salt = None) -> np.ndarray:
@@ -52,18 +56,15 @@ def hash_integers(values: Array, salt: Salt = None) -> Word:
     >>> hash_integers(jnp.array([2, 37])).modulo(3).tolist(), (hash_texts([b"2", b"37"]) % 3).tolist()
     ([1, 2], [1, 2])
     """
+    return Word(*_hash_digits(values, None if salt is None else tuple(salt)))
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _hash_digits(values: Array, salt: tuple[int, ...] | None) -> tuple[Array, Array]:
     left, right, length = _decimal(values)
     size = Word.of_uint32(length)
-    head, tail = _pack(left[..., :8]), _pack(right[..., -8:])
-    if salt is not None:
-        short = _sip([_pack(left[..., :7]) ^ (size << 56)], salt)
-        long = _sip([head, _pack(left[..., 8:]) ^ (size << 56)], salt)
-        return words.where(length < 8, short, long)
-    first, last = (Word.of_uint32(each[..., end]) for each, end in ((left, 0), (right, -1)))
-    middle = words.where(length > 1, Word.of_uint32(left[..., 1]), first)
-    few = _up_to_3(first, middle, last, size)
-    some = _up_to_7(_pack(left[..., :4]), _pack(right[..., -4:]), size)
-    return words.where(length > 7, _up_to_16(head, tail, size), words.where(length > 3, some, few))
+    word = _farm_digits(left, right, size) if salt is None else _sip_digits(left, size, salt)
+    return word.high, word.low
 
 
 def cross(one: Any, other: Any) -> Any:
@@ -212,6 +213,16 @@ def _fetch(rows: np.ndarray, start: int, size: int = 8) -> np.ndarray:
     return np.ascontiguousarray(rows[:, start : start + size]).view(f"<u{size}")[:, 0].astype("uint64")
 
 
+def _farm_digits(left: Array, right: Array, size: Word) -> Word:
+    """The hashes of up to 16 bytes, which are given left-aligned and right-aligned."""
+    first, last = (Word.of_uint32(each[..., end]) for each, end in ((left, 0), (right, -1)))
+    middle = words.where(size.low > 1, Word.of_uint32(left[..., 1]), first)
+    few = _up_to_3(first, middle, last, size)
+    some = _up_to_7(_pack(left[..., :4]), _pack(right[..., -4:]), size)
+    many = _up_to_16(_pack(left[..., :8]), _pack(right[..., -8:]), size)
+    return words.where(size.low > 7, many, words.where(size.low > 3, some, few))
+
+
 # -- SipHash
 
 
@@ -229,20 +240,55 @@ def siphash(rows: np.ndarray, salt: Sequence[int]) -> np.ndarray:
 
 
 def _sip(message: Sequence[Any], salt: Sequence[int]) -> Any:
-    """Two rounds for every word, four to finish."""
-    nothing = message[0] ^ message[0]
-    state = [nothing ^ (salt[index % 2] & ALL) ^ constant for index, constant in enumerate(SIP)]
+    state = _seeded(message[0] ^ message[0], salt)
     for word in message:
-        state[3] = state[3] ^ word
-        state = _sip_round(_sip_round(state))
-        state[0] = state[0] ^ word
-    state[2] = state[2] ^ 0xFF
-    for _ in range(4):
+        state = _absorb(state, word, _repeat)
+    return _finish(state, _repeat)
+
+
+def _sip_digits(left: Array, size: Word, salt: Sequence[int]) -> Word:
+    """The hashes of up to 15 left-aligned bytes: the first eight are absorbed where there are as many."""
+    nothing = Word.of_uint32(jnp.zeros_like(size.low))
+    state = _seeded(nothing, salt)
+    stirred = _absorb(state, _pack(left[..., :8]), _repeat_on_device)
+    long = size.low >= 8
+    state = [words.where(long, after, before) for after, before in zip(stirred, state, strict=True)]
+    end = words.where(long, _pack(left[..., 8:]), _pack(left[..., :7])) | (size << 56)
+    return _finish(_absorb(state, end, _repeat_on_device), _repeat_on_device)
+
+
+def _seeded(nothing: Any, salt: Sequence[int]) -> State:
+    return [nothing ^ (salt[index % 2] & ALL) ^ constant for index, constant in enumerate(SIP)]
+
+
+def _absorb(state: State, word: Any, repeat: Callable[[State, int], State]) -> State:
+    """A word of the message goes in: two rounds."""
+    a, b, c, d = repeat([*state[:3], state[3] ^ word], 2)
+    return [a ^ word, b, c, d]
+
+
+def _finish(state: State, repeat: Callable[[State, int], State]) -> Any:
+    """The hash comes out: four rounds."""
+    a, b, c, d = repeat([state[0], state[1], state[2] ^ 0xFF, state[3]], 4)
+    return a ^ b ^ c ^ d
+
+
+def _repeat(state: State, rounds: int) -> State:
+    for _ in range(rounds):
         state = _sip_round(state)
-    return state[0] ^ state[1] ^ state[2] ^ state[3]
+    return state
 
 
-def _sip_round(state: list[Any]) -> list[Any]:
+def _repeat_on_device(state: State, rounds: int) -> State:
+    """Rounds in a loop: XLA's CPU compiler needs minutes for the expression that they are without one."""
+
+    def body(_: Any, halves: list[tuple[Array, Array]]) -> list[tuple[Array, Array]]:
+        return [(word.high, word.low) for word in _sip_round([Word(*half) for half in halves])]
+
+    return [Word(*half) for half in lax.fori_loop(0, rounds, body, [(word.high, word.low) for word in state])]
+
+
+def _sip_round(state: State) -> State:
     a, b, c, d = state
     a, c = a + b, c + d
     b, d = _rotate(b, 64 - 13) ^ a, _rotate(d, 64 - 16) ^ c

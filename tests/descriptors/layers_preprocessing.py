@@ -6,6 +6,7 @@ from tests.descriptors.row import LayerRow
 STEPS = "the outputs are steps of the inputs"
 INTEGERS = "integers have no gradient"
 LOUDEST = "what `top_db` cuts off depends on the loudest entry of the batch"
+WHOLE = "what it computes are integers, whatever the policy"
 TENSORFLOW = "Keras's layer needs TensorFlow; its documented results are in tests/test_text.py"
 DESCRIBED = "the axis of the samples goes, as described; Keras takes the second axis whatever the rank"
 
@@ -74,13 +75,22 @@ ROWS = [
         ((3, 1),),
         gradients=STEPS,
     ),
-    LayerRow("Hashing", {"num_bins": 1000}, (((2, 3), "int32"),), high=10**6, gradients=INTEGERS, keras=TENSORFLOW),
+    LayerRow(
+        "Hashing",
+        {"num_bins": 1000},
+        (((2, 3), "int32"),),
+        high=10**6,
+        gradients=INTEGERS,
+        half=WHOLE,
+        keras=TENSORFLOW,
+    ),
     LayerRow(
         "Hashing/salted counts",
         {"num_bins": 5, "mask_value": 3, "salt": 133, "output_mode": "count"},
         (((2, 3), "uint8"),),
         high=10,
         gradients=INTEGERS,
+        half=WHOLE,
         keras=TENSORFLOW,
     ),
     LayerRow(
@@ -89,6 +99,7 @@ ROWS = [
         ([((3, 1), "int32"), ((3, 1), "uint8")],),
         high=9,
         gradients=INTEGERS,
+        half=WHOLE,
         keras=TENSORFLOW,
     ),
     LayerRow(
@@ -114,6 +125,7 @@ ROWS = [
         (((2, 5), "uint8"),),
         high=10,
         gradients=INTEGERS,
+        half=WHOLE,
         keras=TENSORFLOW,
     ),
     LayerRow(

@@ -41,6 +41,9 @@ class HostLayer(Layer):
         """What the layer makes of inputs on the host."""
         raise NotImplementedError
 
+    def get_build_config(self) -> None:
+        """Nothing: a layer without variables is built for inputs of any shape and dtype."""
+
     def call(self, inputs: PyTree) -> PyTree:
         raise GraphError(
             "texts cannot be part of a program: XLA has no strings.",
