@@ -185,15 +185,19 @@ class RNN(Layer):
         structure, output_of = jax.tree.structure(states), recurrence.output_of
         emits = self.return_sequences or output_of is None
 
+        # On CPU all projections at once leave the cache, and a kernel that reads a step of them is not vectorized
+        ahead = jax.default_backend() != "cpu"
+
         def body(states: States, at: tuple[Array, Array | None]) -> tuple[States, Array | None]:
             x, kept = at
-            output, new = recurrence.step(x, states)
+            output, new = recurrence.step(x if ahead else recurrence.project(x), states)
             new = jax.tree.unflatten(structure, jax.tree.leaves(new))
             new = jax.tree.map(lambda state, old: selected(kept, state.astype(old.dtype), old), new, states)
             return new, (output if output_of is None else output_of(new)) if emits else None
 
         scan: Any = core.scan if output_of is None else jax.lax.scan
-        states, outputs = scan(body, states, (recurrence.project(steps), keep), unroll=self.unroll or 1)
+        inputs = recurrence.project(steps) if ahead else steps
+        states, outputs = scan(body, states, (inputs, keep), unroll=self.unroll or 1)
         if output_of is None and keep is not None:
             outputs = repeated(outputs, keep)
         last = outputs[-1] if output_of is None else output_of(states)
