@@ -82,11 +82,12 @@ def map(f: Function, xs: PyTree) -> PyTree:
     >>> map(lambda x: 2 * x, jnp.arange(3)).tolist()
     [0, 2, 4]
     """
-    return scan(_mapped(f), None, xs)[1]
 
+    def loop(xs: PyTree) -> PyTree:
+        run = jax.lax.scan if scopes.current() is None else transforms.scan
+        return run(lambda carry, x: (carry, f(x)), None, xs)[1]
 
-def _mapped(f: Function) -> Function:
-    return lambda carry, x: (carry, f(x))
+    return lift(_named("map", loop))(xs)
 
 
 def vectorized_map(function: Function, elements: PyTree) -> PyTree:
