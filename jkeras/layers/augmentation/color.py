@@ -21,8 +21,8 @@ class RandomColor(RandomImageLayer):
 
     def apply(self, images: Array, transformation: Transformation) -> Array:
         unit = rescale(images.astype(jnp.promote_types(images.dtype, "float32")), self.value_range, (0, 1))
-        planes = jnp.moveaxis(rgb_to_hsv(unit, self.data_format), self.channel_axis, 0)  # (3, b, h, w)
-        hue, saturation, value = self.shift(*planes, per_example(transformation["factor"], 3))
+        hue, saturation, value = jnp.moveaxis(rgb_to_hsv(unit, self.data_format), self.channel_axis, 0)  # (b, h, w)
+        hue, saturation, value = self.shift(hue, saturation, value, per_example(transformation["factor"], 3))
         rgb = hsv_to_rgb(jnp.stack([hue, saturation, value], self.channel_axis), self.data_format)
         return rescale(jnp.clip(rgb, 0, 1), (0, 1), self.value_range)
 

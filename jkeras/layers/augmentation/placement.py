@@ -63,8 +63,8 @@ class RandomFlip(RandomImageLayer):
         if self.mode != "vertical":
             images = jnp.where(transformation["flips"], jnp.flip(images, self.width_axis), images)
         if self.mode != "horizontal":
-            flips = transformation.get("vertical_flips", transformation["flips"])
-            images = jnp.where(flips, jnp.flip(images, self.height_axis), images)
+            which = "vertical_flips" if "vertical_flips" in transformation else "flips"
+            images = jnp.where(transformation[which], jnp.flip(images, self.height_axis), images)
         return images
 
     def apply_to_masks(self, masks: Array, transformation: Transformation) -> Array:
