@@ -294,6 +294,8 @@ def choose(
     if obstacle is None:
         return "cudnn"
     if strict or implementation == "cudnn":
+        if not all(isinstance(size, int) for x in (query, key, value) for size in x.shape):
+            raise NotImplementedError(obstacle)  # shape inference goes on with sizes that are known
         raise ArgumentError(
             "cuDNN's fused kernel cannot do this call.",
             path=PATH,
