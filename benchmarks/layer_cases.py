@@ -20,6 +20,7 @@ class Case:
     below: int | None = None  # inputs are indices below this
     training: bool = False
     gradients: bool = True
+    spread: bool = False  # whether several inputs are several arguments
 
     def arguments(self, module: Any) -> dict[str, Any]:
         """The constructor's arguments, with the inner layers of a library."""
@@ -74,6 +75,13 @@ REGULARIZATION = (
 ATTENTION = (
     Case("Attention", {"use_scale": True}, (SERIES, SERIES)),
     Case("AdditiveAttention", {}, ((8, 32, 64), (8, 32, 64))),
+    Case("MultiHeadAttention", {"num_heads": 4, "key_dim": 16}, (SERIES, SERIES), spread=True),
+    Case(
+        "GroupQueryAttention",
+        {"head_dim": 16, "num_query_heads": 4, "num_key_value_heads": 2},
+        (SERIES, SERIES),
+        spread=True,
+    ),
 )
 RECURRENT = (
     Case("SimpleRNN", {"units": 64, "return_sequences": True}, (SERIES,)),

@@ -26,38 +26,40 @@ def inputs_of(case: Case) -> list[Any]:
     return [rng.normal(size=shape).astype("float32") for shape in case.inputs]
 
 
-def programs(call: Callable[..., Any], values: tuple[Any, Any], x: Any, case: Case) -> dict[str, Callable[[], Any]]:
-    """The compiled forward pass, and that with the gradients of the sum of its outputs."""
+def programs(
+    call: Callable[..., Any], values: tuple[Any, Any], args: tuple[Any, ...], case: Case
+) -> dict[str, Callable[[], Any]]:
+    """The compiled forward pass, and that with the gradients of the sum of its squared outputs."""
 
-    def forward(trainable: Any, non_trainable: Any, x: Any) -> Any:
-        return call(trainable, non_trainable, x, **({"training": True} if case.training else {}))
+    def forward(trainable: Any, non_trainable: Any, args: Any) -> Any:
+        return call(trainable, non_trainable, *args, **({"training": True} if case.training else {}))
 
-    def loss(trainable: Any, non_trainable: Any, x: Any) -> Any:
-        outputs, new = forward(trainable, non_trainable, x)
+    def loss(trainable: Any, non_trainable: Any, args: Any) -> Any:
+        outputs, new = forward(trainable, non_trainable, args)
         return sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(outputs)), new
 
     where = (0, 2) if case.below is None else 0
     forward, gradient = jax.jit(forward), jax.jit(jax.value_and_grad(loss, where, has_aux=True))
-    found = {"forward": lambda: forward(*values, x)}
+    found = {"forward": lambda: forward(*values, args)}
     if case.gradients:
-        found["forward and backward"] = lambda: gradient(*values, x)
+        found["forward and backward"] = lambda: gradient(*values, args)
     return found
 
 
-def ours(case: Case, x: Any) -> dict[str, Callable[[], Any]]:
+def ours(case: Case, args: tuple[Any, ...]) -> dict[str, Callable[[], Any]]:
     """The programs of jkeras."""
     layer = getattr(layers, case.layer)(**case.arguments(layers))
-    return programs(layer.stateless_call, tuple(layer.init(jax.random.key(0), x)), x, case)
+    return programs(layer.stateless_call, tuple(layer.init(jax.random.key(0), *args)), args, case)
 
 
-def theirs(case: Case, x: Any) -> dict[str, Callable[[], Any]]:
+def theirs(case: Case, args: tuple[Any, ...]) -> dict[str, Callable[[], Any]]:
     """The programs of Keras."""
     import keras
 
     layer = getattr(keras.layers, case.layer)(**case.arguments(keras.layers))
-    layer(x)
+    layer(*args)
     values = [v.value for v in layer.trainable_variables], [v.value for v in layer.non_trainable_variables]
-    return programs(layer.stateless_call, values, x, case)
+    return programs(layer.stateless_call, values, args, case)
 
 
 def run() -> Report:
@@ -67,8 +69,8 @@ def run() -> Report:
     found = []
     for case in CASES:
         given = inputs_of(case)
-        x = given if len(given) > 1 else given[0]
-        sides = {"Keras": theirs(case, x), "jkeras": ours(case, x)}
+        args = tuple(given) if case.spread or len(given) == 1 else (given,)
+        sides = {"Keras": theirs(case, args), "jkeras": ours(case, args)}
         for what in sides["jkeras"]:
             timings = interleaved({name: side[what] for name, side in sides.items()}, rounds=ROUNDS, calls=CALLS)
             relative = ratio(timings["jkeras"].complete, timings["Keras"].complete)
