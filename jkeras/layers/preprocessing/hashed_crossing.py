@@ -100,7 +100,9 @@ class HashedCrossing(HostLayer):
             )
 
     def get_config(self) -> Config:
-        return {**super().get_config(), "dtype": self.variable_dtype}
+        config = {**super().get_config(), "dtype": self.variable_dtype}
+        del config["trainable"]  # Keras writes none, as there is nothing to train
+        return config
 
 
 def _word(feature: np.ndarray) -> np.ndarray:
