@@ -145,6 +145,14 @@ def test_shapes_that_do_not_fit_the_equation(equation, output_shape, shape, mess
         layers.EinsumDense(equation, output_shape).build(shape)
 
 
+def test_sizes_that_inputs_and_outputs_share_are_those_of_the_inputs():
+    layer = layers.EinsumDense("...ab,abc->...ca", (5, None), bias_axes="c", bias_initializer="normal")
+    variables = layer.init(jax.random.key(0), (2, 3, 4))
+    kernel, bias = variables.trainable["kernel"], variables.trainable["bias"]
+    assert (kernel.shape, bias.shape) == ((3, 4, 5), (5, 1))
+    assert_close(layer.stateless_call(*variables, X)[0], np.einsum("zab,abc->zca", X, kernel) + np.asarray(bias))
+
+
 def test_einsum_dense_checks_the_axes_that_the_kernel_has():
     layer = layers.EinsumDense("...ab,bc->...ac", (None, 3))
     variables = layer.init(jax.random.key(0), (2, 3, 4))
@@ -193,6 +201,13 @@ def test_a_table_is_read_both_ways_and_the_mask_goes_along():
     table = variables.trainable["table"]["embeddings"]
     assert_close(scores, table[x] @ table.T)
     assert mask.tolist() == [[True, True, False]]
+
+
+def test_the_way_back_may_have_a_table_of_its_own():
+    layer = layers.ReversibleEmbedding(5, 4, tie_weights=False)
+    variables = layer.init(jax.random.key(0), X, reverse=True)
+    scores, _ = layer.stateless_call(*variables, X, reverse=True)
+    assert_close(scores, X @ variables.trainable["reverse_embeddings"])
 
 
 def test_scores_have_the_reverse_dtype():

@@ -110,41 +110,31 @@ ROWS = [
         {"trainable": {"kernel": (5, 3, 4), "bias": (4,)}},
     ),
     LayerRow(
-        "EinsumDense/kernel options, axes before",
+        "EinsumDense/kernel options, axes behind",
         {
-            "equation": "...ab,abc->...ca",
-            "output_shape": (3, None),
+            "equation": "ab...,bc->ac...",
+            "output_shape": 4,
             "bias_axes": "c",
             "kernel_initializer": "he_normal",
             "kernel_regularizer": "l2",
             "kernel_constraint": "max_norm",
         },
-        ((2, 3, 4, 5),),
-        {"trainable": {"kernel": (4, 5, 3), "bias": (3, 1)}},
-        keras="Keras takes the sizes of axes that inputs and outputs share from `output_shape` alone",
-    ),
-    LayerRow(
-        "EinsumDense/axes behind",
-        {"equation": "ab...,bc->ac...", "output_shape": 4, "bias_axes": "c"},
         ((2, 3, 2),),
         {"trainable": {"kernel": (3, 4), "bias": (4, 1)}},
     ),
     LayerRow(
         "EinsumDense/low-rank adaptation",
-        {"equation": "...x,xyz->...yz", "output_shape": (2, 4), "bias_axes": "yz", "lora_rank": 2},
+        {
+            "equation": "...x,xyz->...yz",
+            "output_shape": (2, 4),
+            "bias_axes": "yz",
+            "lora_rank": 2,
+            "lora_alpha": 3.0,
+        },
         ((2, 5, 3),),
         {
             "trainable": {"bias": (2, 4), "lora_kernel_a": (3, 2, 2), "lora_kernel_b": (2, 4)},
             "non_trainable": {"kernel": (3, 2, 4)},
-        },
-    ),
-    LayerRow(
-        "EinsumDense/scaled low-rank adaptation",
-        {"equation": "ab,bc->ac", "output_shape": 4, "lora_rank": 2, "lora_alpha": 3.0},
-        ((2, 3),),
-        {
-            "trainable": {"lora_kernel_a": (3, 2), "lora_kernel_b": (2, 4)},
-            "non_trainable": {"kernel": (3, 4)},
         },
     ),
     LayerRow(
@@ -249,7 +239,7 @@ ROWS = [
     ),
     LayerRow(
         "ReversibleEmbedding/back, adapted",
-        {"input_dim": 7, "output_dim": 3, "logit_soft_cap": 2.0, "lora_rank": 2, "lora_alpha": 3.0},
+        {"input_dim": 7, "output_dim": 3, "lora_rank": 2, "lora_alpha": 3.0},
         ((2, 4, 3),),
         {
             "trainable": {"lora_embeddings_a": (7, 2), "lora_embeddings_b": (2, 3)},
@@ -259,19 +249,12 @@ ROWS = [
         keras="its Embedding forgets lora_alpha when it is built",
     ),
     LayerRow(
-        "ReversibleEmbedding/back, by a table and in a dtype of its own",
-        {"input_dim": 7, "output_dim": 3, "tie_weights": False, "reverse_dtype": "float32", "logit_soft_cap": 2.0},
-        ((2, 3),),
-        {"trainable": {"embeddings": (7, 3), "reverse_embeddings": (3, 7)}},
-        static={"reverse": True},
-        gradients="computed in float32 whatever the policy",
-        half="as above",
-    ),
-    LayerRow(
         "ReversibleEmbedding/back",
-        {"input_dim": 7, "output_dim": 3},
+        {"input_dim": 7, "output_dim": 3, "reverse_dtype": "float32", "logit_soft_cap": 2.0},
         ((2, 3),),
         {"trainable": {"embeddings": (7, 3)}},
         static={"reverse": True},
+        gradients="computed in float32 whatever the policy",
+        half="as above",
     ),
 ]

@@ -31,7 +31,6 @@ ROWS += [
         ((2, 7, 3),),
         keywords={"mask": ((2, 7), "bool")},
     ),
-    LayerRow("AdaptiveAveragePooling1D/channels last", {"output_size": 3}, ((2, 7, 2),)),
     LayerRow(
         "MaxPooling2D/integers",
         {"pool_size": 2},
