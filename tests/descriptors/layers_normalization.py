@@ -137,6 +137,6 @@ ROWS = [
         {"trainable": {"layer/kernel": (4, 3), "layer/bias": (3,)}, "non_trainable": {"vector_u": (1, 3)}},
         training=True,
         gradients="the singular vectors are constants of the gradient",
-        keras="Keras lists the kernel as the wrapper's own weight; tests/test_spectral_normalization.py has the numbers",
+        keras="Keras lists the kernel as the wrapper's own; numbers are in tests/test_spectral_normalization.py",
     ),
 ]
