@@ -33,6 +33,8 @@ AT_DEFAULT = {
     "ConvLSTM2D.stateful": "the size of the batch must be known; in tests/test_recurrent.py",
     "ConvLSTM3D.cell": "made of the other arguments",
     "ConvLSTM3D.dilation_rate": "excludes strides; moved in ConvLSTM1D",
+    "ConvLSTM3D.dropout": "moved in ConvLSTM1D",
+    "ConvLSTM3D.recurrent_dropout": "moved in ConvLSTM1D",
     "ConvLSTM3D.stateful": "the size of the batch must be known; in tests/test_recurrent.py",
     "GRU.cell": "made of the other arguments",
     "GRU.stateful": "the size of the batch must be known; in tests/test_recurrent.py",

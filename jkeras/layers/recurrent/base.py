@@ -19,6 +19,7 @@ from jkeras.core import Layer, SeedGenerator, Variable
 from jkeras.core.variable import takes_key
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.functional import dropout
+from jkeras.functional.layout import along
 from jkeras.layers.arguments import fraction
 from jkeras.typing import Array, Key, PyTree
 
@@ -71,7 +72,6 @@ class RecurrentCell(Cell):
 
     def __init__(
         self,
-        *,
         activation: Any,
         use_bias: bool,
         kernel_initializer: Any,
@@ -163,8 +163,10 @@ class RecurrentCell(Cell):
         return self.gates if self.recurrent_dropout else 1
 
 
-def times(masks: list[Array] | None, values: Array, product: Callable[[Array, Array], Array], kernel: Array) -> Array:
-    """`product(mask * values, kernel)`, for each mask with its block of the kernel's last axis.
+def times(
+    masks: list[Array] | None, values: Array, product: Callable[[Array, Array], Array], kernel: Array, axis: int = -1
+) -> Array:
+    """`product(mask * values, kernel)`, for each mask with its block of the kernel's last axis, joined along an axis.
 
     >>> masks = [jnp.array([[2.0]]), jnp.array([[0.0]])]
     >>> times(masks, jnp.array([[3.0]]), jnp.matmul, jnp.array([[1.0, 10.0]])).tolist()
@@ -177,16 +179,16 @@ def times(masks: list[Array] | None, values: Array, product: Callable[[Array, Ar
         product(values * jnp.expand_dims(mask, leading), block)
         for mask, block in zip(masks, jnp.split(kernel, len(masks), axis=-1), strict=True)
     ]
-    return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=-1)
+    return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=axis)
 
 
-def plus(values: Array, bias: Array | None) -> Array:
-    """`values + bias` along the last axis.
+def plus(values: Array, bias: Array | None, axis: int = -1) -> Array:
+    """`values + bias` along an axis, counted from behind.
 
     >>> plus(jnp.zeros((1, 2)), jnp.array([1.0, 2.0])).tolist()
     [[1.0, 2.0]]
     """
-    return values if bias is None else values + jnp.expand_dims(bias, tuple(range(values.ndim - 1)))
+    return values if bias is None else values + along(bias, values.ndim, values.ndim + axis)
 
 
 def value_of(bias: Variable | None) -> Array | None:
@@ -233,12 +235,12 @@ def recurrence_of(cell: Layer, step_shape: tuple[Any, ...], training: bool | Non
 
     def step(inputs: PyTree, states: States) -> tuple[Array, States]:
         output, new = cell(inputs, states)
-        return output, new if isinstance(new, list | tuple) else [new]
+        return output, list(new) if isinstance(new, list | tuple) else [new]
 
     return Recurrence(lambda inputs: inputs, step, None)
 
 
-def check_cell(cell: Any, owner: str) -> Layer:
+def check_cell(cell: Any, owner: str) -> Any:
     """The cell, if it is a layer that has a `state_size`."""
     if not isinstance(cell, Layer) or getattr(cell, "state_size", None) is None:
         raise ArgumentError(

@@ -204,7 +204,10 @@ class GRU(OwnCellRNN):
             *(kernel_initializer, recurrent_initializer, bias_initializer),
             *(kernel_regularizer, recurrent_regularizer, bias_regularizer),
             *(kernel_constraint, recurrent_constraint, bias_constraint),
-            *(dropout, recurrent_dropout, reset_after, seed),
+            dropout,
+            recurrent_dropout,
+            reset_after,
+            seed,
             **inherited(kwargs),
             name="gru_cell",
         )

@@ -96,7 +96,9 @@ class RNN(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.cell = check_cell(StackedRNNCells(cell) if isinstance(cell, list | tuple) else cell, type(self).__name__)
+        self.cell: Any = check_cell(
+            StackedRNNCells(cell) if isinstance(cell, list | tuple) else cell, type(self).__name__
+        )
         self.return_sequences = bool(return_sequences)
         self.return_state = bool(return_state)
         self.go_backwards = bool(go_backwards)

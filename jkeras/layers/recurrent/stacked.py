@@ -82,8 +82,12 @@ class StackedRNNCells(Cell):
                 news.append(new)
             return output, news
 
-        own = [part.output_of for part in parts]
-        return Recurrence(parts[0].project, step, None if None in own else lambda states: own[-1](states[-1]))
+        def output_of(states: States) -> Array:
+            assert parts[-1].output_of is not None
+            return parts[-1].output_of(states[-1])
+
+        known = all(part.output_of is not None for part in parts)
+        return Recurrence(parts[0].project, step, output_of if known else None)
 
     @classmethod
     def from_config(cls, config: Config) -> Self:

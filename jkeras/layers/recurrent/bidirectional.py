@@ -1,0 +1,195 @@
+"""Bidirectional: a sequence read from both ends."""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+
+from jkeras import registry
+from jkeras.core import Layer, describe
+from jkeras.errors import ArgumentError, ShapeError
+from jkeras.layers.recurrent.base import renamed
+from jkeras.layers.recurrent.rnn import RNN
+from jkeras.typing import Array, Config, PyTree
+
+MERGES: dict[str, Callable[[Array, Array], Array]] = {
+    "concat": lambda forward, backward: jnp.concatenate([forward, backward], axis=-1),
+    "sum": jnp.add,
+    "ave": lambda forward, backward: (forward + backward) / 2,
+    "mul": jnp.multiply,
+}
+
+
+@registry.export("keras.layers")
+class Bidirectional(Layer):
+    """Two recurrent layers over one sequence, one of them from the end: `merge(forward(x), backward(x))`.
+
+    Both are made from the config of `layer`, the second with `go_backwards` turned around; `backward_layer` takes its
+    place where it is given. With `return_sequences` the backward outputs are put in the order of the inputs, and those
+    of masked steps are 0.
+
+    Args:
+        layer: an `RNN`, or a layer with its arguments `go_backwards`, `return_sequences`, `return_state`, `stateful`.
+        merge_mode: `"concat"` along the last axis, `"sum"`, `"mul"`, `"ave"`, or `None` for both outputs, unmerged.
+        weights: `None`; layers hold no values.
+        backward_layer: the layer for the way back, with the other `go_backwards`.
+
+    Call arguments:
+        sequences, mask: as for the layers.
+        initial_state: the forward layer's states, then the backward layer's.
+
+    Shapes:
+        `(b, t, i)` -> that of `layer`, its last axis twice as long with `"concat"`; with `return_state` a tuple of the
+        output and the states of both.
+
+    Raises:
+        ArgumentError: no layers, layers that do not fit each other, an unknown merge mode, values given as `weights`.
+        ShapeError: an odd number of initial states.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from jkeras import layers
+    >>> sums = layers.SimpleRNN(1, None, kernel_initializer="ones", recurrent_initializer="ones", return_sequences=True)
+    >>> layer = Bidirectional(sums)
+    >>> variables = layer.init(jax.random.key(0), (1, 3, 1))
+    >>> layer.stateless_call(*variables, jnp.array([[[1.0], [2.0], [3.0]]]))[0].tolist()
+    [[[1.0, 6.0], [3.0, 5.0], [6.0, 3.0]]]
+    >>> list(variables.trainable)
+    ['forward_simple_rnn', 'backward_simple_rnn']
+
+    Source: M. Schuster and K. K. Paliwal, "Bidirectional recurrent neural networks", 1997.
+    """
+
+    def __init__(
+        self,
+        layer: Layer,
+        merge_mode: str | None = "concat",
+        weights: Any = None,
+        backward_layer: Layer | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if weights is not None:
+            raise ArgumentError(
+                "a layer holds no values.",
+                path="Bidirectional",
+                expected="weights=None",
+                write="variables = layer.set_weights(variables, arrays)   # after init",
+            )
+        if merge_mode is not None and merge_mode not in MERGES:
+            raise ArgumentError(
+                "unknown merge mode.",
+                path="Bidirectional",
+                expected=f"one of {sorted(MERGES)}, or None",
+                received=repr(merge_mode),
+            )
+        self.merge_mode = merge_mode
+        self.forward_layer = turned(layer, "forward_", {})
+        if backward_layer is None:
+            backward_layer = turned(layer, "backward_", {"go_backwards": not self.forward_layer.go_backwards})
+        self.backward_layer: Any = check_layer(backward_layer)
+        check_pair(self.forward_layer, self.backward_layer)
+        for direction in (self.forward_layer, self.backward_layer):
+            if isinstance(direction, RNN):
+                direction.zero_output_for_mask = direction.return_sequences
+        self.supports_masking = True
+
+    @property
+    def layer(self) -> Any:
+        """The forward layer, under the name that the constructor and configs give it."""
+        return self.forward_layer
+
+    @property
+    def return_sequences(self) -> bool:
+        """Whether all outputs are returned."""
+        return self.forward_layer.return_sequences
+
+    @property
+    def return_state(self) -> bool:
+        """Whether states are returned too."""
+        return self.forward_layer.return_state
+
+    @property
+    def stateful(self) -> bool:
+        """Whether both layers carry their states from call to call."""
+        return self.forward_layer.stateful
+
+    def call(
+        self, sequences: Array, initial_state: PyTree = None, mask: PyTree = None, training: bool | None = None
+    ) -> PyTree:
+        """Both layers, merged."""
+        halves: list[Any] = [None, None]
+        if initial_state is not None:
+            half, odd = divmod(len(initial_state), 2)
+            if odd:
+                raise ShapeError(
+                    "the initial states are not those of two layers.",
+                    path=self.path or self.name,
+                    expected="an even number of states: the forward layer's, then the backward layer's",
+                    received=f"{len(initial_state)} states",
+                )
+            halves = [initial_state[:half], initial_state[half:]]
+        outputs: list[Array] = []
+        states: list[Array] = []
+        for layer, half_state in zip((self.forward_layer, self.backward_layer), halves, strict=True):
+            returned = layer(sequences, initial_state=half_state, mask=mask)
+            output, *state = returned if self.return_state else (returned,)
+            outputs.append(jnp.flip(output, axis=1) if self.return_sequences and layer.go_backwards else output)
+            states += state
+        merged = tuple(outputs) if self.merge_mode is None else (MERGES[self.merge_mode](*outputs),)
+        return (*merged, *states) if len(merged) + len(states) > 1 else merged[0]
+
+    def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> PyTree:
+        mask = next(iter(jax.tree.leaves(previous_mask)), None) if self.return_sequences else None
+        return [mask, mask] if self.merge_mode is None else [mask]
+
+    def get_config(self) -> Config:
+        layers = {"layer": self.forward_layer, "backward_layer": self.backward_layer}
+        inner = {name: registry.serialize(layer) for name, layer in layers.items()}
+        return {**describe.base_config(self), "merge_mode": self.merge_mode, **inner}
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """The layer of a config, with the layers of the configs in it."""
+        inner: Config = {
+            name: registry.deserialize(config[name]) for name in ("layer", "backward_layer") if name in config
+        }
+        return super().from_config({**config, **inner})  # type: ignore[return-value]
+
+
+def check_layer(layer: Any) -> Any:
+    """The layer, if it is one that knows a direction."""
+    if not isinstance(layer, Layer) or not hasattr(layer, "go_backwards"):
+        raise ArgumentError(
+            "no recurrent layer.",
+            path="Bidirectional",
+            expected="a layer with `go_backwards`, such as an RNN",
+            received=repr(layer)[:80],
+            write="Bidirectional(layers.LSTM(32))",
+        )
+    return layer
+
+
+def turned(layer: Any, prefix: str, changes: Config) -> Any:
+    """A new layer of the config of another, with a prefix to its name and other arguments."""
+    envelope = registry.serialize(check_layer(layer))
+    name = prefix + layer.name.removeprefix(prefix)
+    return registry.deserialize(renamed({**envelope, "config": {**envelope["config"], **changes}}, name))
+
+
+def check_pair(forward: Any, backward: Any) -> None:
+    """Raises `ArgumentError` unless two layers go in opposite directions and return the same things."""
+    wrong = [
+        name
+        for name in ("stateful", "return_sequences", "return_state")
+        if getattr(forward, name) != getattr(backward, name)
+    ]
+    if forward.go_backwards == backward.go_backwards:
+        wrong.append("go_backwards")
+    if wrong:
+        raise ArgumentError(
+            "the two layers do not fit each other.",
+            path="Bidirectional",
+            expected="the same `stateful`, `return_sequences` and `return_state`, and opposite `go_backwards`",
+            received=", ".join(f"{name}: {getattr(forward, name)} and {getattr(backward, name)}" for name in wrong),
+        )
