@@ -1,5 +1,29 @@
-"""Random numbers in layers: a stream of keys as a leaf of the non-trainable tree."""
+"""Random numbers, of a seed that is always given: a key, an int, or a stream of keys in the non-trainable tree."""
 
 from jkeras.core.seed import SeedGenerator
+from jkeras.random.draws import (
+    beta,
+    binomial,
+    categorical,
+    dropout,
+    gamma,
+    normal,
+    randint,
+    shuffle,
+    truncated_normal,
+    uniform,
+)
 
-__all__ = ["SeedGenerator"]
+__all__ = [
+    "SeedGenerator",
+    "beta",
+    "binomial",
+    "categorical",
+    "dropout",
+    "gamma",
+    "normal",
+    "randint",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]
