@@ -26,7 +26,7 @@ from jkeras.metrics.base import Metric, State
 from jkeras.metrics.reduction import entry_weights, merge_sums
 from jkeras.typing import Array, ArrayLike
 
-FEW = 16  # so many comparisons per entry, fused into one sum, are cheaper than a search or a scatter
+FEW = 8  # so many comparisons per entry, fused into one sum, are cheaper than a search or a scatter
 
 
 class Thresholds(NamedTuple):
