@@ -34,11 +34,13 @@ class Recurrence(NamedTuple):
         step: the rest: `(projected (b, ...), states) -> (output, states)`.
         output_of: the output that goes with states; `None` where only the step knows it, as with cells of users, whose
             steps read variables.
+        splits: whether a step takes apart what was projected, a block for each gate.
     """
 
     project: Callable[[Array], PyTree]
     step: Callable[[PyTree, States], tuple[Array, States]]
     output_of: Callable[[States], Array] | None
+    splits: bool = False
 
 
 class Cell(Layer):

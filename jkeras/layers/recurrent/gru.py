@@ -125,14 +125,14 @@ class GRUCell(RecurrentCell):
             state = z * state + (1 - z) * self.activation(x_h + seen)
             return state, [state]
 
-        return Recurrence(project, step, first)
+        return Recurrence(project, step, first, splits=True)
 
 
 @registry.export("keras.layers")
 class GRU(OwnCellRNN):
     """Gated recurrent units over a sequence: `GRUCell` in a loop.
 
-    All inputs are multiplied by the kernel in one matrix product before the loop.
+    All inputs are multiplied by the kernel in one matrix product before the loop; on CPU step by step, which is faster.
 
     Args:
         units: the size of the state and of each output, `o`.

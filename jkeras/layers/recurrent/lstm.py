@@ -113,7 +113,7 @@ class LSTMCell(RecurrentCell):
             z = x + times(keep, states[0], jnp.matmul, recurrent_kernel)
             return gated(z, states[1], self.activation, self.recurrent_activation, axis=-1)
 
-        return Recurrence(project, step, first)
+        return Recurrence(project, step, first, splits=True)
 
 
 def gated(z: Array, memory: Array, activation: Any, recurrent_activation: Any, axis: int) -> tuple[Array, States]:
@@ -133,7 +133,7 @@ def gated(z: Array, memory: Array, activation: Any, recurrent_activation: Any, a
 class LSTM(OwnCellRNN):
     """Long short-term memory over a sequence: `LSTMCell` in a loop.
 
-    All inputs are multiplied by the kernel in one matrix product before the loop.
+    All inputs are multiplied by the kernel in one matrix product before the loop; on CPU step by step, which is faster.
 
     Args:
         units: the size of the state and of each output, `o`.

@@ -187,8 +187,8 @@ class RNN(Layer):
         structure, output_of = jax.tree.structure(states), recurrence.output_of
         emits = self.return_sequences or output_of is None
 
-        # On CPU all projections at once leave the cache, and a kernel that reads a step of them is not vectorized
-        ahead = jax.default_backend() != "cpu"
+        # XLA's CPU compiler does not vectorize a kernel that reads blocks of a slice
+        ahead = not recurrence.splits or jax.default_backend() != "cpu"
 
         def body(states: States, at: tuple[Array, Array | None]) -> tuple[States, Array | None]:
             x, kept = at

@@ -87,7 +87,7 @@ class StackedRNNCells(Cell):
             return parts[-1].output_of(states[-1])
 
         known = all(part.output_of is not None for part in parts)
-        return Recurrence(parts[0].project, step, output_of if known else None)
+        return Recurrence(parts[0].project, step, output_of if known else None, parts[0].splits)
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
