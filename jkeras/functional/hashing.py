@@ -31,6 +31,7 @@ DIGITS = 11  # of an int32, the sign included
 Salt = Sequence[int] | None
 Pair = tuple[Any, Any]
 State = list[Any]  # four words
+Bytes = tuple[Array, Array, Array]  # twelve bytes, four in a uint32, the first one lowest
 
 
 def hash_texts(texts: Sequence[bytes], salt: Salt = None) -> np.ndarray:
@@ -61,8 +62,8 @@ def hash_integers(values: Array, salt: Salt = None) -> Word:
 
 @functools.partial(jax.jit, static_argnums=1)
 def _hash_digits(values: Array, salt: tuple[int, ...] | None) -> tuple[Array, Array]:
-    left, right, length = _decimal(values)
-    size = Word.of_uint32(length)
+    right, length = _decimal(values)
+    left, size = _shifted(right, DIGITS - length), Word.of_uint32(length)
     word = _farm_digits(left, right, size) if salt is None else _sip_digits(left, size, salt)
     return word.high, word.low
 
@@ -76,33 +77,34 @@ def cross(one: Any, other: Any) -> Any:
 # -- integers
 
 
-def _decimal(values: Array) -> tuple[Array, Array, Array]:
-    """The decimal digits and sign as ASCII codes, left-aligned and right-aligned in 11 columns of uint32, zeros around
-    them; and how many they are."""
+def _decimal(values: Array) -> tuple[Bytes, Array]:
+    """The decimal digits and sign as ASCII codes, the last one in byte 10, zeros in front; and how many they are."""
     negative = values < 0
     unsigned = values.astype("uint32")
-    magnitude = jnp.where(negative, 0 - unsigned, unsigned)
-    powers = np.array([10**power for power in range(DIGITS - 2, -1, -1)], "uint32")  # 10^9, ..., 1
-    powers = powers.reshape((1,) * values.ndim + (-1,))
-    digits = jnp.expand_dims(magnitude, -1) // powers % 10 + ord("0")  # (..., 10)
-    count = 1 + (jnp.expand_dims(magnitude, -1) >= powers[..., :-1]).sum(-1).astype("uint32")
-    length = count + negative
-    column = np.arange(DIGITS).reshape((1,) * values.ndim + (-1,))
-    place = DIGITS - 1 - column  # from the right
-    padded = jnp.pad(digits, [(0, 0)] * values.ndim + [(1, 0)])
-    sign = jnp.where(jnp.expand_dims(negative, -1) & (place == jnp.expand_dims(count, -1)), ord("-"), 0)
-    right = jnp.where(place < jnp.expand_dims(count, -1), padded, sign.astype("uint32"))
-    start = column + DIGITS - jnp.expand_dims(length, -1).astype("int32")
-    left = jnp.take_along_axis(right, jnp.minimum(start, DIGITS - 1), -1)
-    return jnp.where(start < DIGITS, left, 0), right, length
+    rest = jnp.where(negative, 0 - unsigned, unsigned)
+    count = 1 + sum((rest >= np.uint32(10**power)).astype("uint32") for power in range(1, DIGITS - 1))
+    right = [jnp.zeros_like(rest)] * 3
+    for place in range(DIGITS):  # from the right
+        sign = jnp.where(negative & (count == place), np.uint32(ord("-")), np.uint32(0))
+        code = jnp.where(count > place, rest % 10 + ord("0"), sign)
+        word, byte = divmod(DIGITS - 1 - place, 4)
+        right[word] = right[word] | (code << (8 * byte))
+        rest = rest // 10
+    return (right[0], right[1], right[2]), count + negative
 
 
-def _pack(codes: Array) -> Word:
-    """Up to eight bytes as one word, the first one lowest."""
-    halves = [jnp.zeros_like(codes[..., 0])] * 2
-    for index in range(codes.shape[-1]):
-        halves[index // 4] = halves[index // 4] | (codes[..., index] << (8 * (index % 4)))
-    return Word(halves[1], halves[0])
+def _shifted(codes: Bytes, by: Array) -> Bytes:
+    """Bytes moved to the front by some places, zeros behind them."""
+    zero, skipped, bits = jnp.zeros_like(codes[0]), by // 4, by % 4 * 8
+    moved = [*codes, zero, zero, zero]
+    one, two, three, four = (
+        jnp.where(skipped == 0, moved[k], jnp.where(skipped == 1, moved[k + 1], moved[k + 2])) for k in range(4)
+    )
+
+    def joined(low: Array, high: Array) -> Array:
+        return (low >> bits) | jnp.where(bits == 0, 0, high << ((32 - bits) % 32))
+
+    return joined(one, two), joined(two, three), joined(three, four)
 
 
 # -- FarmHash
@@ -213,13 +215,14 @@ def _fetch(rows: np.ndarray, start: int, size: int = 8) -> np.ndarray:
     return np.ascontiguousarray(rows[:, start : start + size]).view(f"<u{size}")[:, 0].astype("uint64")
 
 
-def _farm_digits(left: Array, right: Array, size: Word) -> Word:
-    """The hashes of up to 16 bytes, which are given left-aligned and right-aligned."""
-    first, last = (Word.of_uint32(each[..., end]) for each, end in ((left, 0), (right, -1)))
-    middle = words.where(size.low > 1, Word.of_uint32(left[..., 1]), first)
+def _farm_digits(left: Bytes, right: Bytes, size: Word) -> Word:
+    """The hashes of up to 11 bytes, which begin in the first byte of `left` and end in byte 10 of `right`."""
+    first, last = (Word.of_uint32(code & 0xFF) for code in (left[0], right[2] >> 16))
+    middle = words.where(size.low > 1, Word.of_uint32((left[0] >> 8) & 0xFF), first)
+    tail = Word((right[1] >> 24) | (right[2] << 8), (right[0] >> 24) | (right[1] << 8))
     few = _up_to_3(first, middle, last, size)
-    some = _up_to_7(_pack(left[..., :4]), _pack(right[..., -4:]), size)
-    many = _up_to_16(_pack(left[..., :8]), _pack(right[..., -8:]), size)
+    some = _up_to_7(Word.of_uint32(left[0]), Word.of_uint32(tail.high), size)
+    many = _up_to_16(Word(left[1], left[0]), tail, size)
     return words.where(size.low > 7, many, words.where(size.low > 3, some, few))
 
 
@@ -246,14 +249,13 @@ def _sip(message: Sequence[Any], salt: Sequence[int]) -> Any:
     return _finish(state, _repeat)
 
 
-def _sip_digits(left: Array, size: Word, salt: Sequence[int]) -> Word:
-    """The hashes of up to 15 left-aligned bytes: the first eight are absorbed where there are as many."""
-    nothing = Word.of_uint32(jnp.zeros_like(size.low))
-    state = _seeded(nothing, salt)
-    stirred = _absorb(state, _pack(left[..., :8]), _repeat_on_device)
-    long = size.low >= 8
+def _sip_digits(left: Bytes, size: Word, salt: Sequence[int]) -> Word:
+    """The hashes of up to 11 bytes: the first eight are absorbed where there are as many."""
+    head, long = Word(left[1], left[0]), size.low >= 8
+    state = _seeded(head ^ head, salt)
+    stirred = _absorb(state, head, _repeat_on_device)
     state = [words.where(long, after, before) for after, before in zip(stirred, state, strict=True)]
-    end = words.where(long, _pack(left[..., 8:]), _pack(left[..., :7])) | (size << 56)
+    end = words.where(long, Word.of_uint32(left[2]), head) | (size << 56)
     return _finish(_absorb(state, end, _repeat_on_device), _repeat_on_device)
 
 

@@ -11,9 +11,8 @@ from jkeras.errors import ArgumentError, BuildError
 from jkeras.layers.preprocessing.batches import batches_of
 from jkeras.layers.preprocessing.encoding import check_dense, check_output_mode, encode
 from jkeras.layers.preprocessing.quantiles import boundaries_of, merge, summarize
+from jkeras.layers.preprocessing.search import places
 from jkeras.typing import Array, Config
-
-FUSED = 64  # up to as many boundaries are all compared at once, which needs no loop and no gather
 
 
 @registry.export("keras.layers")
@@ -92,8 +91,7 @@ class Discretization(Layer):
                 write="layer = layer.adapt(data)",
             )
         boundaries = jnp.asarray(np.asarray(self.bin_boundaries, "float32"))
-        method = "compare_all" if len(self.bin_boundaries) <= FUSED else "scan"
-        bins = jnp.searchsorted(boundaries, inputs, side="right", method=method)
+        bins = places(boundaries, inputs, "right")
         dtype = "int32" if self.output_mode == "int" else self.compute_dtype
         return encode(bins, self.output_mode, len(self.bin_boundaries) + 1, dtype)
 

@@ -12,6 +12,7 @@ from jkeras.errors import ArgumentError
 from jkeras.functional.hashing import hash_integers, hash_texts
 from jkeras.layers.preprocessing.encoding import encode
 from jkeras.layers.preprocessing.lookup import Lookup
+from jkeras.layers.preprocessing.search import places
 from jkeras.layers.preprocessing.texts import documents
 from jkeras.layers.preprocessing.vocabulary import entries_of
 from jkeras.typing import Array
@@ -144,10 +145,10 @@ class IntegerLookup(Lookup):
     def _indices_of(self, values: Array, path: str) -> Array:
         tokens = np.asarray(self.words.known(path), values.dtype)
         order = np.argsort(tokens)
-        places = jnp.searchsorted(jnp.asarray(tokens[order]), values)  # the first token that is not less
-        places = jnp.minimum(places, len(tokens) - 1)
-        found = jnp.asarray(tokens[order])[places] == values
-        indices = jnp.asarray(order + self.words.start, values.dtype)[places]
+        ascending = jnp.asarray(tokens[order])
+        place = jnp.minimum(places(ascending, values), len(tokens) - 1)  # of the first token that is not less
+        found = ascending[place] == values
+        indices = jnp.asarray(order + self.words.start, values.dtype)[place]
         indices = jnp.where(found, indices, self._unknown(values))
         if self.mask_token is None:
             return indices
