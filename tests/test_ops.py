@@ -1,6 +1,8 @@
 """The table of operations: each against Keras's on small arrays, symbolic shapes against real ones, and its spelling
 in configs."""
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -139,6 +141,7 @@ CASES = [
     ("select", ([B, C], [X, Y]), {}),
     ("take", (X, np.array([0, 2])), {"axis": 1}),
     ("take_along_axis", (X, np.array([[0], [2]])), {"axis": 1}),
+    ("take_along_axis", (X, np.array([0, 4])), {}),
     ("tril", (S,), {}),
     ("triu", (X,), {"k": 1}),
     ("unravel_index", (np.array([1, 5]), (2, 3)), {}),
@@ -283,6 +286,35 @@ def test_values_are_keras_s(case):
         else:
             # 256 ulps: factorizations and convolutions sum some dozens of products, in another order
             assert_close(np.nan_to_num(our), np.nan_to_num(their), ulps=256)
+
+
+def program(call, args, kwargs):
+    """What `call(args, kwargs)` compiles to, as text."""
+    leaves, treedef, places = arrays_in(args, kwargs)
+
+    def run(arrays):
+        filled = list(leaves)
+        for place, array in zip(places, arrays, strict=True):
+            filled[place] = array
+        return call(*jax.tree.unflatten(treedef, filled))
+
+    return str(jax.make_jaxpr(run)([leaves[place] for place in places]))
+
+
+def test_arguments_have_keras_s_names():
+    problems = []
+    for name, args, kwargs in (case for case in CASES if case[0] not in OURS and identify(case) not in BY_VALUES):
+        f, parameters = getattr(ops, name), inspect.signature(getattr(keras.ops, name)).parameters
+        if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters.values()):
+            continue
+        try:
+            by_name = program(lambda a, k: f(**dict(zip(parameters, a, strict=False)), **k), args, kwargs)  # noqa: B023
+        except TypeError as error:
+            problems.append(f"{name}: {error}")
+        else:
+            if by_name != program(lambda a, k: f(*a, **k), args, kwargs):  # noqa: B023
+                problems.append(f"{name}: another program")
+    assert not problems
 
 
 SYMBOLIC = [case for case in CASES if case[0] not in NUMBERS and identify(case) not in BY_VALUES]

@@ -51,12 +51,13 @@ class Lifted(Operation):
         return {"name": self.explicit_name, "op": self.op}
 
 
-def lift(function: Callable[..., PyTree], op: str | None = None) -> Callable[..., PyTree]:
+def lift(function: Callable[..., PyTree], op: str | None = None, names: str = "") -> Callable[..., PyTree]:
     """A function that also takes symbolic tensors, and variables in place of their values.
 
     Args:
         function: any function of arrays that JAX can trace.
         op: its name in `jkeras.ops`.
+        names: those of its first arguments, apart by spaces, where they may be given under others than its own.
 
     >>> import jax.numpy as jnp
     >>> from jkeras.core.tensor import KerasTensor
@@ -64,8 +65,12 @@ def lift(function: Callable[..., PyTree], op: str | None = None) -> Callable[...
     <KerasTensor shape=(3,), dtype=float32, name=keras_tensor>
     """
 
+    leading = names.split()
+
     @functools.wraps(function)
     def lifted(*args: Any, **kwargs: Any) -> PyTree:
+        while kwargs and len(args) < len(leading) and leading[len(args)] in kwargs:
+            args += (kwargs.pop(leading[len(args)]),)
         if any_symbolic(args, kwargs):
             return Lifted(function, op).symbolic_call(*args, **kwargs)
         leaves, treedef = jax.tree.flatten((args, kwargs))

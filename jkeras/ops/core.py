@@ -49,7 +49,7 @@ def _convert_to_tensor(x: Any, dtype: Any = None) -> Array:
 cast = lift(_cast, "cast")
 convert_to_tensor = lift(_convert_to_tensor, "convert_to_tensor")
 saturate_cast = lift(_saturate_cast, "saturate_cast")
-stop_gradient = lift(jax.lax.stop_gradient, "stop_gradient")
+stop_gradient = lift(jax.lax.stop_gradient, "stop_gradient", "variable")
 
 
 def dtype(x: Any) -> DType:

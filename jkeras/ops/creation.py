@@ -5,13 +5,14 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras import dtypes
+from jkeras.core.lift import lift
 from jkeras.typing import Array
 
-bartlett = jnp.bartlett
-blackman = jnp.blackman
-hamming = jnp.hamming
-hanning = jnp.hanning
-kaiser = jnp.kaiser
+bartlett = lift(jnp.bartlett, names="x")
+blackman = lift(jnp.blackman, names="x")
+hamming = lift(jnp.hamming, names="x")
+hanning = lift(jnp.hanning, names="x")
+kaiser = lift(jnp.kaiser, names="x")
 
 
 def empty(shape: Any, dtype: Any = None) -> Array:

@@ -9,16 +9,14 @@ from jkeras.core.lift import lift
 from jkeras.ops.control import jvp
 from jkeras.typing import Array
 
-det = lift(jnp.linalg.det, "det")
-eig = lift(jnp.linalg.eig, "eig")
-eigh = lift(jnp.linalg.eigh, "eigh")
-inv = lift(jnp.linalg.inv, "inv")
-lu_factor = lift(jax.scipy.linalg.lu_factor, "lu_factor")
-matrix_rank = lift(jnp.linalg.matrix_rank, "matrix_rank")
+det = lift(jnp.linalg.det, "det", "x")
+eig = lift(jnp.linalg.eig, "eig", "x")
+eigh = lift(jnp.linalg.eigh, "eigh", "x")
+inv = lift(jnp.linalg.inv, "inv", "x")
+lu_factor = lift(jax.scipy.linalg.lu_factor, "lu_factor", "x")
 norm = lift(jnp.linalg.norm, "norm")
-pinv = lift(jnp.linalg.pinv, "pinv")
-qr = lift(jnp.linalg.qr, "qr")
-svd = lift(jnp.linalg.svd, "svd")
+qr = lift(jnp.linalg.qr, "qr", "x")
+svd = lift(jnp.linalg.svd, "svd", "x")
 
 
 def _cholesky(x: Array, upper: bool = False) -> Array:
@@ -45,9 +43,20 @@ def _lstsq(a: Array, b: Array, rcond: Any = None) -> Array:
     return jnp.linalg.lstsq(a, b, rcond=rcond)[0]
 
 
+def _matrix_rank(x: Array, tol: Any = None) -> Array:
+    """How many singular values are greater than `tol`."""
+    return jnp.linalg.matrix_rank(x, tol).astype("int32")
+
+
+def _pinv(x: Array, rcond: Any = None) -> Array:
+    return jnp.linalg.pinv(x, rcond)
+
+
 cholesky = lift(_cholesky, "cholesky")
 cholesky_inverse = lift(_cholesky_inverse, "cholesky_inverse")
 lstsq = lift(_lstsq, "lstsq")
+matrix_rank = lift(_matrix_rank, "matrix_rank")
+pinv = lift(_pinv, "pinv")
 solve = lift(_solve, "solve")
 solve_triangular = lift(_solve_triangular, "solve_triangular")
 
