@@ -1,5 +1,6 @@
 """Metrics against Keras's, batch after batch, and the laws of their states."""
 
+import functools
 import inspect
 
 import jax
@@ -10,6 +11,7 @@ from keras.src.trainers.compile_utils import get_metric as keras_get_metric
 
 from jkeras import losses, metrics
 from jkeras.errors import ArgumentError, MissingCallError, ShapeError, UnknownNameError
+from tests.descriptors.losses import sample as losses_sample
 from tests.descriptors.metrics import ROWS
 from tests.oracle import asking_keras, assert_close, keras
 
@@ -256,3 +258,159 @@ def test_what_resolves_to_no_metric():
     for identifier in (None, 3, "acuracy"):
         with pytest.raises(ArgumentError):
             metrics.resolve(identifier, (8, 1), (8, 1))
+
+
+# -- states with an entry per threshold, class or output
+
+STATES = {
+    "AUC": metrics.AUC(num_thresholds=20, multi_label=True),
+    "Precision": metrics.Precision(thresholds=[0.8, 0.3]),
+    "MeanIoU": metrics.MeanIoU(3, sparse_y_true=False, sparse_y_pred=False),
+    "F1Score": metrics.F1Score(),
+    "R2Score": metrics.R2Score(class_aggregation=None),
+}
+
+
+@pytest.mark.parametrize("metric", STATES.values(), ids=STATES.keys())
+def test_parts_in_any_order_are_the_whole(metric):
+    """Shards of one batch, on three devices say, updated by `vmap` and merged, are the batch."""
+    y_true, y_pred = losses_sample("class probability", (12,), 1)
+    parts = y_true.reshape(3, 4, 3), y_pred.reshape(3, 4, 3)
+    states = jax.vmap(lambda *part: metric.update(metric.init_for(part[-1]), *part))(*parts)
+    one, two, three = (jax.tree.map(lambda leaf: leaf[index], states) for index in range(3))  # noqa: B023
+    whole = metric.update(metric.init(), y_true, y_pred)
+    for order in ((one, two, three), (three, one, two), (metric.init(), three, two, one)):
+        merged = functools.reduce(metric.merge, order)
+        for key, leaf in whole.items():
+            # counts are whole numbers, and exact; the moments of R2Score are sums of a dozen terms of order 1
+            assert_close(merged[key], leaf, ulps=16 if isinstance(metric, metrics.R2Score) else 0)
+
+
+@pytest.mark.parametrize("metric", STATES.values(), ids=STATES.keys())
+def test_the_state_for_predictions_is_a_carry_of_scan(metric):
+    y_true, y_pred = losses_sample("class probability", (2, 4), 1)
+    start = metric.init_for(jax.ShapeDtypeStruct(y_pred.shape[1:], "float32"))
+    state, _ = jax.lax.scan(lambda state, batch: (metric.update(state, *batch), None), start, (y_true, y_pred))
+    assert_close(metric.result(state), metric(y_true.reshape(8, 3), y_pred.reshape(8, 3)))
+
+
+def test_scores_on_thresholds():
+    """A score that equals a threshold does not exceed it; NaN exceeds none."""
+    y_pred = np.array([0.0, 0.25, 0.5, 0.75, 1.0, np.nan], "float32")
+    for thresholds in ([0.0, 0.5, 1.0], [0.0, 0.5, 0.75], [1.0, 0.75, 0.5, *np.linspace(0, 0.45, 20).tolist()]):
+        metric = metrics.TruePositives(thresholds=thresholds)
+        assert metric.thresholds == thresholds
+        expected = [np.sum(y_pred > np.float32(threshold)) for threshold in thresholds]
+        assert metric(np.ones(6), y_pred).tolist() == expected
+
+
+def test_counts_stay_exact_where_sums_of_ones_would_not():
+    metric = metrics.TruePositives()
+    state = {**metric.init(), "positives": jnp.array([0.0, 2.0**24], "float32")}
+    state = metric.merge(state, {**metric.init(), "positives": jnp.array([0.0, 2.0], "float32")})
+    assert float(metric.result(state)) == 2**24 + 2
+    pixels = metrics.MeanIoU(2).init()["confusion"]
+    assert pixels.dtype == "int32"
+
+
+def test_weights_weigh_whatever_axes_they_have():
+    y_true, y_pred = losses_sample("binary probability", (4,), 0)
+    weight = np.array([1.0, 0.0, 2.0, 0.5], "float32")
+    for metric in (
+        metrics.Precision(thresholds=0.4),
+        metrics.AUC(num_thresholds=5),
+        metrics.BinaryIoU(dtype="float32"),
+    ):
+        values = [metric(y_true, y_pred, w) for w in (weight, weight[:, None], np.repeat(weight[:, None], 3, axis=1))]
+        assert_close(values[1], values[0], ulps=0)
+        assert_close(values[2], values[0], ulps=0)
+        with pytest.raises(ShapeError, match="sample_weight"):
+            metric(y_true, y_pred, weight[:3])
+
+
+def test_an_r2_score_far_from_zero_keeps_its_digits():
+    """The labels' squares are 1e8 times their variation; Keras subtracts such sums."""
+    y_true = np.array([[1e4 - 1], [1e4], [1e4 + 1], [1e4 + 2]], "float32")
+    y_pred = y_true + np.array([[0.5], [0.0], [0.5], [0.0]], "float32")
+    # 1 - 0.5 / 5; the mean 10000.5 is exact
+    assert_close(metrics.R2Score()(y_true, y_pred), 0.9)
+    metric = metrics.R2Score()
+    parts = [metric.update(metric.init(), y_true[i : i + 1], y_pred[i : i + 1]) for i in range(4)]
+    assert_close(metric.result(functools.reduce(metric.merge, parts)), 0.9)
+    assert float(metrics.R2Score()(np.ones((3, 1)), np.ones((3, 1)))) == 0
+    assert_close(metrics.R2Score(num_regressors=9)(y_true, y_pred), 0.9)  # not adjusted: 9 predictors of 4 labels
+
+
+def test_correlation_of_what_does_not_vary():
+    constant, varied = np.ones((1, 3), "float32"), np.array([[1.0, 2.0, 3.0]], "float32")
+    assert np.isnan(metrics.pearson_correlation(constant, varied))
+    assert float(metrics.concordance_correlation(constant, varied)[0]) == 0
+    both = np.stack([varied, varied])
+    assert_close(metrics.pearson_correlation(both, both + 1, axis=(1, 2)), np.ones(2))
+
+
+def test_whole_numbers_are_not_weighed_with_fractions():
+    with pytest.raises(ArgumentError, match=r'MeanIoU\(\.\.\., dtype="float32"\)'):
+        metrics.MeanIoU(2)([0, 1], [0, 1], sample_weight=[0.5, 1.0])
+    assert_close(metrics.MeanIoU(2)([0, 1], [0, 1], sample_weight=[True, False]), 1)
+
+
+def test_classes_out_of_range_do_not_count():
+    for classes in (3, 5):  # compared, and scattered
+        assert_close(metrics.MeanIoU(classes)([0, 1, -1, 7, 1, 1], [0, 1, 0, 1, 9, -2]), 1)
+
+
+THRESHOLDED = [
+    ("AUC", {"num_thresholds": 1}, "num_thresholds >= 2"),
+    ("AUC", {"curve": "DET"}, "'ROC', 'PR', 'PRGAIN'"),
+    ("AUC", {"summation_method": "trapezoid"}, "interpolation"),
+    ("AUC", {"thresholds": [0.5, 1.5]}, r"\[0, 1\]"),
+    ("AUC", {"num_labels": 3}, "multi_label"),
+    ("AUC", {"label_weights": [1.0, -1.0]}, "numbers >= 0"),
+    ("AUC", {"multi_label": True, "num_labels": 3, "label_weights": [1.0, 1.0]}, "3 numbers"),
+    ("Precision", {"thresholds": -0.1}, r"\[0, 1\]"),
+    ("Precision", {"thresholds": []}, r"\[0, 1\]"),
+    ("Recall", {"top_k": 0}, "top_k >= 1"),
+    ("Recall", {"class_id": -1}, "class_id >= 0"),
+    ("PrecisionAtRecall", {"recall": 1.5}, "recall <= 1"),
+    ("SensitivityAtSpecificity", {"specificity": 0.5, "num_thresholds": 0}, "num_thresholds >= 1"),
+    ("IoU", {"num_classes": 2, "target_class_ids": [2]}, "from 0 to 1"),
+    ("IoU", {"num_classes": 2, "target_class_ids": []}, "from 0 to 1"),
+    ("MeanIoU", {"num_classes": 0}, "num_classes >= 1"),
+    ("BinaryIoU", {"threshold": "0"}, "a number"),
+    ("FBetaScore", {"average": "mean"}, "micro"),
+    ("FBetaScore", {"beta": 0.0}, "beta > 0"),
+    ("F1Score", {"threshold": 1.5}, "threshold <= 1"),
+    ("R2Score", {"class_aggregation": "mean"}, "uniform_average"),
+    ("R2Score", {"num_regressors": -1}, "num_regressors >= 0"),
+    ("PearsonCorrelation", {"axis": 0.5}, "an int"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "message"), THRESHOLDED, ids=str)
+def test_bad_arguments_of_metrics_of_decisions(name, arguments, message):
+    with pytest.raises(ArgumentError, match=message):
+        getattr(metrics, name)(**arguments)
+
+
+def test_shapes_that_do_not_fit_decisions():
+    flat, wide = np.zeros(4), np.zeros((4, 3))
+    for metric, y_true, y_pred, message in [
+        (metrics.Precision(), flat, wide, "y_true of shape"),
+        (metrics.Precision(top_k=4), wide, wide, "top_k=4"),
+        (metrics.Recall(class_id=3), wide, wide, "class_id=3"),
+        (metrics.AUC(multi_label=True), flat, flat, r"\(b, labels\)"),
+        (metrics.AUC(multi_label=True, num_labels=2), wide, wide, r"\(b, 2\)"),
+        (metrics.AUC(label_weights=[1.0, 1.0]), wide, wide, r"\(\.\.\., 2\)"),
+        (metrics.MeanIoU(2), flat, wide, "labels of shape"),
+        (metrics.F1Score(), flat, flat, r"\(b, outputs\)"),
+        (metrics.R2Score(), flat, flat, r"\(b, outputs\)"),
+    ]:
+        with pytest.raises(ShapeError, match=message):
+            metric(y_true, y_pred)
+
+
+def test_a_name_that_needs_arguments_says_so():
+    for ask in (metrics.get, lambda name: metrics.resolve(name, (8, 3), (8, 3))):
+        with pytest.raises(ArgumentError, match=r"MeanIoU\(num_classes=\.\.\.\)"):
+            ask("mean_io_u")

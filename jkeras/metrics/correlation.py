@@ -10,9 +10,10 @@ from jkeras.losses import arguments
 from jkeras.losses.arrays import divide_no_nan, paired
 from jkeras.losses.weighting import weigh
 from jkeras.metrics.base import FAMILY, Metric, State
-from jkeras.metrics.reduction import FunctionMean, check_outputs, entry_weights
+from jkeras.metrics.reduction import FunctionMean, check_outputs, entry_weights, zeros
 from jkeras.typing import Array, ArrayLike, Axes, Config
 
+MOMENTS = ("weight", "mean", "variation", "residual")
 AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
 
 
@@ -192,9 +193,7 @@ class R2Score(Metric):
         return self._empty(check_outputs(y_pred, "R2Score")[-1])
 
     def _empty(self, outputs: int) -> State:
-        zeros = jnp.zeros((outputs,), self.dtype)
-        each = dict.fromkeys(("weight", "mean", "variation", "residual"), zeros)
-        return {**each, "labels": jnp.zeros((), self.dtype)}
+        return {**zeros(MOMENTS, (outputs,), self.dtype), **zeros(("labels",), (), self.dtype)}
 
     def update(  # type: ignore[override]
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None

@@ -15,8 +15,9 @@ from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses import arguments
 from jkeras.losses.arrays import divide_no_nan
 from jkeras.metrics.base import FAMILY, Metric, State
-from jkeras.metrics.reduction import merge_sums
+from jkeras.metrics.reduction import merge_sums, zeros
 from jkeras.metrics.thresholds import (
+    HISTOGRAMS,
     Confusion,
     arranged,
     check_thresholds,
@@ -193,8 +194,7 @@ class AUC(Metric):
 
     def _empty(self, labels: int) -> State:
         shape = (self.num_thresholds + 1, labels)
-        empty = jnp.zeros(shape if self.multi_label else shape[:1], self.dtype)
-        return {"positives": empty, "negatives": empty}
+        return zeros(HISTOGRAMS, shape if self.multi_label else shape[:1], self.dtype)
 
     @property
     def _known_labels(self) -> int | None:

@@ -9,7 +9,7 @@ from jkeras.errors import ArgumentError
 from jkeras.losses.arrays import paired
 from jkeras.losses.weighting import weigh
 from jkeras.metrics.base import FAMILY, Metric, State
-from jkeras.metrics.reduction import check_outputs, entry_weights, merge_sums
+from jkeras.metrics.reduction import check_outputs, entry_weights, merge_sums, zeros
 from jkeras.typing import Array, ArrayLike, Config
 
 AVERAGES = (None, "micro", "macro", "weighted")
@@ -48,8 +48,7 @@ class _FScore(Metric):
         return self._empty(check_outputs(y_pred, type(self).__name__)[-1])
 
     def _empty(self, classes: int) -> State:
-        zeros = jnp.zeros(() if self.average == "micro" else (classes,), self.dtype)
-        return dict.fromkeys(COUNTS, zeros)
+        return zeros(COUNTS, () if self.average == "micro" else (classes,), self.dtype)
 
     def update(  # type: ignore[override]
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None

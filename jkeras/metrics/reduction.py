@@ -4,7 +4,7 @@ A value of rank above 1 is first reduced to one number per sample. Weights line 
 on; a mean divides by the sum of the weights, and is 0 where nothing has been seen.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 import jax
@@ -109,6 +109,15 @@ def check_outputs(y_pred: Any, owner: str) -> tuple[int, int]:
     return y_pred.shape
 
 
+def zeros(names: Iterable[str], shape: tuple[int, ...], dtype: str) -> State:
+    """A state of zeros, each an array of its own, since a buffer can be donated only once.
+
+    >>> {name: leaf.shape for name, leaf in zeros(("total", "count"), (2,), "float32").items()}
+    {'total': (2,), 'count': (2,)}
+    """
+    return {name: jnp.zeros(shape, dtype) for name in names}
+
+
 def merge_sums(a: State, b: State) -> State:
     """The sums of both.
 
@@ -124,7 +133,7 @@ def init_mean(dtype: str) -> State:
     >>> sorted(init_mean("float32"))
     ['count', 'total']
     """
-    return {"total": jnp.zeros((), dtype), "count": jnp.zeros((), dtype)}
+    return zeros(("total", "count"), (), dtype)
 
 
 def update_mean(state: State, values: Any, sample_weight: Any | None, dtype: str) -> State:

@@ -23,9 +23,10 @@ from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses import arguments
 from jkeras.losses.arrays import as_float, paired
 from jkeras.metrics.base import Metric, State
-from jkeras.metrics.reduction import entry_weights, merge_sums
+from jkeras.metrics.reduction import entry_weights, merge_sums, zeros
 from jkeras.typing import Array, ArrayLike
 
+HISTOGRAMS = ("positives", "negatives")
 FEW = 8  # so many comparisons per entry, fused into one sum, are cheaper than a search or a scatter
 
 
@@ -244,8 +245,7 @@ class ThresholdMetric(Metric):
 
     def init(self) -> State:
         """Two empty histograms."""
-        empty = jnp.zeros((len(self.arranged.values) + 1,), self.dtype)
-        return {"positives": empty, "negatives": empty}
+        return zeros(HISTOGRAMS, (len(self.arranged.values) + 1,), self.dtype)
 
     def update(  # type: ignore[override]
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None

@@ -143,6 +143,7 @@ def test_metric(row):
         assert jax.tree.map(jax.typeof, state) == jax.tree.map(
             lambda x: jax.core.ShapedArray(x.shape, x.dtype, weak_type=x.weak_type), other
         )
+    assert len({id(leaf) for leaf in state.values()}) == len(state)  # a buffer can be donated only once
     for empty in (state, metric.init()):
         assert not np.any(metric.result(empty))
     floating = jnp.issubdtype(metric.dtype, jnp.floating)
