@@ -7,6 +7,7 @@ from typing import Any
 IMAGES = (16, 32, 32, 16)
 SERIES = (16, 128, 64)
 VOLUMES = (4, 12, 12, 12, 8)
+PHOTOS = (16, 32, 32, 3)
 ROWS = (256, 512)
 
 
@@ -40,6 +41,8 @@ CORE = (
     Case("Dense", {"units": 512, "activation": "relu"}),
     Case("EinsumDense", {"equation": "btf,fhd->bthd", "output_shape": (None, 8, 16), "bias_axes": "hd"}, (SERIES,)),
     Case("Embedding", {"input_dim": 1000, "output_dim": 64}, ((64, 128),), below=1000),
+    Case("ReversibleEmbedding", {"input_dim": 1000, "output_dim": 64}, ((64, 128),), below=1000),
+    Case("Masking", {}, (SERIES,)),
 )
 CONVOLUTION = (
     Case("Conv1D", {"filters": 64, "kernel_size": 3, "padding": "causal"}, (SERIES,)),
@@ -48,6 +51,10 @@ CONVOLUTION = (
     Case("Conv2DTranspose", {"filters": 16, "kernel_size": 3, "strides": 2}, (IMAGES,)),
     Case("DepthwiseConv2D", {"kernel_size": 3}, (IMAGES,)),
     Case("SeparableConv2D", {"filters": 32, "kernel_size": 3}, (IMAGES,)),
+    Case("Conv1DTranspose", {"filters": 32, "kernel_size": 3, "strides": 2}, (SERIES,)),
+    Case("Conv3DTranspose", {"filters": 4, "kernel_size": 2, "strides": 2}, ((2, 6, 6, 6, 4),)),
+    Case("DepthwiseConv1D", {"kernel_size": 3}, (SERIES,)),
+    Case("SeparableConv1D", {"filters": 32, "kernel_size": 3}, (SERIES,)),
 )
 POOLING = (
     Case("MaxPooling2D", {"pool_size": 2}, (IMAGES,)),
@@ -56,6 +63,18 @@ POOLING = (
     Case("GlobalMaxPooling1D", {}, (SERIES,)),
     Case("AdaptiveAveragePooling2D", {"output_size": 5}, (IMAGES,)),
     Case("AdaptiveMaxPooling2D", {"output_size": 5}, (IMAGES,)),
+    Case("MaxPooling1D", {"pool_size": 2}, (SERIES,)),
+    Case("MaxPooling3D", {"pool_size": 2}, (VOLUMES,)),
+    Case("AveragePooling1D", {"pool_size": 2}, (SERIES,)),
+    Case("AveragePooling3D", {"pool_size": 2}, (VOLUMES,)),
+    Case("GlobalAveragePooling1D", {}, (SERIES,)),
+    Case("GlobalAveragePooling3D", {}, (VOLUMES,)),
+    Case("GlobalMaxPooling2D", {}, (IMAGES,)),
+    Case("GlobalMaxPooling3D", {}, (VOLUMES,)),
+    Case("AdaptiveAveragePooling1D", {"output_size": 5}, (SERIES,)),
+    Case("AdaptiveAveragePooling3D", {"output_size": 5}, (VOLUMES,)),
+    Case("AdaptiveMaxPooling1D", {"output_size": 5}, (SERIES,)),
+    Case("AdaptiveMaxPooling3D", {"output_size": 5}, (VOLUMES,)),
 )
 NORMALIZATION = (
     Case("BatchNormalization", {}, (IMAGES,), training=True),
@@ -71,6 +90,9 @@ REGULARIZATION = (
     Case("GaussianNoise", {"stddev": 0.3}, training=True),
     Case("GaussianDropout", {"rate": 0.3}, training=True),
     Case("AlphaDropout", {"rate": 0.3}, training=True),
+    Case("SpatialDropout1D", {"rate": 0.3}, (SERIES,), training=True),
+    Case("SpatialDropout3D", {"rate": 0.3}, (VOLUMES,), training=True),
+    Case("ActivityRegularization", {"l2": 0.1}),
 )
 ATTENTION = (
     Case("Attention", {"use_scale": True}, (SERIES, SERIES)),
@@ -91,6 +113,8 @@ RECURRENT = (
     Case("TimeDistributed", {"layer": "@Dense 64"}, (SERIES,)),
     Case("RNN", {"cell": ["@GRUCell 32", "@LSTMCell 32"]}, (SERIES,)),
     Case("ConvLSTM2D", {"filters": 8, "kernel_size": 3}, ((4, 8, 16, 16, 4),)),
+    Case("ConvLSTM1D", {"filters": 8, "kernel_size": 3}, ((4, 8, 64, 4),)),
+    Case("ConvLSTM3D", {"filters": 4, "kernel_size": 3}, ((2, 4, 6, 6, 6, 4),)),
 )
 RESHAPING = (
     Case("UpSampling2D", {"interpolation": "bilinear"}, (IMAGES,)),
@@ -98,6 +122,14 @@ RESHAPING = (
     Case("Cropping2D", {"cropping": 2}, (IMAGES,)),
     Case("Permute", {"dims": (2, 1)}, (SERIES,)),
     Case("RepeatVector", {"n": 8}),
+    Case("UpSampling1D", {"size": 2}, (SERIES,)),
+    Case("UpSampling3D", {"size": 2}, (VOLUMES,)),
+    Case("ZeroPadding1D", {"padding": 2}, (SERIES,)),
+    Case("ZeroPadding3D", {"padding": 2}, (VOLUMES,)),
+    Case("Cropping1D", {"cropping": 2}, (SERIES,)),
+    Case("Cropping3D", {"cropping": 2}, (VOLUMES,)),
+    Case("Flatten", {}, (IMAGES,)),
+    Case("Reshape", {"target_shape": (64, 128)}, (SERIES,)),
 )
 ACTIVATION = (
     Case("PReLU", {}),
@@ -105,12 +137,17 @@ ACTIVATION = (
     Case("ELU", {}),
     Case("Softmax", {}),
     Case("Activation", {"activation": "gelu"}),
+    Case("ReLU", {"max_value": 6.0}),
 )
 MERGING = (
     Case("Add", {}, (ROWS, ROWS)),
     Case("Multiply", {}, (ROWS, ROWS)),
     Case("Concatenate", {}, (ROWS, ROWS)),
     Case("Dot", {"axes": -1, "normalize": True}, (ROWS, ROWS)),
+    Case("Subtract", {}, (ROWS, ROWS)),
+    Case("Average", {}, (ROWS, ROWS)),
+    Case("Maximum", {}, (ROWS, ROWS)),
+    Case("Minimum", {}, (ROWS, ROWS)),
 )
 PREPROCESSING = (
     Case("Rescaling", {"scale": 1 / 255}, (IMAGES,)),
@@ -118,6 +155,14 @@ PREPROCESSING = (
     Case("CenterCrop", {"height": 24, "width": 24}, (IMAGES,), gradients=False),
     Case("MelSpectrogram", {}, ((8, 8000),), gradients=False),
     Case("STFTSpectrogram", {}, ((8, 8000, 1),), gradients=False),
+    Case("Normalization", {"mean": 0.5, "variance": 2.0}, (ROWS,)),
+    Case("CategoryEncoding", {"num_tokens": 50, "output_mode": "multi_hot"}, ((256, 32),), below=50, gradients=False),
+    Case("RandomBrightness", {"factor": 0.3, "value_range": [0, 1]}, (PHOTOS,), training=True, gradients=False),
+    Case("RandomContrast", {"factor": 0.3, "value_range": [0, 1]}, (PHOTOS,), training=True, gradients=False),
+    Case("RandomFlip", {}, (PHOTOS,), training=True, gradients=False),
+    Case("RandomRotation", {"factor": 0.1}, (PHOTOS,), training=True, gradients=False),
+    Case("RandomZoom", {"height_factor": 0.2}, (PHOTOS,), training=True, gradients=False),
+    Case("RandomHue", {"factor": 0.2, "value_range": [0, 1]}, (PHOTOS,), training=True, gradients=False),
 )
 
 CASES = (
