@@ -1,8 +1,10 @@
 """Rows of `jkeras.layers.augmentation`: images of bytes, in training.
 
 Where Keras draws for each example what we draw, it draws the same, so parity is that of whole calls, streams included.
-What it draws once for a batch we draw once for each example; there the batch of the row has one image. Where both draw
+What it draws once for a batch we draw once for each example; there the row leaves one value to draw. Where both draw
 differently, `tests/test_augmentation.py` gives both the same parameters.
+
+Most rows have one shape, so that what runs without compiling the whole is compiled once.
 """
 
 from typing import Any
@@ -16,7 +18,6 @@ ROUNDED = "bytes rounded to half precision fall into other bins"
 GEOMETRIC = ("random_shear", "random_translation", "random_rotation")
 PHOTOMETRIC = ("random_brightness", "random_color_degeneration", "random_contrast", "random_sharpness")
 FIRST, LAST = (2, 3, 4, 5), (2, 4, 5, 3)
-ONE = (1, 3, 4, 5)
 
 
 def row(name: str, config: dict[str, Any], shape: tuple[int, ...] = FIRST, **options: Any) -> LayerRow:
@@ -35,8 +36,7 @@ def streams(*parts: str) -> dict[str, dict[str, tuple[int, ...]]]:
 
 ROWS = [
     row("RandomBrightness", {"factor": 0.4, "value_range": (0, 200), "seed": 7}),
-    row("RandomContrast", {"factor": [0.2, 0.9], "value_range": (0, 200), "seed": 7}, LAST),
-    row("RandomContrast/channels first", {"factor": [0.2, 0.9], "seed": 7}, gradients="as above", half="as above"),
+    row("RandomContrast", {"factor": [0.2, 0.9], "value_range": (0, 200), "seed": 7}),
     row("RandomSaturation", {"factor": [0.1, 0.4], "value_range": (0, 256), "seed": 7}),
     row("RandomHue", {"factor": 0.6, "value_range": (0, 256), "seed": 7}, half="colours near grey have any hue"),
     row("RandomGrayscale", {"factor": 0.6, "seed": 7}, keras="forgets the seed in its config"),
@@ -76,24 +76,17 @@ ROWS = [
         {"addition_factor": 0.3, "threshold_factor": 0.6, "value_range": (0, 256), "seed": 7},
         half=ROUNDED,
     ),
-    row("AutoContrast", {"value_range": (0, 256)}, LAST, tree={}, per_example=True),
     row(
-        "AutoContrast/channels first",
-        {},
-        tree={},
-        per_example=True,
-        gradients="as above",
-        half="as above",
-        keras="looks at height and channels",
+        "AutoContrast", {"value_range": (0, 256)}, tree={}, per_example=True, keras="looks at channels as if at widths"
     ),
     row(
         "Equalization",
         {"value_range": (0, 256), "bins": 16},
-        ONE,
         tree={},
         per_example=True,
         gradients=STEPS,
         half=ROUNDED,
+        keras="makes one histogram for the whole batch",
     ),
     row(
         "ContrastLimitedAdaptiveHistogramEqualization",
@@ -107,24 +100,25 @@ ROWS = [
     row("RandomSharpness", {"factor": [0.1, 0.9], "value_range": (0, 200), "seed": 7}),
     row(
         "RandomGaussianBlur",
-        {"factor": [0.9, 1.0], "kernel_size": (3, 5), "sigma": [0.5, 1.0], "value_range": (0, 200), "seed": 7},
-        ONE,
+        {"factor": [0.9, 1.0], "kernel_size": (3, 5), "sigma": [0.8, 0.8], "value_range": (0, 200), "seed": 7},
     ),
     row(
         "RandomErasing",
         {"factor": 0.8, "scale": (0.2, 0.9), "fill_value": 300.0, "value_range": (0, 200), "seed": 7},
     ),
     row("MixUp", {"alpha": 0.7, "seed": 7}, gradients="linear, and slow to compile", half="slow to compile"),
-    row("CutMix", {"factor": (0.5, 0.9), "seed": 7}, ONE, gradients="chooses, as RandomErasing does", half="likewise"),
+    row("CutMix", {"factor": (0.5, 0.5), "seed": 7}, gradients="chooses, as RandomErasing does", half="likewise"),
     row("RandomFlip", {"mode": "horizontal", "seed": 7}),
-    row("RandomCrop", {"height": 3, "width": 2, "seed": 7}, keras="its slices cannot be traced"),
-    row("RandomRotation", {"factor": 0.3, "fill_mode": "wrap", "interpolation": "bilinear", "seed": 7}),
     row(
-        "RandomRotation/nearest",
-        {"factor": 0.3, "fill_mode": "constant", "interpolation": "nearest", "fill_value": 9.0},
-        LAST,
-        gradients="as above",
-        half="as above",
+        "RandomCrop",
+        {"height": 3, "width": 2, "seed": 7},
+        gradients="chooses",
+        half="likewise",
+        keras="its slices cannot be traced",
+    ),
+    row(
+        "RandomRotation",
+        {"factor": 0.3, "fill_mode": "constant", "interpolation": "nearest", "fill_value": 9.0, "seed": 7},
     ),
     row(
         "RandomTranslation",
@@ -136,6 +130,8 @@ ROWS = [
             "fill_value": 9.0,
             "seed": 7,
         },
+        gradients="resamples as RandomRotation does",
+        half="likewise",
     ),
     row(
         "RandomShear",
@@ -147,6 +143,8 @@ ROWS = [
             "fill_value": 9.0,
             "seed": 7,
         },
+        gradients="resamples as RandomRotation does",
+        half="likewise",
     ),
     row(
         "RandomZoom",
@@ -158,6 +156,8 @@ ROWS = [
             "fill_value": 9.0,
             "seed": 7,
         },
+        gradients="resamples as RandomRotation does",
+        half="likewise",
     ),
     row(
         "RandomPerspective",
@@ -181,7 +181,6 @@ ROWS = [
     row(
         "RandAugment",
         {"value_range": (0, 256), "num_ops": 1, "factor": 0.4, "interpolation": "nearest", "seed": 5},
-        ONE,
         tree=streams(*GEOMETRIC, *PHOTOMETRIC, "solarization", "random_posterization"),
         gradients="as its parts",
         half=ROUNDED,
