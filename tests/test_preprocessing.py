@@ -251,6 +251,12 @@ def test_a_pipeline_passes_masks_on():
     assert_close(layer.stateless_call(*variables, tokens)[0], table[jnp.array([[1, 2]])].mean(1), ulps=4)
 
 
+def test_a_pipeline_may_begin_with_texts():
+    layer = layers.Pipeline([layers.TextVectorization(vocabulary=["a", "b"]), layers.Rescaling(0.5)])
+    for texts in (["a b", "b"], np.array(["a b", "b"])):
+        assert layer.stateless_call({}, {}, texts)[0].tolist() == [[1, 1.5], [1.5, 0]]
+
+
 def test_pipelines_refuse():
     with pytest.raises(ArgumentError, match="no list"):
         layers.Pipeline([])
@@ -291,6 +297,11 @@ def test_spectrograms_refuse():
     ):
         with pytest.raises(ArgumentError):
             layers.STFTSpectrogram(**arguments)
-    for arguments in ({"fft_length": 8, "sequence_length": 9}, {"window": "boxcar"}, {"num_mel_bins": 0}):
+    for arguments in (
+        {"fft_length": 8, "sequence_length": 9},
+        {"window": "boxcar"},
+        {"num_mel_bins": 0},
+        {"min_freq": 9000.0},
+    ):
         with pytest.raises(ArgumentError):
             layers.MelSpectrogram(**arguments)

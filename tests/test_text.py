@@ -274,6 +274,11 @@ def test_large_integers_are_looked_up_on_the_host():
         run(layer, jnp.arange(3))
     with pytest.raises(ArgumentError, match="cannot look"):
         run(layers.IntegerLookup(vocabulary=[5]), jnp.ones(3))
+    with jax.enable_x64(True):
+        assert run(layer, jnp.array([2**40, 5, 6])).tolist() == [1, 2, 0]
+        hashed = layers.IntegerLookup(vocabulary=[5], num_oov_indices=2, oov_method="farmhash")
+        with pytest.raises(ArgumentError, match="at most 32 bits"):
+            run(hashed, jnp.array([2**40]))
 
 
 def test_vocabularies_come_from_files(tmp_path):

@@ -11,6 +11,7 @@ from jkeras import registry
 from jkeras.errors import ArgumentError
 from jkeras.functional.hashing import hash_integers, hash_texts
 from jkeras.layers.preprocessing.encoding import encode
+from jkeras.layers.preprocessing.hash_keys import integers_on_device
 from jkeras.layers.preprocessing.lookup import Lookup
 from jkeras.layers.preprocessing.search import places
 from jkeras.layers.preprocessing.texts import documents
@@ -117,7 +118,7 @@ class IntegerLookup(Lookup):
         values = self._as_int(inputs, path)
         if self.invert:
             return self._tokens_at(values, path)
-        indices = self._indices_of(values, path)
+        indices = self._indices_of(values, self._unknown(inputs, values, path), path)
         mode = "count" if self.output_mode == "tf_idf" else self.output_mode
         dtype = "int64" if mode == "int" else self.compute_dtype
         outputs = encode(indices, mode, self.depth, dtype)
@@ -142,26 +143,27 @@ class IntegerLookup(Lookup):
             write=f"{self.name}.on_host(x)   # in NumPy, before the model",
         )
 
-    def _indices_of(self, values: Array, path: str) -> Array:
+    def _indices_of(self, values: Array, unknown: Array | int, path: str) -> Array:
         tokens = np.asarray(self.words.known(path), values.dtype)
         order = np.argsort(tokens)
         ascending = jnp.asarray(tokens[order])
         place = jnp.minimum(places(ascending, values), len(tokens) - 1)  # of the first token that is not less
         found = ascending[place] == values
         indices = jnp.asarray(order + self.words.start, values.dtype)[place]
-        indices = jnp.where(found, indices, self._unknown(values))
+        indices = jnp.where(found, indices, unknown)
         if self.mask_token is None:
             return indices
         return jnp.where(values == self.mask_token, 0 if self.words.masks else -1, indices)
 
-    def _unknown(self, values: Array) -> Array | int:
+    def _unknown(self, inputs: Array, values: Array, path: str) -> Array | int:
         """The indices of values that are not in the vocabulary."""
         bins = self.num_oov_indices
         if bins < 2:
             return self.words.masks if bins else -1
         if self.oov_method == "floormod":
             return values % bins + self.words.masks
-        return hash_integers(values.astype("int32"), self.salt).modulo(bins).astype(values.dtype) + self.words.masks
+        hashes = hash_integers(integers_on_device(inputs, path), self.salt)
+        return hashes.modulo(bins).astype(values.dtype) + self.words.masks
 
     def _tokens_at(self, indices: Array, path: str) -> Array:
         self.words.known(path)

@@ -44,7 +44,8 @@ class MelSpectrogram(Layer):
         float32 at least; `windows = 1 + t // sequence_stride` for an even `fft_length`.
 
     Raises:
-        ArgumentError: a length or rate is no positive int, a window longer than the transform, or an unknown one.
+        ArgumentError: a length is no positive int, frequencies are out of order, a window is longer than the transform, or
+            unknown.
 
     >>> import jax
     >>> layer = MelSpectrogram(64, 32, num_mel_bins=4, sampling_rate=1000)
@@ -89,6 +90,13 @@ class MelSpectrogram(Layer):
         self.sampling_rate = sampling_rate
         self.num_mel_bins = positive_int(num_mel_bins, "num_mel_bins", "MelSpectrogram", write)
         self.min_freq, self.max_freq = min_freq, max_freq or int(sampling_rate / 2)
+        if not 0 <= self.min_freq < self.max_freq:
+            raise ArgumentError(
+                "the bands have no width.",
+                path="MelSpectrogram",
+                expected="0 <= min_freq < max_freq",
+                received=f"min_freq={self.min_freq}, max_freq={self.max_freq}",
+            )
         self.power_to_db, self.top_db = bool(power_to_db), top_db
         self.mag_exp, self.min_power, self.ref_power = mag_exp, min_power, ref_power
         self.autocast = False  # half precision cannot hold powers

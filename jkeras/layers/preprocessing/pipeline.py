@@ -14,7 +14,8 @@ class Pipeline(Layer):
     """`outputs = layers[-1](... layers[0](inputs))`.
 
     What `training` says, and the mask, go from layer to layer. The values of the layers have the addresses `layers/0`,
-    `layers/1`, ..., or their names where they have one.
+    `layers/1`, ..., or their names where they have one. A layer for texts may be the first one; then a call is not
+    compiled, and takes NumPy arrays.
 
     Args:
         layers: the layers.
@@ -34,7 +35,7 @@ class Pipeline(Layer):
     Source: the definition above.
     """
 
-    allows_python_arguments = True
+    converts_inputs = False  # each layer does for itself
 
     def __init__(self, layers: Sequence[Layer], name: str | None = None) -> None:
         super().__init__(name=name)
@@ -52,8 +53,7 @@ class Pipeline(Layer):
                 "not all of `layers` are layers.", path="Pipeline", received=", ".join(map(repr, strangers))[:80]
             )
         self.layers = list(layers)
-        self.autocast = False  # each layer casts for itself,
-        self.supports_masking = True  # and says what becomes of a mask
+        self.supports_masking = True  # each layer says what becomes of a mask
 
     def call(self, inputs: PyTree) -> PyTree:
         for layer in self.layers:
