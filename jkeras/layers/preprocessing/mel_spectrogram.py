@@ -44,8 +44,8 @@ class MelSpectrogram(Layer):
         float32 at least; `windows = 1 + t // sequence_stride` for an even `fft_length`.
 
     Raises:
-        ArgumentError: a length is no positive int, frequencies are out of order, a window is longer than the transform, or
-            unknown.
+        ArgumentError: a length is no positive int, frequencies are out of order, a window is longer than the
+            transform, or unknown.
 
     >>> import jax
     >>> layer = MelSpectrogram(64, 32, num_mel_bins=4, sampling_rate=1000)
