@@ -27,7 +27,7 @@ from jkeras.metrics.thresholds import (
     steps,
     tally,
 )
-from jkeras.typing import Array, ArrayLike, Config
+from jkeras.typing import Array, ArrayLike, Config, Shape
 
 CURVES = ("ROC", "PR", "PRGAIN")
 HEIGHTS: Mapping[str, Callable[[Array, Array], Array]] = {
@@ -200,10 +200,10 @@ class AUC(Metric):
     def _known_labels(self) -> int | None:
         return self.num_labels or (len(self.label_weights) if self.label_weights else None)
 
-    def _check_labels(self, shape: tuple[int, ...]) -> None:
+    def _check_labels(self, shape: Shape) -> None:
         """Raises `ShapeError` where predictions have other labels than are known, and with `multi_label` other axes."""
         fits = len(shape) == 2 if self.multi_label else len(shape) > 1
-        if not fits or self._known_labels not in (None, shape[-1]):
+        if not fits or shape[-1] is None or self._known_labels not in (None, shape[-1]):
             axes, labels = "b" if self.multi_label else "...", self._known_labels or "labels"
             raise ShapeError(
                 "the predictions are not those of the labels.",

@@ -94,12 +94,12 @@ def entry_weights(sample_weight: Any | None, shape: tuple[int, ...], dtype: str)
 
 
 def check_outputs(y_pred: Any, owner: str) -> tuple[int, int]:
-    """The shape `(b, outputs)` of predictions or their spec. Raises `ShapeError` for another rank.
+    """The shape `(b, outputs)` of predictions or their spec. Raises `ShapeError` for any other.
 
     >>> check_outputs(jnp.zeros((4, 3)), "R2Score")
     (4, 3)
     """
-    if len(y_pred.shape) != 2:
+    if len(y_pred.shape) != 2 or y_pred.shape[-1] is None:
         raise ShapeError(
             "each example has a vector of predictions.",
             path=owner,
