@@ -99,6 +99,19 @@ def test_normalization_of_a_constant_feature_is_finite():
     assert layer.stateless_call(*layer.adapt(data), data)[0].tolist() == [[0, 0]] * 4
 
 
+@pytest.mark.parametrize("policy", ["bfloat16", "mixed_float16"])
+def test_raw_data_need_not_fit_half_precision(policy):
+    years = np.array([[1990.0], [1991.0], [1992.0], [1e6]], "float32")
+    layer = layers.Normalization(mean=[1991.0], variance=[0.25], dtype=policy)
+    assert run(layer, years[:3]).tolist() == [[-2], [0], [2]]
+    adapting = layers.Normalization(dtype=policy)
+    outputs = adapting.stateless_call(*adapting.adapt(years), years)[0]
+    expected = (years - years.mean()) / years.std()
+    assert outputs.dtype == layer.compute_dtype
+    # half precision rounds the results alone, to eight bits
+    np.testing.assert_allclose(np.asarray(outputs, "float32"), expected, rtol=2**-8)
+
+
 def test_normalization_refuses():
     with pytest.raises(ArgumentError, match="go together"):
         layers.Normalization(mean=1.0)

@@ -331,6 +331,8 @@ def test_lookups_refuse_what_they_do_not_know():
         layers.StringLookup(vocabulary=VOCABULARY).adapt(["a"])
     with pytest.raises(DataError, match="no tokens"):
         layers.StringLookup(mask_token="").adapt([""])
+    with pytest.raises(ArgumentError, match="empty"):
+        layers.StringLookup(max_tokens=3, num_oov_indices=5).adapt(["a", "b", "c"])
     with pytest.raises(ArgumentError, match="salt"):
         layers.IntegerLookup(salt=3)
 

@@ -33,7 +33,8 @@ class Normalization(Layer):
 
     Shapes:
         Any shape -> the same, in the compute dtype; `mean` and `variance` have the sizes along `axis`, in ascending
-        order of the axes, and `count ()`, int32, says of how many values each is the mean.
+        order of the axes, and `count ()`, int32, says of how many values each is the mean. All is computed in float32
+        at least: raw data need not fit half precision.
 
     Raises:
         ArgumentError: `axis` is no axis; one of `mean` and `variance` without the other, or of another shape.
@@ -67,6 +68,7 @@ class Normalization(Layer):
         self.mean, self.variance = _statistics(mean, variance, len(self.axis))
         self.invert = bool(invert)
         self.supports_masking = True
+        self.autocast = False  # the year 1990 is no bfloat16
         self._epsilon = config.epsilon()
 
     def build(self, input_shape: Any) -> None:
@@ -77,15 +79,25 @@ class Normalization(Layer):
             for numbers in (self.mean, self.variance):
                 _laid(numbers, sizes, len(input_shape), self.path or self.name)
             return
-        self.mean_variable = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean")
-        self.variance_variable = self.add_weight(shape=shape, initializer="ones", trainable=False, name="variance")
+        self.mean_variable, self.variance_variable = (
+            self.add_weight(
+                shape=shape,
+                dtype=_wide(self.variable_dtype),
+                initializer=initializer,
+                trainable=False,
+                autocast=False,
+                name=name,
+            )
+            for name, initializer in (("mean", "zeros"), ("variance", "ones"))
+        )
         self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="count")
 
     def call(self, inputs: Array) -> Array:
-        mean, variance = (statistic.astype(self.compute_dtype) for statistic in self._values())
-        inputs = inputs.astype(self.compute_dtype)
+        mean, variance = (statistic.astype(_wide(self.compute_dtype)) for statistic in self._values())
+        inputs = inputs.astype(mean.dtype)
         deviation = jnp.maximum(jnp.sqrt(variance), self._epsilon)
-        return mean + inputs * deviation if self.invert else (inputs - mean) / deviation
+        outputs = mean + inputs * deviation if self.invert else (inputs - mean) / deviation
+        return outputs.astype(self.compute_dtype)
 
     def _values(self) -> list[Array]:
         """Mean and variance, of the rank of the inputs."""
@@ -127,8 +139,8 @@ class Normalization(Layer):
         if moments.size == 0:
             raise DataError("the data are empty.", path="Normalization.adapt", expected="at least one value")
         values = {
-            "mean": jnp.asarray(moments.mean, self.variable_dtype),
-            "variance": jnp.asarray(moments.variance, self.variable_dtype),
+            "mean": jnp.asarray(moments.mean, _wide(self.variable_dtype)),
+            "variance": jnp.asarray(moments.variance, _wide(self.variable_dtype)),
             "count": jnp.asarray(min(moments.size, np.iinfo("int32").max), "int32"),
         }
         return Variables({}, values)
@@ -168,6 +180,11 @@ def moments_of(array: np.ndarray, kept: tuple[int, ...]) -> Moments:
         return Moments(0, empty, empty)
     array = array.astype("float64")
     return Moments(size, np.mean(array, axis=others), np.var(array, axis=others))
+
+
+def _wide(dtype: str) -> str:
+    """A dtype, float32 at least."""
+    return jnp.promote_types(dtype, "float32").name
 
 
 def _axes(axis: Any) -> tuple[int, ...]:

@@ -5,7 +5,8 @@ NumPy arrays. It holds no values, so it needs neither variables nor a scope: it 
 before they reach a model. Such layers can be pickled, so the workers of a loader can run them.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -87,14 +88,16 @@ def as_texts(data: Any, owner: str, encoding: str = "utf-8") -> tuple[list[str],
     return texts, array.shape
 
 
-def documents(data: Any) -> Iterable[Sequence[Any]]:
+def documents(data: Any) -> Iterator[Sequence[Any]]:
     """The documents in an array of one batch: its rows, or where it has one axis its entries.
 
     >>> [list(document) for document in documents(np.array([[1, 2], [3, 4]]))]
     [[1, 2], [3, 4]]
     """
-    array = np.asarray(data)
-    return array.reshape(len(array), -1).tolist() if array.ndim else [[array.item()]]
+    array = np.atleast_1d(np.asarray(data))
+    rows = array.reshape(len(array), math.prod(array.shape[1:]))
+    for start in range(0, len(rows), 4096):  # Python's integers take four times the room
+        yield from rows[start : start + 4096].tolist()
 
 
 def padded(values: np.ndarray, lengths: Sequence[int], width: int | None = None, filler: int = 0) -> np.ndarray:
@@ -129,6 +132,10 @@ def encode_on_host(indices: np.ndarray, mode: str, depth: int, dtype: Any) -> np
     flat = indices.reshape(-1, indices.shape[-1])
     row = np.broadcast_to(np.arange(len(flat))[:, None], flat.shape)
     known = (flat >= 0) & (flat < depth)
-    counts = np.bincount(row[known] * depth + flat[known], minlength=len(flat) * depth)
-    outputs = counts.reshape(*shape, depth)
-    return (outputs > 0 if mode == "multi_hot" else outputs).astype(dtype)
+    places = row[known] * depth + flat[known]
+    outputs = np.zeros(len(flat) * depth, "float32" if np.dtype(dtype).itemsize < 4 else dtype)  # halves cannot count
+    if mode == "count":
+        np.add.at(outputs, places, 1)
+    else:
+        outputs[places] = 1
+    return outputs.reshape(*shape, depth).astype(dtype, copy=False)

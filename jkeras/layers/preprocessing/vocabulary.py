@@ -82,7 +82,7 @@ def entries_of(given: Any) -> list[Any] | None:
         return None
     if isinstance(given, str | os.PathLike):
         with open(given, encoding="utf-8") as file:
-            return file.read().splitlines()
+            return [line.removesuffix("\n") for line in file]
     return np.asarray(given).tolist() if hasattr(given, "__array__") else list(given)
 
 
@@ -179,7 +179,7 @@ def learn(layer: Any, words: Vocabulary, documents: Iterable[Sequence[Any]]) -> 
         raise DataError("the data have no tokens.", path=f"{type(layer).__name__}.adapt", expected="at least one")
     tokens = sorted(counts, key=lambda token: (counts[token], token), reverse=True)
     if layer.max_tokens is not None:
-        tokens = tokens[: layer.max_tokens - words.start]
+        tokens = tokens[: max(layer.max_tokens - words.start, 0)]
     if layer.output_mode != "tf_idf":
         return {"vocabulary": tokens}
     weights = np.log(1 + number / (1 + np.array([frequencies[token] for token in tokens])))
