@@ -200,6 +200,23 @@ def test_initial_states_may_be_symbolic():
     assert_close(outputs, expected)
 
 
+def test_the_derivative_of_known_activations_is_that_of_any_others():
+    def derivatives(activation):
+        layer = layers.LSTM(2, activation=activation, **QUICK)
+        variables = layer.init(jax.random.key(0), X)
+
+        def total(trainable):
+            return jnp.sum(layer.stateless_call(trainable, variables.non_trainable, X)[0] ** 2)
+
+        return jax.tree.leaves(jax.jit(jax.grad(total))(variables.trainable))
+
+    def unknown(x):
+        return jnp.tanh(x)
+
+    for known, other in zip(derivatives("tanh"), derivatives(unknown), strict=True):
+        assert_close(known, other)
+
+
 def test_use_cudnn_is_written_only_where_it_was_given():
     assert "use_cudnn" not in layers.LSTM(2).get_config()
     assert layers.GRU.from_config(layers.GRU(2, use_cudnn=False).get_config()).use_cudnn is False

@@ -35,12 +35,15 @@ class Recurrence(NamedTuple):
         output_of: the output that goes with states; `None` where only the step knows it, as with cells of users, whose
             steps read variables.
         splits: whether a step takes apart what was projected, a block for each gate.
+        sum: where a step depends on the sum of the projection and a product only, and the loop is better differentiated
+            with the kernel's part outside: `(product, advance, kernel, masks)`, as `functional.recurrence` takes them.
     """
 
     project: Callable[[Array], PyTree]
     step: Callable[[PyTree, States], tuple[Array, States]]
     output_of: Callable[[States], Array] | None
     splits: bool = False
+    sum: tuple[Any, Any, Array, PyTree] | None = None
 
 
 class Cell(Layer):

@@ -96,18 +96,18 @@ class ConvLSTMCell(RecurrentCell):
         return [jnp.zeros((batch_size, *self.state_shape), self.compute_dtype) for _ in range(2)]
 
     def convolve_inputs(self, inputs: Array, kernel: Array) -> Array:
-        """The inputs' convolution; images have any number of leading axes."""
-        images = jnp.reshape(inputs, (-1, *inputs.shape[-1 - self.rank :]))
-        outputs = conv(
-            images,
-            kernel,
-            strides=self.strides,
-            padding=self.padding,
-            dilation=self.dilation_rate,
-            data_format=self.data_format,
-            path=self.path or self.name,
-        )
-        return jnp.reshape(outputs, (*inputs.shape[: -1 - self.rank], *outputs.shape[1:]))
+        """The inputs' convolution; they have any number of leading axes."""
+        return self.convolve(inputs, kernel, strides=self.strides, padding=self.padding, dilation=self.dilation_rate)
+
+    def convolve_states(self, states: Array, kernel: Array) -> Array:
+        """The states' convolution, which keeps their size; they have any number of leading axes."""
+        return self.convolve(states, kernel, padding="same")
+
+    def convolve(self, values: Array, kernel: Array, **window: Any) -> Array:
+        """A convolution of images with any number of leading axes."""
+        images = jnp.reshape(values, (-1, *values.shape[-1 - self.rank :]))
+        outputs = conv(images, kernel, data_format=self.data_format, path=self.path or self.name, **window)
+        return jnp.reshape(outputs, (*values.shape[: -1 - self.rank], *outputs.shape[1:]))
 
     def get_config(self) -> Config:
         """The arguments of any layer: the layer that makes the cell writes the others."""
@@ -118,17 +118,20 @@ class ConvLSTMCell(RecurrentCell):
         drop = self.masks(self.dropout, step_shape, training, blocks=4)
         keep = self.masks(self.recurrent_dropout, (step_shape[0], *(self.state_shape or ())), training, blocks=4)
 
-        def convolve_states(states: Array, kernel: Array) -> Array:
-            return conv(states, kernel, padding="same", data_format=self.data_format)
+        def product(states: Array, kernel: Array, keep: list[Array] | None) -> Array:
+            return times(keep, states, self.convolve_states, kernel, self.axis)
+
+        def advance(z: Array, states: States) -> States:
+            return gated(z, states[1], self.activation, self.recurrent_activation, self.axis)[1]
 
         def project(inputs: Array) -> Array:
             return plus(times(drop, inputs, self.convolve_inputs, kernel, self.axis), bias, self.axis)
 
         def step(x: Array, states: States) -> tuple[Array, States]:
-            z = x + times(keep, states[0], convolve_states, recurrent_kernel, self.axis)
-            return gated(z, states[1], self.activation, self.recurrent_activation, self.axis)
+            states = advance(x + product(states[0], recurrent_kernel, keep), states)
+            return states[0], states
 
-        return Recurrence(project, step, first)
+        return Recurrence(project, step, first, sum=(product, advance, recurrent_kernel, keep))
 
 
 class ConvLSTM(OwnCellRNN):

@@ -1,7 +1,9 @@
 """LSTM: a cell with a memory that gates open and close."""
 
+import functools
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jkeras import activations, registry
@@ -116,6 +118,12 @@ class LSTMCell(RecurrentCell):
         return Recurrence(project, step, first, splits=True)
 
 
+ENTRYWISE = frozenset(
+    getattr(activations, name)
+    for name in ("elu", "gelu", "hard_sigmoid", "linear", "relu", "selu", "sigmoid", "silu", "softsign", "tanh")
+)
+
+
 def gated(z: Array, memory: Array, activation: Any, recurrent_activation: Any, axis: int) -> tuple[Array, States]:
     """The output and states of LSTM from the four blocks of `z` along an axis, and the memory before.
 
@@ -123,10 +131,41 @@ def gated(z: Array, memory: Array, activation: Any, recurrent_activation: Any, a
     >>> output.tolist(), states[1].tolist()
     ([[0.25]], [[0.5]])
     """
+    by_entry = activation in ENTRYWISE and recurrent_activation in ENTRYWISE
+    output, memory = (_entrywise if by_entry else _gated)(z, memory, activation, recurrent_activation, axis)
+    return output, [output, memory]
+
+
+def _gated(z: Array, memory: Array, activation: Any, recurrent_activation: Any, axis: int) -> tuple[Array, Array]:
     i, f, g, q = jnp.split(z, 4, axis=axis)
     memory = recurrent_activation(f) * memory + recurrent_activation(i) * activation(g)
-    output = recurrent_activation(q) * activation(memory)
-    return output, [output, memory]
+    return recurrent_activation(q) * activation(memory), memory
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3, 4))
+def _entrywise(z: Array, memory: Array, activation: Any, recurrent_activation: Any, axis: int) -> tuple[Array, Array]:
+    """`_gated` with activations of single entries. Its derivative needs 6 factors for each unit; what JAX would keep
+    for it by itself is twice as much, and a loop writes and reads that in every step."""
+    return _gated(z, memory, activation, recurrent_activation, axis)
+
+
+@_entrywise.defjvp
+def _(activation: Any, recurrent_activation: Any, axis: int, primals: Any, tangents: Any) -> Any:
+    (z, memory), (dz, dmemory) = primals, tangents
+    i, f, g, q = jnp.split(z, 4, axis=axis)
+    (s_i, ds_i), (s_f, ds_f), (s_q, ds_q) = (_with_slope(recurrent_activation, gate) for gate in (i, f, q))
+    a_g, da_g = _with_slope(activation, g)
+    new = s_f * memory + s_i * a_g
+    a_c, da_c = _with_slope(activation, new)
+    slopes = jnp.concatenate([ds_i * a_g, ds_f * memory, s_i * da_g, ds_q * a_c], axis=axis)
+    by_i, by_f, by_g, by_q = jnp.split(slopes * dz, 4, axis=axis)
+    dnew = s_f * dmemory + by_i + by_f + by_g
+    return (s_q * a_c, new), (by_q + (s_q * da_c) * dnew, dnew)
+
+
+def _with_slope(activation: Any, x: Array) -> tuple[Array, Array]:
+    """A function of single entries, and its derivative."""
+    return jax.jvp(activation, (x,), (jnp.ones_like(x),))
 
 
 @registry.export("keras.layers")

@@ -11,6 +11,7 @@ from jkeras.core import Layer, Variable, Variables, get_mask
 from jkeras.core.structure import Component
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ArgumentError, BuildError, ShapeError
+from jkeras.functional.recurrence import recur, selected, widened
 from jkeras.layers.recurrent.base import Recurrence, States, check_cell, initial_state_of, recurrence_of
 from jkeras.layers.recurrent.stacked import StackedRNNCells
 from jkeras.typing import Array, Config, PyTree
@@ -199,7 +200,10 @@ class RNN(Layer):
 
         scan: Any = core.scan if output_of is None else jax.lax.scan
         inputs = recurrence.project(steps) if ahead else steps
-        states, outputs = scan(body, states, (inputs, keep), unroll=self.unroll or 1)
+        if recurrence.sum is not None:
+            states, outputs = recur(*recurrence.sum[:2], self.unroll, inputs, keep, states, *recurrence.sum[2:])
+        else:
+            states, outputs = scan(body, states, (inputs, keep), unroll=self.unroll or 1)
         if output_of is None and keep is not None:
             outputs = repeated(outputs, keep)
         last = outputs[-1] if output_of is None else output_of(states)
@@ -252,24 +256,6 @@ class RNN(Layer):
         if "cell" in config:
             config = {**config, "cell": registry.deserialize(config["cell"])}
         return super().from_config(config)  # type: ignore[return-value]
-
-
-def widened(keep: Array, ndim: int) -> Array:
-    """A mask with further axes of size 1 behind.
-
-    >>> widened(jnp.ones((2, 3), bool), 4).shape
-    (2, 3, 1, 1)
-    """
-    return jnp.expand_dims(keep, tuple(range(keep.ndim, ndim)))
-
-
-def selected(keep: Array | None, new: Array, old: Array) -> Array:
-    """`new` where steps count, else `old`.
-
-    >>> selected(jnp.array([True, False]), jnp.ones((2, 1)), jnp.zeros((2, 1))).tolist()
-    [[1.0], [0.0]]
-    """
-    return new if keep is None else jnp.where(widened(keep, new.ndim), new, old)
 
 
 def repeated(outputs: Array, keep: Array) -> Array:
