@@ -135,9 +135,10 @@ class RandAugment(RandomPolicy):
     Raises:
         ArgumentError: a range is none, `num_ops` no positive int, or the interpolation is unknown.
 
-    >>> import jax, jax.numpy as jnp
-    >>> layer = RandAugment(num_ops=2, seed=3)
-    >>> drawn = layer.get_random_transformation(jnp.zeros((4, 8, 8, 3)), seed=3)
+    >>> import jax
+    >>> layer = RandAugment(num_ops=2)
+    >>> images = jax.ShapeDtypeStruct((4, 8, 8, 3), "float32")
+    >>> drawn = jax.eval_shape(lambda images: layer.get_random_transformation(images, seed=3), images)
     >>> drawn["layer_idxes"].shape, len(drawn["transforms"])
     ((2, 4), 11)
 
@@ -206,9 +207,10 @@ class AugMix(RandomPolicy):
     Raises:
         ArgumentError: an argument is out of its range; segmentation masks are given.
 
-    >>> import jax, jax.numpy as jnp
+    >>> import jax
     >>> layer = AugMix(num_chains=2, chain_depth=3)
-    >>> drawn = layer.get_random_transformation(jnp.zeros((4, 8, 8, 3)), seed=3)
+    >>> images = jax.ShapeDtypeStruct((4, 8, 8, 3), "float32")
+    >>> drawn = jax.eval_shape(lambda images: layer.get_random_transformation(images, seed=3), images)
     >>> drawn["choices"].shape, drawn["chain_mixing_weights"].shape
     ((3, 8), (4, 2))
 
