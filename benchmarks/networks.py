@@ -89,7 +89,8 @@ def batch_norm(params: Params, statistics: Params, x: jax.Array, training: bool)
     mean, variance, gamma, beta = (
         value.reshape(1, 1, 1, -1) for value in (mean, variance, params["gamma"], params["beta"])
     )
-    return (x - mean) * (jax.lax.rsqrt(variance + epsilon) * gamma) + beta, statistics
+    scale = jax.lax.rsqrt(variance + epsilon) * gamma
+    return x * scale + (beta - mean * scale), statistics
 
 
 def convnet(filters: tuple[int, ...] = (16, 32)) -> Network:
@@ -123,7 +124,7 @@ def layer_norm(params: Params, x: jax.Array) -> jax.Array:
     mean = jnp.mean(x, -1, keepdims=True)  # (b, t, 1)
     variance = jnp.mean(jnp.square(x - mean), -1, keepdims=True)
     gamma, beta = (params[name].reshape(1, 1, -1) for name in ("gamma", "beta"))
-    return (x - mean) * (jax.lax.rsqrt(variance + 1e-3) * gamma) + beta
+    return (x - mean) * jax.lax.rsqrt(variance + 1e-3) * gamma + beta
 
 
 def attend(query: jax.Array, key: jax.Array, value: jax.Array, heads: int) -> jax.Array:

@@ -1,9 +1,26 @@
-"""Suite-wide strictness: Keras runs on JAX, nothing is promoted in rank silently, every warning is an error."""
+"""Suite-wide strictness: Keras runs on JAX, nothing is promoted in rank silently, every warning is an error.
 
+JAX keeps what it compiled, so a worker ends with gigabytes of objects, and each full collection of garbage walks them
+all. Every hundred tests what has gathered is set aside for good.
+"""
+
+import gc
 import os
 
 os.environ["KERAS_BACKEND"] = "jax"
 
 import jax
+import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+TESTS_BETWEEN = 100
+FINISHED = pytest.StashKey[int]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    item.config.stash[FINISHED] = item.config.stash.get(FINISHED, 0) + 1
+    if item.config.stash[FINISHED] % TESTS_BETWEEN == 0:
+        gc.collect()
+        gc.freeze()

@@ -398,11 +398,13 @@ def test_normalization_of_half_precision_is_computed_in_float32(dtype):
 def test_normalization_keeps_its_digits_far_from_zero():
     """Around 10000 the products `x * scale` and `mean * scale` agree in all but the last digits; differences do not.
 
-    `x - mean` is exact here (Sterbenz), so three roundings are left: the root, the scale and the product.
+    The mean and `x - mean` are exact here (Sterbenz); what is left are the roundings of the variance, the root and the
+    product.
     """
-    x = 10000.0 + jnp.arange(-8.0, 8.0)[:, None] / 8
-    outputs = functional.batch_normalize(x, jnp.array([10000.0]), jnp.array([0.3]), epsilon=0.0)
-    assert_close(outputs, np.arange(-8.0, 8.0)[:, None] / 8 / np.sqrt(np.float64(np.float32(0.3))), ulps=4)
+    steps = np.arange(-8.0, 8.0) / 8
+    outputs = functional.layer_normalize(jnp.asarray(10000.0 + steps)[None], epsilon=0.0)
+    centered = steps - steps.mean()
+    assert_close(outputs[0], centered / np.sqrt(np.mean(centered**2)), ulps=4)
 
 
 # Padding
@@ -507,14 +509,15 @@ HANDWRITTEN = {
     "batch_normalize": (
         lambda x, gamma: functional.batch_normalize(x, *functional.moments(x, (0, 1)), gamma, epsilon=1e-3),
         lambda x, gamma: (
-            (x - x.mean((0, 1), keepdims=True)) * (lax.rsqrt(x.var((0, 1), keepdims=True) + 1e-3) * gamma[None, None])
+            x * (scale := lax.rsqrt(x.var((0, 1), keepdims=True) + 1e-3) * gamma[None, None])
+            + -x.mean((0, 1), keepdims=True) * scale
         ),
         (spec(2, 9, 4), spec(4)),
     ),
     "layer_normalize": (
         lambda x, gamma: functional.layer_normalize(x, gamma, epsilon=1e-3),
         lambda x, gamma: (
-            (x - x.mean(-1, keepdims=True)) * (lax.rsqrt(x.var(-1, keepdims=True) + 1e-3) * gamma[None, None])
+            (x - x.mean(-1, keepdims=True)) * lax.rsqrt(x.var(-1, keepdims=True) + 1e-3) * gamma[None, None]
         ),
         (spec(2, 9, 4), spec(4)),
     ),
