@@ -18,6 +18,7 @@ from jkeras.functional import (
     rotary_embedding,
     weigh,
 )
+from tests.contract.subject import jit_quickly
 from tests.oracle import asking_keras, assert_close, keras
 
 R = np.random.default_rng(0)
@@ -186,12 +187,9 @@ def test_dropout_changes_nothing_outside_training():
 # -- layers
 
 LAYERS = {
-    "several heads": lambda **kwargs: layers.MultiHeadAttention(2, 3, **kwargs),
-    "groups": lambda **kwargs: layers.GroupQueryAttention(2, 4, 2, **kwargs),
-    "gated, in a window": lambda **kwargs: layers.MultiHeadAttention(2, 3, use_gate=True, sliding_window=2, **kwargs),
-    "weights returned": lambda **kwargs: layers.MultiHeadAttention(2, 3, **kwargs),
-    "positions": lambda **kwargs: layers.GroupQueryAttention(
-        2, 4, 2, position_embedding=layers.RotaryEmbedding(), **kwargs
+    "weights returned": lambda: layers.MultiHeadAttention(2, 3),
+    "groups, gated, in a window, with positions": lambda: layers.GroupQueryAttention(
+        2, 4, 2, use_gate=True, sliding_window=3, position_embedding=layers.RotaryEmbedding()
     ),
 }
 
@@ -210,7 +208,7 @@ def check_padding(layer, length, with_weights):
     poisoned = jnp.where(mask[..., None], x, jnp.nan)
     variables = layer.init(jax.random.key(0), x, x)
 
-    @jax.jit
+    @jit_quickly
     @functools.partial(jax.value_and_grad, argnums=(0, 1), has_aux=True)
     def run(trainable, x):
         outputs, _ = layer.stateless_call(

@@ -121,28 +121,13 @@ ROWS = [
     ),
     LayerRow(
         "GroupQueryAttention",
-        {"head_dim": 2, "num_query_heads": 4, "num_key_value_heads": 2, "use_bias": False},
-        ((2, 4, 6), (2, 4, 6)),
-        {
-            "trainable": weights(
-                bias=False,
-                query=((6,), (4, 2)),
-                key=((6,), (2, 2)),
-                value=((6,), (2, 2)),
-                attention_output=((4, 2), (6,)),
-            )
-        },
-        keywords={"value_mask": ((2, 4), "bool")},
-        static={"use_causal_mask": True},
-    ),
-    LayerRow(
-        "GroupQueryAttention/everything",
         {
             "head_dim": 2,
             "num_query_heads": 4,
             "num_key_value_heads": 2,
             "dropout": 0.5,
-            "sliding_window": 2,
+            "use_bias": False,
+            "sliding_window": 3,
             "use_gate": True,
             "seed": 3,
             **PENALTIES,
@@ -150,6 +135,7 @@ ROWS = [
         ((2, 4, 6), (2, 5, 6), (2, 5, 4)),
         {
             "trainable": weights(
+                bias=False,
                 query=((6,), (4, 2)),
                 key=((4,), (2, 2)),
                 gate=((6,), (4, 2)),
@@ -162,7 +148,6 @@ ROWS = [
         static={"return_attention_scores": True},
         training=True,
         per_example="each example drops other weights",
-        cancels=CANCELS,
     ),
     LayerRow("RotaryEmbedding", {}, ((2, 4, 6),), keras=ABSENT),
     LayerRow(
