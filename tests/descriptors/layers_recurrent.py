@@ -59,6 +59,8 @@ SERIES = ((2, 3, 3),)
 PAIR = ((2, 2, 3),)  # two steps, for what is compiled step by step
 LOOP = {"return_sequences": True, "return_state": True, "go_backwards": True, "unroll": True}
 KEPT = "a cell of Keras keeps the masks of its first call"
+IN_LAYER = "its layer runs in half precision, through the same step"
+IN_ONE = "ConvLSTM1D runs in half precision, through the same functions"
 SIMPLE = {"recurrent_initializer": "glorot_uniform"}  # an orthogonal matrix takes long to compile
 IMAGES = {
     "padding": "same",
@@ -111,6 +113,7 @@ ROWS = [
         training=True,
         per_example=BITS,
         keras=KEPT,
+        half=IN_LAYER,
     ),
     LayerRow(
         "LSTMCell",
@@ -120,6 +123,7 @@ ROWS = [
         training=True,
         per_example=BITS,
         keras=KEPT,
+        half=IN_LAYER,
     ),
     LayerRow(
         "GRUCell",
@@ -129,12 +133,14 @@ ROWS = [
         training=True,
         per_example=BITS,
         keras=KEPT,
+        half=IN_LAYER,
     ),
     LayerRow(
         "StackedRNNCells",
         lambda: {"cells": cells(3)},
         ((2, 3), [[(2, 2)], [(2, 3), (2, 3)]]),
         stack("", top=3),
+        half=IN_LAYER,
     ),
     LayerRow(
         "SimpleRNN",
@@ -227,12 +233,14 @@ ROWS = [
         images(2, 1, 2, bias=False),
         keywords={"mask": ((2, 2), "bool")},
         keras="Keras lays the mask along other axes of images",
+        half=IN_ONE,
     ),
     LayerRow(
         "ConvLSTM3D",
         {"filters": 1, "kernel_size": 2, **options(dropped=False), **LOOP, **IMAGES},
         ((2, 2, 1, 2, 3, 2),),
         images(3, 1, 1, bias=False),
+        half=IN_ONE,
     ),
     LayerRow(
         "Bidirectional",
