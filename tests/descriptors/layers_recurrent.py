@@ -60,6 +60,7 @@ PAIR = ((2, 2, 3),)  # two steps, for what is compiled step by step
 LOOP = {"return_sequences": True, "return_state": True, "go_backwards": True, "unroll": True}
 KEPT = "a cell of Keras keeps the masks of its first call"
 IN_LAYER = "its layer runs in half precision, through the same step"
+PLAIN = "the row without options runs in half precision"
 IN_ONE = "ConvLSTM1D runs in half precision, through the same functions"
 SIMPLE = {"recurrent_initializer": "glorot_uniform"}  # an orthogonal matrix takes long to compile
 IMAGES = {
@@ -159,6 +160,7 @@ ROWS = [
         training=True,
         per_example=BITS,
         keras="the config of Keras's layer has no seed",
+        half=PLAIN,
     ),
     LayerRow(
         "LSTM",
@@ -174,6 +176,7 @@ ROWS = [
         tree("lstm_cell", 3, 2, gates=4, bias=()),
         training=True,
         per_example=BITS,
+        half=PLAIN,
     ),
     LayerRow(
         "GRU",
@@ -191,6 +194,7 @@ ROWS = [
         tree("gru_cell", 3, 2, gates=3, bias=()),
         training=True,
         per_example=BITS,
+        half=PLAIN,
     ),
     LayerRow(
         "RNN",
@@ -225,6 +229,7 @@ ROWS = [
         {"filters": 1, "kernel_size": 2, **options(dropped=False), **LOOP, **IMAGES},
         ((2, 2, 2, 4),),
         images(1, 2, 1, bias=False),
+        half=PLAIN,
     ),
     LayerRow(
         "ConvLSTM2D",
@@ -258,6 +263,7 @@ ROWS = [
         },
         SERIES,
         both(tree("gru_cell", 3, 2, gates=3, bias=(2, 6)), tree("simple_rnn_cell", 3, 2), "gru", "simple_rnn"),
+        half=PLAIN,
     ),
     LayerRow(
         "TimeDistributed",
