@@ -1,7 +1,7 @@
 """Suite-wide strictness: Keras runs on JAX, nothing is promoted in rank silently, every warning is an error.
 
 JAX keeps what it compiled, so a worker ends with gigabytes of objects, and each full collection of garbage walks them
-all. Every hundred tests what has gathered is set aside for good.
+all. So there are none while tests run; every hundred tests there is one, and what is left is set aside for good.
 """
 
 import gc
@@ -16,6 +16,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 TESTS_BETWEEN = 100
 FINISHED = pytest.StashKey[int]()
+gc.set_threshold(100_000, 50, 1_000)
 
 
 @pytest.hookimpl(trylast=True)

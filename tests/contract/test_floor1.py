@@ -15,6 +15,7 @@ from tests.descriptors import activations as activation_rows
 from tests.descriptors import constraints as constraint_rows
 from tests.descriptors import initializers as initializer_rows
 from tests.descriptors import regularizers as regularizer_rows
+from tests.leaks import checking_leaks
 from tests.oracle import assert_close
 
 FAMILIES = {
@@ -124,7 +125,7 @@ def test_gradients_are_the_slopes(row, sample):
 @pytest.mark.parametrize("row, sample", MAPS)
 def test_no_tracer_leaks(row, sample):
     function = row.make()
-    with jax.checking_leaks():
+    with checking_leaks():
         jax.make_jaxpr(jax.grad(lambda x: function(x).sum()))(sample())
 
 
@@ -221,7 +222,7 @@ def test_the_key_decides(row):
 @pytest.mark.parametrize("row", DRAWN)
 def test_drawing_leaks_no_tracer(row):
     initializer = row.make()
-    with jax.checking_leaks():
+    with checking_leaks():
         jax.make_jaxpr(lambda key: initializer(row.shape, key=key))(jax.random.key(0))
 
 

@@ -16,6 +16,7 @@ from jkeras.errors import OutsideScopeError
 from tests.contract.object_graph import arrays_in
 from tests.contract.subject import Subject, is_float, jit_quickly, split_floats, subject
 from tests.descriptors.layers import AT_DEFAULT, NO_ROW, ROWS, constructor_defaults, public_layers
+from tests.leaks import checking_leaks
 from tests.oracle import assert_close
 
 
@@ -134,7 +135,7 @@ def test_a_call_is_pure(name):
 @rows()
 def test_no_tracer_leaks(name):
     made = subject(name)
-    with jax.checking_leaks():
+    with checking_leaks():
         jax.jit(lambda *call: made.call(*call)).trace(made.variables, made.args, made.kwargs)
 
 

@@ -10,6 +10,7 @@ from jkeras.core import Input, Layer, Variables, stateless
 from jkeras.errors import BuildError, LeafError
 from jkeras.layers import Dense
 from tests.core.samples import KEY, Chain, Noise, Penalty, RunningMean, Scale
+from tests.leaks import checking_leaks
 
 X = jnp.arange(6.0).reshape(3, 2)
 
@@ -149,7 +150,7 @@ class TestStatelessCall:
 
     def test_no_tracer_leaks(self):
         layer, variables = network()
-        with jax.checking_leaks():
+        with checking_leaks():
             network()
             Chain(Dense(3), RunningMean())(Input((2,)))
             jax.jit(lambda v: layer.stateless_call(*v, X, training=True))(variables)
