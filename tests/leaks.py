@@ -13,6 +13,7 @@ def checking_leaks() -> Iterator[None]:
 
     At each trace it walks all that the garbage collector knows, and a worker of this suite knows gigabytes.
     """
+    gc.collect()
     gc.freeze()
     with jax.checking_leaks():
         yield

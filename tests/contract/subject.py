@@ -47,9 +47,9 @@ class Subject:
         return self.jitted(self.variables, self.args, self.kwargs)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4)
 def subject(name: str) -> Subject:
-    """The subject of a row; tests that run in one process share it."""
+    """The subject of a row; its tests follow each other, see `conftest`, and share it."""
     return Subject(next(row for row in ROWS if row.name == name))
 
 

@@ -20,9 +20,16 @@ from tests.leaks import checking_leaks
 from tests.oracle import assert_close
 
 
-def rows(flag: str | None = None):
-    """One parameter per row; rows for which `flag` is off are left out, the row says why."""
-    return pytest.mark.parametrize("name", [row.name for row in ROWS if flag is None or getattr(row, flag) is True])
+PLAIN = frozenset({row.layer: row.name for row in reversed(ROWS)}.values())  # the first row of each layer
+
+
+def rows(flag: str | None = None, *, plain: bool = False):
+    """One parameter per row; rows for which `flag` is off are left out, the row says why.
+
+    With `plain` the first row of each layer stands for all of them: for what follows from the class, not its options.
+    """
+    chosen = [row for row in ROWS if (flag is None or getattr(row, flag) is True) and (not plain or row.name in PLAIN)]
+    return pytest.mark.parametrize("name", [row.name for row in chosen])
 
 
 def shapes(values: dict) -> dict[str, tuple[int, ...]]:
@@ -132,14 +139,14 @@ def test_a_call_is_pure(name):
         assert (new.shape, new.dtype, new.weak_type) == (old.shape, old.dtype, old.weak_type)
 
 
-@rows()
+@rows(plain=True)
 def test_no_tracer_leaks(name):
     made = subject(name)
     with checking_leaks():
         jax.jit(lambda *call: made.call(*call)).trace(made.variables, made.args, made.kwargs)
 
 
-@rows()
+@rows(plain=True)
 def test_flat_lists_in_lists_out(name):
     made = subject(name)
     lists = [
@@ -188,7 +195,7 @@ def test_vmap_over_the_batch_changes_nothing(name):
     assert_all_close(jit_quickly(jax.vmap(one))(made.args, made.kwargs), made.results[0], made.row.ulps)
 
 
-@rows()
+@rows(plain=True)
 def test_vmap_over_variables_runs_an_ensemble(name):
     made = subject(name)
     if not jax.tree.leaves(made.variables):
@@ -248,7 +255,7 @@ def test_derivatives_agree_with_finite_differences_in_float64(name):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16", "float16"])
-@rows("half")
+@rows("half", plain=True)
 def test_half_precision_policies(name, policy):
     reference = subject(name)
     if "dtype" in reference.row.arguments:
@@ -297,7 +304,7 @@ def test_configs_round_trip(name):
     assert shapes(fresh.trainable) == shapes(made.variables.trainable)
 
 
-@rows()
+@rows(plain=True)
 def test_copies_and_pickles_compute_the_same(name):
     made = subject(name)
     for clone in (copy.deepcopy(made.layer), pickle.loads(pickle.dumps(made.layer))):
@@ -322,7 +329,7 @@ def test_a_layer_holds_no_arrays_after_all_this(name):
     assert arrays_in(made.layer) == []
 
 
-@rows()
+@rows(plain=True)
 def test_a_layer_does_not_run_outside_a_scope(name):
     made = subject(name)
     with pytest.raises(OutsideScopeError, match="stateless_call"):
