@@ -19,7 +19,6 @@ from tests.descriptors.layers import AT_DEFAULT, NO_ROW, ROWS, constructor_defau
 from tests.leaks import checking_leaks
 from tests.oracle import assert_close
 
-
 PLAIN = frozenset({row.layer: row.name for row in reversed(ROWS)}.values())  # the first row of each layer
 
 
