@@ -122,7 +122,7 @@ def test_eager_equals_compiled_and_a_second_call_compiles_nothing(name):
     assert_all_close(made.call(made.variables, made.args, made.kwargs), first, made.row.ulps)
 
 
-@rows()
+@rows(plain=True)
 def test_a_call_is_pure(name):
     made = subject(name)
     before = jax.tree.map(np.array, (made.variables, made.args, made.kwargs))
@@ -317,7 +317,7 @@ def test_copies_and_pickles_compute_the_same(name):
         assert jaxprs[0] == jaxprs[1]
 
 
-@rows()
+@rows(plain=True)
 def test_a_layer_holds_no_arrays_after_all_this(name):
     made = subject(name)
     layer = made.row.make()
