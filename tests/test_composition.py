@@ -98,6 +98,45 @@ def test_a_stack_in_a_model_trains_and_comes_back_from_json():
     assert history.history["loss"][-1] < history.history["loss"][0]
 
 
+def inner_models():
+    inputs = jkeras.Input((3,))
+    return [
+        jkeras.Sequential([layers.Dense(3)]),
+        jkeras.Sequential([layers.Dense(3)], name="inner"),
+        jkeras.Model(inputs, layers.Dense(3)(inputs)),
+    ]
+
+
+@pytest.mark.parametrize("index", range(3))
+@pytest.mark.parametrize(
+    ("wrap", "shape"),
+    [
+        (layers.Residual, (None, 3)),
+        (layers.Remat, (None, 3)),
+        (lambda layer: layers.Stack(layer, n=2), (None, 3)),
+        (layers.TimeDistributed, (None, 2, 3)),
+    ],
+)
+def test_a_layer_around_a_model_has_the_same_addresses_after_its_config_is_read(index, wrap, shape):
+    layer = wrap(inner_models()[index])
+    again = layers.deserialize(layers.serialize(layer))
+    for each in (layer, again):
+        each.build(shape)
+    assert [w.path for w in again.weights] == [w.path for w in layer.weights]
+    inner = "block" if isinstance(layer, layers.Stack) else "inner" if index == 1 else "layer"
+    assert layer.weights[0].path == f"{inner}/dense/kernel"
+
+
+def test_a_layer_of_several_inputs_is_computed_again_too():
+    attention = layers.MultiHeadAttention(2, 2)
+    query, value = X.reshape(1, 4, 3), X.reshape(2, 2, 3)[:1]
+    variables = attention.init(jax.random.key(0), query, value)
+    again = layers.Remat(attention)
+    again.init(jax.random.key(0), query, value)
+    ours = again.stateless_call({"layer": variables.trainable}, {}, query, value)[0]
+    assert_close(ours, attention.stateless_call(*variables, query, value)[0])
+
+
 def test_freezing_a_part_of_the_block_freezes_it_in_every_copy():
     stack = layers.Stack(layers.Residual(layers.Dense(3)), n=2)
     stack.build((None, 3))
@@ -126,6 +165,7 @@ def test_rematerialization_keeps_numbers_and_drops_what_is_saved():
     ("make", "error", "match"),
     [
         (lambda: layers.Stack(layers.Dense(3), n=0), ArgumentError, "`n` is no positive int"),
+        (lambda: layers.Stack("dense", n=2), ArgumentError, "a layer to wrap"),
         (lambda: layers.Stack(layers.Dense(3), n=2, unroll=True), ArgumentError, "`unroll`"),
         (lambda: layers.Stack(layers.Dense(3), n=2, remat="dots_savable"), UnknownNameError, "dots_saveable"),
         (lambda: layers.Remat(layers.Dense(3), policy="all"), UnknownNameError, "no checkpoint policy 'all'"),

@@ -155,12 +155,12 @@ class Model(GraphLayer):
         Args:
             options: arguments of `json.dumps`.
         """
-        return json.dumps(registry.serialize(self), **options)
+        return json.dumps(configs.named_config(self, self.name), **options)
 
     def get_config(self) -> Config:
         """The graph, layer by layer; of a subclass with arguments of its own, those arguments."""
         if self.function is not None and _is_graph_constructor(type(self)):
-            return {"name": self.name, "trainable": self.trainable, **configs.graph_config(self.function)}
+            return {"name": self.explicit_name, "trainable": self.trainable, **configs.graph_config(self.function)}
         if type(self).get_config is Model.get_config:
             return describe.complete_config(self, Layer)
         return describe.base_config(self)

@@ -262,7 +262,7 @@ class Sequential(Model):
         if self._begin is not None:
             name = next(iter(number([self._begin], taken=self._names.values()).values()))
             layers = [named_config(self._begin, name), *layers]
-        config = {**describe.base_config(self), "name": self.name, "layers": layers}
+        config = {**describe.base_config(self), "layers": layers}
         return {**config, "build_input_shape": self._begin.batch_shape} if self._built and self._begin else config
 
     @classmethod

@@ -7,7 +7,7 @@ import jax
 from jkeras import registry
 from jkeras.core import Layer, remat
 from jkeras.errors import UnknownNameError, did_you_mean
-from jkeras.layers.composition.base import Composition
+from jkeras.layers.core.wrapper import Wrapper
 from jkeras.typing import PyTree
 
 
@@ -32,7 +32,7 @@ def checkpoint_policy(name: str | None, path: str) -> Any:
 
 
 @registry.export("jkeras.layers")
-class Remat(Composition):
+class Remat(Wrapper):
     """`outputs = layer(inputs, ...)`, whose intermediate values are computed again when gradients are taken.
 
     Training then keeps the layer's inputs alone, not what happens inside: less memory for about a third more
@@ -47,6 +47,7 @@ class Remat(Composition):
         Those of the layer.
 
     Raises:
+        ArgumentError: `layer` is no layer.
         UnknownNameError: there is no such policy.
 
     >>> import jax, jax.numpy as jnp
@@ -63,8 +64,8 @@ class Remat(Composition):
     allows_python_arguments = True
 
     def __init__(self, layer: Layer, policy: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.layer, self.policy = layer, policy
+        super().__init__(layer, **kwargs)
+        self.policy = policy
         self.autocast = False  # the layer casts its own inputs
         self.supports_masking = layer.supports_masking
         checkpoint_policy(policy, "Remat(policy=)")

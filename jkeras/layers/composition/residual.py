@@ -5,12 +5,12 @@ from typing import Any
 from jkeras import registry
 from jkeras.core import Layer
 from jkeras.errors import ShapeError
-from jkeras.layers.composition.base import Composition
+from jkeras.layers.core.wrapper import Wrapper
 from jkeras.typing import Array
 
 
 @registry.export("jkeras.layers")
-class Residual(Composition):
+class Residual(Wrapper):
     """`outputs = inputs + layer(inputs)`.
 
     Args:
@@ -20,6 +20,7 @@ class Residual(Composition):
         That of the layer's input -> the same. A mask passes through.
 
     Raises:
+        ArgumentError: `layer` is no layer.
         ShapeError: the layer changes the shape.
 
     >>> import jax, jax.numpy as jnp
@@ -33,8 +34,7 @@ class Residual(Composition):
     """
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.layer = layer
+        super().__init__(layer, **kwargs)
         self.supports_masking = True
 
     def call(self, inputs: Array) -> Array:

@@ -7,7 +7,7 @@ length n; the block itself declares only what one copy has.
 import functools
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +17,9 @@ from jkeras.core import Layer, Variable, Variables
 from jkeras.core.scope import Scope, require
 from jkeras.core.structure import Component
 from jkeras.errors import ArgumentError, ShapeError
-from jkeras.layers.composition.base import Composition
 from jkeras.layers.composition.remat import checkpoint_policy
-from jkeras.typing import Array, DType, Key, PyTree
+from jkeras.layers.core.wrapper import check_wrapped
+from jkeras.typing import Array, Config, DType, Key, PyTree
 
 BLOCK = "block"
 
@@ -84,7 +84,7 @@ def _each(projection: Callable[[Array], Array], values: Array) -> Array:
 
 
 @registry.export("jkeras.layers")
-class Stack(Composition):
+class Stack(Layer):
     """`outputs = block_n(... block_2(block_1(inputs)))`: n copies of a block with weights of their own.
 
     One `jax.lax.scan` over weights with a leading axis of length n, so depth costs no compile time. The leaf
@@ -103,7 +103,7 @@ class Stack(Composition):
         passes through all of them.
 
     Raises:
-        ArgumentError: `n` or `unroll` is no positive int.
+        ArgumentError: `n` or `unroll` is no positive int, or `block` is no layer.
         ShapeError: the block returns another shape or dtype.
         UnknownNameError: there is no such policy.
 
@@ -119,9 +119,8 @@ class Stack(Composition):
     Source: `jax.lax.scan` over layers; the definition.
     """
 
-    inner = BLOCK
     allows_python_arguments = True
-    _hidden = Composition._hidden | {"_mirror", "_made"}
+    _hidden = Layer._hidden | {"_mirror", "_made"}
 
     def __init__(self, block: Layer, n: int, remat: bool | str = False, unroll: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -131,7 +130,7 @@ class Stack(Composition):
                     f"`{name}` is no positive int.", path=f"Stack({name}=)", expected="1 or more", received=repr(value)
                 )
         checkpoint_policy(remat if isinstance(remat, str) else None, "Stack(remat=)")
-        self.block, self.n, self.remat, self.unroll = block, n, remat, unroll
+        self.block, self.n, self.remat, self.unroll = check_wrapped(block, "Stack"), n, remat, unroll
         self.autocast = False  # the block casts its own inputs
         self.supports_masking = block.supports_masking
         self._mirror: Mirror | None = None
@@ -206,6 +205,11 @@ class Stack(Composition):
 
     def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> PyTree:
         return self.block.compute_mask(inputs, previous_mask)
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """The stack of a config, with the block of the config in it."""
+        return super().from_config({**config, BLOCK: registry.deserialize(config[BLOCK])})  # type: ignore[return-value]
 
     # -- trees
 

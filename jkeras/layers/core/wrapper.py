@@ -36,19 +36,13 @@ class Wrapper(Layer):
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(layer, Layer):
-            owner = type(self).__name__
-            raise ArgumentError(
-                "a wrapper needs a layer to wrap.",
-                path=owner,
-                expected="a layer",
-                received=repr(layer)[:60],
-                write=f"{owner}(layers.Dense(8))",
-            )
-        self.layer = layer
+        self.layer = check_wrapped(layer, type(self).__name__)
 
     def build(self, input_shape: Any = None) -> None:
-        if not self.layer.built:
+        """Builds the layer inside for these inputs, below a `build` of a subclass; without one, `call` builds it."""
+        if not self.overrides_build:
+            super().build(input_shape)
+        elif not self.layer.built:
             if self.layer.path is None:
                 self.layer.path = tree.join(self.path or "", self.structure().components[self.layer])
             self.layer.build(input_shape)
@@ -57,3 +51,19 @@ class Wrapper(Layer):
     def from_config(cls, config: Config) -> Self:
         """The wrapper of a config, around the layer of the config in it."""
         return super().from_config({**config, "layer": registry.deserialize(config["layer"])})  # type: ignore[return-value]
+
+
+Wrapper.overrides_build = False  # a `build` of a subclass does
+
+
+def check_wrapped(layer: Any, owner: str) -> Layer:
+    """The layer; raises `ArgumentError` where it is none."""
+    if isinstance(layer, Layer):
+        return layer
+    raise ArgumentError(
+        "a wrapper needs a layer to wrap.",
+        path=owner,
+        expected="a layer",
+        received=repr(layer)[:60],
+        write=f"{owner}(layers.Dense(8))",
+    )
