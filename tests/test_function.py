@@ -142,6 +142,22 @@ def test_calls_whose_arguments_are_missing_are_left_out():
     assert function.replay([X, None], lambda operation: operation).shape == X.shape
 
 
+def test_calls_that_return_none_beside_tensors():
+    class Both(Operation):
+        def call(self, x):
+            return {"plus": x + 1, "none": None, "two": (None, 2 * x)}
+
+    x = jkeras.Input((3,))
+    same(Function(x, Both()(x))(X), {"plus": X + 1, "two": 2 * X})
+
+    class Layer(layers.Layer):
+        def call(self, x):
+            return None, 2 * x
+
+    model = jkeras.Model(x, Layer()(x)[1])
+    same(model.stateless_call({}, {}, X)[0], 2 * X)
+
+
 # -- Function: calls
 
 

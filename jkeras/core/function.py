@@ -69,8 +69,9 @@ class Function(Operation):
             if any(id(tensor) not in values for tensor in node.input_tensors):
                 continue
             args, kwargs = node.fill(values)
-            results = jax.tree.leaves(caller(node.operation)(*args, **kwargs), is_leaf=lambda leaf: leaf is None)
-            values.update(zip(map(id, node.output_tensors), results, strict=True))
+            results = caller(node.operation)(*args, **kwargs)
+            made = zip(_with_nones(node.outputs), _with_nones(results), strict=True)
+            values.update((id(tensor), result) for tensor, result in made if tensor is not None)
         return jax.tree.map(lambda tensor: values[id(tensor)], self.outputs_structure)
 
     def compute_output_spec(self, inputs: PyTree) -> PyTree:
@@ -149,6 +150,11 @@ def _tensors(argument: str, structure: PyTree) -> list[KerasTensor]:
                 write="x = jkeras.Input((8,))",
             )
     return leaves
+
+
+def _with_nones(structure: PyTree) -> list[Any]:
+    """The leaves, `None` included: it may stand for a tensor where an optional input was left out."""
+    return jax.tree.leaves(structure, is_leaf=lambda leaf: leaf is None)
 
 
 def _printed(treedef: Any) -> str:
