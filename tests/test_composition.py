@@ -137,6 +137,36 @@ def test_a_layer_of_several_inputs_is_computed_again_too():
     assert_close(ours, attention.stateless_call(*variables, query, value)[0])
 
 
+def pair_init(rng, inputs):
+    return {"w": 0.1 * jax.random.normal(rng, (inputs.shape[-1],) * 2)}, {"calls": jnp.zeros(())}
+
+
+def pair_call(params, state, rng, inputs, training):
+    noise = jax.random.normal(rng, inputs.shape) if training else jnp.zeros(inputs.shape)
+    return jnp.tanh(inputs @ params["w"]) + 0.1 * noise, {"calls": state["calls"] + 1}
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_stack_of_jax_functions_is_its_copies_one_after_another(training):
+    stack = layers.Stack(layers.Residual(layers.JaxLayer(pair_call, pair_init)), n=3)
+    variables = stack.init(jax.random.key(0), X)
+    kernels = variables.trainable["block"]["layer"]["params"]["w"]
+    assert kernels.shape == (3, 3, 3) and not np.array_equal(kernels[0], kernels[1])
+
+    def loss(trainable):
+        y, new = stack.stateless_call(trainable, variables.non_trainable, X, training=training)
+        return jnp.sum(jnp.sin(y)), (y, new)
+
+    def by_hand(trainable):
+        y, new, _ = one_after_another(stack, (trainable, variables.non_trainable), X, training=training)
+        return jnp.sum(jnp.sin(y)), (y, new.non_trainable)
+
+    ours, expected = (jax.value_and_grad(each, has_aux=True)(variables.trainable) for each in (loss, by_hand))
+    assert ours[0][1][1]["block"]["layer"]["state"]["calls"].tolist() == [1, 1, 1]
+    # three tanh and three products of 3 terms, forwards and backwards
+    jax.tree.map(lambda a, b: assert_close(a, b, ulps=64, scale=max(1.0, float(jnp.abs(b).max()))), ours, expected)
+
+
 def test_freezing_a_part_of_the_block_freezes_it_in_every_copy():
     stack = layers.Stack(layers.Residual(layers.Dense(3)), n=2)
     stack.build((None, 3))

@@ -38,8 +38,8 @@ class Mirror(Component):
     """A component of the block, with stacked variables in place of its own."""
 
     def __init__(self, source: Component, n: int, made: dict[Any, Any]) -> None:
-        self.source = source
-        self.is_random_stream = source.is_random_stream
+        self.source, self.n, self.made = source, n, made
+        self.is_random_stream, self.draws_together = source.is_random_stream, source.draws_together
         made[source] = self
         self.parts = [(name, _mirrored(part, n, made)) for name, part in source.components()]
 
@@ -51,6 +51,17 @@ class Mirror(Component):
     def components(self) -> Iterator[tuple[str, Component | Variable]]:
         """The stacked parts, under the names that the block gives them."""
         yield from self.parts
+
+    def draw_together(self, key: Key) -> dict[Variable, Array]:
+        """The initial values that the block's component draws together, each copy with a key of its own."""
+        variables = [part for _, part in self.source.components() if isinstance(part, Variable)]
+
+        def draw(key: Key) -> list[Array]:
+            drawn = self.source.draw_together(key)
+            return [drawn[variable] for variable in variables]
+
+        values = jax.vmap(draw)(jax.random.split(key, self.n))
+        return {self.made[variable]: value for variable, value in zip(variables, values, strict=True)}
 
 
 def _mirrored(part: Component | Variable, n: int, made: dict[Any, Any]) -> Component | Variable:
