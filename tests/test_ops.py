@@ -480,9 +480,9 @@ def test_keras_reads_the_spelling(case):
 def test_unknown_classes_and_settings_are_errors():
     with pytest.raises(UnknownNameError, match="did you mean"):
         table.named("Exandims")
-    with pytest.raises(ConfigError, match="sparse=True"):
-        table.arrange("one_hot", {"num_classes": 3, "sparse": True}, ["x"], {})
-    assert table.arrange("one_hot", {"num_classes": 3, "sparse": False}, ["x"], {}) == (["x", 3], {})
+    with pytest.raises(ConfigError, match="sharp=True"):
+        table.arrange("one_hot", {"num_classes": 3, "sharp": True}, ["x"], {})
+    assert table.arrange("one_hot", {"num_classes": 3, "sharp": False}, ["x"], {}) == (["x", 3], {})
 
 
 def test_lifted_tensors_know_their_operation():

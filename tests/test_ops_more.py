@@ -425,3 +425,35 @@ def test_a_graph_of_new_operations_goes_through_its_config():
         theirs.set_weights([np.asarray(leaf) for leaf in jax.tree.leaves(model.get_weights(variables))])
         expected = theirs(images)
     assert_close(model.stateless_call(*variables, images)[0], expected, ulps=256)  # as in test_ops
+
+
+# -- what Keras's arguments ask for, and JAX has not
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.one_hot(jnp.array([1]), 3, sparse=True),
+        lambda: ops.multi_hot(jnp.array([1]), 3, sparse=True),
+        lambda: ops.bincount(jnp.array([1]), sparse=True),
+        lambda: ops.convert_to_tensor([1], sparse=True),
+        lambda: ops.convert_to_tensor([[1], [2, 3]], ragged=True),
+        lambda: jkeras.Input((3,), sparse=True),
+    ],
+)
+def test_there_are_no_sparse_and_ragged_tensors(call):
+    with pytest.raises(ArgumentError, match="dense arrays"):
+        call()
+
+
+def test_moments_of_a_batch_in_pieces():
+    pieces = jnp.asarray(X).reshape(2, 2, 3)
+    for synchronized in (True, "batch", ["batch"]):
+        split = jax.vmap(lambda x, s=synchronized: ops.moments(x, 0, synchronized=s), axis_name="batch")(pieces)
+        for ours, whole in zip(split, ops.moments(X, 0), strict=True):
+            # the mean of two means of two: one rounding more than the mean of four
+            assert_close(ours, jnp.stack([whole, whole]), ulps=8)
+    with pytest.raises(ArgumentError, match="no mapped axis named 'data'"):
+        ops.moments(X, 0, synchronized="data")
+    with pytest.raises(ArgumentError, match="names no axis"):
+        ops.moments(X, 0, synchronized=3)

@@ -5,7 +5,7 @@ from typing import Any
 from jkeras import dtypes, registry
 from jkeras.core.layer import Layer
 from jkeras.core.node import Node
-from jkeras.core.tensor import KerasTensor, standardize_shape
+from jkeras.core.tensor import KerasTensor, check_dense, standardize_shape
 from jkeras.errors import ArgumentError
 from jkeras.typing import Config
 
@@ -19,7 +19,7 @@ class InputLayer(Layer):
         batch_size: the batch axis, where it is fixed.
         dtype: a dtype name.
         batch_shape: the shape with the batch axis, instead of the two.
-        sparse, ragged: must be false.
+        sparse, ragged: not true.
         optional: whether `None` may be given for it.
         name: the key of this input.
         input_tensor: an existing symbolic tensor to wrap.
@@ -33,16 +33,15 @@ class InputLayer(Layer):
         shape: Any = None,
         batch_size: int | None = None,
         dtype: Any = None,
-        sparse: bool = False,
-        ragged: bool = False,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
         batch_shape: Any = None,
         input_tensor: KerasTensor | None = None,
         optional: bool = False,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if sparse or ragged:
-            raise ArgumentError("sparse and ragged inputs do not exist here.", path="Input", expected="dense inputs")
+        check_dense("Input", sparse, ragged)
         if input_tensor is not None:
             batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
         if (shape is None) == (batch_shape is None):
@@ -98,8 +97,8 @@ def Input(
     shape: Any = None,
     batch_size: int | None = None,
     dtype: Any = None,
-    sparse: bool = False,
-    ragged: bool = False,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
     batch_shape: Any = None,
     name: str | None = None,
     tensor: KerasTensor | None = None,

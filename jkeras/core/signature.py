@@ -54,9 +54,9 @@ class CallSignature:
         return bound.arguments
 
 
-def is_tensor(thing: Any) -> bool:
+def is_tensor(x: Any) -> bool:
     """Whether something is an array, a tracer or a symbolic tensor."""
-    return isinstance(thing, jax.Array | np.ndarray | np.generic | KerasTensor)
+    return isinstance(x, jax.Array | np.ndarray | np.generic | KerasTensor)
 
 
 def tensor_arguments(arguments: dict[str, Any], variadic: set[str], path: str) -> dict[str, PyTree]:

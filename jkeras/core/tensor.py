@@ -14,6 +14,17 @@ from jkeras.errors import ArgumentError, GraphError
 from jkeras.typing import DType, Shape
 
 
+def check_dense(owner: str, sparse: Any = False, ragged: Any = False) -> None:
+    """Raises `ArgumentError` where a sparse or a ragged tensor is asked for; `None` leaves it open."""
+    if sparse or ragged:
+        raise ArgumentError(
+            "sparse and ragged tensors do not exist here: JAX's functions take dense arrays.",
+            path=owner,
+            expected="sparse=False, ragged=False",
+            received=f"sparse={sparse!r}, ragged={ragged!r}",
+        )
+
+
 class KerasHistory(NamedTuple):
     """Where a tensor came from: output `tensor_index` of call `node_index` of `operation`."""
 
@@ -48,10 +59,7 @@ class KerasTensor:
         record_history: bool = True,
         name: str | None = None,
     ) -> None:
-        if sparse or ragged:
-            raise ArgumentError(
-                "sparse and ragged tensors do not exist here.", path="KerasTensor", expected="dense tensors"
-            )
+        check_dense("KerasTensor", sparse, ragged)
         self._shape = standardize_shape(shape)
         self._dtype = dtypes.standardize(dtype)
         self.record_history = bool(record_history)

@@ -10,7 +10,7 @@ import numpy as np
 from jkeras import dtypes
 from jkeras.core.lift import lift
 from jkeras.core.signature import is_tensor
-from jkeras.core.tensor import KerasTensor, standardize_shape
+from jkeras.core.tensor import KerasTensor, check_dense, standardize_shape
 from jkeras.core.variable import Variable
 from jkeras.errors import ArgumentError
 from jkeras.ops.control import (
@@ -42,7 +42,8 @@ def _saturate_cast(x: Array, dtype: Any) -> Array:
     return jnp.clip(x, bounds.min, bounds.max).astype(target)
 
 
-def _convert_to_tensor(x: Any, dtype: Any = None) -> Array:
+def _convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Array:
+    check_dense("convert_to_tensor", sparse, ragged)
     return jnp.asarray(x, None if dtype is None else dtypes.standardize(dtype))
 
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.lift import lift
+from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.typing import Array, ArrayLike, PyTree
 
@@ -18,8 +19,7 @@ def _bincount(
 
     `length` is how many integers are counted; by default all that occur, `minlength` at least.
     """
-    if sparse:
-        raise ArgumentError("counts are dense here.", path="bincount", expected="sparse=False")
+    check_dense("bincount", sparse)
     x = jnp.asarray(x)
     if x.ndim not in (1, 2):
         raise ShapeError("these are no rows of integers.", path="bincount", expected="rank 1 or 2",

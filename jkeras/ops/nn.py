@@ -1,6 +1,7 @@
 """The neural part of the table: activations, convolution, pooling, normalization, encodings, recordable on symbolic
 tensors. The functions themselves are those of `jkeras.activations` and `jkeras.functional`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -8,6 +9,8 @@ import jax.numpy as jnp
 
 from jkeras import activations, config, dtypes, functional
 from jkeras.core.lift import lift
+from jkeras.core.synchronization import check_synchronized, named_axes
+from jkeras.core.tensor import check_dense
 from jkeras.errors import ShapeError
 from jkeras.functional import image
 from jkeras.ops.crossentropy import (
@@ -196,8 +199,12 @@ def _rms_normalization(x: Array, scale: Array | None = None, axis: Axes = -1, ep
     return functional.rms_normalize(x, scale, epsilon=_epsilon(epsilon), axis=axis)
 
 
-def _moments(x: Array, axes: Axes, keepdims: bool = False) -> tuple[Array, Array]:
-    return functional.moments(x, axes, keepdims=keepdims)
+def _moments(
+    x: Array, axes: Axes, keepdims: bool = False, synchronized: bool | str | Sequence[str] = False
+) -> tuple[Array, Array]:
+    """`synchronized` names mapped axes to reduce too, as in `jkeras.layers.BatchNormalization`."""
+    pieces = named_axes(check_synchronized(synchronized, "moments"), "moments")
+    return functional.moments(x, axes, keepdims=keepdims, axis_name=pieces)
 
 
 def _normalize(x: Array, axis: Axes = -1, order: int = 2, epsilon: float | None = None) -> Array:
@@ -220,12 +227,14 @@ rms_normalization = lift(_rms_normalization, "rms_normalization")
 # -- encodings
 
 
-def _one_hot(x: Array, num_classes: int, axis: int = -1, dtype: Any = None) -> Array:
+def _one_hot(x: Array, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Array:
+    check_dense("one_hot", sparse)
     return jax.nn.one_hot(x, num_classes, axis=axis, dtype=dtypes.standardize(dtype))
 
 
-def _multi_hot(inputs: Array, num_classes: int, axis: int = -1, dtype: Any = None) -> Array:
+def _multi_hot(inputs: Array, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Array:
     """One where a class occurs among the labels of an example: the maximum of their one-hot codes."""
+    check_dense("multi_hot", sparse)
     return jnp.max(_one_hot(inputs, num_classes, axis, dtype), axis=1 if inputs.ndim > 1 else 0)
 
 

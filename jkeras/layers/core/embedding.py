@@ -53,6 +53,7 @@ class Embedding(LowRankAdaptable):
         embeddings_regularizer: Any = None,
         embeddings_constraint: Any = None,
         mask_zero: bool = False,
+        *,  # Keras has `weights` next
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         **kwargs: Any,

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 
 from jkeras import initializers, registry
 from jkeras.core import InputSpec
+from jkeras.core.synchronization import check_synchronized, named_axes
 from jkeras.errors import ShapeError
 from jkeras.functional import batch_normalize, moments
 from jkeras.layers.arguments import fraction
 from jkeras.layers.normalization.base import AffineNormalization, sizes_along
 from jkeras.layers.normalization.renormalization import SquareRoot, check_clipping, corrections
-from jkeras.layers.normalization.synchronization import check_synchronized, named_axes
 from jkeras.typing import Array
 
 
@@ -84,7 +84,7 @@ class BatchNormalization(AffineNormalization):
     ) -> None:
         super().__init__(**kwargs)
         self.axis, self.epsilon = int(axis), float(epsilon)
-        self.synchronized = check_synchronized(synchronized)
+        self.synchronized = check_synchronized(synchronized, "BatchNormalization")
         self.momentum = float(fraction(momentum, "momentum", "BatchNormalization"))
         self.set_affine(
             center,

@@ -4,9 +4,10 @@ from typing import Any
 
 from jkeras import dtypes, registry
 from jkeras.core import Layer
+from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError
 from jkeras.layers.arguments import positive_int
-from jkeras.layers.preprocessing.encoding import check_dense, check_output_mode, encode
+from jkeras.layers.preprocessing.encoding import check_output_mode, encode
 from jkeras.typing import Array, Config
 
 
@@ -48,7 +49,8 @@ class CategoryEncoding(Layer):
         super().__init__(**kwargs)
         self.num_tokens = positive_int(num_tokens, "num_tokens", "CategoryEncoding", "CategoryEncoding(num_tokens=10)")
         self.output_mode = check_output_mode(output_mode, "CategoryEncoding", ("one_hot", "multi_hot", "count"))
-        self.sparse = check_dense(sparse, "CategoryEncoding")
+        check_dense("CategoryEncoding", sparse)
+        self.sparse = False
         self.autocast = False  # half precision cannot tell 2048 from 2049
 
     def call(self, inputs: Array, count_weights: Array | None = None) -> Array:

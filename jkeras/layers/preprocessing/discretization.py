@@ -7,9 +7,10 @@ import numpy as np
 
 from jkeras import registry
 from jkeras.core import Layer
+from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.layers.preprocessing.batches import batches_of
-from jkeras.layers.preprocessing.encoding import check_dense, check_output_mode, encode
+from jkeras.layers.preprocessing.encoding import check_output_mode, encode
 from jkeras.layers.preprocessing.quantiles import boundaries_of, merge, summarize
 from jkeras.layers.preprocessing.search import places
 from jkeras.typing import Array, Config
@@ -79,7 +80,8 @@ class Discretization(Layer):
         self.num_bins = num_bins
         self.epsilon = epsilon
         self.output_mode = check_output_mode(output_mode, "Discretization")
-        self.sparse = check_dense(sparse, "Discretization")
+        check_dense("Discretization", sparse)
+        self.sparse = False
         self.autocast = False  # in half precision, boundaries would merge
 
     def call(self, inputs: Array) -> Array:

@@ -26,22 +26,6 @@ def check_output_mode(mode: Any, owner: str, modes: tuple[str, ...] = MODES) -> 
     return mode
 
 
-def check_dense(sparse: Any, owner: str) -> bool:
-    """`False`, the only value that `sparse` can have.
-
-    >>> check_dense(False, "CategoryEncoding")
-    False
-    """
-    if sparse:
-        raise ArgumentError(
-            "there are no sparse outputs: layers are written for dense arrays.",
-            path=owner,
-            expected="sparse=False",
-            received=repr(sparse),
-        )
-    return False
-
-
 def encode(indices: Array, mode: str, depth: int, dtype: Any, weights: Array | None = None) -> Array:
     """Category indices in one of the `MODES`.
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from jkeras import registry
+from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional.hashing import cross, hash_texts
 from jkeras.functional.words import Word
-from jkeras.layers.preprocessing.encoding import check_dense, check_output_mode, encode
+from jkeras.layers.preprocessing.encoding import check_output_mode, encode
 from jkeras.layers.preprocessing.hash_keys import check_bins, integers_on_device
 from jkeras.layers.preprocessing.texts import KINDS, HostLayer, as_texts, encode_on_host
 from jkeras.typing import Array, Config
@@ -59,7 +60,8 @@ class HashedCrossing(HostLayer):
         self.output_mode = check_output_mode(output_mode, "HashedCrossing", ("int", "one_hot"))
         super().__init__(name=name, dtype="int64" if dtype is None and output_mode == "int" else dtype, **kwargs)
         self.num_bins = check_bins(num_bins, "HashedCrossing")
-        self.sparse = check_dense(sparse, "HashedCrossing")
+        check_dense("HashedCrossing", sparse)
+        self.sparse = False
         self.autocast = False
 
     def call(self, inputs: Sequence[Array]) -> Array:

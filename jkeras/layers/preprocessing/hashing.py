@@ -6,9 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import registry
+from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError
 from jkeras.functional.hashing import hash_integers, hash_texts
-from jkeras.layers.preprocessing.encoding import check_dense, check_output_mode, encode
+from jkeras.layers.preprocessing.encoding import check_output_mode, encode
 from jkeras.layers.preprocessing.hash_keys import check_bins, check_salt, digits_or_texts, integers_on_device
 from jkeras.layers.preprocessing.texts import HostLayer, encode_on_host
 from jkeras.typing import Array
@@ -66,7 +67,8 @@ class Hashing(HostLayer):
         self.num_bins = check_bins(num_bins, "Hashing")
         self.mask_value = mask_value
         self.salt = check_salt(salt, "Hashing")
-        self.sparse = check_dense(sparse, "Hashing")
+        check_dense("Hashing", sparse)
+        self.sparse = False
         self.autocast = False  # hashes are of the inputs as they come
         if self.output_mode == "int" and self.compute_dtype not in ("int32", "int64"):
             raise ArgumentError(

@@ -5,9 +5,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError, DataError
 from jkeras.layers.preprocessing.batches import batches_of
-from jkeras.layers.preprocessing.encoding import check_dense, check_output_mode
+from jkeras.layers.preprocessing.encoding import check_output_mode
 from jkeras.layers.preprocessing.hash_keys import check_salt
 from jkeras.layers.preprocessing.texts import HostLayer, encode_on_host
 from jkeras.layers.preprocessing.vocabulary import MODES, learn, vocabulary_of
@@ -50,7 +51,8 @@ class Lookup(HostLayer):
         self.mask_token, self.oov_token = mask_token, oov_token
         self.invert, self.pad_to_max_tokens = bool(invert), bool(pad_to_max_tokens)
         self.output_mode = check_output_mode(output_mode, owner, MODES)
-        self.sparse, self.salt = check_dense(sparse, owner), check_salt(salt, owner)
+        check_dense(owner, sparse)
+        self.sparse, self.salt = False, check_salt(salt, owner)
         self.idf_weights = None if idf_weights is None else np.asarray(idf_weights, "float64").tolist()
         self.vocabulary = vocabulary
         self.words = vocabulary_of(self)

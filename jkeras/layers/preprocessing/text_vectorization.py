@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from jkeras import registry
+from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.layers.preprocessing.batches import batches_of
-from jkeras.layers.preprocessing.encoding import check_dense
 from jkeras.layers.preprocessing.lookup import DERIVED, check_no_file
 from jkeras.layers.preprocessing.string_lookup import StringLookup
 from jkeras.layers.preprocessing.texts import HostLayer, as_texts, padded
@@ -111,7 +111,8 @@ class TextVectorization(HostLayer):
         )
         self.output_mode, self.encoding = self.lookup.output_mode, encoding
         self.vocabulary, self.idf_weights = self.lookup.vocabulary, self.lookup.idf_weights
-        self.sparse, self.ragged = check_dense(sparse, "TextVectorization"), check_dense(ragged, "TextVectorization")
+        check_dense("TextVectorization", sparse, ragged)
+        self.sparse, self.ragged = False, False
         length = output_sequence_length
         if length is not None and (self.output_mode != "int" or type(length) is not int or length < 1):
             raise ArgumentError(

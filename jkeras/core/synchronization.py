@@ -10,7 +10,7 @@ from typing import Any
 import jax
 from jax import lax
 
-from jkeras.core import in_building_scope
+from jkeras.core.scope import in_building_scope
 from jkeras.errors import ArgumentError
 
 DEFAULT_AXIS = "batch"
@@ -18,10 +18,10 @@ DEFAULT_AXIS = "batch"
 Synchronized = bool | str | tuple[str, ...]
 
 
-def check_synchronized(value: Any) -> Synchronized:
+def check_synchronized(value: Any, owner: str) -> Synchronized:
     """A bool, a name, or a tuple of names.
 
-    >>> check_synchronized(["data", "model"])
+    >>> check_synchronized(["data", "model"], "BatchNormalization")
     ('data', 'model')
     """
     if isinstance(value, bool) or (isinstance(value, str) and value):
@@ -30,10 +30,10 @@ def check_synchronized(value: Any) -> Synchronized:
         return tuple(value)
     raise ArgumentError(
         "`synchronized` names no axis.",
-        path="BatchNormalization",
+        path=owner,
         expected="True, False, the name of a mapped axis, or several",
         received=repr(value),
-        write='BatchNormalization(synchronized="batch")   # jax.vmap(step, axis_name="batch")',
+        write=f'{owner}(..., synchronized="batch")   # jax.vmap(step, axis_name="batch")',
     )
 
 
