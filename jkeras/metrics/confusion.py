@@ -5,9 +5,8 @@ A prediction is a positive decision where it exceeds a threshold. Labels are pos
 
 from typing import Any, ClassVar
 
-from jkeras.losses.arrays import divide_no_nan
 from jkeras.metrics.base import FAMILY, State
-from jkeras.metrics.thresholds import ThresholdMetric, arranged, check_thresholds, confusion
+from jkeras.metrics.thresholds import Rate, ThresholdMetric, arranged, check_thresholds, confusion, precision, recall
 from jkeras.typing import Array, Config
 
 
@@ -136,6 +135,7 @@ class _Ratio(ThresholdMetric):
     """
 
     direction = "up"
+    rate: ClassVar[Rate]
 
     def __init__(
         self,
@@ -151,6 +151,10 @@ class _Ratio(ThresholdMetric):
         else:
             given = check_thresholds(thresholds, type(self).__name__)
         super().__init__(arranged(given), name, dtype, top_k, class_id)
+
+    def result(self, state: State) -> Array:
+        """A scalar for one threshold, `(thresholds,)` for several."""
+        return self.in_given_order(type(self).rate(confusion(state)))
 
     def get_config(self) -> Config:
         """That of `Metric`, and the arguments as they were given."""
@@ -182,11 +186,7 @@ class Precision(_Ratio):
     0.5
     """
 
-    def result(self, state: State) -> Array:
-        """A scalar for one threshold, `(thresholds,)` for several."""
-        found = confusion(state)
-        right = found.true_positives
-        return self.in_given_order(divide_no_nan(right, right + found.false_positives))
+    rate = precision
 
 
 @FAMILY.register()
@@ -211,8 +211,4 @@ class Recall(_Ratio):
     0.75
     """
 
-    def result(self, state: State) -> Array:
-        """A scalar for one threshold, `(thresholds,)` for several."""
-        found = confusion(state)
-        right = found.true_positives
-        return self.in_given_order(divide_no_nan(right, right + found.false_negatives))
+    rate = recall

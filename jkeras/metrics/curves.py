@@ -23,7 +23,10 @@ from jkeras.metrics.thresholds import (
     check_thresholds,
     confusion,
     decisions,
+    fall_out,
     is_even,
+    precision,
+    recall,
     steps,
     tally,
 )
@@ -35,26 +38,6 @@ HEIGHTS: Mapping[str, Callable[[Array, Array], Array]] = {
     "majoring": jnp.maximum,
     "minoring": jnp.minimum,
 }
-
-
-def precision(counts: Confusion) -> Array:
-    """`TP / (TP + FP)` at each threshold; 0 where that is 0 / 0, here and below."""
-    return divide_no_nan(counts.true_positives, counts.true_positives + counts.false_positives)
-
-
-def recall(counts: Confusion) -> Array:
-    """`TP / (TP + FN)` at each threshold: the sensitivity."""
-    return divide_no_nan(counts.true_positives, counts.true_positives + counts.false_negatives)
-
-
-def specificity(counts: Confusion) -> Array:
-    """`TN / (TN + FP)` at each threshold."""
-    return divide_no_nan(counts.true_negatives, counts.true_negatives + counts.false_positives)
-
-
-def fall_out(counts: Confusion) -> Array:
-    """`FP / (TN + FP)` at each threshold."""
-    return divide_no_nan(counts.false_positives, counts.true_negatives + counts.false_positives)
 
 
 def gains(counts: Confusion) -> tuple[Array, Array]:

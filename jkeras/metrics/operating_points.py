@@ -3,18 +3,23 @@
 The thresholds divide the unit interval evenly. The state is that of `jkeras.metrics.thresholds`.
 """
 
-from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
 from jkeras.losses import arguments
 from jkeras.metrics.base import FAMILY, State
-from jkeras.metrics.curves import precision, recall, specificity
-from jkeras.metrics.thresholds import Confusion, ThresholdMetric, arranged, confusion, steps
+from jkeras.metrics.thresholds import (
+    Rate,
+    ThresholdMetric,
+    arranged,
+    confusion,
+    precision,
+    recall,
+    specificity,
+    steps,
+)
 from jkeras.typing import Array, Config
-
-Rate: TypeAlias = Callable[[Confusion], Array]
 
 
 class _OperatingPoint(ThresholdMetric):

@@ -11,8 +11,8 @@ So an update looks at each entry once, however many thresholds there are, and no
 merging is adding; and a count never is the difference of two others.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ import numpy as np
 from jkeras import config
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses import arguments
-from jkeras.losses.arrays import as_float, paired
+from jkeras.losses.arrays import as_float, divide_no_nan, paired
 from jkeras.metrics.base import Metric, State
 from jkeras.metrics.reduction import entry_weights, merge_sums, zeros
 from jkeras.typing import Array, ArrayLike
@@ -51,6 +51,9 @@ class Confusion(NamedTuple):
     false_positives: Array
     true_negatives: Array
     false_negatives: Array
+
+
+Rate: TypeAlias = Callable[[Confusion], Array]
 
 
 def arranged(given: Sequence[float], *, even: bool | None = None) -> Thresholds:
@@ -176,6 +179,26 @@ def confusion(state: State) -> Confusion:
     tails = {key: jax.lax.cumsum(value, axis=0, reverse=True)[1:] for key, value in state.items()}
     heads = {key: jax.lax.cumsum(value, axis=0)[:-1] for key, value in state.items()}
     return Confusion(tails["positives"], tails["negatives"], heads["negatives"], heads["positives"])
+
+
+def precision(counts: Confusion) -> Array:
+    """`TP / (TP + FP)` at each threshold; 0 where that is 0 / 0, here and below."""
+    return divide_no_nan(counts.true_positives, counts.true_positives + counts.false_positives)
+
+
+def recall(counts: Confusion) -> Array:
+    """`TP / (TP + FN)` at each threshold: the sensitivity."""
+    return divide_no_nan(counts.true_positives, counts.true_positives + counts.false_negatives)
+
+
+def specificity(counts: Confusion) -> Array:
+    """`TN / (TN + FP)` at each threshold."""
+    return divide_no_nan(counts.true_negatives, counts.true_negatives + counts.false_positives)
+
+
+def fall_out(counts: Confusion) -> Array:
+    """`FP / (TN + FP)` at each threshold."""
+    return divide_no_nan(counts.false_positives, counts.true_negatives + counts.false_positives)
 
 
 def decisions(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.functional.image import affine_transform
-from jkeras.layers.augmentation.arguments import FILL_MODES, INTERPOLATIONS, factor_range, number, one_of, upwards
+from jkeras.layers.augmentation.arguments import FILL_MODES, INTERPOLATIONS, factor_range, number, one_of
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, uniform
 from jkeras.typing import Array, Key
 
@@ -209,8 +209,8 @@ class RandomShear(RandomAffine):
         common: dict[str, Any] = {"seed": seed, "data_format": data_format, **kwargs}
         super().__init__(fill_mode=fill_mode, interpolation=interpolation, fill_value=fill_value, **common)
         # with a drawn sign, what is below 0 adds nothing; it is in configs of Keras
-        self.x_factor = factor_range(upwards(x_factor), (-1, 1), "RandomShear", "x_factor")
-        self.y_factor = factor_range(upwards(y_factor), (-1, 1), "RandomShear", "y_factor")
+        self.x_factor = factor_range(x_factor, (-1, 1), "RandomShear", "x_factor", upwards=True)
+        self.y_factor = factor_range(y_factor, (-1, 1), "RandomShear", "y_factor", upwards=True)
 
     def draw(self, shape: tuple[Any, ...], stream: Iterator[Key]) -> Transformation:
         sign = jnp.where(uniform(next(stream), (shape[0], 1)) > 0.5, -1.0, 1.0)

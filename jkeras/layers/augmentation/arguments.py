@@ -9,12 +9,16 @@ INTERPOLATIONS = ("nearest", "bilinear")
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
 
 
-def factor_range(factor: Any, bounds: tuple[float, float], owner: str, argument: str = "factor") -> tuple[Any, Any]:
+def factor_range(
+    factor: Any, bounds: tuple[float, float], owner: str, argument: str = "factor", *, upwards: bool = False
+) -> tuple[Any, Any]:
     """The range `(lower, upper)` from which a factor is drawn: a pair, sorted, or for a number `f` all that lies within
-    the bounds between `-|f|` and `|f|`.
+    the bounds between `-|f|` and `|f|`, with `upwards` between 0 and `f`.
 
     >>> factor_range(0.3, (-1, 1), "RandomBrightness"), factor_range(0.3, (0, 1), "RandomContrast")
     ((-0.3, 0.3), (0, 0.3))
+    >>> factor_range(0.3, (-1, 1), "RandomShear", upwards=True)
+    (0, 0.3)
     >>> factor_range([0.5, 0.2], (0, 1), "RandomHue")
     (0.2, 0.5)
     """
@@ -29,18 +33,10 @@ def factor_range(factor: Any, bounds: tuple[float, float], owner: str, argument:
             received=f"{argument}={factor!r}",
             write=f"{owner}({argument}=({low}, {high}))",
         )
-    if len(entries) == 2:
-        return min(entries), max(entries)
-    return max(-abs(entries[0]), low), abs(entries[0])
-
-
-def upwards(factor: Any) -> Any:
-    """The pair `(0, f)` of a number `f`; anything else as it is.
-
-    >>> upwards(0.5), upwards((0.2, 0.5))
-    ((0, 0.5), (0.2, 0.5))
-    """
-    return (0, factor) if isinstance(factor, int | float) else factor
+    if len(entries) == 1:
+        (only,) = entries
+        entries = (max(0, low), only) if upwards else (max(-abs(only), low), abs(only))
+    return min(entries), max(entries)
 
 
 def value_bounds(value_range: Any, owner: str) -> tuple[Any, Any]:

@@ -8,7 +8,7 @@ Parameters are float32 or finer whatever the images are: a coordinate of an imag
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from jkeras.config import standardize_data_format
 from jkeras.core import Layer, SeedGenerator
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional.layout import channel_axis, spatial_axes
+from jkeras.layers.augmentation.arguments import factor_range, value_bounds
 from jkeras.typing import Array, Key, PyTree
 
 Transformation = dict[str, Any]
@@ -188,6 +189,33 @@ class RandomImageLayer(ImageLayer):
             yield from successors(seed)
         while True:
             yield self.generator.next()
+
+
+class RandomFactorLayer(RandomImageLayer):
+    """A random layer that draws a factor within `bounds` for each image.
+
+    Args:
+        factor: the range of the factor; a number `f` means all within the bounds from 0 to `f`.
+        value_range: `(low, high)`, the values that pixels may have.
+        data_format, seed: as for every random image layer.
+
+    Raises:
+        ArgumentError: `factor` or `value_range` is no range.
+    """
+
+    bounds: ClassVar[tuple[float, float]]
+
+    def __init__(
+        self,
+        factor: Any,
+        value_range: Any = (0, 255),
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed=seed, data_format=data_format, **kwargs)
+        self.factor = factor_range(factor, self.bounds, type(self).__name__, upwards=True)
+        self.value_range = value_bounds(value_range, type(self).__name__)
 
 
 def on_batch(function: Callable[[Array], Array], images: Array) -> Array:

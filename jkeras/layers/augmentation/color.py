@@ -8,16 +8,13 @@ import jax.numpy as jnp
 from jkeras import registry
 from jkeras.functional.image import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
 from jkeras.layers.arguments import fraction
-from jkeras.layers.augmentation.arguments import factor_range, upwards, value_bounds
-from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, per_example, uniform
+from jkeras.layers.augmentation.base import RandomFactorLayer, RandomImageLayer, Transformation, per_example, uniform
 from jkeras.layers.augmentation.values import rescale
 from jkeras.typing import Array, Key
 
 
-class RandomColor(RandomImageLayer):
+class RandomColor(RandomFactorLayer):
     """The base of layers that turn images of red, green and blue into hue, saturation and value, and back."""
-
-    value_range: tuple[Any, Any]
 
     def apply(self, images: Array, transformation: Transformation) -> Array:
         unit = rescale(images.astype(jnp.promote_types(images.dtype, "float32")), self.value_range, (0, 1))
@@ -58,17 +55,7 @@ class RandomSaturation(RandomColor):
     Source: A. R. Smith, "Color gamut transform pairs", SIGGRAPH 1978.
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = (0, 255),
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.factor = factor_range(upwards(factor), (-1, 1), "RandomSaturation")
-        self.value_range = value_bounds(value_range, "RandomSaturation")
+    bounds = (-1, 1)
 
     def draw(self, shape: tuple[Any, ...], stream: Iterator[Key]) -> Transformation:
         factor = uniform(next(stream), (shape[0],), self.factor)
@@ -104,17 +91,7 @@ class RandomHue(RandomColor):
     Source: A. R. Smith, "Color gamut transform pairs", SIGGRAPH 1978.
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = (0, 255),
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.factor = factor_range(factor, (0, 1), "RandomHue")
-        self.value_range = value_bounds(value_range, "RandomHue")
+    bounds = (0, 1)
 
     def draw(self, shape: tuple[Any, ...], stream: Iterator[Key]) -> Transformation:
         sign = jnp.where(uniform(next(stream), (shape[0],)) > 0.5, -1.0, 1.0)
@@ -164,7 +141,7 @@ class RandomGrayscale(RandomImageLayer):
 
 
 @registry.export("keras.layers")
-class RandomColorDegeneration(RandomImageLayer):
+class RandomColorDegeneration(RandomFactorLayer):
     """In training, moves the colours of an image towards grey: `clip(images + factor * (gray - images))`.
 
     Args:
@@ -190,17 +167,7 @@ class RandomColorDegeneration(RandomImageLayer):
     Source: E. D. Cubuk et al., "AutoAugment: learning augmentation strategies from data", CVPR 2019 ("color").
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = (0, 255),
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.factor = factor_range(upwards(factor), (-1, 1), "RandomColorDegeneration")
-        self.value_range = value_bounds(value_range, "RandomColorDegeneration")
+    bounds = (-1, 1)
 
     def draw(self, shape: tuple[Any, ...], stream: Iterator[Key]) -> Transformation:
         return {"factor": uniform(next(stream), (shape[0], 1, 1, 1), self.factor)}

@@ -11,12 +11,19 @@ from jkeras import registry
 from jkeras.errors import ArgumentError
 from jkeras.functional.image.filters import gaussian_kernel
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
-from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, chance, per_example, uniform
+from jkeras.layers.augmentation.base import (
+    RandomFactorLayer,
+    RandomImageLayer,
+    Transformation,
+    chance,
+    per_example,
+    uniform,
+)
 from jkeras.typing import Array, Key
 
 
 @registry.export("keras.layers")
-class RandomSharpness(RandomImageLayer):
+class RandomSharpness(RandomFactorLayer):
     """In training, smooths or sharpens images: `clip(smooth + 2 * factor * (images - smooth))`.
 
     `smooth` is the mean over 3 x 3 pixels in which the middle counts five times; around the image it is 0.
@@ -43,17 +50,7 @@ class RandomSharpness(RandomImageLayer):
     Source: E. D. Cubuk et al., "AutoAugment: learning augmentation strategies from data", CVPR 2019.
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = (0, 255),
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.factor = factor_range(factor, (0, 1), "RandomSharpness")
-        self.value_range = value_bounds(value_range, "RandomSharpness")
+    bounds = (0, 1)
 
     def draw(self, shape: tuple[Any, ...], stream: Iterator[Key]) -> Transformation:
         return {"factor": uniform(next(stream), (shape[0],), self.factor)}

@@ -8,7 +8,14 @@ import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
-from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, chance, per_example, uniform
+from jkeras.layers.augmentation.base import (
+    RandomFactorLayer,
+    RandomImageLayer,
+    Transformation,
+    chance,
+    per_example,
+    uniform,
+)
 from jkeras.layers.augmentation.values import from_bytes, to_bytes
 from jkeras.typing import Array, Key
 
@@ -58,7 +65,7 @@ class RandomInvert(RandomImageLayer):
 
 
 @registry.export("keras.layers")
-class RandomPosterization(RandomImageLayer):
+class RandomPosterization(RandomFactorLayer):
     """In training, keeps the upper bits of each pixel, as many as are drawn for its image: `(byte >> s) << s`.
 
     Args:
@@ -82,17 +89,7 @@ class RandomPosterization(RandomImageLayer):
     Source: E. D. Cubuk et al., "AutoAugment: learning augmentation strategies from data", CVPR 2019.
     """
 
-    def __init__(
-        self,
-        factor: Any,
-        value_range: Any = (0, 255),
-        data_format: str | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.factor = factor_range(factor, (1, 8), "RandomPosterization")
-        self.value_range = value_bounds(value_range, "RandomPosterization")
+    bounds = (1, 8)
 
     def draw(self, shape: tuple[Any, ...], stream: Iterator[Key]) -> Transformation:
         lower, upper = (int(bits) for bits in self.factor)
