@@ -2,10 +2,12 @@
 
     z[t] = x[t] + product(h[t-1], kernel, masks)        states[t] = advance(z[t], states[t-1])        h = states[0]
 
+where x, z and the product are lists of blocks, one for each gate: a slice of a block is read as fast as the block, a
+block of a slice is not vectorized by XLA's CPU compiler.
+
 The product is linear in the kernel. So what a change of the kernel does to all `z`, the states given, is one product
 for all steps, `product(h, dkernel, masks)`, which needs no loop; nor does its transpose, the kernel's gradient. Left to
-itself, JAX adds that gradient up step by step. For convolutions this takes three times as long on a CPU; for matrix
-products of usual sizes it makes no difference there.
+itself, JAX adds that gradient up step by step, which on a CPU takes three times as long for convolutions.
 
 Source: J. Appleyard et al., "Optimizing performance of recurrent neural networks on GPUs", arXiv:1604.01946, section 3.
 """
@@ -19,15 +21,16 @@ import jax.numpy as jnp
 
 from jkeras.typing import Array, PyTree
 
+Blocks = list[Array]
 States = list[Array]
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
 def recur(
-    product: Callable[[Array, Array, PyTree], Array],
-    advance: Callable[[Array, States], States],
+    product: Callable[[Array, Array, PyTree], Blocks],
+    advance: Callable[[Blocks, States], States],
     unroll: bool,
-    xs: Array,
+    xs: Blocks,
     keep: Array | None,
     states: States,
     kernel: Array,
@@ -36,11 +39,11 @@ def recur(
     """The last states, and the first state after each step.
 
     Args:
-        product: `(h, kernel, masks) -> (..., b, o)` for `h` with any number of leading axes, linear in the kernel; the
-            masks are constants of its derivative. Closes over no arrays.
+        product: `(h, kernel, masks) -> [(..., b, o), ...]` for `h` with any number of leading axes, linear in the
+            kernel; the masks are constants of its derivative. Closes over no arrays.
         advance: `(z, states) -> states`, likewise.
         unroll: whether the program repeats the step instead of looping.
-        xs: `(t, b, ...)`.
+        xs: `[(t, b, ...), ...]`, as many as the product has.
         keep: `(t, b)` booleans, or `None`: where not, a step leaves the states as they are.
         states: `[h (b, ...), ...]`.
         kernel, masks: what the product takes.
@@ -50,7 +53,7 @@ def recur(
 
     >>> def run(kernel):
     ...     x, h = jnp.ones((3, 1)), jnp.zeros(1)
-    ...     return recur(lambda h, k, _: k * h, lambda z, _: [z], False, x, None, [h], kernel, ())[1].ravel()
+    ...     return recur(lambda h, k, _: [k * h], lambda z, _: z, False, [x], None, [h], kernel, ())[1].ravel()
     >>> run(2.0).tolist(), jax.jacrev(run)(2.0).tolist()  # 1, 1 + k, 1 + k + k * k
     ([1.0, 3.0, 7.0], [0.0, 1.0, 5.0])
     """
@@ -64,12 +67,12 @@ def _(
     xs, keep, states, kernel, masks = primals
     dxs, _, dstates, dkernel, _ = tangents
 
-    def run(xs: Array, states: States) -> Any:
+    def run(xs: Blocks, states: States) -> Any:
         return _loop(product, advance, unroll, xs, keep, states, kernel, masks, lambda new, old: (new[0], old[0]))
 
     (last, (after, before)), linear = jax.linearize(run, xs, states)
     _, of_kernel = jax.jvp(lambda kernel: product(before, kernel, masks), (kernel,), (dkernel,))
-    dlast, (dafter, _) = linear(dxs + of_kernel, dstates)
+    dlast, (dafter, _) = linear(added(dxs, of_kernel), dstates)
     return (last, after), (dlast, dafter)
 
 
@@ -77,20 +80,29 @@ def _loop(
     product: Any,
     advance: Any,
     unroll: bool,
-    xs: Array,
+    xs: Blocks,
     keep: Array | None,
     states: States,
     kernel: Array,
     masks: PyTree,
     emitted: Callable[[States, States], PyTree],
 ) -> tuple[States, Any]:
-    def body(old: States, at: tuple[Array, Array | None]) -> tuple[States, Any]:
+    def body(old: States, at: tuple[Blocks, Array | None]) -> tuple[States, Any]:
         x, kept = at
-        new = advance(x + product(old[0], kernel, masks), old)
+        new = advance(added(x, product(old[0], kernel, masks)), old)
         new = [selected(kept, state, before) for state, before in zip(new, old, strict=True)]
         return new, emitted(new, old)
 
     return jax.lax.scan(body, states, (xs, keep), unroll=unroll or 1)
+
+
+def added(ones: Blocks, others: Blocks) -> Blocks:
+    """The sums of blocks.
+
+    >>> added([1, 2], [10, 20])
+    [11, 22]
+    """
+    return [one + other for one, other in zip(ones, others, strict=True)]
 
 
 def widened(keep: Array, ndim: int) -> Array:

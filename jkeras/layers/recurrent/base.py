@@ -20,7 +20,9 @@ from jkeras.core.variable import takes_key
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.functional import dropout
 from jkeras.functional.layout import along
+from jkeras.functional.recurrence import Blocks, added, recur
 from jkeras.layers.arguments import fraction
+from jkeras.layers.recurrent.gates import is_entrywise
 from jkeras.typing import Array, Key, PyTree
 
 States = list[Any]
@@ -34,16 +36,36 @@ class Recurrence(NamedTuple):
         step: the rest: `(projected (b, ...), states) -> (output, states)`.
         output_of: the output that goes with states; `None` where only the step knows it, as with cells of users, whose
             steps read variables.
-        splits: whether a step takes apart what was projected, a block for each gate.
-        sum: where a step depends on the sum of the projection and a product only, and the loop is better differentiated
-            with the kernel's part outside: `(product, advance, kernel, masks)`, as `functional.recurrence` takes them.
+        loop: a better loop than that of steps: `(inputs (t, b, ...), keep, states, unroll) -> (states, outputs)`, with
+            the mask `keep (t, b)` or `None`.
     """
 
     project: Callable[[Array], PyTree]
     step: Callable[[PyTree, States], tuple[Array, States]]
     output_of: Callable[[States], Array] | None
-    splits: bool = False
-    sum: tuple[Any, Any, Array, PyTree] | None = None
+    loop: Callable[[Array, Array | None, States, bool], tuple[States, Array]] | None = None
+
+
+def summing(
+    project: Callable[[Array], Blocks],
+    product: Callable[[Array, Array, PyTree], Blocks],
+    advance: Callable[[Blocks, States], States],
+    kernel: Array,
+    masks: PyTree,
+    *activations: Any,
+) -> Recurrence:
+    """The recurrence whose step is `advance(projected + product(h, kernel, masks), states)`, for the loop of
+    `functional.recurrence`. Activations that are not ours may hold arrays: such loops are left to JAX."""
+
+    def step(x: Blocks, states: States) -> tuple[Array, States]:
+        states = advance(added(x, product(states[0], kernel, masks)), states)
+        return states[0], states
+
+    def loop(inputs: Array, keep: Array | None, states: States, unroll: bool) -> tuple[States, Array]:
+        return recur(product, advance, unroll, project(inputs), keep, states, kernel, masks)
+
+    ours = all(is_entrywise(activation) for activation in activations)
+    return Recurrence(project, step, first, loop if ours else None)
 
 
 class Cell(Layer):

@@ -11,11 +11,12 @@ from jkeras.core import InputSpec, describe
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.functional import conv
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
+from jkeras.functional.recurrence import Blocks
 from jkeras.layers.arguments import positive_int
-from jkeras.layers.recurrent.base import ForgetBias, Recurrence, RecurrentCell, States, first, plus, times, value_of
-from jkeras.layers.recurrent.lstm import gated
+from jkeras.layers.recurrent.base import ForgetBias, Recurrence, RecurrentCell, States, plus, summing, times, value_of
+from jkeras.layers.recurrent.gates import remember
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, inherited
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, Config, PyTree
 
 
 class ConvLSTMCell(RecurrentCell):
@@ -118,20 +119,18 @@ class ConvLSTMCell(RecurrentCell):
         drop = self.masks(self.dropout, step_shape, training, blocks=4)
         keep = self.masks(self.recurrent_dropout, (step_shape[0], *(self.state_shape or ())), training, blocks=4)
 
-        def product(states: Array, kernel: Array, keep: list[Array] | None) -> Array:
-            return times(keep, states, self.convolve_states, kernel, self.axis)
+        def project(inputs: Array) -> Blocks:
+            sums = plus(times(drop, inputs, self.convolve_inputs, kernel, self.axis), bias, self.axis)
+            return jnp.split(sums, 4, axis=self.axis)
 
-        def advance(z: Array, states: States) -> States:
-            return gated(z, states[1], self.activation, self.recurrent_activation, self.axis)[1]
+        def product(states: Array, kernel: Array, keep: PyTree) -> Blocks:
+            return jnp.split(times(keep, states, self.convolve_states, kernel, self.axis), 4, axis=self.axis)
 
-        def project(inputs: Array) -> Array:
-            return plus(times(drop, inputs, self.convolve_inputs, kernel, self.axis), bias, self.axis)
+        def advance(gates: Blocks, states: States) -> States:
+            return remember(gates, states[1], *both)
 
-        def step(x: Array, states: States) -> tuple[Array, States]:
-            states = advance(x + product(states[0], recurrent_kernel, keep), states)
-            return states[0], states
-
-        return Recurrence(project, step, first, sum=(product, advance, recurrent_kernel, keep))
+        both = self.activation, self.recurrent_activation
+        return summing(project, product, advance, recurrent_kernel, keep, *both)
 
 
 class ConvLSTM(OwnCellRNN):

@@ -6,10 +6,12 @@ import jax.numpy as jnp
 
 from jkeras import activations, registry
 from jkeras.core import InputSpec
+from jkeras.functional.recurrence import Blocks, added
 from jkeras.layers.arguments import positive_int
-from jkeras.layers.recurrent.base import Recurrence, RecurrentCell, States, first, plus, times, value_of
+from jkeras.layers.recurrent.base import Recurrence, RecurrentCell, States, first, plus, summing, times, value_of
+from jkeras.layers.recurrent.gates import blend
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, check_cudnn, inherited
-from jkeras.typing import Array
+from jkeras.typing import Array, PyTree
 
 
 @registry.export("keras.layers")
@@ -104,35 +106,56 @@ class GRUCell(RecurrentCell):
         self.declare((input_shape[-1], 3 * self.units), (self.units, 3 * self.units), bias)
 
     def recurrence(self, step_shape: tuple[Any, ...], training: bool | None) -> Recurrence:
-        kernel, recurrent_kernel, bias = self.kernel.value, self.recurrent_kernel.value, value_of(self.bias)
         drop = self.masks(self.dropout, step_shape, training, blocks=self.input_blocks)
         keep = self.masks(self.recurrent_dropout, (step_shape[0], self.units), training, blocks=3)
-        input_bias, recurrent_bias = (bias, None) if bias is None or not self.reset_after else (bias[0], bias[1])
-        gates, candidate = recurrent_kernel[:, : 2 * self.units], recurrent_kernel[:, 2 * self.units :]
+        return (self.resetting_after if self.reset_after else self.resetting_before)(drop, keep)
+
+    def resetting_after(self, drop: list[Array] | None, keep: list[Array] | None) -> Recurrence:
+        """The candidate is `a(n + r * m)`: blocks for z, r, n from the inputs, for z, r, m from the state."""
+        kernel, bias = self.kernel.value, value_of(self.bias)
+        both = self.activation, self.recurrent_activation
+
+        def project(inputs: Array) -> Blocks:
+            z, r, n = jnp.split(times(drop, inputs, jnp.matmul, kernel), 3, axis=-1)
+            if bias is None:
+                return [z, r, n, jnp.zeros_like(n)]
+            (z_0, r_0, n_0), (z_1, r_1, m_1) = (jnp.split(row, 3) for row in bias)
+            return [plus(z, z_0 + z_1), plus(r, r_0 + r_1), plus(n, n_0), plus(jnp.zeros_like(n), m_1)]
+
+        def product(state: Array, kernel: Array, keep: PyTree) -> Blocks:
+            z, r, m = jnp.split(times(keep, state, jnp.matmul, kernel), 3, axis=-1)
+            return [z, r, jnp.zeros_like(m), m]
+
+        def advance(gates: Blocks, states: States) -> States:
+            return [blend(gates, states[0], *both)]
+
+        return summing(project, product, advance, self.recurrent_kernel.value, keep, *both)
+
+    def resetting_before(self, drop: list[Array] | None, keep: list[Array] | None) -> Recurrence:
+        """The candidate is `a(n + (r * h) @ kernel)`, so a step has one product after the other."""
+        kernel, bias = self.kernel.value, value_of(self.bias)
+        gates, candidate = jnp.split(self.recurrent_kernel.value, [2 * self.units], axis=-1)
         keep_gates, keep_candidate = (None, None) if keep is None else (keep[:2], keep[2:])
 
-        def project(inputs: Array) -> Array:
-            return plus(times(drop, inputs, jnp.matmul, kernel), input_bias)  # (..., b, 3 o)
+        def project(inputs: Array) -> Blocks:
+            return jnp.split(plus(times(drop, inputs, jnp.matmul, kernel), bias), 3, axis=-1)
 
-        def step(x: Array, states: States) -> tuple[Array, States]:
-            state, (x_z, x_r, x_h) = states[0], jnp.split(x, 3, axis=-1)
-            if self.reset_after:
-                m_z, m_r, m_h = jnp.split(plus(times(keep, state, jnp.matmul, recurrent_kernel), recurrent_bias), 3, -1)
-            else:
-                m_z, m_r = jnp.split(times(keep_gates, state, jnp.matmul, gates), 2, axis=-1)
-            z, r = self.recurrent_activation(x_z + m_z), self.recurrent_activation(x_r + m_r)
-            seen = r * m_h if self.reset_after else times(keep_candidate, r * state, jnp.matmul, candidate)
-            state = z * state + (1 - z) * self.activation(x_h + seen)
+        def step(x: Blocks, states: States) -> tuple[Array, States]:
+            z, r = added(x[:2], jnp.split(times(keep_gates, states[0], jnp.matmul, gates), 2, axis=-1))
+            z, r = self.recurrent_activation(z), self.recurrent_activation(r)
+            seen = times(keep_candidate, r * states[0], jnp.matmul, candidate)
+            state = z * states[0] + (1 - z) * self.activation(x[2] + seen)
             return state, [state]
 
-        return Recurrence(project, step, first, splits=True)
+        return Recurrence(project, step, first)
 
 
 @registry.export("keras.layers")
 class GRU(OwnCellRNN):
     """Gated recurrent units over a sequence: `GRUCell` in a loop.
 
-    All inputs are multiplied by the kernel in one matrix product before the loop; on CPU step by step, which is faster.
+    All inputs are multiplied by the kernel in one matrix product before the loop, and with `reset_after` the kernels'
+    gradients are products after it.
 
     Args:
         units: the size of the state and of each output, `o`.

@@ -1,17 +1,17 @@
 """LSTM: a cell with a memory that gates open and close."""
 
-import functools
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from jkeras import activations, registry
 from jkeras.core import InputSpec
+from jkeras.functional.recurrence import Blocks
 from jkeras.layers.arguments import positive_int
-from jkeras.layers.recurrent.base import ForgetBias, Recurrence, RecurrentCell, States, first, plus, times, value_of
+from jkeras.layers.recurrent.base import ForgetBias, Recurrence, RecurrentCell, States, plus, summing, times, value_of
+from jkeras.layers.recurrent.gates import remember
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, check_cudnn, inherited
-from jkeras.typing import Array
+from jkeras.typing import Array, PyTree
 
 
 @registry.export("keras.layers")
@@ -108,71 +108,25 @@ class LSTMCell(RecurrentCell):
         drop = self.masks(self.dropout, step_shape, training, blocks=self.input_blocks)
         keep = self.masks(self.recurrent_dropout, (step_shape[0], self.units), training, blocks=4)
 
-        def project(inputs: Array) -> Array:
-            return plus(times(drop, inputs, jnp.matmul, kernel), bias)  # (..., b, 4 o)
+        def project(inputs: Array) -> Blocks:
+            return jnp.split(plus(times(drop, inputs, jnp.matmul, kernel), bias), 4, axis=-1)
 
-        def step(x: Array, states: States) -> tuple[Array, States]:
-            z = x + times(keep, states[0], jnp.matmul, recurrent_kernel)
-            return gated(z, states[1], self.activation, self.recurrent_activation, axis=-1)
+        def product(state: Array, kernel: Array, keep: PyTree) -> Blocks:
+            return jnp.split(times(keep, state, jnp.matmul, kernel), 4, axis=-1)
 
-        return Recurrence(project, step, first, splits=True)
+        def advance(gates: Blocks, states: States) -> States:
+            return remember(gates, states[1], *both)
 
-
-ENTRYWISE = frozenset(
-    getattr(activations, name)
-    for name in ("elu", "gelu", "hard_sigmoid", "linear", "relu", "selu", "sigmoid", "silu", "softsign", "tanh")
-)
-
-
-def gated(z: Array, memory: Array, activation: Any, recurrent_activation: Any, axis: int) -> tuple[Array, States]:
-    """The output and states of LSTM from the four blocks of `z` along an axis, and the memory before.
-
-    >>> output, states = gated(jnp.zeros((1, 4)), jnp.ones((1, 1)), jnp.positive, activations.sigmoid, -1)
-    >>> output.tolist(), states[1].tolist()
-    ([[0.25]], [[0.5]])
-    """
-    by_entry = activation in ENTRYWISE and recurrent_activation in ENTRYWISE
-    output, memory = (_entrywise if by_entry else _gated)(z, memory, activation, recurrent_activation, axis)
-    return output, [output, memory]
-
-
-def _gated(z: Array, memory: Array, activation: Any, recurrent_activation: Any, axis: int) -> tuple[Array, Array]:
-    i, f, g, q = jnp.split(z, 4, axis=axis)
-    memory = recurrent_activation(f) * memory + recurrent_activation(i) * activation(g)
-    return recurrent_activation(q) * activation(memory), memory
-
-
-@functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3, 4))
-def _entrywise(z: Array, memory: Array, activation: Any, recurrent_activation: Any, axis: int) -> tuple[Array, Array]:
-    """`_gated` with activations of single entries. Its derivative needs 6 factors for each unit; what JAX would keep
-    for it by itself is twice as much, and a loop writes and reads that in every step."""
-    return _gated(z, memory, activation, recurrent_activation, axis)
-
-
-@_entrywise.defjvp
-def _(activation: Any, recurrent_activation: Any, axis: int, primals: Any, tangents: Any) -> Any:
-    (z, memory), (dz, dmemory) = primals, tangents
-    i, f, g, q = jnp.split(z, 4, axis=axis)
-    (s_i, ds_i), (s_f, ds_f), (s_q, ds_q) = (_with_slope(recurrent_activation, gate) for gate in (i, f, q))
-    a_g, da_g = _with_slope(activation, g)
-    new = s_f * memory + s_i * a_g
-    a_c, da_c = _with_slope(activation, new)
-    slopes = jnp.concatenate([ds_i * a_g, ds_f * memory, s_i * da_g, ds_q * a_c], axis=axis)
-    by_i, by_f, by_g, by_q = jnp.split(slopes * dz, 4, axis=axis)
-    dnew = s_f * dmemory + by_i + by_f + by_g
-    return (s_q * a_c, new), (by_q + (s_q * da_c) * dnew, dnew)
-
-
-def _with_slope(activation: Any, x: Array) -> tuple[Array, Array]:
-    """A function of single entries, and its derivative."""
-    return jax.jvp(activation, (x,), (jnp.ones_like(x),))
+        both = self.activation, self.recurrent_activation
+        return summing(project, product, advance, recurrent_kernel, keep, *both)
 
 
 @registry.export("keras.layers")
 class LSTM(OwnCellRNN):
     """Long short-term memory over a sequence: `LSTMCell` in a loop.
 
-    All inputs are multiplied by the kernel in one matrix product before the loop; on CPU step by step, which is faster.
+    All inputs are multiplied by the kernel in one matrix product before the loop, and the kernels' gradients are
+    products after it.
 
     Args:
         units: the size of the state and of each output, `o`.

@@ -11,7 +11,7 @@ from jkeras.core import Layer, Variable, Variables, get_mask
 from jkeras.core.structure import Component
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ArgumentError, BuildError, ShapeError
-from jkeras.functional.recurrence import recur, selected, widened
+from jkeras.functional.recurrence import selected, widened
 from jkeras.layers.recurrent.base import Recurrence, States, check_cell, initial_state_of, recurrence_of
 from jkeras.layers.recurrent.stacked import StackedRNNCells
 from jkeras.typing import Array, Config, PyTree
@@ -188,22 +188,18 @@ class RNN(Layer):
         structure, output_of = jax.tree.structure(states), recurrence.output_of
         emits = self.return_sequences or output_of is None
 
-        # XLA's CPU compiler does not vectorize a kernel that reads blocks of a slice
-        ahead = not recurrence.splits or jax.default_backend() != "cpu"
-
         def body(states: States, at: tuple[Array, Array | None]) -> tuple[States, Array | None]:
             x, kept = at
-            output, new = recurrence.step(x if ahead else recurrence.project(x), states)
+            output, new = recurrence.step(x, states)
             new = jax.tree.unflatten(structure, jax.tree.leaves(new))
             new = jax.tree.map(lambda state, old: selected(kept, state.astype(old.dtype), old), new, states)
             return new, (output if output_of is None else output_of(new)) if emits else None
 
         scan: Any = core.scan if output_of is None else jax.lax.scan
-        inputs = recurrence.project(steps) if ahead else steps
-        if recurrence.sum is not None:
-            states, outputs = recur(*recurrence.sum[:2], self.unroll, inputs, keep, states, *recurrence.sum[2:])
+        if recurrence.loop is not None:
+            states, outputs = recurrence.loop(steps, keep, states, self.unroll)
         else:
-            states, outputs = scan(body, states, (inputs, keep), unroll=self.unroll or 1)
+            states, outputs = scan(body, states, (recurrence.project(steps), keep), unroll=self.unroll or 1)
         if output_of is None and keep is not None:
             outputs = repeated(outputs, keep)
         last = outputs[-1] if output_of is None else output_of(states)

@@ -6,10 +6,11 @@ import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.core import InputSpec
+from jkeras.functional.recurrence import Blocks
 from jkeras.layers.arguments import positive_int
-from jkeras.layers.recurrent.base import Recurrence, RecurrentCell, States, first, plus, times, value_of
+from jkeras.layers.recurrent.base import Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, inherited
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, Config, PyTree
 
 
 @registry.export("keras.layers")
@@ -90,14 +91,16 @@ class SimpleRNNCell(RecurrentCell):
         drop = self.masks(self.dropout, step_shape, training, blocks=1)
         keep = self.masks(self.recurrent_dropout, (step_shape[0], self.units), training, blocks=1)
 
-        def project(inputs: Array) -> Array:
-            return plus(times(drop, inputs, jnp.matmul, kernel), bias)  # (..., b, o)
+        def project(inputs: Array) -> Blocks:
+            return [plus(times(drop, inputs, jnp.matmul, kernel), bias)]
 
-        def step(x: Array, states: States) -> tuple[Array, States]:
-            output = self.activation(x + times(keep, states[0], jnp.matmul, recurrent_kernel))
-            return output, [output]
+        def product(state: Array, kernel: Array, keep: PyTree) -> Blocks:
+            return [times(keep, state, jnp.matmul, kernel)]
 
-        return Recurrence(project, step, first)
+        def advance(sums: Blocks, states: States) -> States:
+            return [self.activation(sums[0])]
+
+        return summing(project, product, advance, recurrent_kernel, keep, self.activation)
 
 
 @registry.export("keras.layers")

@@ -86,8 +86,17 @@ class StackedRNNCells(Cell):
             assert parts[-1].output_of is not None
             return parts[-1].output_of(states[-1])
 
+        def loop(inputs: Array, keep: Array | None, states: States, unroll: bool) -> tuple[States, Array]:
+            news = []
+            for part, state in zip(parts, states, strict=True):
+                assert part.loop is not None
+                new, inputs = part.loop(inputs, keep, state, unroll)
+                news.append(new)
+            return news, inputs
+
         known = all(part.output_of is not None for part in parts)
-        return Recurrence(parts[0].project, step, output_of if known else None, parts[0].splits)
+        loops = all(part.loop is not None for part in parts)
+        return Recurrence(parts[0].project, step, output_of if known else None, loop if loops else None)
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
