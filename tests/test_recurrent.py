@@ -9,6 +9,7 @@ import jkeras
 from jkeras import layers
 from jkeras.core import Layer, get_mask
 from jkeras.errors import ArgumentError, BuildError, ShapeError
+from tests.contract.subject import jit_quickly
 from tests.oracle import asking_keras, assert_close, keras
 
 X = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
@@ -200,21 +201,33 @@ def test_initial_states_may_be_symbolic():
     assert_close(outputs, expected)
 
 
-def test_the_derivative_of_known_activations_is_that_of_any_others():
+@pytest.mark.parametrize("cls", RECURRENT)
+def test_loops_of_known_activations_have_the_derivatives_that_jax_finds(cls):
     def derivatives(activation):
-        layer = layers.LSTM(2, activation=activation, **QUICK)
+        layer = cls(2, activation=activation, **QUICK)
         variables = layer.init(jax.random.key(0), X)
 
-        def total(trainable):
-            return jnp.sum(layer.stateless_call(trainable, variables.non_trainable, X)[0] ** 2)
+        def total(trainable, x):
+            return jnp.sum(layer.stateless_call(trainable, variables.non_trainable, x, mask=KEEP)[0] ** 2)
 
-        return jax.tree.leaves(jax.jit(jax.grad(total))(variables.trainable))
+        return jax.tree.leaves(jit_quickly(jax.grad(total, (0, 1)))(variables.trainable, X))
 
     def unknown(x):
         return jnp.tanh(x)
 
     for known, other in zip(derivatives("tanh"), derivatives(unknown), strict=True):
         assert_close(known, other)
+
+
+def test_an_activation_may_hold_what_is_differentiated():
+    def last(slope):
+        layer = layers.SimpleRNN(1, activation=lambda x: slope * x, kernel_initializer="ones", **QUICK)
+        trainable, state = layer.init(jax.random.key(0), X)
+        ones = jax.tree.map(jnp.ones_like, trainable)
+        return layer.stateless_call(ones, state, jnp.ones((1, 2, 3)))[0].sum()
+
+    # weights, inputs and bias are 1: h1 = 4 s, h2 = s (4 + 4 s)
+    assert float(jax.jit(jax.grad(last))(2.0)) == 4 + 8 * 2.0
 
 
 def test_use_cudnn_is_written_only_where_it_was_given():
