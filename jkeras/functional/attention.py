@@ -83,10 +83,23 @@ def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
     """
     wide = scores.astype(jnp.promote_types(scores.dtype, "float32"))
     if mask is None:
-        return jax.nn.softmax(wide, axis=-1).astype(scores.dtype)
+        return _softmax(wide).astype(scores.dtype)
     low = jnp.asarray(-0.7 * float(jnp.finfo("float32").max), wide.dtype)  # finite: a row without a key gives no NaN
-    weights = jax.nn.softmax(jnp.where(mask, wide, low), axis=-1)
+    weights = _softmax(jnp.where(mask, wide, low))
     return jnp.where(mask, weights, jnp.zeros((), wide.dtype)).astype(scores.dtype)
+
+
+@jax.custom_jvp
+def _softmax(scores: Array) -> Array:
+    return jax.nn.softmax(scores, axis=-1)
+
+
+@_softmax.defjvp
+def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """`y * (dx - sum(y * dx))`. XLA would compute `y`, which is there, once more from the scores."""
+    weights = jax.lax.optimization_barrier(_softmax(primals[0]))
+    change = weights * tangents[0]
+    return weights, change - weights * jnp.sum(change, axis=-1, keepdims=True)
 
 
 def dot_product_attention(

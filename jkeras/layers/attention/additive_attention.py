@@ -61,6 +61,4 @@ class AdditiveAttention(ScoredAttention):
 
     def scores(self, query: Array, key: Array) -> Array:
         fits = jnp.tanh(jnp.expand_dims(query, -2) + jnp.expand_dims(key, -3))  # (..., t, s, i)
-        if self.scale is not None:
-            fits = fits * jnp.expand_dims(self.scale.value, tuple(range(fits.ndim - 1)))
-        return jnp.sum(fits, -1)
+        return jnp.sum(fits, -1) if self.scale is None else jnp.matmul(fits, self.scale.value)
