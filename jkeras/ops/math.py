@@ -113,6 +113,7 @@ stft = lift(signal.stft, "stft")
 
 
 def _view_as_complex(x: Array) -> Array:
+    x = x.astype(jnp.promote_types(x.dtype, "float32"))  # no complex numbers are narrower
     return jax.lax.complex(x[..., 0], x[..., 1])
 
 

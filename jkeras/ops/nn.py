@@ -202,9 +202,14 @@ def _rms_normalization(x: Array, scale: Array | None = None, axis: Axes = -1, ep
 def _moments(
     x: Array, axes: Axes, keepdims: bool = False, synchronized: bool | str | Sequence[str] = False
 ) -> tuple[Array, Array]:
-    """`synchronized` names mapped axes to reduce too, as in `jkeras.layers.BatchNormalization`."""
+    """`synchronized` names mapped axes to reduce too, as in `jkeras.layers.BatchNormalization`.
+
+    Half precision is reduced in float32, and the results have the dtype of `x`.
+    """
     pieces = named_axes(check_synchronized(synchronized, "moments"), "moments")
-    return functional.moments(x, axes, keepdims=keepdims, axis_name=pieces)
+    mean, variance = functional.moments(x, axes, keepdims=keepdims, axis_name=pieces)
+    dtype = x.dtype if jnp.issubdtype(x.dtype, jnp.floating) else mean.dtype
+    return mean.astype(dtype), variance.astype(dtype)
 
 
 def _normalize(x: Array, axis: Axes = -1, order: int = 2, epsilon: float | None = None) -> Array:
