@@ -14,7 +14,7 @@ from jkeras.core import Variables
 from jkeras.core.tensor import KerasTensor
 from jkeras.errors import OutsideScopeError
 from tests.contract.object_graph import arrays_in
-from tests.contract.subject import Subject, is_float, jit_quickly, split_floats, subject
+from tests.contract.subject import HALF_TWINS, Subject, is_float, jit_quickly, split_floats, subject
 from tests.descriptors.layers import AT_DEFAULT, NO_ROW, ROWS, constructor_defaults, public_layers
 from tests.leaks import checking_leaks
 from tests.oracle import assert_close
@@ -22,13 +22,19 @@ from tests.oracle import assert_close
 PLAIN = frozenset({row.layer: row.name for row in reversed(ROWS)}.values())  # the first row of each layer
 
 
-def rows(flag: str | None = None, *, plain: bool = False):
+def rows(flag: str | None = None, *, plain: bool = False, unconfirmed: bool = False):
     """One parameter per row; rows for which `flag` is off are left out, the row says why.
 
     With `plain` the first row of each layer stands for all of them: for what follows from the class, not its options.
+    With `unconfirmed` the options that are compared with Keras's layer are left out: for what that comparison shows.
     """
-    chosen = [row for row in ROWS if (flag is None or getattr(row, flag) is True) and (not plain or row.name in PLAIN)]
-    return pytest.mark.parametrize("name", [row.name for row in chosen])
+
+    def chosen(row):
+        wanted = flag is None or getattr(row, flag) is True
+        first = not (plain or unconfirmed) or row.name in PLAIN
+        return wanted and (first or (unconfirmed and row.keras is not True))
+
+    return pytest.mark.parametrize("name", [row.name for row in ROWS if chosen(row)])
 
 
 def shapes(values: dict) -> dict[str, tuple[int, ...]]:
@@ -97,7 +103,7 @@ def test_init_makes_exactly_the_described_tree(name):
     assert made.layer.count_params() == sum(counted)
 
 
-@rows()
+@rows(plain=True)
 def test_init_gives_the_same_values_eager_and_compiled_and_for_every_member_of_a_vmap(name):
     made = subject(name)
     key = jax.random.key(0)
@@ -105,7 +111,7 @@ def test_init_gives_the_same_values_eager_and_compiled_and_for_every_member_of_a
         assert jax.tree.leaves(jax.eval_shape(made.init, key)) == []
         return
     init = jax.jit(made.init)
-    assert_same_bits(init(key), made.variables)
+    assert_same_bits(init(key), made.init(key))
     keys = jax.random.split(jax.random.key(1), 2)
     ensemble = jit_quickly(jax.vmap(made.init))(keys)
     # members of a batch may be factorized or summed in another order
@@ -207,7 +213,7 @@ def test_vmap_over_variables_runs_an_ensemble(name):
         assert_all_close(jax.tree.map(lambda leaf, i=index: leaf[i], together), alone, made.row.ulps)
 
 
-@rows("gradients")
+@rows("gradients", unconfirmed=True)
 def test_derivatives_agree_with_finite_differences_in_float64(name):
     with jax.enable_x64(True):
         made = Subject(subject(name).row, policy="float64", float_dtype="float64")
@@ -259,6 +265,8 @@ def test_half_precision_policies(name, policy):
     reference = subject(name)
     if "dtype" in reference.row.arguments:
         pytest.skip("the row fixes its dtype")
+    if policy == "bfloat16" and name in HALF_TWINS:
+        pytest.skip("compared with Keras, and with float32")
     layer = reference.row.make(policy)
     specs = jax.eval_shape(
         lambda: layer.init(jax.random.key(0), *reference.args, **reference.kwargs, **reference.row.static)
@@ -288,7 +296,7 @@ class _Under:
 # -- the object
 
 
-@rows()
+@rows(unconfirmed=True)
 def test_configs_round_trip(name):
     made = subject(name)
     written = made.layer.get_config()

@@ -37,6 +37,7 @@ class LayerRow:
         ulps: how many float32 rounding errors of the largest output two evaluations may differ by.
         half_ulps: the same in the layer's own half precision, against the float32 result.
         ulps_reason: why a bound is not the default one.
+        keras_half: what is wrong with Keras's results in bfloat16, if something is. Then ours need not be near them.
         cancels: why some gradients are sums whose terms cancel, if they do. Gradients are then compared at the scale
             of the largest.
 
@@ -60,6 +61,7 @@ class LayerRow:
     ulps: float = 64
     half_ulps: float = 16
     ulps_reason: Reason = ""
+    keras_half: Reason = ""
     cancels: Reason = ""
 
     def __post_init__(self) -> None:
