@@ -157,12 +157,35 @@ PREPROCESSING = (
     Case("STFTSpectrogram", {}, ((8, 8000, 1),), gradients=False),
     Case("Normalization", {"mean": 0.5, "variance": 2.0}, (ROWS,)),
     Case("CategoryEncoding", {"num_tokens": 50, "output_mode": "multi_hot"}, ((256, 32),), below=50, gradients=False),
-    Case("RandomBrightness", {"factor": 0.3, "value_range": [0, 1]}, (PHOTOS,), training=True, gradients=False),
-    Case("RandomContrast", {"factor": 0.3, "value_range": [0, 1]}, (PHOTOS,), training=True, gradients=False),
-    Case("RandomFlip", {}, (PHOTOS,), training=True, gradients=False),
-    Case("RandomRotation", {"factor": 0.1}, (PHOTOS,), training=True, gradients=False),
-    Case("RandomZoom", {"height_factor": 0.2}, (PHOTOS,), training=True, gradients=False),
-    Case("RandomHue", {"factor": 0.2, "value_range": [0, 1]}, (PHOTOS,), training=True, gradients=False),
+    Case("Discretization", {"bin_boundaries": [-1.0, 0.0, 1.0]}, gradients=False),
+)
+UNIT = {"value_range": [0, 1]}
+AUGMENTATION = tuple(  # but RandomCrop and RandomElasticTransform, which Keras does not trace
+    Case(layer, given, (PHOTOS,), training=True, gradients=False)
+    for layer, given in {
+        "AugMix": UNIT,
+        "AutoContrast": UNIT,
+        "Equalization": UNIT,
+        "RandomBrightness": {"factor": 0.3, **UNIT},
+        "RandomColorDegeneration": {"factor": 0.3, **UNIT},
+        "RandomColorJitter": {"brightness_factor": 0.2, "contrast_factor": 0.2, "hue_factor": 0.2, **UNIT},
+        "RandomContrast": {"factor": 0.3, **UNIT},
+        "RandomErasing": {"factor": 1.0, **UNIT},
+        "RandomFlip": {},
+        "RandomGaussianBlur": {"factor": 1.0, **UNIT},
+        "RandomGrayscale": {"factor": 0.5},
+        "RandomHue": {"factor": 0.2, **UNIT},
+        "RandomInvert": {"factor": 0.5, **UNIT},
+        "RandomPerspective": {"factor": 1.0},
+        "RandomPosterization": {"factor": 4, **UNIT},
+        "RandomRotation": {"factor": 0.1},
+        "RandomSaturation": {"factor": 0.3, **UNIT},
+        "RandomSharpness": {"factor": 0.3, **UNIT},
+        "RandomShear": {"x_factor": 0.2, "y_factor": 0.2},
+        "RandomTranslation": {"height_factor": 0.2, "width_factor": 0.2},
+        "RandomZoom": {"height_factor": 0.2},
+        "Solarization": {"threshold_factor": 0.5, **UNIT},
+    }.items()
 )
 
 CASES = (
@@ -177,4 +200,5 @@ CASES = (
     *ACTIVATION,
     *MERGING,
     *PREPROCESSING,
+    *AUGMENTATION,
 )
