@@ -5,7 +5,10 @@ divides `n`, the windows are the `m` pieces of equal length; otherwise neighbour
 elements are repeated. Windows over several axes are products, so one axis is pooled after the other.
 """
 
+import functools
+import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,8 +19,27 @@ from jkeras.functional.layout import spatial_axes
 from jkeras.typing import Array
 
 Ints = int | Sequence[int]
-Reduce = Callable[[Array, tuple[int, ...], Array | None], Array]
-"""From windows, the axes of their elements, and where an element counts (everywhere for `None`) to one number each."""
+Bounds = tuple[np.ndarray, np.ndarray]
+
+SHORT = 8
+"""The longest windows whose elements are combined one by one, in a single loop; longer ones are gathered, then reduced:
+the operations of the former grow with the length."""
+
+
+class Kind(NamedTuple):
+    """How the elements of a window become one number.
+
+    `combine` takes two arrays, `reduce` one along axes; `outside` is what changes neither, where the last element of a
+    window must not come twice.
+    """
+
+    combine: Callable[[Array, Array], Array]
+    reduce: Callable[[Array, tuple[int, ...]], Array]
+    outside: float | None
+
+
+SUM = Kind(jnp.add, jnp.sum, 0.0)
+MAX = Kind(jnp.maximum, jnp.max, None)
 
 
 def adaptive_average_pool(
@@ -47,8 +69,13 @@ def adaptive_average_pool(
     [0.5, 2.0, 3.5]
     """
     dtype = jnp.promote_types(inputs.dtype, "float32")
-    means = _pool(inputs.astype(dtype), output_size, data_format, path, _mean)
-    return means.astype(inputs.dtype if is_float(inputs.dtype) else dtype)
+    sizes = _sizes(inputs, output_size, data_format, path)
+    sums = _pool(inputs.astype(dtype), sizes, SUM)
+    counts = jnp.ones([1] * inputs.ndim, dtype)
+    for axis, size in sizes.items():
+        first, end = _bounds(inputs.shape[axis], size)
+        counts *= jnp.expand_dims(jnp.asarray(end - first, dtype), [a for a in range(inputs.ndim) if a != axis])
+    return (sums / counts).astype(inputs.dtype if is_float(inputs.dtype) else dtype)
 
 
 def adaptive_max_pool(inputs: Array, output_size: Ints, data_format: str | None = None, path: str = "pool") -> Array:
@@ -71,23 +98,32 @@ def adaptive_max_pool(inputs: Array, output_size: Ints, data_format: str | None 
     >>> adaptive_max_pool(jnp.arange(5).reshape(1, 5, 1), 3).ravel().tolist()
     [1, 3, 4]
     """
-    return _pool(inputs, output_size, data_format, path, lambda windows, axes, inside: jnp.max(windows, axes))
+    return _pool(inputs, _sizes(inputs, output_size, data_format, path), MAX)
 
 
-def _mean(windows: Array, axes: tuple[int, ...], inside: Array | None) -> Array:
-    if inside is None:
-        return jnp.mean(windows, axes)
-    count = jnp.sum(inside, axes, dtype=windows.dtype)
-    return jnp.sum(jnp.where(jnp.broadcast_to(inside, windows.shape), windows, 0), axes) / count
-
-
-def _pool(inputs: Array, output_size: Ints, data_format: str | None, path: str, reduce: Reduce) -> Array:
+def _sizes(inputs: Array, output_size: Ints, data_format: str | None, path: str) -> dict[int, int]:
+    """How many windows there are on each spatial axis."""
     sizes = standardize_tuple(output_size, inputs.ndim - 2, "output_size", path)
-    wanted = dict(zip(spatial_axes(inputs.ndim, data_format), sizes, strict=True))
-    even = {axis: size for axis, size in wanted.items() if inputs.shape[axis] % size == 0}
-    outputs = reduce(*_pieces(inputs, even), None)
-    for axis in wanted.keys() - even.keys():
-        outputs = reduce(*_overlapping(outputs, axis, wanted[axis]))
+    return dict(zip(spatial_axes(inputs.ndim, data_format), sizes, strict=True))
+
+
+def _bounds(n: int, size: int) -> Bounds:
+    """Where the windows on an axis of `n` elements begin, and where they have ended.
+
+    >>> [bounds.tolist() for bounds in _bounds(5, 3)]
+    [[0, 1, 3], [2, 4, 5]]
+    """
+    number = np.arange(size)
+    return number * n // size, -((-(number + 1) * n) // size)
+
+
+def _pool(inputs: Array, sizes: dict[int, int], kind: Kind) -> Array:
+    even = {axis: size for axis, size in sizes.items() if inputs.shape[axis] % size == 0}
+    outputs = kind.reduce(*_pieces(inputs, even))
+    for axis in sorted(sizes.keys() - even.keys()):
+        shape = outputs.shape
+        rows = jnp.reshape(outputs, (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])))
+        outputs = jnp.reshape(_overlapping(rows, sizes[axis], kind), (*shape[:axis], sizes[axis], *shape[axis + 1 :]))
     return outputs
 
 
@@ -110,22 +146,32 @@ def _pieces(inputs: Array, sizes: dict[int, int]) -> tuple[Array, tuple[int, ...
     return jnp.reshape(inputs, shape), tuple(axes)
 
 
-def _overlapping(inputs: Array, axis: int, size: int) -> tuple[Array, tuple[int, ...], Array]:
-    """The windows on one axis, the axis of their elements, and which of those are inside.
+def _overlapping(rows: Array, size: int, kind: Kind) -> Array:
+    """Windows on the middle one of three axes, each reduced to one number.
 
-    Windows differ by one in length; the last element of a shorter one comes twice.
+    Windows differ by one in length; the last element of a shorter one comes twice, or `kind.outside` in its place.
 
     >>> import jax.numpy as jnp
-    >>> windows, _, inside = _overlapping(jnp.arange(5), 0, 3)
-    >>> windows.tolist(), inside.astype(int).tolist()
-    ([[0, 1, 1], [1, 2, 3], [3, 4, 4]], [[1, 1, 0], [1, 1, 1], [1, 1, 0]])
+    >>> rows = jnp.arange(5.0).reshape(1, 5, 1)
+    >>> _overlapping(rows, 3, SUM).ravel().tolist(), _overlapping(rows, 3, MAX).ravel().tolist()
+    ([1.0, 6.0, 7.0], [1.0, 3.0, 4.0])
     """
-    n = inputs.shape[axis]
-    number = np.arange(size)
-    first, last = number * n // size, -((-(number + 1) * n) // size) - 1
-    elements = first[:, None] + np.arange((last - first).max() + 1)  # (size, longest)
-    inside = elements <= last[:, None]
-    taken = jnp.take(inputs, np.minimum(elements, last[:, None]).ravel(), axis, mode="clip")
-    shape = (*inputs.shape[:axis], *elements.shape, *inputs.shape[axis + 1 :])
-    others = [a for a in range(len(shape)) if a not in (axis, axis + 1)]
-    return jnp.reshape(taken, shape), (axis + 1,), jnp.expand_dims(jnp.asarray(inside), others)
+    first, end = (np.expand_dims(bounds, 1) for bounds in _bounds(rows.shape[1], size))
+    elements = first + np.arange((end - first).max())  # (size, longest)
+    inside = elements < end
+    elements = np.minimum(elements, end - 1)
+    if elements.shape[1] > SHORT:
+        return kind.reduce(_taken(rows, elements, inside, kind.outside), (2,))
+    columns = zip(elements.T, inside.T, strict=True)
+    return functools.reduce(kind.combine, [_taken(rows, *column, kind.outside) for column in columns])
+
+
+def _taken(rows: Array, elements: np.ndarray, inside: np.ndarray, outside: float | None) -> Array:
+    """Elements of the middle one of three axes, whose place the axes of `elements` take; others where not `inside`."""
+    steps = np.diff(elements.ravel())  # what is known of them makes gradients writes, instead of additions one by one
+    taken = rows.at[:, elements].get(
+        mode="promise_in_bounds", indices_are_sorted=bool((steps >= 0).all()), unique_indices=bool((steps > 0).all())
+    )
+    if outside is None or inside.all():
+        return taken
+    return jnp.where(jnp.broadcast_to(np.expand_dims(inside, (0, -1)), taken.shape), taken, outside)
