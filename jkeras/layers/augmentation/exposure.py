@@ -86,6 +86,7 @@ class RandomContrast(RandomImageLayer):
         return {"contrast_factor": uniform(next(stream), (shape[0], 1, 1, 1), (1.0 - lower, 1.0 + upper))}
 
     def apply(self, images: Array, transformation: Transformation) -> Array:
-        axes = (self.height_axis, self.width_axis)
-        mean = jnp.mean(images, axes, "float32" if images.dtype.itemsize < 4 else None, keepdims=True)
+        wide = "float32" if images.dtype.itemsize < 4 else None
+        columns = jnp.mean(images, self.height_axis, wide, keepdims=True)  # XLA's CPU compiler is faster axis by axis
+        mean = jnp.mean(columns, self.width_axis, keepdims=True)
         return jnp.clip((images - mean) * transformation["contrast_factor"] + mean, *self.value_range)
