@@ -52,12 +52,9 @@ class RandomFlip(RandomImageLayer):
         self.mode = one_of(mode, MODES, "mode", "RandomFlip")
 
     def draw(self, shape: tuple[Any, ...], stream: Iterator[Key]) -> Transformation:
-        def coins() -> Array:
-            return uniform(next(stream), (shape[0], 1, 1, 1)) <= 0.5
-
-        if self.mode == "horizontal_and_vertical":
-            return {"flips": coins(), "vertical_flips": coins()}
-        return {"flips": coins()}
+        names = ("flips", "vertical_flips") if self.mode == "horizontal_and_vertical" else ("flips",)
+        coins = uniform(next(stream), (len(names), shape[0], 1, 1, 1)) <= 0.5
+        return dict(zip(names, coins, strict=True))
 
     def apply(self, images: Array, transformation: Transformation) -> Array:
         if self.mode != "vertical":

@@ -1,6 +1,5 @@
 """UpSampling1D, UpSampling2D, UpSampling3D: every element repeated along the spatial axes, or interpolated."""
 
-import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -139,11 +138,17 @@ class UpSampling3D(Layer):
 
 
 def repeat(inputs: Array, factors: dict[int, int]) -> Array:
-    """Every element `factors[axis]` times along each axis: one broadcast for all axes.
+    """Every element `factors[axis]` times along each axis: one broadcast for all axes, its gradient one sum.
 
     >>> repeat(jnp.array([[1, 2]]), {0: 2, 1: 2}).tolist()
     [[1, 1, 2, 2], [1, 1, 2, 2]]
     """
-    pairs = [(n, factors.get(axis, 1)) for axis, n in enumerate(inputs.shape)]
-    wide = jnp.expand_dims(inputs, tuple(range(1, 2 * inputs.ndim, 2)))
-    return jnp.reshape(jnp.broadcast_to(wide, [n for pair in pairs for n in pair]), [math.prod(pair) for pair in pairs])
+    wide: list[int] = []  # only with the axes of copies that there are: XLA adds along fewer axes in less time
+    copies: list[int] = []
+    for axis, n in enumerate(inputs.shape):
+        wide.append(n)
+        if factors.get(axis, 1) > 1:
+            copies.append(len(wide))
+            wide.append(factors[axis])
+    shape = [n * factors.get(axis, 1) for axis, n in enumerate(inputs.shape)]
+    return jnp.reshape(jnp.broadcast_to(jnp.expand_dims(inputs, copies), wide), shape)
