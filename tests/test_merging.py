@@ -143,3 +143,8 @@ def test_axes_that_dot_does_not_have(axes):
 def test_an_orthogonal_or_empty_vector_has_cosine_zero():
     x, y = jnp.array([[3.0, 4.0], [0.0, 0.0]]), jnp.array([[6.0, 8.0], [1.0, 0.0]])
     np.testing.assert_allclose(call(layers.Dot(1, normalize=True), [x, y]), [[1], [0]], rtol=1e-6)
+
+
+def test_the_cosine_of_an_empty_vector_has_a_derivative():
+    x, y = jnp.zeros((1, 2)), jnp.array([[3.0, 4.0]])
+    assert np.isfinite(jax.grad(lambda x: call(layers.Dot(1, normalize=True), [x, y]).sum())(x)).all()

@@ -99,11 +99,10 @@ def batch_normalize(
     [[-1.0, -1.0], [1.0, 1.0]]
     """
     wide = _widen(x)
-
-    def lay(vector: Any) -> Any:
-        return None if vector is None else along(vector.astype(wide.dtype), x.ndim, axis)
-
-    return _narrow(_affine(wide, lay(mean), lay(variance) + epsilon, *map(lay, (gamma, beta))), x)
+    gamma, beta = (None if vector is None else vector.astype(wide.dtype) for vector in (gamma, beta))
+    factors = _affine(mean.astype(wide.dtype), variance.astype(wide.dtype) + epsilon, gamma, beta)
+    scale, shift = (along(vector, x.ndim, axis) for vector in factors)
+    return _narrow(wide * scale + shift, x)
 
 
 def layer_normalize(
@@ -249,8 +248,8 @@ def group_normalize(
             [a for a in range(wide.ndim) if a not in (axis, axis + 1)],
         )
 
-    outputs = _affine(wide, mean, variance + epsilon, lay(gamma), lay(beta))
-    return _narrow(jnp.reshape(outputs, x.shape), x)
+    scale, shift = _affine(mean, variance + epsilon, lay(gamma), lay(beta))
+    return _narrow(jnp.reshape(wide * scale + shift, x.shape), x)
 
 
 def _over(collective: Callable[[Array, Any], Array], x: Array, axis_name: str | Sequence[str]) -> Array:
@@ -271,14 +270,13 @@ def _fit(weight: Array | None, x: Array, axes: Axes) -> Array | None:
     return jnp.reshape(weight.astype(x.dtype), [size if a in kept else 1 for a, size in enumerate(x.shape)])
 
 
-def _affine(x: Array, mean: Array, variance: Array, gamma: Array | None, beta: Array | None) -> Array:
+def _affine(mean: Array, variance: Array, gamma: Array | None, beta: Array | None) -> tuple[Array, Array]:
     """`(x - mean) / sqrt(variance) * gamma + beta` as one factor and one summand, which are much smaller than `x`.
 
     In any other form XLA's CPU compiler keeps the centered inputs in memory: half as slow again.
     """
     scale = lax.rsqrt(variance) if gamma is None else lax.rsqrt(variance) * gamma
-    shift = -mean * scale if beta is None else beta - mean * scale
-    return x * scale + shift
+    return scale, -mean * scale if beta is None else beta - mean * scale
 
 
 def _apply(x: Array, centered: Array, scale: Array, gamma: Array | None, beta: Array | None) -> Array:

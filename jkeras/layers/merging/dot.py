@@ -9,6 +9,7 @@ from jax import lax
 from jkeras import config, dtypes, registry
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ArgumentError, ShapeError
+from jkeras.functional import unit_normalize
 from jkeras.layers.merging.base import Merge
 from jkeras.typing import Array, PyTree, Shape
 
@@ -57,7 +58,10 @@ class Dot(Merge):
         axes = self._axes(shapes)
         x, y = (value.astype(jnp.result_type(*inputs)) for value in inputs)
         if self.normalize:
-            x, y = (_unit(value, axis) for value, axis in zip((x, y), axes, strict=True))
+            x, y = (
+                unit_normalize(value, epsilon=config.epsilon(), axis=axis)
+                for value, axis in zip((x, y), axes, strict=True)
+            )
         outputs = lax.dot_general(x, y, (((axes[0],), (axes[1],)), ((0,), (0,))))  # (b, i..., j...)
         return outputs if outputs.ndim > 1 else jnp.expand_dims(outputs, 1)
 
@@ -96,14 +100,6 @@ class Dot(Merge):
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
         return None
-
-
-def _unit(x: Array, axis: int) -> Array:
-    """`x` divided by its norm along an axis, which is `epsilon` at least; computed in float32, as squares overflow."""
-    wide = x.astype(jnp.promote_types(x.dtype, "float32"))
-    inverse = lax.rsqrt(jnp.sum(lax.square(wide), axis, keepdims=True))
-    unit = wide * jnp.minimum(inverse, 1 / config.epsilon())
-    return unit.astype(x.dtype) if dtypes.is_float(x.dtype) else unit
 
 
 def dot(inputs: Sequence[Any], axes: Any = -1, **kwargs: Any) -> PyTree:

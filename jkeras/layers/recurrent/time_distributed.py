@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jkeras import core, registry
@@ -77,10 +78,11 @@ class TimeDistributed(Wrapper):
         def step(x: Array, mask: Array | None) -> PyTree:
             return self.layer(x, mask=mask) if takes_mask else self.layer(x)
 
-        steps = jnp.swapaxes(inputs, 0, 1), jnp.swapaxes(mask, 0, 1) if takes_mask else None
+        sequences = (inputs, mask if takes_mask else None)
         if training and self.changes_variables():
+            steps = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), sequences)  # (t, b, ...)
             return jnp.swapaxes(core.scan(lambda _, at: (None, step(*at)), None, steps)[1], 0, 1)
-        return core.vmap(step, in_axes=0 if takes_mask else (0, None), out_axes=1)(*steps)
+        return core.vmap(step, in_axes=(1, 1 if takes_mask else None), out_axes=1)(*sequences)
 
     def changes_variables(self) -> bool:
         """Whether the layer has variables that it may assign, streams of random numbers apart."""
