@@ -51,13 +51,18 @@ class Ratio:
 
 @dataclass
 class Report:
-    """What a program found: a table for people, and everything measured for machines."""
+    """What a program found: a table and notes for people, and everything measured for machines."""
 
     name: str
     title: str
     columns: Sequence[str]
     rows: list[Sequence[str]] = field(default_factory=list)
     measured: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def divide(self) -> None:
+        """Draws a line below the rows that are there."""
+        self.rows.append(())
 
     def add(self, row: Sequence[str], **measured: Any) -> None:
         self.rows.append(row)
@@ -68,7 +73,10 @@ class Report:
         for number, column in enumerate(self.columns):
             table.add_column(column, justify="left" if number == 0 else "right")
         for row in self.rows:
-            table.add_row(*row)
+            if row:
+                table.add_row(*row)
+            else:
+                table.add_section()
         return table
 
     def write(self) -> Path:
@@ -162,4 +170,6 @@ def show(report: Report) -> None:
     """Prints the table, and where the figures lie."""
     console = Console()
     console.print(report.table())
+    for note in report.notes:
+        console.print(note)
     console.print(f"[dim]{report.write().relative_to(RESULTS.parents[1])}[/]")

@@ -1,4 +1,4 @@
-"""Which operations a compiled network consists of, beside the same network written by hand."""
+"""Which operations a compiled network or layer consists of, beside the same one written by hand."""
 
 import re
 from collections import Counter
@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from benchmarks import pairs
+from benchmarks import layer_pairs, pairs
 from benchmarks.harness import Report
 
 INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?[\w.\-]+ = (?:\([^=]*\)|\S+) ([\w\-]+)\(", re.MULTILINE)
@@ -39,13 +39,19 @@ def difference(ours: Counter[str], theirs: Counter[str]) -> str:
     return ", ".join(f"{ours[n] - theirs[n]:+d} {n}" for n in names if ours[n] != theirs[n]) or "none"
 
 
-def run() -> Report:
-    """Operation counts of optimized HLO, forward and training step, against the same network by hand."""
-    report = Report(
-        "hlo",
-        "Operations of the optimized programs",
-        ("network", "program", "by hand", "jkeras", "difference"),
-    )
+def compare(sides: pairs.Sides, data: Any) -> tuple[Counter[str], Counter[str]]:
+    """The operations of both sides, by hand and with jkeras."""
+    hand, ours = (optimized(function, values, data) for values, function in (sides.hand, sides.jkeras))
+    return hand, ours
+
+
+def add(report: Report, name: str, program: str, hand: Counter[str], ours: Counter[str]) -> None:
+    cells = (name, program, str(hand.total()), str(ours.total()), difference(ours, hand))
+    report.add(cells, name=name, program=program, hand=hand, jkeras=ours)
+
+
+def add_networks(report: Report) -> None:
+    """Whole networks: inference, the forward pass of training, a training step."""
     for pair in (pairs.mlp(3), pairs.mlp(50), pairs.convnet(), pairs.transformer()):
         x, _ = pair.batch
         programs = {
@@ -53,8 +59,31 @@ def run() -> Report:
             "forward, training": (pairs.forwards(pair, training=True), x),
             "training step": (pairs.train_steps(pair), pair.batch),
         }
-        for name, (sides, data) in programs.items():
-            hand, ours = (optimized(step, state, data) for state, step in (sides.hand, sides.jkeras))
-            cells = (pair.name, name, str(hand.total()), str(ours.total()), difference(ours, hand))
-            report.add(cells, network=pair.name, program=name, hand=hand, jkeras=ours)
+        for program, (sides, data) in programs.items():
+            add(report, pair.name, program, *compare(sides, data))
+
+
+def add_layers(report: Report) -> None:
+    """Single layers, forward and with gradients; and why jkeras has more operations, where it has."""
+    longer: dict[str, list[str]] = {}
+    for case in layer_pairs.CASES:
+        sides, inputs = layer_pairs.forwards(case)
+        programs = {"forward": sides}
+        if case.gradients:
+            programs["forward and backward"] = layer_pairs.with_gradients(case, sides)
+        counts = {program: compare(both, inputs) for program, both in programs.items()}
+        for program, (hand, ours) in counts.items():
+            add(report, case.layer, program, hand, ours)
+        if any(ours.total() > hand.total() for hand, ours in counts.values()):
+            longer.setdefault(layer_pairs.REASONS.get(case.layer, "not known"), []).append(case.layer)
+    report.notes += [f"Why more in {', '.join(names)}: {reason}." for reason, names in longer.items()]
+
+
+def run() -> Report:
+    """Operation counts of optimized HLO, of networks and of single layers, against the same written by hand."""
+    columns = ("network or layer", "program", "by hand", "jkeras", "difference")
+    report = Report("hlo", "Operations of the optimized programs", columns)
+    add_networks(report)
+    report.divide()
+    add_layers(report)
     return report

@@ -159,7 +159,7 @@ PREPROCESSING = (
     Case("CategoryEncoding", {"num_tokens": 50, "output_mode": "multi_hot"}, ((256, 32),), below=50, gradients=False),
     Case("Discretization", {"bin_boundaries": [-1.0, 0.0, 1.0]}, gradients=False),
 )
-UNIT = {"value_range": [0, 1]}
+UNIT: dict[str, Any] = {"value_range": [0, 1]}
 AUGMENTATION = tuple(  # but RandomCrop and RandomElasticTransform, which Keras does not trace
     Case(layer, given, (PHOTOS,), training=True, gradients=False)
     for layer, given in {

@@ -7,11 +7,17 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks import hlo, pairs
+from benchmarks import hlo, layer_pairs, pairs
 from benchmarks.harness import interleaved, ratio
 from jkeras import tree
 
 PAIRS = (pairs.mlp(2), pairs.convnet(), pairs.transformer())
+# Those of most models. The other layers are compared by the benchmark itself.
+CORE = (
+    *("Dense", "Embedding", "Conv2D", "MaxPooling2D", "AveragePooling2D", "BatchNormalization", "LayerNormalization"),
+    *("RMSNormalization", "Dropout", "MultiHeadAttention", "RotaryEmbedding", "SwiGLU", "SimpleRNN", "TimeDistributed"),
+)
+LAYERS = [case for case in layer_pairs.CASES if case.layer in CORE]
 
 
 def shapes(values):
@@ -55,3 +61,19 @@ def test_operations_of_a_compiled_program():
     counts = hlo.optimized(lambda x: jax.numpy.sin(x) @ x, np.ones((3, 3), "float32"))
     assert counts["dot"] == counts["sine"] == 1
     assert "parameter" not in counts
+
+
+@pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.layer)
+def test_a_layer_computes_what_an_expert_writes_with_no_more_operations(case):
+    sides, inputs = layer_pairs.forwards(case)
+    programs = [jax.jit(f).lower(values, inputs).compile() for values, f in (sides.hand, sides.jkeras)]
+    by_hand, ours = (program(sides.hand[0], inputs) for program in programs)
+    # One formula in two orders: sums of hundreds of float32 products of order 1, some near zero.
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), ours, by_hand)
+    most, count = (hlo.operations(program.as_text()) for program in programs)
+    assert count.total() <= most.total(), hlo.difference(count, most)
+
+
+def test_every_layer_by_hand_has_a_case():
+    assert {case.layer for case in layer_pairs.CASES} == set(layer_pairs.HANDS)
+    assert set(CORE) == {case.layer for case in LAYERS}
