@@ -140,7 +140,8 @@ def layer_normalize(
     scale = lax.rsqrt(variance + epsilon)
     if rms_scaling:
         return _apply(x, wide, scale, _fit(gamma, wide, axis), None)
-    return _apply(x, wide - mean, scale, _fit(gamma, wide, axis), _fit(beta, wide, axis))
+    centered = wide + -mean  # `wide - mean` is in the variance: XLA's CPU compiler would keep it in memory for both
+    return _apply(x, centered, scale, _fit(gamma, wide, axis), _fit(beta, wide, axis))
 
 
 def rms_normalize(x: Array, gamma: Array | None = None, *, epsilon: float = 1e-6, axis: Axes = -1) -> Array:
