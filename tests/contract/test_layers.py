@@ -118,14 +118,19 @@ def test_init_gives_the_same_values_eager_and_compiled_and_for_every_member_of_a
     assert_all_close(jax.tree.map(lambda leaf: leaf[1], ensemble), init(keys[1]), 16)
 
 
-@rows()
-def test_eager_equals_compiled_and_a_second_call_compiles_nothing(name):
+@rows(unconfirmed=True)
+def test_eager_equals_compiled(name):
     made = subject(name)
-    first = made.results
+    assert_all_close(made.call(made.variables, made.args, made.kwargs), made.results, made.row.ulps)
+
+
+@rows()
+def test_a_second_call_compiles_nothing(name):
+    made = subject(name)
+    assert made.results is not None
     other = jax.tree.map(lambda leaf: leaf[::-1] if leaf.ndim else leaf, (made.args, made.kwargs))
     made.jitted(made.variables, *other)
     assert made.traces == 1
-    assert_all_close(made.call(made.variables, made.args, made.kwargs), first, made.row.ulps)
 
 
 @rows(plain=True)
