@@ -20,9 +20,7 @@ def half_twins() -> list[str]:
     """The first row of each layer that both Keras and we run in bfloat16, by a policy that the row leaves open."""
     found: dict[type[Layer], str] = {}
     for row in ROWS:
-        refused = (
-            row.layer.__name__ == "STFTSpectrogram"
-        )  # by Keras; ours is held to float32 as the others without twin
+        refused = row.layer.__name__ == "STFTSpectrogram"  # by Keras; ours is held to float32, as others without a twin
         if row.half is True and row.keras is True and "dtype" not in row.arguments and not refused:
             found.setdefault(row.layer, row.name)
     return list(found.values())
