@@ -123,7 +123,8 @@ def batch_norm(p: Params, state: Params, x: Array) -> tuple[Array, Params]:
 def standardized(x: Array, axes: Any) -> Array:
     mean = jnp.mean(x, axes, keepdims=True)
     variance = jnp.mean(jnp.square(x - mean), axes, keepdims=True)
-    return (x - mean) * lax.rsqrt(variance + 1e-3)
+    # `x - mean` is in the variance: XLA's CPU compiler would keep it in memory for both
+    return (x + -mean) * lax.rsqrt(variance + 1e-3)
 
 
 def layer_norm(p: Params, x: Array) -> Array:

@@ -124,7 +124,8 @@ def layer_norm(params: Params, x: jax.Array) -> jax.Array:
     mean = jnp.mean(x, -1, keepdims=True)  # (b, t, 1)
     variance = jnp.mean(jnp.square(x - mean), -1, keepdims=True)
     gamma, beta = (params[name].reshape(1, 1, -1) for name in ("gamma", "beta"))
-    return (x - mean) * jax.lax.rsqrt(variance + 1e-3) * gamma + beta
+    # `x - mean` is in the variance: XLA's CPU compiler would keep it in memory for both
+    return (x + -mean) * jax.lax.rsqrt(variance + 1e-3) * gamma + beta
 
 
 def attend(query: jax.Array, key: jax.Array, value: jax.Array, heads: int) -> jax.Array:

@@ -509,15 +509,14 @@ HANDWRITTEN = {
     "batch_normalize": (
         lambda x, gamma: functional.batch_normalize(x, *functional.moments(x, (0, 1)), gamma, epsilon=1e-3),
         lambda x, gamma: (
-            x * (scale := lax.rsqrt(x.var((0, 1), keepdims=True) + 1e-3) * gamma[None, None])
-            + -x.mean((0, 1), keepdims=True) * scale
+            x * (scale := lax.rsqrt(x.var((0, 1)) + 1e-3) * gamma)[None, None] + (-x.mean((0, 1)) * scale)[None, None]
         ),
         (spec(2, 9, 4), spec(4)),
     ),
     "layer_normalize": (
         lambda x, gamma: functional.layer_normalize(x, gamma, epsilon=1e-3),
         lambda x, gamma: (
-            (x - x.mean(-1, keepdims=True)) * lax.rsqrt(x.var(-1, keepdims=True) + 1e-3) * gamma[None, None]
+            (x + -x.mean(-1, keepdims=True)) * lax.rsqrt(x.var(-1, keepdims=True) + 1e-3) * gamma[None, None]
         ),
         (spec(2, 9, 4), spec(4)),
     ),
