@@ -91,7 +91,11 @@ def test_values_are_keras_s(index):
     assert ours.dtype == theirs.dtype
     # 256 ulps: sums of a dozen products in another order; homographies come from eight equations.
     # 4096 for ssim: variances are differences of means of squares, which cancels four bits
-    assert_close(ours, theirs, ulps=4096 if name == "ssim" else 256)
+    if np.issubdtype(ours.dtype, np.floating):
+        assert_close(ours, theirs, ulps=4096 if name == "ssim" else 256)
+        return
+    apart = np.abs(np.asarray(ours, "int64") - np.asarray(theirs, "int64"))
+    assert apart.max() <= 1 and apart.mean() < 0.01  # a number in the middle of two integers is rounded to either
 
 
 @each
