@@ -111,7 +111,7 @@ def test_init_gives_the_same_values_in_every_program_and_for_every_member_of_a_v
         assert jax.tree.leaves(jax.eval_shape(made.init, key)) == []
         return
     init = jax.jit(made.init)
-    assert_same_bits(init(key), made.variables)  # by a program that is compiled in another way
+    assert_all_close(init(key), made.variables, 16)  # from a program that is not optimized
     keys = jax.random.split(jax.random.key(1), 2)
     ensemble = jit_quickly(jax.vmap(made.init))(keys)
     # members of a batch may be factorized or summed in another order
@@ -224,7 +224,7 @@ def test_the_other_data_format_is_a_transposition(name):
 # -- transforms
 
 
-@rows("per_example")
+@rows("per_example", plain=True, unconfirmed=True)
 def test_vmap_over_the_batch_changes_nothing(name):
     made = subject(name)
 
