@@ -29,8 +29,8 @@ def operations(text: str) -> Counter[str]:
     return Counter({name: count for name, count in counts.items() if name not in PLUMBING})
 
 
-def optimized(function: Any, *args: Any) -> Counter[str]:
-    return operations(jax.jit(function).lower(*args).compile().as_text() or "")
+def optimized(function: Any, *args: Any, options: dict[str, Any] | None = None) -> Counter[str]:
+    return operations(jax.jit(function, compiler_options=options).lower(*args).compile().as_text() or "")
 
 
 def difference(ours: Counter[str], theirs: Counter[str]) -> str:

@@ -12,6 +12,9 @@ os.environ["KERAS_BACKEND"] = "jax"
 import jax
 import pytest
 
+from tests import compilation
+
+compilation.quickly()
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 TESTS_BETWEEN = 100

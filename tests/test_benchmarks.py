@@ -10,6 +10,7 @@ import pytest
 from benchmarks import hlo, layer_pairs, pairs
 from benchmarks.harness import interleaved, ratio
 from jkeras import tree
+from tests.compilation import AS_USERS_DO
 
 PAIRS = (pairs.mlp(2), pairs.convnet(), pairs.transformer())
 # Those of most models. The other layers are compared by the benchmark itself.
@@ -66,7 +67,10 @@ def test_operations_of_a_compiled_program():
 @pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.layer)
 def test_a_layer_computes_what_an_expert_writes_with_no_more_operations(case):
     sides, inputs = layer_pairs.forwards(case)
-    programs = [jax.jit(f).lower(values, inputs).compile() for values, f in (sides.hand, sides.jkeras)]
+    programs = [
+        jax.jit(f, compiler_options=AS_USERS_DO).lower(values, inputs).compile()
+        for values, f in (sides.hand, sides.jkeras)
+    ]
     by_hand, ours = (program(sides.hand[0], inputs) for program in programs)
     # One formula in two orders: sums of hundreds of float32 products of order 1, some near zero.
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), ours, by_hand)
