@@ -53,7 +53,8 @@ def test_the_reasons_fit_on_a_screen():
 
 # -- arguments
 
-VALUES = "a layer holds no values; `weights=None` is taken by name"
+VALUES = "a layer holds no values; `weights=None` and what follows it is taken by name"
+NAME = "a name is given by name, to every layer"
 QUANTIZED = "layers are not quantized; `None` is taken by name"
 ORDER = "the order is that of Conv1DTranspose and Conv2DTranspose; a format in the place of a number is an error"
 FORMER = "Keras's former `num_tokens` takes its place; here it is never left out"
@@ -63,6 +64,9 @@ DIFFERENT = {
     "quantization_config": QUANTIZED,
     "gptq_unpacked_column_size": QUANTIZED,
     "layers.Embedding(weights)": VALUES,
+    "layers.Embedding(lora_rank)": VALUES,
+    "layers.Embedding(lora_alpha)": VALUES,
+    "layers.RandomCrop(name)": NAME,
     "layers.Conv3DTranspose(data_format)": ORDER,
     "layers.Conv3DTranspose(output_padding)": ORDER,
     "layers.Convolution3DTranspose(data_format)": ORDER,
@@ -89,6 +93,13 @@ def same_default(ours, theirs):
     return theirs is inspect.Parameter.empty or repr(ours) == repr(theirs) or ours == theirs
 
 
+BY_PLACE = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.VAR_POSITIONAL,
+)
+
+
 def differences(path):
     """What stands in the way of a call that Keras takes: an argument that is unknown, has another default, or has a
     place where ours is another one."""
@@ -104,7 +115,11 @@ def differences(path):
             yield name, "unknown"
         elif own is not None and not same_default(own.default, parameter.default):
             yield name, f"{own.default!r} instead of {parameter.default!r}"
-        elif place < len(ours) and ours[place].kind is parameter.POSITIONAL_OR_KEYWORD and ours[place].name != name:
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            continue
+        elif place >= len(ours) or ours[place].kind not in BY_PLACE:
+            yield name, "taken by name alone"
+        elif ours[place].kind is parameter.POSITIONAL_OR_KEYWORD and ours[place].name != name:
             yield name, f"`{ours[place].name}` stands there"
 
 

@@ -59,7 +59,7 @@ def _gelu(x: ArrayLike, approximate: bool = True) -> Array:
 
 gelu = lift(_gelu, "gelu")  # approximate by default, unlike the activation
 
-# -- windows
+# -- windows: without the address of a layer, which the functions take for their messages
 
 
 def _adaptive_average_pool(inputs: Array, output_size: Any, data_format: str | None = None) -> Array:
@@ -72,8 +72,22 @@ def _adaptive_max_pool(inputs: Array, output_size: Any, data_format: str | None 
 
 adaptive_average_pool = lift(_adaptive_average_pool, "adaptive_average_pool")
 adaptive_max_pool = lift(_adaptive_max_pool, "adaptive_max_pool")
-average_pool = lift(functional.average_pool, "average_pool")
-max_pool = lift(functional.max_pool, "max_pool")
+
+
+def _average_pool(
+    inputs: Array, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
+) -> Array:
+    return functional.average_pool(inputs, pool_size, strides, padding, data_format)
+
+
+def _max_pool(
+    inputs: Array, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
+) -> Array:
+    return functional.max_pool(inputs, pool_size, strides, padding, data_format)
+
+
+average_pool = lift(_average_pool, "average_pool")
+max_pool = lift(_max_pool, "max_pool")
 
 
 def _conv(

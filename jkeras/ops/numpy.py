@@ -140,13 +140,28 @@ vdot = lift(jnp.vdot, "vdot", "x1 x2")
 # -- reductions: `(x, axis=None, keepdims=False)`
 
 
+def _axes(axis: Any) -> Any:
+    return tuple(axis) if isinstance(axis, list) else axis
+
+
 def _reduction(function: Callable[..., Array], op: str) -> Callable[..., PyTree]:
     def reduce(x: ArrayLike, axis: Any = None, keepdims: bool = False, **options: Any) -> Array:
-        axes = tuple(axis) if isinstance(axis, list) else axis
-        return function(x, axis=axes, keepdims=keepdims, **options)
+        return function(x, axis=_axes(axis), keepdims=keepdims, **options)
 
     reduce.__name__, reduce.__doc__ = op, f"`jax.numpy.{op}`."
     return lift(reduce, op)
+
+
+def _extreme(function: Callable[..., Array], op: str) -> Callable[..., PyTree]:
+    def extreme(x: ArrayLike, axis: Any = None, keepdims: bool = False, initial: Any = None, **options: Any) -> Array:
+        return function(x, axis=_axes(axis), keepdims=keepdims, initial=initial, **options)
+
+    extreme.__name__, extreme.__doc__ = op, f"`jax.numpy.{op}`."
+    return lift(extreme, op)
+
+
+def _prod(x: ArrayLike, axis: Any = None, keepdims: bool = False, dtype: Any = None, **options: Any) -> Array:
+    return jnp.prod(x, axis=_axes(axis), keepdims=keepdims, dtype=dtype, **options)
 
 
 all = _reduction(jnp.all, "all")
@@ -155,10 +170,10 @@ amin = _reduction(jnp.amin, "amin")
 any = _reduction(jnp.any, "any")
 argmax = _reduction(jnp.argmax, "argmax")
 argmin = _reduction(jnp.argmin, "argmin")
-max = _reduction(jnp.max, "max")
+max = _extreme(jnp.max, "max")
 mean = _reduction(jnp.mean, "mean")
 median = _reduction(jnp.median, "median")
-min = _reduction(jnp.min, "min")
+min = _extreme(jnp.min, "min")
 nanargmax = _reduction(jnp.nanargmax, "nanargmax")
 nanargmin = _reduction(jnp.nanargmin, "nanargmin")
 nanmax = _reduction(jnp.nanmax, "nanmax")
@@ -169,7 +184,7 @@ nanprod = _reduction(jnp.nanprod, "nanprod")
 nanstd = _reduction(jnp.nanstd, "nanstd")
 nansum = _reduction(jnp.nansum, "nansum")
 nanvar = _reduction(jnp.nanvar, "nanvar")
-prod = _reduction(jnp.prod, "prod")
+prod = lift(_prod, "prod")
 ptp = _reduction(jnp.ptp, "ptp")
 std = _reduction(jnp.std, "std")
 sum = _reduction(jnp.sum, "sum")
