@@ -150,7 +150,7 @@ def homography(start_points: Array, end_points: Array) -> Array:
     >>> homography(points + 3.0, points).round(4).tolist()[:6]
     [1.0, 0.0, 3.0, 0.0, 1.0, 3.0]
     """
-    start, end = start_points.astype("float32"), end_points.astype("float32")
+    start, end = (points.astype(jnp.promote_types(points.dtype, "float32")) for points in (start_points, end_points))
     (u, v), (x, y) = (jnp.moveaxis(points, -1, 0) for points in (start, end))  # (..., 4) each
     zero, one = jnp.zeros_like(x), jnp.ones_like(x)
     of_u = jnp.stack([x, y, one, zero, zero, zero, -u * x, -u * y], -1)
