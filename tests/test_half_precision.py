@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jkeras import losses, ops
-from tests import test_ops, test_ops_image
+from tests import tables, test_ops, test_ops_image
 from tests.descriptors.losses import ROWS, sample
 from tests.oracle import asking_keras, keras
 from tests.test_losses import THEIRS
@@ -27,28 +27,12 @@ OTHERWISE = {
     "sparsemax": "it computes another projection",
     "view": "other bits, which are not near each other",
 }
-# Each table is one program, as many small ones take minutes to compile; it keeps each rounding that is asked for.
-OPTIONS = {"xla_backend_optimization_level": 0, "xla_allow_excess_precision": False}
-
-
-def is_float(leaf):
-    return isinstance(leaf, np.ndarray) and leaf.dtype == "float32"
 
 
 def results(functions, arguments, dtype):
     """The leaves of each function's result. The floats of `(args, kwargs)` are numbers of bfloat16, in a dtype."""
-    leaves, treedef = jax.tree.flatten(arguments)
-    places = [place for place, leaf in enumerate(leaves) if is_float(leaf)]
-
-    def run(floats):
-        filled = list(leaves)
-        for place, value in zip(places, floats, strict=True):
-            filled[place] = value
-        calls = zip(functions, jax.tree.unflatten(treedef, filled), strict=True)
-        return [jax.tree.leaves(function(*args, **kwargs)) for function, (args, kwargs) in calls]
-
-    floats = [jnp.asarray(leaves[place], "bfloat16").astype(dtype) for place in places]
-    return jax.jit(run, compiler_options=OPTIONS)(floats)
+    run, floats = tables.program(functions, arguments)
+    return tables.compiled(run)(jax.tree.map(lambda array: jnp.asarray(array, "bfloat16").astype(dtype), floats))
 
 
 def disagreement(ours, theirs, exact):
@@ -84,7 +68,7 @@ def disagreements(names, ours, theirs, exact):
 )
 def test_operations_are_keras_s(cases, mine, others):
     left_out = {*FAILS.split(), *OTHERWISE}
-    cases = [case for case in cases if case[0] not in left_out and any(map(is_float, jax.tree.leaves(case[1:])))]
+    cases = [case for case in cases if case[0] not in left_out and tables.has_floats(case[1:])]
     assert len(cases) >= 20
     functions, arguments = [getattr(mine, case[0]) for case in cases], [case[1:] for case in cases]
     ours, exact = (results(functions, arguments, dtype) for dtype in ("bfloat16", "float32"))
