@@ -12,7 +12,7 @@ from jkeras import ops
 from jkeras.core import KerasTensor, Variable, operators
 from jkeras.core.scope import Scope
 from jkeras.core.tensor import keras_tensors
-from jkeras.errors import ArgumentError, ConfigError, UnknownNameError
+from jkeras.errors import ArgumentError, ConfigError, ShapeError, UnknownNameError
 from jkeras.ops import table
 from tests.oracle import asking_keras, assert_close, keras
 
@@ -208,6 +208,7 @@ CASES = [
     ("average_pool", (IMAGE, 2), {"strides": 2, "padding": "same", "data_format": "channels_last"}),
     ("max_pool", (IMAGE, 3), {"strides": 1, "padding": "valid"}),
     ("conv", (IMAGE, KERNEL), {"strides": 2, "padding": "same", "data_format": "channels_last"}),
+    ("conv", (IMAGE, KERNEL[:, :, :2]), {}),  # two groups
     ("depthwise_conv", (IMAGE, DEPTHWISE), {"padding": "same"}),
     ("separable_conv", (IMAGE, DEPTHWISE, POINTWISE), {"padding": "same"}),
     ("dot_product_attention", (IMAGE, IMAGE[:, :4], IMAGE[:, 1:5]), {"mask": KEYS, "scale": 0.3}),
@@ -358,6 +359,7 @@ def test_the_names_are_keras_s():
         ("arange", (5,)),
         ("arange", (1, 7, 2)),
         ("full", ((2, 3), 4.0)),
+        ("full", ((2, 3), 4)),
         ("zeros", ((2, 3),)),
         ("ones", ((2, 3), "int32")),
         ("empty", ((0, 3),)),
@@ -403,6 +405,23 @@ def test_operations_read_variables():
     with Scope({variable: jnp.full((3,), 2.0)}).open():
         assert ops.sum(variable).tolist() == 6.0
         assert ops.add(variable, jnp.ones(3)).tolist() == [3.0, 3.0, 3.0]
+
+
+def test_a_number_is_normalized_as_a_vector_and_what_is_no_norm_is_an_error():
+    assert ops.normalize(-3.0).tolist() == [-1.0]
+    with pytest.raises(ArgumentError, match="order=0"):
+        ops.normalize(X, order=0)
+
+
+def test_shapes_that_do_not_fit_are_errors():
+    with pytest.raises(ShapeError, match="expected: 3 channels"):
+        ops.conv(IMAGE, KERNEL[:, :, :3])  # no number of groups
+    with pytest.raises(ShapeError, match="one segment"):
+        ops.segment_sum(X, K)
+    with pytest.raises(ShapeError, match="pairs along the last axis"):
+        ops.view_as_complex(X)
+    with pytest.raises(ShapeError, match="pairs along the last axis"):
+        ops.view_as_complex(KerasTensor((None, 3)))
 
 
 def test_a_bad_reduction_is_an_error():

@@ -80,3 +80,12 @@ def lift(function: Callable[..., PyTree], op: str | None = None, names: str = ""
         return function(*args, **kwargs)
 
     return lifted
+
+
+def listed(function: Callable[..., PyTree]) -> Callable[..., PyTree]:
+    """`lift`, for a function that stands in the table `jkeras.ops` under its own name.
+
+    >>> listed(jax.numpy.sin).__name__
+    'sin'
+    """
+    return lift(function, function.__name__)

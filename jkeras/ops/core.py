@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import dtypes
-from jkeras.core.lift import lift
+from jkeras.core.lift import lift, listed
 from jkeras.core.signature import is_tensor
 from jkeras.core.tensor import KerasTensor, check_dense, standardize_shape
 from jkeras.core.variable import Variable
@@ -31,25 +31,56 @@ REDUCTIONS = {None: "set", "add": "add", "mul": "multiply", "min": "min", "max":
 # -- dtypes and shapes
 
 
-def _cast(x: ArrayLike, dtype: Any) -> Array:
+@listed
+def cast(x: ArrayLike, dtype: Any) -> Array:
+    """The values of a tensor in another dtype.
+
+    Args:
+        x: an array, or what becomes one.
+        dtype: a dtype or its name; `None` for `jkeras.config.floatx()`. Floats become integers without what is behind
+            the point.
+
+    >>> cast([1.7, -1.7], "int32").tolist()
+    [1, -1]
+    """
     return jnp.asarray(x).astype(dtypes.standardize(dtype))
 
 
-def _saturate_cast(x: Array, dtype: Any) -> Array:
-    """A cast that clips to what the dtype can hold."""
+@listed
+def saturate_cast(x: Array, dtype: Any) -> Array:
+    """A cast that clips to what the dtype can hold.
+
+    Args:
+        x: an array.
+        dtype: a dtype or its name.
+
+    >>> saturate_cast(jnp.array([300, -5]), "uint8").tolist()
+    [255, 0]
+    """
     target = dtypes.standardize(dtype)
     bounds = jnp.finfo(target) if dtypes.is_float(target) else jnp.iinfo(target)
     return jnp.clip(x, bounds.min, bounds.max).astype(target)
 
 
-def _convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Array:
+@listed
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Array:
+    """What becomes an array, as one: numbers, nested lists, arrays of NumPy, the value of a variable.
+
+    Args:
+        x: anything that `jax.numpy.asarray` takes.
+        dtype: a dtype or its name; by default that of `x`.
+        sparse, ragged: `None` or `False`; every tensor here is dense.
+
+    Raises:
+        ArgumentError: a sparse or ragged tensor is asked for.
+
+    >>> convert_to_tensor([[1, 2], [3, 4]], "float32").tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
     check_dense("convert_to_tensor", sparse, ragged)
     return jnp.asarray(x, None if dtype is None else dtypes.standardize(dtype))
 
 
-cast = lift(_cast, "cast")
-convert_to_tensor = lift(_convert_to_tensor, "convert_to_tensor")
-saturate_cast = lift(_saturate_cast, "saturate_cast")
 stop_gradient = lift(jax.lax.stop_gradient, "stop_gradient", "variable")
 
 
@@ -93,23 +124,70 @@ def convert_to_numpy(x: Any) -> np.ndarray:
 # -- parts
 
 
-def _slice(inputs: Array, start_indices: Sequence[Any], shape: Sequence[int]) -> Array:
-    """A block of `shape`; -1 stands for all that is left of an axis behind the start."""
+@listed
+def slice(inputs: Array, start_indices: Sequence[Any], shape: Sequence[int]) -> Array:
+    """A block of an array: `outputs[i, j, ...] = inputs[start_indices[0] + i, start_indices[1] + j, ...]`.
+
+    Args:
+        inputs: an array.
+        start_indices: where the block begins, an index for each axis; it may be a tracer. A block that would reach
+            beyond the array begins earlier.
+        shape: that of the block, an int for each axis; -1 stands for all that is left of an axis behind the start.
+
+    >>> slice(jnp.arange(6).reshape(2, 3), (0, 1), (2, -1)).tolist()
+    [[1, 2], [4, 5]]
+    """
     sizes = [inputs.shape[axis] - start_indices[axis] if size == -1 else size for axis, size in enumerate(shape)]
     return jax.lax.dynamic_slice(inputs, start_indices, sizes)
 
 
-def _slice_update(inputs: Array, start_indices: Sequence[Any], updates: Array) -> Array:
+@listed
+def slice_update(inputs: Array, start_indices: Sequence[Any], updates: Array) -> Array:
+    """An array with another block in place of its own.
+
+    Args:
+        inputs: an array.
+        start_indices: where the block begins, an index for each axis; it may be a tracer. A block that would reach
+            beyond the array begins earlier.
+        updates: the block, with as many axes as the array.
+
+    >>> slice_update(jnp.zeros((2, 3)), (0, 1), jnp.ones((1, 2))).tolist()
+    [[0.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
+    """
     return jax.lax.dynamic_update_slice(inputs, updates, start_indices)
 
 
-def _scatter(indices: Array, values: Array, shape: Sequence[int]) -> Array:
-    """Zeros of `shape`, to which `values` are added at `indices (..., len(shape))`."""
+@listed
+def scatter(indices: Array, values: Array, shape: Sequence[int]) -> Array:
+    """Zeros, to which values are added: `outputs[indices[n]] += values[n]`.
+
+    Args:
+        indices: `(..., len(shape))`, integers; each last axis is one place. What lies outside is dropped.
+        values: `(...)`, one for each place.
+        shape: that of the outputs.
+
+    >>> scatter(jnp.array([[0], [2], [2]]), jnp.array([1.0, 2.0, 3.0]), (4,)).tolist()
+    [1.0, 0.0, 5.0, 0.0]
+    """
     return jnp.zeros(shape, values.dtype).at[_places(indices)].add(values)
 
 
-def _scatter_update(inputs: Array, indices: Array, updates: Array, reduction: str | None = None) -> Array:
-    """`inputs` with `updates` set, or added, multiplied, ..., at `indices (..., rank)`."""
+@listed
+def scatter_update(inputs: Array, indices: Array, updates: Array, reduction: str | None = None) -> Array:
+    """An array with values at other places: `outputs[indices[n]] = updates[n]`.
+
+    Args:
+        inputs: an array.
+        indices: `(..., rank)`, integers; each last axis is one place. What lies outside is dropped.
+        updates: `(...)`, one for each place.
+        reduction: `None` puts an update in the place of what is there; `"add"`, `"mul"`, `"min"`, `"max"` combine both.
+
+    Raises:
+        ArgumentError: an unknown reduction.
+
+    >>> scatter_update(jnp.zeros(3), jnp.array([[1]]), jnp.array([5.0])).tolist()
+    [0.0, 5.0, 0.0]
+    """
     if reduction not in REDUCTIONS:
         raise ArgumentError(
             "unknown reduction.", path="scatter_update", expected=list(REDUCTIONS), received=repr(reduction)
@@ -121,15 +199,23 @@ def _places(indices: Any) -> tuple[Array, ...]:
     return tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
 
 
-def _unstack(x: Array, num: int | None = None, axis: int = 0) -> list[Array]:
+@listed
+def unstack(x: Array, num: int | None = None, axis: int = 0) -> list[Array]:
+    """The parts of a tensor along an axis, which they do not have any more.
+
+    Args:
+        x: an array.
+        num: how many parts there are; by default the length of the axis.
+        axis: the axis.
+
+    Returns:
+        A list of `num` arrays.
+
+    >>> [part.tolist() for part in unstack(jnp.array([[1, 2], [3, 4]]), axis=1)]
+    [[1, 3], [2, 4]]
+    """
     return [jnp.take(x, index, axis=axis) for index in range(x.shape[axis] if num is None else num)]
 
-
-scatter = lift(_scatter, "scatter")
-scatter_update = lift(_scatter_update, "scatter_update")
-slice = lift(_slice, "slice")
-slice_update = lift(_slice_update, "slice_update")
-unstack = lift(_unstack, "unstack")
 
 # fmt: off
 __all__ = [

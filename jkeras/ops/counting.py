@@ -6,18 +6,35 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras.core.lift import lift
+from jkeras.core.lift import listed
 from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.typing import Array, ArrayLike, PyTree
 
 
-def _bincount(
+@listed
+def bincount(
     x: Array, weights: Array | None = None, minlength: int = 0, sparse: bool = False, *, length: int | None = None
 ) -> Array:
     """How often each integer from 0 on occurs, or the sum of weights where it does; of each row of a matrix.
 
-    `length` is how many integers are counted; by default all that occur, `minlength` at least.
+    Args:
+        x: `(n,)` or `(b, n)`, integers from 0 on.
+        weights: of the shape of `x`: what is added in place of 1.
+        minlength: the least number of results.
+        sparse: `False`; every tensor here is dense.
+        length: how many integers are counted; by default all that occur, `minlength` at least. In a graph and under
+            `jit` it must be given.
+
+    Returns:
+        `(length,)` or `(b, length)`; int32, or the dtype of the weights.
+
+    Raises:
+        ShapeError: another rank.
+        ArgumentError: no `length` where values are not known.
+
+    >>> bincount(jnp.array([0, 2, 2]), minlength=4).tolist()
+    [1, 0, 2, 0]
     """
     check_dense("bincount", sparse)
     x = jnp.asarray(x)
@@ -35,8 +52,26 @@ def _bincount(
     return count(*rows) if x.ndim == 1 else jax.vmap(count)(*rows)
 
 
-def _histogram(x: ArrayLike, bins: int = 10, range: tuple[float, float] | None = None) -> tuple[Array, Array]:
-    """How many elements lie in each of `bins` intervals of one width; and the edges between these."""
+@listed
+def histogram(x: ArrayLike, bins: int = 10, range: tuple[float, float] | None = None) -> tuple[Array, Array]:
+    """How many elements lie in each of `bins` intervals of one width; and the edges between these.
+
+    Args:
+        x: `(n,)`.
+        bins: how many intervals there are.
+        range: where the first begins and the last ends; by default at the least and the greatest element.
+
+    Returns:
+        The counts `(bins,)` and the edges `(bins + 1,)`. The last interval has its right edge too.
+
+    Raises:
+        ArgumentError: no such bins, or no such range.
+        ShapeError: another rank.
+
+    >>> counts, edges = histogram([0.0, 1.0, 4.0], bins=2)
+    >>> counts.tolist(), edges.tolist()
+    ([2.0, 1.0], [0.0, 2.0, 4.0])
+    """
     if not isinstance(bins, int) or isinstance(bins, bool) or bins < 1:
         raise ArgumentError("no such bins.", path="histogram", expected="an int >= 1", received=repr(bins))
     if range is not None and (len(range) != 2 or range[1] < range[0]):
@@ -48,14 +83,33 @@ def _histogram(x: ArrayLike, bins: int = 10, range: tuple[float, float] | None =
     return jnp.histogram(x, bins, range)
 
 
-def _nonzero(x: Array, *, size: int | None = None, fill_value: Any = None) -> tuple[Array, ...]:
-    """Where an array is not zero: one array of indices for each axis, the first `size` of them."""
+@listed
+def nonzero(x: Array, *, size: int | None = None, fill_value: Any = None) -> tuple[Array, ...]:
+    """Where an array is not zero.
+
+    Args:
+        x: an array.
+        size: how many places there are: more are dropped, fewer are filled up. In a graph and under `jit` it must be
+            given.
+        fill_value: the indices that fill up; 0 by default.
+
+    Returns:
+        For each axis an array `(size,)` of indices.
+
+    Raises:
+        ArgumentError: no `size` where values are not known.
+
+    >>> rows, columns = nonzero(jnp.array([[0, 3], [4, 0]]))
+    >>> rows.tolist(), columns.tolist()
+    ([0, 1], [1, 0])
+    """
     if size is None:
         _need(x, "nonzero", "size")
     return jnp.nonzero(x, size=size, fill_value=fill_value)
 
 
-def _unique(
+@listed
+def unique(
     x: ArrayLike,
     sorted: bool = True,
     return_index: bool = False,
@@ -65,7 +119,29 @@ def _unique(
     size: int | None = None,
     fill_value: Any = None,
 ) -> PyTree:
-    """The different values of an array; NaN differs from itself."""
+    """The different values of an array; NaN differs from itself.
+
+    Args:
+        x: an array; its elements, or with `axis` its parts along it.
+        sorted: whether they come in ascending order.
+        return_index: whether the index of the first occurrence of each is returned too.
+        return_inverse: whether the index of each element's value is returned too.
+        return_counts: whether it is returned too how often each occurs.
+        axis: along which parts are compared; `None` for single elements.
+        size: how many values there are: more are dropped, fewer are filled up. In a graph and under `jit` it must be
+            given.
+        fill_value: what fills up; the least value by default.
+
+    Returns:
+        The values, or a tuple of them and what else is asked for, in the order above.
+
+    Raises:
+        ArgumentError: no `size` where values are not known.
+
+    >>> values, counts = unique([3, 1, 3], return_counts=True)
+    >>> values.tolist(), counts.tolist()
+    ([1, 3], [1, 2])
+    """
     if size is None:
         _need(x, "unique", "size")
     return jnp.unique(
@@ -91,10 +167,5 @@ def _need(x: Any, op: str, argument: str) -> None:
             write=f"ops.{op}(x, {argument}=8)",
         )
 
-
-bincount = lift(_bincount, "bincount")
-histogram = lift(_histogram, "histogram")
-nonzero = lift(_nonzero, "nonzero")
-unique = lift(_unique, "unique")
 
 __all__ = ["bincount", "histogram", "nonzero", "unique"]

@@ -6,14 +6,15 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras.core.lift import lift
+from jkeras.core.lift import listed
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.typing import Array
 
 Groups = list[list[str]]
 
 
-def _rearrange(tensor: Array, pattern: str, **axes_lengths: int) -> Array:
+@listed
+def rearrange(tensor: Array, pattern: str, **axes_lengths: int) -> Array:
     """The axes of a tensor split, moved and merged.
 
     Args:
@@ -26,6 +27,9 @@ def _rearrange(tensor: Array, pattern: str, **axes_lengths: int) -> Array:
         ShapeError: the tensor does not fit the pattern.
 
     Source: A. Rogozhnikov, "Einops: clear and reliable tensor manipulations with Einstein-like notation", ICLR 2022.
+
+    >>> rearrange(jnp.arange(6), "(h w) -> w h", h=2).tolist()
+    [[0, 3], [1, 4], [2, 5]]
     """
     left, right = _parsed(pattern)
     names, sizes = _flat(left), _sizes(tensor.shape, left, axes_lengths, pattern)
@@ -82,7 +86,5 @@ def _sizes(shape: Any, groups: Groups, given: dict[str, int], pattern: str) -> d
         )
     return sizes
 
-
-rearrange = lift(_rearrange, "rearrange")
 
 __all__ = ["rearrange"]

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras.core.lift import lift
+from jkeras.core.lift import lift, listed
 from jkeras.ops.control import jvp
 from jkeras.typing import Array
 
@@ -19,46 +19,128 @@ qr = lift(jnp.linalg.qr, "qr", "x")
 svd = lift(jnp.linalg.svd, "svd", "x")
 
 
-def _cholesky(x: Array, upper: bool = False) -> Array:
+@listed
+def cholesky(x: Array, upper: bool = False) -> Array:
+    """The Cholesky factor of a symmetric positive definite matrix: `L` in `L @ L^T = x`.
+
+    Args:
+        x: `(..., n, n)`, floats.
+        upper: whether the factor is `U` in `U^T @ U = x`.
+
+    Returns:
+        `(..., n, n)`, triangular; NaN where a matrix is not positive definite.
+
+    >>> cholesky(jnp.array([[4.0, 2.0], [2.0, 2.0]])).tolist()
+    [[2.0, 0.0], [1.0, 1.0]]
+    """
     return jnp.linalg.cholesky(x, upper=upper)
 
 
-def _cholesky_inverse(x: Array, upper: bool = False) -> Array:
-    """The inverse of the matrix whose Cholesky factor is `x`."""
+@listed
+def cholesky_inverse(x: Array, upper: bool = False) -> Array:
+    """The inverse of the matrix whose Cholesky factor is `x`.
+
+    Args:
+        x: `(..., n, n)`, triangular floats.
+        upper: whether `x` is an upper factor.
+
+    >>> cholesky_inverse(jnp.array([[2.0, 0.0], [0.0, 1.0]])).tolist()
+    [[0.25, 0.0], [0.0, 1.0]]
+    """
     return jax.scipy.linalg.cho_solve((x, not upper), jnp.broadcast_to(jnp.eye(x.shape[-1], dtype=x.dtype), x.shape))
 
 
-def _solve(a: Array, b: Array) -> Array:
-    """`x` in `a @ x = b`; a vector `b` is one column."""
+@listed
+def solve(a: Array, b: Array) -> Array:
+    """`x` in `a @ x = b`.
+
+    Args:
+        a: `(..., n, n)`, floats, of full rank.
+        b: `(..., n, k)`; or with one axis less than `a`, where each vector is one column.
+
+    Returns:
+        The shape of `b`.
+
+    >>> solve(jnp.array([[2.0, 0.0], [0.0, 4.0]]), jnp.array([2.0, 2.0])).tolist()
+    [1.0, 0.5]
+    """
     return jnp.squeeze(jnp.linalg.solve(a, b[..., None]), -1) if b.ndim == a.ndim - 1 else jnp.linalg.solve(a, b)
 
 
-def _solve_triangular(a: Array, b: Array, lower: bool = False) -> Array:
+@listed
+def solve_triangular(a: Array, b: Array, lower: bool = False) -> Array:
+    """`x` in `a @ x = b` for a triangular `a`; the other triangle is not read.
+
+    Args:
+        a: `(..., n, n)`, floats.
+        b: `(..., n, k)`; or with one axis less than `a`, where each vector is one column.
+        lower: whether `a` is a lower triangle; by default an upper one.
+
+    Returns:
+        The shape of `b`.
+
+    >>> solve_triangular(jnp.array([[1.0, 0.0], [1.0, 2.0]]), jnp.array([1.0, 5.0]), lower=True).tolist()
+    [1.0, 2.0]
+    """
     if b.ndim == a.ndim - 1:
         return jnp.squeeze(jax.scipy.linalg.solve_triangular(a, b[..., None], lower=lower), -1)
     return jax.scipy.linalg.solve_triangular(a, b, lower=lower)
 
 
-def _lstsq(a: Array, b: Array, rcond: Any = None) -> Array:
+@listed
+def lstsq(a: Array, b: Array, rcond: Any = None) -> Array:
+    """The `x` for which `|a @ x - b|` is least; of several, the shortest.
+
+    Args:
+        a: `(m, n)`, floats.
+        b: `(m,)` or `(m, k)`.
+        rcond: singular values below this part of the greatest count as zero; by default the rounding error of the dtype
+            times the greater of `m` and `n`.
+
+    Returns:
+        `(n,)` or `(n, k)`.
+
+    >>> lstsq(jnp.array([[1.0], [1.0]]), jnp.array([1.0, 3.0])).round(4).tolist()
+    [2.0]
+    """
     return jnp.linalg.lstsq(a, b, rcond=rcond)[0]
 
 
-def _matrix_rank(x: Array, tol: Any = None) -> Array:
-    """How many singular values are greater than `tol`."""
+@listed
+def matrix_rank(x: Array, tol: Any = None) -> Array:
+    """How many singular values are greater than a bound.
+
+    Args:
+        x: `(..., m, n)`.
+        tol: the bound; by default the greatest singular value, times the rounding error of the dtype, times the greater
+            of `m` and `n`.
+
+    Returns:
+        `(...)`, int32.
+
+    >>> int(matrix_rank(jnp.array([[1.0, 2.0], [2.0, 4.0]])))
+    1
+    """
     return jnp.linalg.matrix_rank(x, tol).astype("int32")
 
 
-def _pinv(x: Array, rcond: Any = None) -> Array:
+@listed
+def pinv(x: Array, rcond: Any = None) -> Array:
+    """The Moore-Penrose inverse: `V diag(1 / s) U^T` for `x = U diag(s) V^T`, over the singular values that are not 0.
+
+    Args:
+        x: `(..., m, n)`.
+        rcond: singular values below this part of the greatest count as zero; by default ten times the rounding error
+            of the dtype times the greater of `m` and `n`.
+
+    Returns:
+        `(..., n, m)`.
+
+    >>> pinv(jnp.array([[2.0, 0.0], [0.0, 0.0]])).tolist()
+    [[0.5, 0.0], [0.0, 0.0]]
+    """
     return jnp.linalg.pinv(x, rcond)
 
-
-cholesky = lift(_cholesky, "cholesky")
-cholesky_inverse = lift(_cholesky_inverse, "cholesky_inverse")
-lstsq = lift(_lstsq, "lstsq")
-matrix_rank = lift(_matrix_rank, "matrix_rank")
-pinv = lift(_pinv, "pinv")
-solve = lift(_solve, "solve")
-solve_triangular = lift(_solve_triangular, "solve_triangular")
 
 # fmt: off
 __all__ = [

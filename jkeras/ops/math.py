@@ -6,9 +6,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras.core.lift import lift
+from jkeras.core.lift import lift, listed
 from jkeras.errors import ShapeError
-from jkeras.functional import signal
+from jkeras.ops import fourier
+from jkeras.ops.complex import view_as_complex, view_as_real
+from jkeras.ops.fourier import *  # noqa: F403
 from jkeras.typing import Array, ArrayLike, PyTree
 
 erf = lift(jax.scipy.special.erf, "erf")
@@ -17,49 +19,149 @@ erfinv = lift(jax.scipy.special.erfinv, "erfinv")
 rsqrt = lift(jax.lax.rsqrt, "rsqrt")
 
 
-def _logsumexp(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
+@listed
+def logsumexp(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
+    """`log(sum(exp(x)))`, computed without overflow: `m + log(sum(exp(x - m)))` with the maximum `m`.
+
+    Args:
+        x: array of any shape; integers become floats.
+        axis: over which axes: an int, several, or `None` for all.
+        keepdims: whether these axes stay, with length 1.
+
+    Returns:
+        An array without these axes, in the dtype of `x`; `-inf` for a sum of nothing.
+
+    >>> x = jnp.array([[0.0, 0.0], [1000.0, 1000.0]])
+    >>> [round(y, 3) for y in logsumexp(x, axis=1).tolist()]
+    [0.693, 1000.693]
+    """
     return jax.scipy.special.logsumexp(x, axis=tuple(axis) if isinstance(axis, list) else axis, keepdims=keepdims)
 
 
-def _logdet(x: Array) -> Array:
+@listed
+def logdet(x: Array) -> Array:
+    """The logarithm of the determinant's absolute value, `log(|det(x)|)`, without computing the determinant.
+
+    Args:
+        x: square matrices `(..., n, n)`; of positive definite ones the determinant is positive.
+
+    Returns:
+        `(...)`; `-inf` for a singular matrix.
+
+    >>> logdet(jnp.array([[2.0, 0.0], [0.0, 0.5]])).tolist()
+    0.0
+    >>> round(float(logdet(1e30 * jnp.eye(3))), 2)  # the determinant overflows
+    207.23
+    """
     return jnp.linalg.slogdet(x)[1]
 
 
-logsumexp = lift(_logsumexp, "logsumexp")
-logdet = lift(_logdet, "logdet")
+# The docstring of four functions, but for what each computes: of some rows, of none, and in the example.
+_SEGMENTS = """The {what} of the rows of every segment.
+
+        outputs[s] = {what} of data[i] over all i with segment_ids[i] = s
+
+    Args:
+        data: `(n, ...)`.
+        segment_ids: ints `(n,)`, the segment of each row, in any order. A row whose segment is negative, or
+            `num_segments` or more, does not count.
+        num_segments: how many segments there are; by default one more than the greatest of `segment_ids`. It must be
+            told where values are unknown: under `jax.jit`, and of symbolic tensors.
+        sorted: a promise that the segments never decrease, which may be faster; where it is broken the result is
+            undefined.
+
+    Returns:
+        `(num_segments, ...)`, in the dtype of the data; {nothing} for a segment without rows.
+
+    Raises:
+        ShapeError: `segment_ids` is no vector.
+
+    >>> {op}(jnp.array([1.0, 2.0, 3.0, 4.0]), jnp.array([0, 0, 1, 1]), 3).tolist()
+    {result}
+    """
 
 
-def _segment(function: Callable[..., Array], op: str) -> Callable[..., PyTree]:
+def _segment(function: Callable[..., Array], op: str, **words: str) -> Callable[..., PyTree]:
     def segment(data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False) -> Array:
+        if jnp.ndim(segment_ids) != 1:
+            raise ShapeError(
+                "each row belongs to one segment.",
+                path=op,
+                expected="segment_ids of shape (n,)",
+                received=f"shape {jnp.shape(segment_ids)}",
+            )
         return function(data, segment_ids, num_segments, indices_are_sorted=sorted)
 
-    segment.__name__, segment.__doc__ = op, f"`jax.ops.{op}`."
+    segment.__name__, segment.__doc__ = op, _SEGMENTS.format(op=op, **words)
     return lift(segment, op)
 
 
-segment_max = _segment(jax.ops.segment_max, "segment_max")
-segment_min = _segment(jax.ops.segment_min, "segment_min")
-segment_prod = _segment(jax.ops.segment_prod, "segment_prod")
-segment_sum = _segment(jax.ops.segment_sum, "segment_sum")
+_LEAST, _GREATEST = "`-inf`, or the least integer,", "`inf`, or the greatest integer,"
+segment_max = _segment(jax.ops.segment_max, "segment_max", what="maximum", nothing=_LEAST, result="[2.0, 4.0, -inf]")
+segment_min = _segment(jax.ops.segment_min, "segment_min", what="minimum", nothing=_GREATEST, result="[1.0, 3.0, inf]")
+segment_prod = _segment(jax.ops.segment_prod, "segment_prod", what="product", nothing="1", result="[2.0, 12.0, 1.0]")
+segment_sum = _segment(jax.ops.segment_sum, "segment_sum", what="sum", nothing="0", result="[3.0, 7.0, 0.0]")
 
 
-def _top_k(x: Array, k: int, sorted: bool = True) -> list[Array]:
+@listed
+def top_k(x: Array, k: int, sorted: bool = True) -> list[Array]:
+    """The `k` greatest entries along the last axis, and where they stand.
+
+    Args:
+        x: `(..., n)`. Of equal entries the earlier comes first; NaN counts as greater than all numbers.
+        k: how many, `k <= n`.
+        sorted: whether the greatest comes first. It does so always: an order that nobody asks for costs nothing here.
+
+    Returns:
+        The values, `(..., k)` in the dtype of `x`, and their indices, `(..., k)`, int32.
+
+    >>> values, indices = top_k(jnp.array([1.0, 4.0, 2.0, 4.0]), 3)
+    >>> values.tolist(), indices.tolist()
+    ([4.0, 4.0, 2.0], [1, 3, 2])
+    """
     return list(jax.lax.top_k(x, k))
 
 
-def _in_top_k(targets: Array, predictions: Array, k: int) -> Array:
-    """Whether fewer than `k` classes beat the target's; ties count for it, and all numbers beat NaN."""
+@listed
+def in_top_k(targets: Array, predictions: Array, k: int) -> Array:
+    """Whether fewer than `k` classes beat the target's; ties count for it, and all numbers beat NaN.
+
+    Args:
+        targets: ints `(...)`, the true classes.
+        predictions: `(..., c)`, a score for each class.
+        k: among how many best ones the target shall be.
+
+    Returns:
+        Booleans `(...)`.
+
+    >>> predictions = jnp.array([[0.1, 0.6, 0.3], [0.8, 0.1, 0.1]])
+    >>> in_top_k(jnp.array([2, 1]), predictions, 1).tolist(), in_top_k(jnp.array([2, 1]), predictions, 2).tolist()
+    ([False, False], [True, True])
+    """
     own = jnp.take_along_axis(predictions, jnp.expand_dims(targets, -1), axis=-1)  # (b, 1)
     own = jnp.where(jnp.isnan(own), -jnp.inf, own)
     return jnp.sum(predictions > own, axis=-1) < k
 
 
-top_k = lift(_top_k, "top_k")
-in_top_k = lift(_in_top_k, "in_top_k")
+@listed
+def cdist(x: Array, y: Array) -> Array:
+    """Euclidean distances of every row of `x` to every row of `y`; where they coincide the gradient is zero.
 
+        outputs[..., i, j] = sqrt(sum_d (x[..., i, d] - y[..., j, d])^2)
 
-def _cdist(x: Array, y: Array) -> Array:
-    """Euclidean distances of every row of `x` to every row of `y`; where they coincide the gradient is zero."""
+    Args:
+        x: `(..., n, k)`: `n` points in `k` dimensions.
+        y: `(..., m, k)`; the axes in front broadcast against those of `x`.
+
+    Returns:
+        `(..., n, m)`, in the dtype to which the two promote; distances of integers are floats.
+
+    Raises:
+        ShapeError: one of the two has fewer than two axes, or their rows have different lengths.
+
+    >>> cdist(jnp.array([[0.0, 0.0], [3.0, 0.0]]), jnp.array([[0.0, 4.0]])).tolist()
+    [[4.0], [5.0]]
+    """
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
         raise ShapeError(
             "there are no distances between such rows.",
@@ -73,61 +175,10 @@ def _cdist(x: Array, y: Array) -> Array:
     return jnp.where(apart, jnp.sqrt(jnp.where(apart, squares, 1)), 0)
 
 
-cdist = lift(_cdist, "cdist")
-
-# -- Fourier transforms; complex numbers are pairs of real arrays
-
-
-def _pair(z: Array) -> tuple[Array, Array]:
-    return jnp.real(z), jnp.imag(z)
-
-
-def _fft(x: tuple[Array, Array]) -> tuple[Array, Array]:
-    return _pair(jnp.fft.fft(signal.join_complex(x, "fft")))
-
-
-def _fft2(x: tuple[Array, Array]) -> tuple[Array, Array]:
-    return _pair(jnp.fft.fft2(signal.join_complex(x, "fft2")))
-
-
-def _ifft2(x: tuple[Array, Array]) -> tuple[Array, Array]:
-    return _pair(jnp.fft.ifft2(signal.join_complex(x, "ifft2")))
-
-
-def _rfft(x: Array, fft_length: int | None = None) -> tuple[Array, Array]:
-    return _pair(jnp.fft.rfft(x, fft_length))
-
-
-def _irfft(x: tuple[Array, Array], fft_length: int | None = None) -> Array:
-    return jnp.fft.irfft(signal.join_complex(x, "irfft"), fft_length)
-
-
-fft = lift(_fft, "fft")
-fft2 = lift(_fft2, "fft2")
-ifft2 = lift(_ifft2, "ifft2")
-irfft = lift(_irfft, "irfft")
-rfft = lift(_rfft, "rfft")
-extract_sequences = lift(signal.extract_sequences, "extract_sequences")
-istft = lift(signal.istft, "istft")
-stft = lift(signal.stft, "stft")
-
-
-def _view_as_complex(x: Array) -> Array:
-    x = x.astype(jnp.promote_types(x.dtype, "float32"))  # no complex numbers are narrower
-    return jax.lax.complex(x[..., 0], x[..., 1])
-
-
-def _view_as_real(x: Array) -> Array:
-    return jnp.stack([jnp.real(x), jnp.imag(x)], axis=-1)
-
-
-view_as_complex = lift(_view_as_complex, "view_as_complex")
-view_as_real = lift(_view_as_real, "view_as_real")
-
 # fmt: off
 __all__ = [
-    "cdist", "erf", "erfc", "erfinv", "extract_sequences", "fft", "fft2", "ifft2", "in_top_k", "irfft", "istft",
-    "logdet", "logsumexp", "rfft", "rsqrt", "segment_max", "segment_min", "segment_prod", "segment_sum", "stft",
-    "top_k", "view_as_complex", "view_as_real",
+    "cdist", "erf", "erfc", "erfinv", "in_top_k", "logdet", "logsumexp", "rsqrt", "segment_max", "segment_min",
+    "segment_prod", "segment_sum", "top_k", "view_as_complex", "view_as_real",
+    *fourier.__all__,
 ]
 # fmt: on

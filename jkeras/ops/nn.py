@@ -1,26 +1,19 @@
 """The neural part of the table: activations, convolution, pooling, normalization, encodings, recordable on symbolic
 tensors. The functions themselves are those of `jkeras.activations` and `jkeras.functional`."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
-from jkeras import activations, config, dtypes, functional
-from jkeras.core.lift import lift
-from jkeras.core.synchronization import check_synchronized, named_axes
-from jkeras.core.tensor import check_dense
+from jkeras import activations, functional
+from jkeras.core.lift import lift, listed
 from jkeras.errors import ShapeError
-from jkeras.functional import image
-from jkeras.ops.crossentropy import (
-    binary_crossentropy,
-    categorical_crossentropy,
-    ctc_decode,
-    ctc_loss,
-    sparse_categorical_crossentropy,
-)
-from jkeras.typing import Array, ArrayLike, Axes
+from jkeras.ops import crossentropy, encoding, normalization, windows
+from jkeras.ops.complex import polar
+from jkeras.ops.crossentropy import *  # noqa: F403
+from jkeras.ops.encoding import *  # noqa: F403
+from jkeras.ops.normalization import *  # noqa: F403
+from jkeras.ops.windows import *  # noqa: F403
+from jkeras.typing import Array, ArrayLike
 
 # -- activations
 
@@ -53,115 +46,30 @@ tanh_shrink = lift(activations.tanh_shrink, "tanh_shrink")
 threshold = lift(activations.threshold, "threshold")
 
 
-def _gelu(x: ArrayLike, approximate: bool = True) -> Array:
+@listed
+def gelu(x: ArrayLike, approximate: bool = True) -> Array:
+    """The Gaussian error linear unit: `x * P(X <= x)` for a standard normal `X`.
+
+    Approximate by default, as `keras.ops.gelu` is; `jkeras.activations.gelu` is exact by default.
+
+    Args:
+        x: array of any shape.
+        approximate: whether to use `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))`.
+
+    Returns:
+        The shape and dtype of `x`; integers become floats.
+
+    Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units", arXiv:1606.08415.
+
+    >>> x = jnp.array([-1.0, 2.0])
+    >>> [[round(float(y), 4) for y in gelu(x, approximate)] for approximate in (True, False)]
+    [[-0.1588, 1.9546], [-0.1587, 1.9545]]
+    """
     return activations.gelu(x, approximate)
 
 
-gelu = lift(_gelu, "gelu")  # approximate by default, unlike the activation
-
-# -- windows: without the address of a layer, which the functions take for their messages
-
-
-def _adaptive_average_pool(inputs: Array, output_size: Any, data_format: str | None = None) -> Array:
-    return functional.adaptive_average_pool(inputs, output_size, data_format)
-
-
-def _adaptive_max_pool(inputs: Array, output_size: Any, data_format: str | None = None) -> Array:
-    return functional.adaptive_max_pool(inputs, output_size, data_format)
-
-
-adaptive_average_pool = lift(_adaptive_average_pool, "adaptive_average_pool")
-adaptive_max_pool = lift(_adaptive_max_pool, "adaptive_max_pool")
-
-
-def _average_pool(
-    inputs: Array, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
-) -> Array:
-    return functional.average_pool(inputs, pool_size, strides, padding, data_format)
-
-
-def _max_pool(
-    inputs: Array, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
-) -> Array:
-    return functional.max_pool(inputs, pool_size, strides, padding, data_format)
-
-
-average_pool = lift(_average_pool, "average_pool")
-max_pool = lift(_max_pool, "max_pool")
-
-
-def _conv(
-    inputs: Array,
-    kernel: Array,
-    strides: Any = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Array:
-    return functional.conv(
-        inputs, kernel, strides=strides, padding=padding, dilation=dilation_rate, data_format=data_format
-    )
-
-
-def _depthwise_conv(
-    inputs: Array,
-    kernel: Array,
-    strides: Any = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Array:
-    return functional.depthwise_conv(
-        inputs, kernel, strides=strides, padding=padding, dilation=dilation_rate, data_format=data_format
-    )
-
-
-def _separable_conv(
-    inputs: Array,
-    depthwise_kernel: Array,
-    pointwise_kernel: Array,
-    strides: Any = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Array:
-    depthwise = _depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
-    return functional.conv(depthwise, pointwise_kernel, data_format=data_format)
-
-
-def _conv_transpose(
-    inputs: Array,
-    kernel: Array,
-    strides: Any = 1,
-    padding: str = "valid",
-    output_padding: Any = None,
-    data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Array:
-    return functional.conv_transpose(
-        inputs,
-        kernel,
-        strides=strides,
-        padding=padding,
-        output_padding=output_padding,
-        dilation=dilation_rate,
-        data_format=data_format,
-    )
-
-
-conv = lift(_conv, "conv")
-conv_transpose = lift(_conv_transpose, "conv_transpose")
-depth_to_space = lift(image.depth_to_space, "depth_to_space")
-fold = lift(image.fold, "fold")
-space_to_depth = lift(image.space_to_depth, "space_to_depth")
-unfold = lift(image.unfold, "unfold")
-depthwise_conv = lift(_depthwise_conv, "depthwise_conv")
-separable_conv = lift(_separable_conv, "separable_conv")
-
-# -- attention
-
-
-def _dot_product_attention(
+@listed
+def dot_product_attention(
     query: Array,
     key: Array,
     value: Array,
@@ -172,6 +80,35 @@ def _dot_product_attention(
     flash_attention: bool | None = None,
     attn_logits_soft_cap: float | None = None,
 ) -> Array:
+    """`softmax(scale * query @ key + bias) @ value`, for each head, over the keys that a query may look at.
+
+    Args:
+        query: `(b, t, n, c)`, for `n` heads.
+        key: `(b, s, m, c)`; each of the `m` heads serves `n / m` heads of the query.
+        value: `(b, s, m, o)`.
+        bias: added to the scores, broadcastable to `(b, n, t, s)`.
+        mask: bool, true where a query may look at a key, broadcastable to `(b, n, t, s)`.
+        scale: of the scores; `1 / sqrt(c)` by default.
+        is_causal: whether a query sees nothing behind its own position.
+        flash_attention: `None` takes NVIDIA's fused kernel, which never holds the scores, where it can do the call, and
+            XLA elsewhere; `True` makes it an error that the kernel cannot; `False` always takes XLA.
+        attn_logits_soft_cap: keeps the scores within `(-cap, cap)`, by `cap * tanh(scores / cap)`; `None` for no cap.
+
+    Returns:
+        `(b, t, n, o)`, in the dtype to which query, key and value promote; zeros for a query that may look at nothing.
+
+    Raises:
+        ShapeError: ranks, heads or sizes do not fit.
+        ArgumentError: the fused kernel is demanded and cannot do the call.
+
+    Source: A. Vaswani et al., "Attention is all you need", arXiv:1706.03762; heads that share keys: arXiv:2305.13245;
+    the fused kernel: arXiv:2205.14135; the cap: arXiv:2408.00118.
+
+    >>> query, key = jnp.zeros((1, 2, 1, 4)), jnp.ones((1, 2, 1, 4))  # all keys fit equally well
+    >>> value = jnp.array([1.0, 3.0]).reshape(1, 2, 1, 1)
+    >>> dot_product_attention(query, key, value, is_causal=True).ravel().tolist()
+    [1.0, 2.0]
+    """
     return functional.dot_product_attention(
         query,
         key,
@@ -186,106 +123,37 @@ def _dot_product_attention(
     )
 
 
-dot_product_attention = lift(_dot_product_attention, "dot_product_attention")
+@listed
+def psnr(x1: Array, x2: Array, max_val: float) -> Array:
+    """Peak signal-to-noise ratio in decibels: `20 log10(max_val) - 10 log10(mean((x1 - x2)^2))`.
 
-# -- normalization
+    Args:
+        x1: a signal or images, floats; the difference of unsigned integers would wrap around.
+        x2: another of the same shape.
+        max_val: the largest value that signals may have: 1.0, or 255 for images in bytes.
 
+    Returns:
+        A scalar, over all elements; infinity where the signals are equal.
 
-def _batch_normalization(
-    x: Array,
-    mean: Array,
-    variance: Array,
-    axis: int,
-    offset: Array | None = None,
-    scale: Array | None = None,
-    epsilon: float = 1e-3,
-) -> Array:
-    return functional.batch_normalize(x, mean, variance, scale, offset, epsilon=epsilon, axis=axis)
+    Raises:
+        ShapeError: the shapes differ.
 
+    Source: the definition above.
 
-def _layer_normalization(
-    x: Array, gamma: Array | None = None, beta: Array | None = None, axis: Axes = -1, epsilon: float | None = None
-) -> Array:
-    return functional.layer_normalize(x, gamma, beta, epsilon=_epsilon(epsilon), axis=axis)
-
-
-def _rms_normalization(x: Array, scale: Array | None = None, axis: Axes = -1, epsilon: float | None = None) -> Array:
-    return functional.rms_normalize(x, scale, epsilon=_epsilon(epsilon), axis=axis)
-
-
-def _moments(
-    x: Array, axes: Axes, keepdims: bool = False, synchronized: bool | str | Sequence[str] = False
-) -> tuple[Array, Array]:
-    """`synchronized` names mapped axes to reduce too, as in `jkeras.layers.BatchNormalization`.
-
-    Half precision is reduced in float32, and the results have the dtype of `x`.
+    >>> round(float(psnr(jnp.zeros(4), jnp.full(4, 0.1), max_val=1.0)), 4)
+    20.0
     """
-    pieces = named_axes(check_synchronized(synchronized, "moments"), "moments")
-    mean, variance = functional.moments(x, axes, keepdims=keepdims, axis_name=pieces)
-    dtype = x.dtype if jnp.issubdtype(x.dtype, jnp.floating) else mean.dtype
-    return mean.astype(dtype), variance.astype(dtype)
-
-
-def _normalize(x: Array, axis: Axes = -1, order: int = 2, epsilon: float | None = None) -> Array:
-    """`x / max(norm(x), epsilon)`."""
-    if order == 2:
-        return functional.unit_normalize(x, epsilon=_epsilon(epsilon), axis=axis)
-    return x / jnp.maximum(jnp.linalg.norm(x, ord=order, axis=axis, keepdims=True), _epsilon(epsilon))
-
-
-def _epsilon(epsilon: float | None) -> float:
-    return config.epsilon() if epsilon is None else epsilon
-
-
-batch_normalization = lift(_batch_normalization, "batch_normalization")
-layer_normalization = lift(_layer_normalization, "layer_normalization")
-moments = lift(_moments, "moments")
-normalize = lift(_normalize, "normalize")
-rms_normalization = lift(_rms_normalization, "rms_normalization")
-
-# -- encodings
-
-
-def _one_hot(x: Array, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Array:
-    check_dense("one_hot", sparse)
-    return jax.nn.one_hot(x, num_classes, axis=axis, dtype=dtypes.standardize(dtype))
-
-
-def _multi_hot(inputs: Array, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Array:
-    """One where a class occurs among the labels of an example: the maximum of their one-hot codes."""
-    check_dense("multi_hot", sparse)
-    return jnp.max(_one_hot(inputs, num_classes, axis, dtype), axis=1 if inputs.ndim > 1 else 0)
-
-
-one_hot = lift(_one_hot, "one_hot")
-multi_hot = lift(_multi_hot, "multi_hot")
-
-# -- complex numbers, and how much two signals differ
-
-
-def _polar(abs_: Array, angle: Array) -> Array:
-    return jax.lax.complex(abs_ * jnp.cos(angle), abs_ * jnp.sin(angle))
-
-
-def _psnr(x1: Array, x2: Array, max_val: float) -> Array:
-    """Peak signal-to-noise ratio in decibels: `20 log10(max_val) - 10 log10(mean((x1 - x2)^2))`."""
     if x1.shape != x2.shape:
         raise ShapeError("the signals differ in shape.", path="psnr", expected=f"{x1.shape}", received=f"{x2.shape}")
     return 20 * jnp.log10(jnp.asarray(max_val, x2.dtype)) - 10 * jnp.log10(jnp.mean(jnp.square(x1 - x2)))
 
 
-polar = lift(_polar, "polar")
-psnr = lift(_psnr, "psnr")
-
 # fmt: off
 __all__ = [
-    "adaptive_average_pool", "adaptive_max_pool", "average_pool", "batch_normalization", "binary_crossentropy",
-    "categorical_crossentropy", "celu", "conv", "conv_transpose", "ctc_decode", "ctc_loss", "depth_to_space",
-    "depthwise_conv", "dot_product_attention", "elu", "fold", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu",
-    "hard_swish", "hard_tanh", "layer_normalization", "leaky_relu", "log_sigmoid", "log_softmax", "max_pool", "moments",
-    "multi_hot", "normalize", "one_hot", "polar", "psnr", "relu", "relu6", "rms_normalization", "selu",
-    "separable_conv", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "space_to_depth",
-    "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish",
-    "tanh_shrink", "threshold", "unfold",
+    "celu", "dot_product_attention", "elu", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
+    "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax", "polar", "psnr", "relu", "relu6", "selu", "sigmoid",
+    "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax",
+    "squareplus", "swish", "tanh_shrink", "threshold",
+    *crossentropy.__all__, *encoding.__all__, *normalization.__all__, *windows.__all__,
 ]
 # fmt: on

@@ -4,17 +4,16 @@ A row is `name = lift(function, "name")`. Where Keras's arguments have other nam
 with Keras's signature stands between.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 import jax.numpy as jnp
 
-from jkeras import dtypes
 from jkeras.core.lift import lift
+from jkeras.ops import choosing, counting, reductions, shapes
+from jkeras.ops.choosing import *  # noqa: F403 - each module lists what it holds
 from jkeras.ops.control import vectorize
-from jkeras.ops.counting import bincount, histogram, nonzero, unique
+from jkeras.ops.counting import *  # noqa: F403
 from jkeras.ops.creation import *  # noqa: F403 - what Keras's namespace has too
-from jkeras.typing import Array, ArrayLike, PyTree
+from jkeras.ops.reductions import *  # noqa: F403
+from jkeras.ops.shapes import *  # noqa: F403
 
 # -- one argument
 
@@ -114,13 +113,6 @@ subtract = lift(jnp.subtract, "subtract", "x1 x2")
 true_divide = lift(jnp.true_divide, "true_divide", "x1 x2")
 
 
-def _divide_no_nan(x1: ArrayLike, x2: ArrayLike) -> Array:
-    zero = jnp.equal(x2, 0)
-    return jnp.where(zero, 0.0, jnp.divide(x1, jnp.where(zero, 1.0, x2)))
-
-
-divide_no_nan = lift(_divide_no_nan, "divide_no_nan")
-
 # -- products
 
 corrcoef = lift(jnp.corrcoef, "corrcoef")
@@ -137,58 +129,8 @@ tensordot = lift(jnp.tensordot, "tensordot", "x1 x2")
 trace = lift(jnp.trace, "trace", "x")
 vdot = lift(jnp.vdot, "vdot", "x1 x2")
 
-# -- reductions: `(x, axis=None, keepdims=False)`
 
-
-def _axes(axis: Any) -> Any:
-    return tuple(axis) if isinstance(axis, list) else axis
-
-
-def _reduction(function: Callable[..., Array], op: str) -> Callable[..., PyTree]:
-    def reduce(x: ArrayLike, axis: Any = None, keepdims: bool = False, **options: Any) -> Array:
-        return function(x, axis=_axes(axis), keepdims=keepdims, **options)
-
-    reduce.__name__, reduce.__doc__ = op, f"`jax.numpy.{op}`."
-    return lift(reduce, op)
-
-
-def _extreme(function: Callable[..., Array], op: str) -> Callable[..., PyTree]:
-    def extreme(x: ArrayLike, axis: Any = None, keepdims: bool = False, initial: Any = None, **options: Any) -> Array:
-        return function(x, axis=_axes(axis), keepdims=keepdims, initial=initial, **options)
-
-    extreme.__name__, extreme.__doc__ = op, f"`jax.numpy.{op}`."
-    return lift(extreme, op)
-
-
-def _prod(x: ArrayLike, axis: Any = None, keepdims: bool = False, dtype: Any = None, **options: Any) -> Array:
-    return jnp.prod(x, axis=_axes(axis), keepdims=keepdims, dtype=dtype, **options)
-
-
-all = _reduction(jnp.all, "all")
-amax = _reduction(jnp.amax, "amax")
-amin = _reduction(jnp.amin, "amin")
-any = _reduction(jnp.any, "any")
-argmax = _reduction(jnp.argmax, "argmax")
-argmin = _reduction(jnp.argmin, "argmin")
-max = _extreme(jnp.max, "max")
-mean = _reduction(jnp.mean, "mean")
-median = _reduction(jnp.median, "median")
-min = _extreme(jnp.min, "min")
-nanargmax = _reduction(jnp.nanargmax, "nanargmax")
-nanargmin = _reduction(jnp.nanargmin, "nanargmin")
-nanmax = _reduction(jnp.nanmax, "nanmax")
-nanmean = _reduction(jnp.nanmean, "nanmean")
-nanmedian = _reduction(jnp.nanmedian, "nanmedian")
-nanmin = _reduction(jnp.nanmin, "nanmin")
-nanprod = _reduction(jnp.nanprod, "nanprod")
-nanstd = _reduction(jnp.nanstd, "nanstd")
-nansum = _reduction(jnp.nansum, "nansum")
-nanvar = _reduction(jnp.nanvar, "nanvar")
-prod = lift(_prod, "prod")
-ptp = _reduction(jnp.ptp, "ptp")
-std = _reduction(jnp.std, "std")
-sum = _reduction(jnp.sum, "sum")
-var = _reduction(jnp.var, "var")
+# -- along an axis, and all together
 
 allclose = lift(jnp.allclose, "allclose", "x1 x2")
 average = lift(jnp.average, "average", "x")
@@ -201,19 +143,6 @@ nancumprod = lift(jnp.nancumprod, "nancumprod", "x")
 nancumsum = lift(jnp.nancumsum, "nancumsum", "x")
 trapezoid = lift(jnp.trapezoid, "trapezoid")
 
-
-def _quantile(function: Callable[..., Array], op: str) -> Callable[..., PyTree]:
-    def quantile(x: ArrayLike, q: ArrayLike, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Array:
-        return function(x, q, axis=axis, method=method, keepdims=keepdims)
-
-    quantile.__name__, quantile.__doc__ = op, f"`jax.numpy.{op}`."
-    return lift(quantile, op)
-
-
-nanpercentile = _quantile(jnp.nanpercentile, "nanpercentile")
-nanquantile = _quantile(jnp.nanquantile, "nanquantile")
-percentile = _quantile(jnp.percentile, "percentile")
-quantile = _quantile(jnp.quantile, "quantile")
 
 # -- sorting, searching, counting
 
@@ -252,28 +181,6 @@ vsplit = lift(jnp.vsplit, "vsplit", "x")
 vstack = lift(jnp.vstack, "vstack", "xs")
 
 
-def _concatenate(xs: Sequence[Array], axis: int = 0) -> Array:
-    return jnp.concatenate(xs, axis)
-
-
-def _pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Array:
-    options = {} if constant_values is None else {"constant_values": constant_values}
-    return jnp.pad(x, pad_width, mode, **options)
-
-
-def _reshape(x: Array, newshape: Any) -> Array:
-    return jnp.reshape(x, newshape)
-
-
-def _tile(x: Array, repeats: Any) -> Array:
-    return jnp.tile(x, repeats)
-
-
-concatenate = lift(_concatenate, "concatenate")
-pad = lift(_pad, "pad")
-reshape = lift(_reshape, "reshape")
-tile = lift(_tile, "tile")
-
 # -- choosing
 
 diag = lift(jnp.diag, "diag", "x")
@@ -285,32 +192,6 @@ tril = lift(jnp.tril, "tril", "x")
 triu = lift(jnp.triu, "triu", "x")
 unravel_index = lift(jnp.unravel_index, "unravel_index")
 
-
-def _clip(x: Array, x_min: Any, x_max: Any) -> Array:
-    return jnp.clip(x, x_min, x_max)
-
-
-def _nan_to_num(x: ArrayLike, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Array:
-    return jnp.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
-
-
-def _take_along_axis(x: Array, indices: Array, axis: int | None = None) -> Array:
-    return jnp.take_along_axis(x, indices, axis)
-
-
-def _where(condition: Array, x1: Any = None, x2: Any = None) -> PyTree:
-    return jnp.where(condition) if x1 is None and x2 is None else jnp.where(condition, x1, x2)
-
-
-def _get_item(x: Array, key: Any) -> Array:
-    return x[tuple(key) if isinstance(key, list) else key]  # JSON has no tuples
-
-
-clip = lift(_clip, "clip")
-get_item = lift(_get_item, "get_item")
-nan_to_num = lift(_nan_to_num, "nan_to_num")
-take_along_axis = lift(_take_along_axis, "take_along_axis")
-where = lift(_where, "where")
 
 # -- making arrays from arrays
 
@@ -325,61 +206,25 @@ vander = lift(jnp.vander, "vander")
 zeros_like = lift(jnp.zeros_like, "zeros_like", "x")
 empty_like = lift(jnp.empty_like, "empty_like", "x")
 
-
-def _full(shape: Any, fill_value: Any, dtype: Any = None) -> Array:
-    return jnp.full(shape, fill_value, dtype)
-
-
-full = lift(_full, "full")
-
-
-# -- about a tensor
-
-
-def _size(x: ArrayLike) -> Any:
-    return jnp.size(x)
-
-
-def _view(x: ArrayLike, dtype: Any = None) -> Array:
-    """The same bytes, read as another dtype; the last axis grows or shrinks with the size of an element."""
-    return jnp.asarray(x).view(None if dtype is None else dtypes.standardize(dtype))
-
-
-size = lift(_size, "size")
-view = lift(_view, "view")
-
-
-def ndim(x: Any) -> int:
-    """The number of axes.
-
-    >>> ndim(jnp.zeros((2, 3)))
-    2
-    """
-    return len(x.shape)
-
-
 # fmt: off
 __all__ = [
-    "abs", "absolute", "add", "all", "allclose", "amax", "amin", "angle", "any", "append", "arange", "arccos",
-    "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort",
-    "array", "array_split", "average", "bincount", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not",
-    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_to", "cbrt", "ceil", "clip", "concatenate", "conj",
-    "conjugate", "copy", "corrcoef", "correlate", "cos", "cosh", "count_nonzero", "cross", "cumprod", "cumsum",
-    "deg2rad", "diag", "diagflat", "diagonal", "diff", "digitize", "divide", "divide_no_nan", "dot", "dsplit", "dstack",
-    "einsum", "empty_like", "equal", "exp", "exp2", "expand_dims", "expm1", "fabs", "flip", "fliplr", "flipud", "floor",
-    "floor_divide", "fmax", "fmin", "fmod", "full", "full_like", "gcd", "geomspace", "get_item", "greater",
-    "greater_equal", "heaviside", "histogram", "hsplit", "hstack", "hypot", "i0", "imag", "inner", "isclose",
-    "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "kron", "lcm", "ldexp", "left_shift",
-    "less", "less_equal", "linspace", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logical_and",
-    "logical_not", "logical_or", "logical_xor", "logspace", "matmul", "max", "maximum", "mean", "median", "meshgrid",
-    "min", "minimum", "mod", "moveaxis", "multiply", "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum",
-    "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar",
-    "ndim", "negative", "nextafter", "nonzero", "not_equal", "ones_like", "outer", "pad", "percentile", "positive",
-    "power", "prod", "ptp", "quantile", "rad2deg", "ravel", "real", "reciprocal", "repeat", "reshape", "right_shift",
-    "roll", "rot90", "round", "searchsorted", "select", "sign", "signbit", "sin", "sinc", "sinh", "size", "slogdet",
-    "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take",
-    "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace", "transpose", "trapezoid", "tril", "triu",
-    "true_divide", "trunc", "unique", "unravel_index", "vander", "var", "vdot", "vectorize", "view", "vsplit", "vstack",
-    "where", "zeros_like",
+    "abs", "absolute", "add", "allclose", "angle", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
+    "arctan", "arctan2", "arctanh", "argpartition", "argsort", "array", "array_split", "average", "bitwise_and",
+    "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
+    "broadcast_to", "cbrt", "ceil", "conj", "conjugate", "copy", "corrcoef", "correlate", "cos", "cosh",
+    "count_nonzero", "cross", "cumprod", "cumsum", "deg2rad", "diag", "diagflat", "diagonal", "diff", "digitize",
+    "divide", "dot", "dsplit", "dstack", "einsum", "empty_like", "equal", "exp", "exp2", "expand_dims", "expm1",
+    "fabs", "flip", "fliplr", "flipud", "floor", "floor_divide", "fmax", "fmin", "fmod", "full_like", "gcd",
+    "geomspace", "greater", "greater_equal", "heaviside", "hsplit", "hstack", "hypot", "i0", "imag", "inner",
+    "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "kron", "lcm", "ldexp",
+    "left_shift", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "logspace", "matmul", "maximum", "meshgrid",
+    "minimum", "mod", "moveaxis", "multiply", "nancumprod", "nancumsum", "negative", "nextafter", "not_equal",
+    "ones_like", "outer", "positive", "power", "rad2deg", "ravel", "real", "reciprocal", "repeat", "right_shift",
+    "roll", "rot90", "round", "searchsorted", "select", "sign", "signbit", "sin", "sinc", "sinh", "slogdet", "sort",
+    "split", "sqrt", "square", "squeeze", "stack", "subtract", "swapaxes", "take", "tan", "tanh", "tensordot",
+    "trace", "transpose", "trapezoid", "tril", "triu", "true_divide", "trunc", "unravel_index", "vander", "vdot",
+    "vectorize", "vsplit", "vstack", "zeros_like",
+    *choosing.__all__, *counting.__all__, *reductions.__all__, *shapes.__all__,
 ]
 # fmt: on
