@@ -19,6 +19,8 @@ The table of metrics has Keras's names: those of classes, in both spellings, and
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+import jax.numpy as jnp
+
 from jkeras import config, dtypes, registry
 from jkeras.errors import ArgumentError, MissingCallError
 from jkeras.typing import Array, Config
@@ -30,7 +32,8 @@ class Metric:
     """The base of metrics: override `init`, `update`, `result` and `merge`.
 
     Args:
-        dtype: of the state and the result; by default `floatx`. A policy's compute dtype.
+        dtype: of the result; by default `floatx`. A policy's compute dtype. States have it too, unless it is half
+            precision: see `state_dtype`.
         name: by default the class's name in snake case; the key in a trainer's logs.
 
     >>> import jax.numpy as jnp
@@ -59,6 +62,15 @@ class Metric:
         self.name = name or registry.snake_case(owner)
         self.dtype = dtypes.get(dtype or config.floatx()).compute_dtype
 
+    @property
+    def state_dtype(self) -> str:
+        """The dtype of sums: `dtype`, and float32 for half precision. bfloat16 has no 257, so a count would end at 256.
+
+        >>> Metric("bfloat16").state_dtype, Metric("float64").state_dtype, Metric("int32").state_dtype
+        ('float32', 'float64', 'int32')
+        """
+        return jnp.promote_types(self.dtype, "float32").name if dtypes.is_float(self.dtype) else self.dtype
+
     def init(self) -> State:
         """The state of having seen nothing."""
         raise self._missing("init(self)")
@@ -85,6 +97,10 @@ class Metric:
     def __call__(self, *args: Any, **kwargs: Any) -> Array:
         """The value of one batch alone: `result(update(init(), ...))`."""
         return self.result(self.update(self.init(), *args, **kwargs))
+
+    def _in_dtype(self, result: Array) -> Array:
+        """A result in `dtype`; that of an integer state is a float nevertheless."""
+        return result.astype(self.dtype) if dtypes.is_float(self.dtype) else result
 
     def _missing(self, signature: str) -> MissingCallError:
         name = signature.partition("(")[0]

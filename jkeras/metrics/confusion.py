@@ -30,7 +30,7 @@ class _Count(ThresholdMetric):
 
     def result(self, state: State) -> Array:
         """A scalar for one threshold, `(thresholds,)` for several."""
-        return self.in_given_order(getattr(confusion(state), self.kind))
+        return self._in_dtype(self.in_given_order(getattr(confusion(state), self.kind)))
 
     def get_config(self) -> Config:
         """That of `Metric`, and the thresholds as they were given."""
@@ -154,7 +154,7 @@ class _Ratio(ThresholdMetric):
 
     def result(self, state: State) -> Array:
         """A scalar for one threshold, `(thresholds,)` for several."""
-        return self.in_given_order(type(self).rate(confusion(state)))
+        return self._in_dtype(self.in_given_order(type(self).rate(confusion(state))))
 
     def get_config(self) -> Config:
         """That of `Metric`, and the arguments as they were given."""

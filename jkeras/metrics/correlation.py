@@ -193,20 +193,20 @@ class R2Score(Metric):
         return self._empty(check_outputs(y_pred, "R2Score")[-1])
 
     def _empty(self, outputs: int) -> State:
-        return {**zeros(MOMENTS, (outputs,), self.dtype), **zeros(("labels",), (), self.dtype)}
+        return {**zeros(MOMENTS, (outputs,), self.state_dtype), **zeros(("labels",), (), self.state_dtype)}
 
     def update(  # type: ignore[override]
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Weights have the shape `(b,)`, or that of the predictions."""
-        y_true, y_pred = paired(y_true, jnp.asarray(y_pred, self.dtype), "R2Score", exactly=True)
+        y_true, y_pred = paired(y_true, jnp.asarray(y_pred, self.state_dtype), "R2Score", exactly=True)
         shape = check_outputs(y_pred, "R2Score")
-        weight = entry_weights(sample_weight, shape, self.dtype)
+        weight = entry_weights(sample_weight, shape, self.state_dtype)
         total = jnp.sum(weight, axis=0)
         mean = divide_no_nan(jnp.sum(weigh(y_true, weight), axis=0), total)
         squares = {"variation": y_true - jnp.expand_dims(mean, 0), "residual": y_true - y_pred}
         sums = {key: jnp.sum(weigh(jnp.square(each), weight), axis=0) for key, each in squares.items()}
-        labels = jnp.asarray(y_true.size, self.dtype)
+        labels = jnp.asarray(y_true.size, self.state_dtype)
         return self.merge(state, {"weight": total, "mean": mean, "labels": labels, **sums})
 
     def merge(self, a: State, b: State) -> State:
@@ -230,9 +230,9 @@ class R2Score(Metric):
         elif self.class_aggregation == "variance_weighted_average":
             score = divide_no_nan(jnp.sum(varied * score), jnp.sum(varied))
         free = state["labels"] - self.num_regressors - 1
-        if self.num_regressors == 0:
-            return score
-        return jnp.where(free > 0, 1 - (1 - score) * divide_no_nan(state["labels"] - 1, free), score)
+        if self.num_regressors:
+            score = jnp.where(free > 0, 1 - (1 - score) * divide_no_nan(state["labels"] - 1, free), score)
+        return self._in_dtype(score)
 
     def get_config(self) -> Config:
         """That of `Metric`, and the arguments."""

@@ -177,7 +177,7 @@ class AUC(Metric):
 
     def _empty(self, labels: int) -> State:
         shape = (self.num_thresholds + 1, labels)
-        return zeros(HISTOGRAMS, shape if self.multi_label else shape[:1], self.dtype)
+        return zeros(HISTOGRAMS, shape if self.multi_label else shape[:1], self.state_dtype)
 
     @property
     def _known_labels(self) -> int | None:
@@ -199,25 +199,25 @@ class AUC(Metric):
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Weights have the shape of the predictions or of their first axes."""
-        labels, scores, weight = decisions(y_true, y_pred, sample_weight, self.dtype, "AUC")
+        labels, scores, weight = decisions(y_true, y_pred, sample_weight, self.state_dtype, "AUC")
         if self.from_logits:
             scores = jax.nn.sigmoid(scores)
         if self.multi_label or self.label_weights is not None:
             self._check_labels(scores.shape)
         if self.label_weights is not None and not self.multi_label:
-            factors = jnp.array(self.label_weights, self.dtype)
+            factors = jnp.array(self.label_weights, self.state_dtype)
             weight = weight * jnp.expand_dims(factors, tuple(range(weight.ndim - 1)))
         return merge_sums(state, tally(labels, scores, weight, self.arranged, by_label=self.multi_label))
 
     def result(self, state: State) -> Array:
         """The area; with `multi_label` the mean of the labels' areas."""
         area = jnp.sum(self._pieces(confusion(state)), axis=0)
-        if not self.multi_label:
-            return area
-        if self.label_weights is None:
-            return jnp.mean(area)
-        factors = jnp.array(self.label_weights, self.dtype)
-        return divide_no_nan(jnp.sum(area * factors), jnp.sum(factors))
+        if self.multi_label and self.label_weights is not None:
+            factors = jnp.array(self.label_weights, self.state_dtype)
+            area = divide_no_nan(jnp.sum(area * factors), jnp.sum(factors))
+        elif self.multi_label:
+            area = jnp.mean(area)
+        return self._in_dtype(area)
 
     def _pieces(self, counts: Confusion) -> Array:
         """The areas between neighbouring thresholds, `(thresholds - 1,)` or `(thresholds - 1, labels)`."""

@@ -48,7 +48,7 @@ class _FScore(Metric):
         return self._empty(check_outputs(y_pred, type(self).__name__)[-1])
 
     def _empty(self, classes: int) -> State:
-        return zeros(COUNTS, () if self.average == "micro" else (classes,), self.dtype)
+        return zeros(COUNTS, () if self.average == "micro" else (classes,), self.state_dtype)
 
     def update(  # type: ignore[override]
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
@@ -61,8 +61,8 @@ class _FScore(Metric):
             chosen = (scores >= jnp.max(scores, axis=-1, keepdims=True)) & (jnp.abs(scores) > 1e-9)
         else:
             chosen = scores > self.threshold
-        weight = entry_weights(sample_weight, scores.shape, self.dtype)
-        labels, chosen = labels.astype(self.dtype), chosen.astype(self.dtype)
+        weight = entry_weights(sample_weight, scores.shape, self.state_dtype)
+        labels, chosen = labels.astype(self.state_dtype), chosen.astype(self.state_dtype)
         found = (chosen * labels, chosen * (1 - labels), (1 - chosen) * labels)
         counts = [jnp.sum(weigh(each, weight), axis=axis) for each in found]
         return merge_sums(state, dict(zip(COUNTS, counts, strict=True)))
@@ -75,8 +75,10 @@ class _FScore(Metric):
         score = (1 + square) * precision * recall / (square * precision + recall + epsilon)
         if self.average == "weighted":
             labels = right + missed
-            return jnp.sum(score * labels / (jnp.sum(labels) + epsilon))
-        return score if self.average is None else jnp.mean(score)
+            score = jnp.sum(score * labels / (jnp.sum(labels) + epsilon))
+        elif self.average is not None:
+            score = jnp.mean(score)
+        return self._in_dtype(score)
 
     def merge(self, a: State, b: State) -> State:
         """The sums of both."""

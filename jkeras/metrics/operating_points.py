@@ -43,7 +43,8 @@ class _OperatingPoint(ThresholdMetric):
     def result(self, state: State) -> Array:
         """A scalar; 0 where no threshold reaches the bound."""
         counts = confusion(state)
-        return jnp.max(jnp.where(type(self).bounded(counts) >= self.value, type(self).wanted(counts), 0))
+        enough = type(self).bounded(counts) >= self.value
+        return self._in_dtype(jnp.max(jnp.where(enough, type(self).wanted(counts), 0)))
 
     def get_config(self) -> Config:
         """That of `Metric`, and the arguments."""

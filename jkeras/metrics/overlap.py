@@ -41,7 +41,7 @@ class _Overlap(Metric):
 
     def init(self) -> State:
         """An empty confusion matrix."""
-        return {"confusion": jnp.zeros((self.num_classes, self.num_classes), self.dtype)}
+        return {"confusion": jnp.zeros((self.num_classes, self.num_classes), self.state_dtype)}
 
     def update(  # type: ignore[override]
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
@@ -58,7 +58,7 @@ class _Overlap(Metric):
             )
         if sample_weight is not None:
             _check_countable(as_arrays(sample_weight), self.dtype, owner)
-        weight = entry_weights(sample_weight, labels.shape, self.dtype)
+        weight = entry_weights(sample_weight, labels.shape, self.state_dtype)
         labels, predicted = labels.astype("int32"), predicted.astype("int32")
         counts = (labels >= 0) & (labels < size) & (predicted >= 0) & (predicted < size)
         if self.ignore_class is not None:
@@ -68,13 +68,13 @@ class _Overlap(Metric):
 
     def result(self, state: State) -> Array:
         """The mean over the target classes that occur; 0 where none does."""
-        matrix, found = state["confusion"], self.dtype if dtypes.is_float(self.dtype) else "float32"
-        targets, accurate = jnp.array(self.target_class_ids), jnp.promote_types(found, "float32")
+        matrix, targets = state["confusion"], jnp.array(self.target_class_ids)
+        accurate = self.state_dtype if dtypes.is_float(self.dtype) else "float32"
         right = jnp.diagonal(matrix)
         union = (jnp.sum(matrix, axis=0) + jnp.sum(matrix, axis=1) - right)[targets].astype(accurate)
         occurs = union > 1e-9
         each = jnp.where(occurs, right[targets].astype(accurate) / (union + config.epsilon()), 0)
-        return (jnp.sum(each) / (jnp.sum(occurs, dtype=accurate) + config.epsilon())).astype(found)
+        return self._in_dtype(jnp.sum(each) / (jnp.sum(occurs, dtype=accurate) + config.epsilon()))
 
     def merge(self, a: State, b: State) -> State:
         """The sums of both."""

@@ -177,16 +177,16 @@ class Sum(Metric):
 
     def init(self) -> State:
         """A total of 0."""
-        return {"total": jnp.zeros((), self.dtype)}
+        return {"total": jnp.zeros((), self.state_dtype)}
 
     def update(self, state: State, values: Any, sample_weight: ArrayLike | None = None) -> State:  # type: ignore[override]
         """Adds `(b, ...)` values, weighted."""
-        weighted, _ = per_sample(values, sample_weight, jnp.sum, self.dtype)
+        weighted, _ = per_sample(values, sample_weight, jnp.sum, self.state_dtype)
         return merge_sums(state, {"total": jnp.sum(weighted)})
 
     def result(self, state: State) -> Array:
         """The total."""
-        return state["total"]
+        return self._in_dtype(state["total"])
 
     def merge(self, a: State, b: State) -> State:
         """The sums of both."""
@@ -198,11 +198,11 @@ class _MeanState(Metric):
 
     def init(self) -> State:
         """A total and a count of 0."""
-        return init_mean(self.dtype)
+        return init_mean(self.state_dtype)
 
     def result(self, state: State) -> Array:
         """`total / count`; 0 before any update."""
-        return result_mean(state)
+        return self._in_dtype(result_mean(state))
 
     def merge(self, a: State, b: State) -> State:
         """The sums of both."""
@@ -230,7 +230,7 @@ class Mean(_MeanState):
 
     def update(self, state: State, values: Any, sample_weight: ArrayLike | None = None) -> State:  # type: ignore[override]
         """Adds `(b, ...)` values, weighted."""
-        return update_mean(state, values, sample_weight, self.dtype)
+        return update_mean(state, values, sample_weight, self.state_dtype)
 
 
 class FunctionMean(_MeanState):
@@ -251,8 +251,8 @@ class FunctionMean(_MeanState):
         values = self.fn(y_true, y_pred, **self.arguments)
         valid = valid_entries(self.fn, y_true, y_pred, **self.arguments)
         if valid is not None:
-            sample_weight = apply_mask(sample_weight, valid, dtype=self.dtype)
-        return update_mean(state, values, sample_weight, self.dtype)
+            sample_weight = apply_mask(sample_weight, valid, dtype=self.state_dtype)
+        return update_mean(state, values, sample_weight, self.state_dtype)
 
     def get_config(self) -> Config:
         """That of `Metric`, and the arguments."""

@@ -57,18 +57,18 @@ class RootMeanSquaredError(Metric):
 
     def init(self) -> State:
         """A total and a count of 0."""
-        return init_mean(self.dtype)
+        return init_mean(self.state_dtype)
 
     def update(  # type: ignore[override]
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch."""
-        y_true, y_pred = paired(y_true, jnp.asarray(y_pred, self.dtype), "RootMeanSquaredError")
-        return update_mean(state, jnp.square(y_pred - y_true), sample_weight, self.dtype)
+        y_true, y_pred = paired(y_true, jnp.asarray(y_pred, self.state_dtype), "RootMeanSquaredError")
+        return update_mean(state, jnp.square(y_pred - y_true), sample_weight, self.state_dtype)
 
     def result(self, state: State) -> Array:
         """`sqrt(total / count)`; 0 before any update."""
-        return jnp.sqrt(result_mean(state))
+        return self._in_dtype(jnp.sqrt(result_mean(state)))
 
     def merge(self, a: State, b: State) -> State:
         """The sums of both."""

@@ -268,14 +268,14 @@ class ThresholdMetric(Metric):
 
     def init(self) -> State:
         """Two empty histograms."""
-        return zeros(HISTOGRAMS, (len(self.arranged.values) + 1,), self.dtype)
+        return zeros(HISTOGRAMS, (len(self.arranged.values) + 1,), self.state_dtype)
 
     def update(  # type: ignore[override]
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Weights have the shape of the predictions or of their first axes."""
         owner = type(self).__name__
-        labels, scores, weight = decisions(y_true, y_pred, sample_weight, self.dtype, owner)
+        labels, scores, weight = decisions(y_true, y_pred, sample_weight, self.state_dtype, owner)
         if self.top_k is not None:
             scores = keep_top(scores, self.top_k, owner)
         if self.class_id is not None:
