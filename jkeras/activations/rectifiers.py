@@ -80,7 +80,7 @@ def threshold(x: ArrayLike, threshold: float, default_value: float) -> Array:
     """`x` where `x > threshold`, `default_value` elsewhere.
 
     Args:
-        x: array of any shape.
+        x: array of any shape; integers become floats.
         threshold: values above it pass.
         default_value: replaces the others.
 
@@ -90,7 +90,7 @@ def threshold(x: ArrayLike, threshold: float, default_value: float) -> Array:
 
     Source: the definition above.
     """
-    x = jnp.asarray(x)
+    x = jnp.asarray(x, jnp.result_type(x, float))
     return jnp.where(x > threshold, x, jnp.asarray(default_value, x.dtype))
 
 

@@ -29,7 +29,7 @@ def hard_shrink(x: ArrayLike, threshold: float = 0.5) -> Array:
     """Drops small values: `x` where `|x| > threshold`, 0 elsewhere.
 
     Args:
-        x: array of any shape.
+        x: array of any shape; integers become floats.
         threshold: the largest magnitude that is dropped.
 
     >>> from jkeras import activations
@@ -38,7 +38,7 @@ def hard_shrink(x: ArrayLike, threshold: float = 0.5) -> Array:
 
     Source: Donoho and Johnstone, "Ideal spatial adaptation by wavelet shrinkage", Biometrika 81(3), 1994.
     """
-    x = jnp.asarray(x)
+    x = jnp.asarray(x, jnp.result_type(x, float))
     return jnp.where(jnp.abs(x) > threshold, x, jnp.zeros_like(x))
 
 

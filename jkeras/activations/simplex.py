@@ -22,6 +22,7 @@ def softmax(x: ArrayLike, axis: Axes = -1) -> Array:
 
     Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990.
     """
+    x = jnp.asarray(x, jnp.result_type(x, float))
     return jax.nn.softmax(x, axis if isinstance(axis, int) else tuple(axis))
 
 
@@ -40,6 +41,7 @@ def log_softmax(x: ArrayLike, axis: Axes = -1) -> Array:
 
     Source: the definition above.
     """
+    x = jnp.asarray(x, jnp.result_type(x, float))
     return jax.nn.log_softmax(x, axis if isinstance(axis, int) else tuple(axis))
 
 

@@ -39,7 +39,7 @@ def max_pool(
     `outputs[b, t, c] = max over k of inputs[b, s t + k - before, c]`
 
     Args:
-        inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`; floats or integers.
+        inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`; floats, integers or booleans.
         pool_size: size of the window, one int or one per spatial axis.
         strides: steps between windows; the pool size by default, so that windows touch and do not overlap.
         padding: `"valid"` drops what does not fill a window; `"same"` keeps `ceil(n / stride)` windows.
@@ -63,6 +63,8 @@ def max_pool(
     """
     if jnp.issubdtype(inputs.dtype, jnp.floating):
         least = np.array(-np.inf, inputs.dtype)
+    elif inputs.dtype == bool:
+        least = np.array(False)
     else:
         least = np.array(jnp.iinfo(inputs.dtype).min, inputs.dtype)
     window = _window(inputs.shape, pool_size, strides, padding, data_format, path)

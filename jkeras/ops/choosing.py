@@ -106,28 +106,8 @@ def get_item(x: Array, key: Any) -> Array:
     return x[tuple(key) if isinstance(key, list) else key]  # JSON has no tuples
 
 
-@listed
-def divide_no_nan(x1: ArrayLike, x2: ArrayLike) -> Array:
-    """Quotients that are zero where the denominator is: `x1 / x2` where `x2 != 0`, 0 elsewhere.
-
-    Args:
-        x1: numerators: a number or an array.
-        x2: denominators, that broadcast against them.
-
-    Returns:
-        An array in the dtype to which the two promote; quotients of integers are floats. Where the denominator is zero
-        so are the gradients of both.
-
-    >>> divide_no_nan(jnp.array([1.0, 2.0, 0.0]), jnp.array([2.0, 0.0, 0.0])).tolist()
-    [0.5, 0.0, 0.0]
-    """
-    zero = jnp.equal(x2, 0)
-    return jnp.where(zero, 0.0, jnp.divide(x1, jnp.where(zero, 1.0, x2)))
-
-
 __all__ = [
     "clip",
-    "divide_no_nan",
     "get_item",
     "nan_to_num",
     "take_along_axis",

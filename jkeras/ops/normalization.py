@@ -35,7 +35,8 @@ def batch_normalization(
         epsilon: keeps the square root away from zero.
 
     Returns:
-        The shape and dtype of `x`; half precision is computed in float32, integers become float32.
+        The shape of `x`, in the dtype to which all promote; half precision is computed in float32, integers become
+        float32.
 
     Source: S. Ioffe and C. Szegedy, "Batch normalization", arXiv:1502.03167.
 
@@ -44,6 +45,7 @@ def batch_normalization(
     >>> batch_normalization(x, mean, variance, axis=-1, epsilon=0.0).tolist()
     [[-1.0, -1.0], [1.0, 1.0]]
     """
+    x = jnp.asarray(x, jnp.result_type(x, mean, variance, *(each for each in (scale, offset) if each is not None)))
     return functional.batch_normalize(x, mean, variance, scale, offset, epsilon=epsilon, axis=axis)
 
 

@@ -7,8 +7,9 @@ with Keras's signature stands between.
 import jax.numpy as jnp
 
 from jkeras.core.lift import lift
-from jkeras.ops import choosing, counting, reductions, shapes
-from jkeras.ops.choosing import *  # noqa: F403 - each module lists what it holds
+from jkeras.ops import arithmetic, choosing, counting, reductions, shapes
+from jkeras.ops.arithmetic import *  # noqa: F403 - each module lists what it holds
+from jkeras.ops.choosing import *  # noqa: F403
 from jkeras.ops.control import vectorize
 from jkeras.ops.counting import *  # noqa: F403
 from jkeras.ops.creation import *  # noqa: F403 - what Keras's namespace has too
@@ -29,7 +30,6 @@ arctanh = lift(jnp.arctanh, "arctanh", "x")
 bitwise_invert = lift(jnp.bitwise_invert, "bitwise_invert", "x")
 bitwise_not = lift(jnp.bitwise_not, "bitwise_not", "x")
 cbrt = lift(jnp.cbrt, "cbrt", "x")
-ceil = lift(jnp.ceil, "ceil", "x")
 conj = lift(jnp.conj, "conj", "x")
 conjugate = lift(jnp.conjugate, "conjugate", "x")
 copy = lift(jnp.copy, "copy", "x")
@@ -40,7 +40,6 @@ exp = lift(jnp.exp, "exp", "x")
 exp2 = lift(jnp.exp2, "exp2", "x")
 expm1 = lift(jnp.expm1, "expm1", "x")
 fabs = lift(jnp.fabs, "fabs", "x")
-floor = lift(jnp.floor, "floor", "x")
 i0 = lift(jnp.i0, "i0")
 imag = lift(jnp.imag, "imag", "x")
 isfinite = lift(jnp.isfinite, "isfinite", "x")
@@ -119,10 +118,8 @@ corrcoef = lift(jnp.corrcoef, "corrcoef")
 correlate = lift(jnp.correlate, "correlate", "x1 x2")
 cross = lift(jnp.cross, "cross", "x1 x2")
 dot = lift(jnp.dot, "dot", "x1 x2")
-einsum = lift(jnp.einsum, "einsum", "subscripts")
 inner = lift(jnp.inner, "inner", "x1 x2")
 kron = lift(jnp.kron, "kron", "x1 x2")
-matmul = lift(jnp.matmul, "matmul", "x1 x2")
 outer = lift(jnp.outer, "outer", "x1 x2")
 slogdet = lift(jnp.linalg.slogdet, "slogdet", "x")
 tensordot = lift(jnp.tensordot, "tensordot", "x1 x2")
@@ -211,20 +208,20 @@ __all__ = [
     "abs", "absolute", "add", "allclose", "angle", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
     "arctan", "arctan2", "arctanh", "argpartition", "argsort", "array", "array_split", "average", "bitwise_and",
     "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
-    "broadcast_to", "cbrt", "ceil", "conj", "conjugate", "copy", "corrcoef", "correlate", "cos", "cosh",
-    "count_nonzero", "cross", "cumprod", "cumsum", "deg2rad", "diag", "diagflat", "diagonal", "diff", "digitize",
-    "divide", "dot", "dsplit", "dstack", "einsum", "empty_like", "equal", "exp", "exp2", "expand_dims", "expm1",
-    "fabs", "flip", "fliplr", "flipud", "floor", "floor_divide", "fmax", "fmin", "fmod", "full_like", "gcd",
-    "geomspace", "greater", "greater_equal", "heaviside", "hsplit", "hstack", "hypot", "i0", "imag", "inner",
-    "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "kron", "lcm", "ldexp",
-    "left_shift", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "logspace", "matmul", "maximum", "meshgrid",
-    "minimum", "mod", "moveaxis", "multiply", "nancumprod", "nancumsum", "negative", "nextafter", "not_equal",
-    "ones_like", "outer", "positive", "power", "rad2deg", "ravel", "real", "reciprocal", "repeat", "right_shift",
-    "roll", "rot90", "round", "searchsorted", "select", "sign", "signbit", "sin", "sinc", "sinh", "slogdet", "sort",
-    "split", "sqrt", "square", "squeeze", "stack", "subtract", "swapaxes", "take", "tan", "tanh", "tensordot",
-    "trace", "transpose", "trapezoid", "tril", "triu", "true_divide", "trunc", "unravel_index", "vander", "vdot",
-    "vectorize", "vsplit", "vstack", "zeros_like",
-    *choosing.__all__, *counting.__all__, *reductions.__all__, *shapes.__all__,
+    "broadcast_to", "cbrt", "conj", "conjugate", "copy", "corrcoef", "correlate", "cos", "cosh", "count_nonzero",
+    "cross", "cumprod", "cumsum", "deg2rad", "diag", "diagflat", "diagonal", "diff", "digitize", "divide", "dot",
+    "dsplit", "dstack", "empty_like", "equal", "exp", "exp2", "expand_dims", "expm1", "fabs", "flip", "fliplr",
+    "flipud", "floor_divide", "fmax", "fmin", "fmod", "full_like", "gcd", "geomspace", "greater", "greater_equal",
+    "heaviside", "hsplit", "hstack", "hypot", "i0", "imag", "inner", "isclose", "isfinite", "isin", "isinf",
+    "isnan", "isneginf", "isposinf", "isreal", "kron", "lcm", "ldexp", "left_shift", "less", "less_equal",
+    "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "logspace", "maximum", "meshgrid", "minimum", "mod", "moveaxis", "multiply",
+    "nancumprod", "nancumsum", "negative", "nextafter", "not_equal", "ones_like", "outer", "positive", "power",
+    "rad2deg", "ravel", "real", "reciprocal", "repeat", "right_shift", "roll", "rot90", "round", "searchsorted",
+    "select", "sign", "signbit", "sin", "sinc", "sinh", "slogdet", "sort", "split", "sqrt", "square", "squeeze",
+    "stack", "subtract", "swapaxes", "take", "tan", "tanh", "tensordot", "trace", "transpose", "trapezoid", "tril",
+    "triu", "true_divide", "trunc", "unravel_index", "vander", "vdot", "vectorize", "vsplit", "vstack",
+    "zeros_like",
+    *arithmetic.__all__, *choosing.__all__, *counting.__all__, *reductions.__all__, *shapes.__all__,
 ]
 # fmt: on

@@ -116,7 +116,7 @@ def max_pool(
     in front.
 
     Args:
-        inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`; floats or integers.
+        inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`; floats, integers or booleans.
         pool_size: size of the window, one int or one per spatial axis.
         strides: steps between windows, likewise; the pool size by default, so that windows touch and do not overlap.
         padding: `"valid"` drops what does not fill a window; `"same"` keeps `ceil(n / stride)` windows.

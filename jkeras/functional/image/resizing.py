@@ -240,8 +240,8 @@ def check_choice(value: Any, choices: Sequence[str], name: str, path: str) -> No
 
 
 def _saturated(values: Array, dtype: Any) -> Array:
-    """Values in a dtype; into integers rounded, and clipped to what the dtype can hold."""
-    if values.dtype == dtype or dtypes.is_float(dtype):
+    """Values in a dtype; into integers rounded, and clipped to what the dtype can hold; true where they are not 0."""
+    if values.dtype == dtype or dtypes.is_float(dtype) or dtype == "bool":
         return values.astype(dtype)
     bounds = jnp.iinfo(dtype)
     return jnp.clip(jnp.round(values), bounds.min, bounds.max).astype(dtype)
