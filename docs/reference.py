@@ -20,6 +20,7 @@ MODULES = (
     *("constraints", "random", "ops"),
 )
 SECTION = re.compile(r"^[A-Z][A-Za-z ]*:$")
+WIDTH = 112  # of a line in a section: 120 columns, without the indentation
 ENTRY = re.compile(r"^([\w*, `]+): (.*)$", re.DOTALL)
 
 
@@ -110,13 +111,32 @@ def block(text: str) -> str:
         return f"```pycon\n{textwrap.dedent(text)}\n```"
     if not SECTION.match(heading):
         return f"```text\n{textwrap.dedent(text)}\n```" if text.startswith("    ") else text
-    entries = re.split(r"\n(?=\S)", textwrap.dedent(rest))
     lines = []
-    for entry in entries:
+    for entry in entries(textwrap.dedent(rest)):
         joined = " ".join(entry.split())
         found = ENTRY.match(joined)
         lines.append(f"- `{found[1].strip('`')}`: {found[2]}" if found and heading != "Returns:" else f"- {joined}")
     return f"**{heading[:-1]}**\n\n" + "\n".join(lines)
+
+
+def entries(text: str) -> list[str]:
+    """The entries of a section: lines with what is indented below them, and with prose that only goes on because its
+    first word had no place before."""
+    found: list[str] = []
+    for line in text.split("\n"):
+        if found and goes_on(found[-1], line):
+            found[-1] += f"\n{line}"
+        else:
+            found.append(line)
+    return found
+
+
+def goes_on(entry: str, line: str) -> bool:
+    """Whether a line belongs to the entry before it."""
+    if not line[:1].strip() or entry.count("`") % 2:
+        return True
+    last = entry.split("\n")[-1]
+    return not ENTRY.match(line) and len(f"{last} {line.split()[0]}") > WIDTH
 
 
 if __name__ == "__main__":
