@@ -10,7 +10,7 @@ import pytest
 
 from jkeras import ops
 from tests import tables, test_ops, test_ops_image
-from tests.oracle import EPS32, asking_keras, keras
+from tests.oracle import EPS32, asking_keras, assert_close, keras
 
 # Where Keras's gradients are no oracle; difference quotients are the only one there.
 OTHERWISE = {
@@ -134,6 +134,17 @@ def misled(names, functions, arguments):
 def test_gradients_are_slopes(cases, mine, others):
     ids, names, arguments = chosen(cases, NO_QUOTIENTS.keys() | UNDEFINED.keys())
     assert not misled(ids, [getattr(mine, name) for name in names], arguments)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_zeros_are_normalized_with_a_gradient(order):
+    """Near them the norm is less than epsilon, and epsilon divides; Keras has NaN for orders above 1."""
+    gradient = jax.grad(lambda x: weighed([ops.normalize(x, order=order, epsilon=0.25)]))
+    zeros = jnp.zeros((2, 3))
+    ones = zeros.at[1].set(1)
+    assert_close(gradient(zeros), jax.grad(lambda x: weighed([x]))(zeros) / 0.25)
+    assert_close(gradient(ones)[0], gradient(zeros)[0])
+    assert abs(float(gradient(ones)[1].sum())) < 64 * EPS32  # the length of a vector does not matter
 
 
 @pytest.mark.parametrize("name", UNDEFINED)

@@ -160,7 +160,9 @@ def normalize(x: Array, axis: Axes = -1, order: int = 2, epsilon: float | None =
     x = jnp.atleast_1d(x)
     if order == 2:
         return functional.unit_normalize(x, epsilon=_epsilon(epsilon), axis=axis)
-    return x / jnp.maximum(jnp.linalg.norm(x, ord=order, axis=axis, keepdims=True), _epsilon(epsilon))
+    zeros = jnp.all(x == 0, axis=axis, keepdims=True)  # where the norm has no gradient, but the quotient has
+    norm = jnp.linalg.norm(jnp.where(zeros, 1, x), ord=order, axis=axis, keepdims=True)
+    return x / jnp.where(zeros, _epsilon(epsilon), jnp.maximum(norm, _epsilon(epsilon)))
 
 
 def _epsilon(epsilon: float | None) -> float:
