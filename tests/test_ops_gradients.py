@@ -50,7 +50,8 @@ def weighed(leaves):
     arrays = [jnp.asarray(leaf) for leaf in leaves]
     parts = [part for x in arrays for part in ((x.real, x.imag) if jnp.iscomplexobj(x) else (x,))]
     floats = [part for part in parts if jnp.issubdtype(part.dtype, jnp.floating)]
-    terms = [jnp.where(jnp.isfinite(part), part, 0) * random.normal(size=part.shape) for part in floats]
+    weights = [random.normal(size=part.shape).astype(part.dtype) for part in floats]
+    terms = [jnp.where(jnp.isfinite(part), part, 0) * each for part, each in zip(floats, weights, strict=True)]
     return sum(map(jnp.sum, terms), jnp.zeros(()))
 
 
