@@ -163,6 +163,7 @@ CASES = [
     ("saturate_cast", (X * 300, "uint8"), {}),
     # sequences, counts, complex numbers
     ("bincount", (K.ravel(),), {"minlength": 9}),
+    ("bincount", (K.astype("uint8")[0],), {}),
     ("bincount", (J[:, ::2],), {"minlength": 9}),
     ("corrcoef", (X,), {}),
     ("correlate", (V, W[:2]), {"mode": "same"}),
@@ -257,7 +258,7 @@ WRONG_IN_KERAS = {"sparsemax"}
 # Arguments of creation: numbers, never symbolic.
 NUMBERS = {"geomspace", "linspace", "logspace"}
 # How long the result is depends on values.
-BY_VALUES = {"bincount-minlength", "nonzero-", "unique-return_counts,return_inverse"}
+BY_VALUES = {"bincount-", "bincount-minlength", "nonzero-", "unique-return_counts,return_inverse"}
 
 
 def identify(case):

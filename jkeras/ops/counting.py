@@ -43,7 +43,7 @@ def bincount(
                          received=f"shape {x.shape}")  # fmt: skip
     if length is None:
         _need(x, "bincount", "length")
-        length = max(int(jnp.max(x, initial=-1)) + 1, minlength)
+        length = max(int(jnp.max(x)) + 1 if x.size else 0, minlength)
 
     def count(row: Array, weights: Array | None = None) -> Array:
         return jnp.bincount(row, weights, length=length)
