@@ -108,8 +108,8 @@ class NeverCalledError(JKerasError, AttributeError):
     """A property that exists only after the operation has been called on a symbolic tensor."""
 
 
-class ModelHasNoTrainerError(JKerasError, AttributeError):
-    """A method of the trainer was asked of a model."""
+class HoldsNoValuesError(JKerasError, AttributeError):
+    """A method that changes values was asked of an object that holds none: see `Elsewhere`."""
 
 
 class DataError(JKerasError, ValueError):
@@ -167,3 +167,41 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return f"{folded[near[0]]!r} (did you mean it?)"
     shown = ", ".join(repr(n) for n in names[:12])
     return f"one of {shown}{', ...' if len(names) > 12 else ''}"
+
+
+class Elsewhere:
+    """A name that Keras has on objects which hold values; here they hold none, and what the name does stands elsewhere.
+
+    Asking an instance for it raises `HoldsNoValuesError`, so that `hasattr` is false.
+
+    Args:
+        expected: what does it here.
+        write: the lines that do it.
+
+    >>> class Counter:
+    ...     increment = Elsewhere("a function of the count", "count = counter.next(count)")
+    >>> Counter().increment()
+    Traceback (most recent call last):
+    jkeras.errors.HoldsNoValuesError: Counter: a Counter holds no values, so it has no `increment`.
+      expected: a function of the count
+      received: Counter.increment
+      write:    count = counter.next(count)
+    """
+
+    def __init__(self, expected: str, write: str) -> None:
+        self.expected, self.write = expected, write
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+        holder = type(instance).__name__
+        raise HoldsNoValuesError(
+            f"a {holder} holds no values, so it has no `{self.name}`.",
+            path=holder,
+            expected=self.expected,
+            received=f"{holder}.{self.name}",
+            write=self.write,
+        )

@@ -45,6 +45,28 @@ def lesson(error, kind, expected=None, received=None, write=None, path=None):
             )
 
 
+METRIC, OPTIMIZER = jkeras.metrics.AUC(), jkeras.optimizers.Adam()
+
+
+@pytest.mark.parametrize(
+    ("holder", "name", "write"),
+    [
+        *((model(), name, "jkeras.Trainer(model, ") for name in ("compile", "fit", "predict_on_batch")),
+        *((METRIC, name, "metric.update(state, ") for name in ("update_state", "stateless_update_state")),
+        *((METRIC, name, "metric.init()") for name in ("reset_state", "stateless_reset_state")),
+        (METRIC, "stateless_result", "metric.result(state)"),
+        *((OPTIMIZER, name, "optimizer.update(grads, ") for name in ("apply", "apply_gradients", "stateless_apply")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_what_holds_no_values_says_where_keras_s_methods_are(holder, name, write):
+    with pytest.raises(errors.HoldsNoValuesError) as error:
+        getattr(holder, name)
+    kind = type(holder).__name__
+    lesson(error, errors.HoldsNoValuesError, path=kind, received=f"{kind}.{name}", write=write)
+    assert not hasattr(holder, name)
+
+
 class TestScopes:
     def test_a_layer_on_an_array_outside_a_scope(self):
         layer = layers.Dense(3, name="head")

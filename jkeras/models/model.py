@@ -11,31 +11,18 @@ from typing import Any
 
 from jkeras import registry
 from jkeras.core import Layer, describe
-from jkeras.errors import ArgumentError, ConfigError, ModelHasNoTrainerError, UnknownNameError, did_you_mean
+from jkeras.errors import ArgumentError, ConfigError, Elsewhere, UnknownNameError, did_you_mean
 from jkeras.models import config as configs
 from jkeras.models import summary as summaries
 from jkeras.models.functional import GraphLayer, graph_arguments
 from jkeras.typing import Config
 
-
-class _OfTrainer:
-    """A name that Keras has on the model and jkeras on the trainer: to ask a model for it raises, with the lines."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, model: Any, owner: type) -> Any:
-        if model is None:
-            return self
-        raise ModelHasNoTrainerError(
-            f"a model holds no values, so it has no `{self.name}`.",
-            path=type(model).__name__,
-            expected="a Trainer of the model, and a state",
-            received=f"{type(model).__name__}.{self.name}",
-            write="trainer = jkeras.Trainer(model, optimizer='adam', loss='mse')\n"
-            "            state = trainer.init(jax.random.key(0))\n"
-            "            state, history = trainer.fit(state, x, y)",
-        )
+TRAINING = (
+    "a Trainer of the model, and a state",
+    "trainer = jkeras.Trainer(model, optimizer='adam', loss='mse')\n"
+    "            state = trainer.init(jax.random.key(0))\n"
+    "            state, history = trainer.fit(state, x, y)",
+)
 
 
 class Model(GraphLayer):
@@ -71,8 +58,8 @@ class Model(GraphLayer):
 
     # -- what Keras does here, and a Trainer does
 
-    compile, fit, evaluate, predict = (_OfTrainer() for _ in range(4))
-    train_on_batch, test_on_batch, predict_on_batch = (_OfTrainer() for _ in range(3))
+    compile, fit, evaluate, predict = (Elsewhere(*TRAINING) for _ in range(4))
+    train_on_batch, test_on_batch, predict_on_batch = (Elsewhere(*TRAINING) for _ in range(3))
 
     # -- parts
 

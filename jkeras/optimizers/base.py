@@ -23,13 +23,18 @@ import jax.numpy as jnp
 import optax
 
 from jkeras import registry
-from jkeras.errors import ArgumentError
+from jkeras.errors import ArgumentError, Elsewhere
 from jkeras.optimizers.averaging import track_average
 from jkeras.optimizers.checks import check_integer, check_number, check_patterns, optional_fields
 from jkeras.optimizers.transformations import clip_by_norm, compute_in_float32, decay_weights
 from jkeras.typing import Array, ArrayLike, Config, PyTree
 
 LearningRate: TypeAlias = float | Callable[[Array], ArrayLike]
+HELD = "a state and parameters that the caller holds"
+UPDATE = (
+    "updates, opt_state = optimizer.update(grads, opt_state, params)\n"
+    "            params = optax.apply_updates(params, updates)"
+)
 CLIPPINGS = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
@@ -179,6 +184,8 @@ class Optimizer(abc.ABC):
     def update(self, updates: PyTree, state: PyTree, params: PyTree = None, **extra_args: Any) -> tuple[PyTree, PyTree]:
         """From gradients and state to what `optax.apply_updates` adds to the parameters, and the next state."""
         return self.build().update(updates, state, params, **extra_args)
+
+    apply, apply_gradients, stateless_apply = (Elsewhere(HELD, UPDATE) for _ in range(3))  # Keras's names for it
 
     def get_config(self) -> Config:
         """The arguments by name, with Keras's keys."""
