@@ -199,6 +199,9 @@ def get(identifier: Any) -> Any:
 def serialize(constraint: Any) -> Any:
     """The config of a constraint.
 
+    Args:
+        constraint: a constraint.
+
     >>> from jkeras import constraints
     >>> constraints.serialize(constraints.UnitNorm())
     {'module': 'keras.constraints', 'class_name': 'UnitNorm', 'config': {'axis': 0}, 'registered_name': None}
@@ -208,6 +211,13 @@ def serialize(constraint: Any) -> Any:
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The constraint of a config that `serialize` made, here or in Keras, or of a name.
+
+    Args:
+        config: a name or an envelope.
+        custom_objects: functions and classes by name, before all other tables.
+
+    Raises:
+        UnknownNameError: no table has the name.
 
     >>> from jkeras import constraints
     >>> constraints.deserialize({"class_name": "UnitNorm", "config": {"axis": [0, 1]}})

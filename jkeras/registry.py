@@ -308,6 +308,7 @@ class Family:
     def __init__(self, kind: str, module: str, base: type | None = None, default: Any = None) -> None:
         self.kind, self.module, self.base, self.default = kind, module, base, default
         self.table: dict[str, Any] = {}
+        self.path = f"{module.removeprefix('keras.')}.get"
 
     def register(self, *aliases: str, module: str | None = None) -> Callable[[T], T]:
         """Puts a class or function into the table under its name, its snake-case name and the aliases."""
@@ -335,7 +336,7 @@ class Family:
             return identifier
         raise ArgumentError(
             f"this is no {self.kind}.",
-            path=f"{self.kind}s.get",
+            path=self.path,
             expected="a name, a config, a class, an instance or a callable",
             received=repr(identifier)[:80],
         )
@@ -347,7 +348,7 @@ class Family:
             return custom
         if name not in self.table:
             raise UnknownNameError(
-                f"unknown {self.kind} {name!r}.", path=f"{self.kind}s.get", expected=did_you_mean(name, self.table)
+                f"unknown {self.kind} {name!r}.", path=self.path, expected=did_you_mean(name, self.table)
             )
         return self.table[name]
 

@@ -212,6 +212,9 @@ def get(identifier: Any) -> Any:
 def serialize(regularizer: Any) -> Any:
     """The config of a regularizer.
 
+    Args:
+        regularizer: a regularizer.
+
     >>> from jkeras import regularizers
     >>> regularizers.serialize(regularizers.L1(0.5))
     {'module': 'keras.regularizers', 'class_name': 'L1', 'config': {'l1': 0.5}, 'registered_name': None}
@@ -221,6 +224,13 @@ def serialize(regularizer: Any) -> Any:
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The regularizer of a config that `serialize` made, here or in Keras, or of a name.
+
+    Args:
+        config: a name or an envelope.
+        custom_objects: functions and classes by name, before all other tables.
+
+    Raises:
+        UnknownNameError: no table has the name.
 
     >>> from jkeras import regularizers
     >>> regularizers.deserialize({"class_name": "L2", "config": {"l2": 0.5}})

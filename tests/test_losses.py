@@ -295,7 +295,7 @@ def test_names_mean_what_they_mean_to_keras():
     assert losses.get(None) is None
     assert losses.get(len) is len
     assert isinstance(losses.get(losses.Huber), losses.Huber)
-    with pytest.raises(UnknownNameError, match="mean_squared_error"):
+    with pytest.raises(UnknownNameError, match=r"^losses\.get: .*\n.*mean_squared_error"):
         losses.get("mean_squared_eror")
 
 

@@ -172,6 +172,9 @@ def compute_fans(
 def serialize(initializer: Any) -> Any:
     """The config of an initializer.
 
+    Args:
+        initializer: an initializer.
+
     >>> from jkeras import initializers
     >>> initializers.serialize(initializers.Zeros())
     {'module': 'keras.initializers', 'class_name': 'Zeros', 'config': {}, 'registered_name': None}
@@ -181,6 +184,13 @@ def serialize(initializer: Any) -> Any:
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The initializer of a config that `serialize` made, here or in Keras, or of a name.
+
+    Args:
+        config: a name or an envelope.
+        custom_objects: functions and classes by name, before all other tables.
+
+    Raises:
+        UnknownNameError: no table has the name.
 
     >>> from jkeras import initializers
     >>> initializers.deserialize({"class_name": "RandomNormal", "config": {"seed": 1}})

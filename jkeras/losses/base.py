@@ -273,6 +273,9 @@ def get(identifier: Any) -> Any:
 def serialize(loss: Any) -> Any:
     """The config of a loss or of a loss function.
 
+    Args:
+        loss: a loss, or a loss function.
+
     >>> from jkeras import losses
     >>> losses.serialize(losses.Poisson())["config"]
     {'name': 'poisson', 'reduction': 'sum_over_batch_size'}
@@ -282,6 +285,13 @@ def serialize(loss: Any) -> Any:
 
 def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The loss of a config or of a name.
+
+    Args:
+        name: a name or an envelope.
+        custom_objects: functions and classes by name, before all other tables.
+
+    Raises:
+        UnknownNameError: no table has the name.
 
     >>> from jkeras import losses
     >>> losses.deserialize({"class_name": "Huber", "config": {"delta": 2.0}}).arguments

@@ -107,6 +107,12 @@ def reduce_weighted(
     | `"mean_with_sample_weight"` | `sum(w v) / sum(w)` |
     | `"none"`, `None` | `w v` |
 
+    Args:
+        values: `v`, one for each prediction.
+        sample_weight: `w`, of the shape of the values or of their first axes; `None` for ones.
+        mask: true where a value counts, of the same shapes; `None` where all do.
+        reduction: one of the above.
+
     >>> float(reduce_weighted(jnp.array([1.0, 3.0]), jnp.array([1.0, 3.0]), None, "mean_with_sample_weight"))
     2.5
     """

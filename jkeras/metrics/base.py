@@ -150,6 +150,9 @@ def get(identifier: Any) -> Any:
 def serialize(metric: Any) -> Any:
     """The config of a metric or of a function.
 
+    Args:
+        metric: a metric, or a function of labels and predictions.
+
     >>> from jkeras import metrics
     >>> metrics.serialize(metrics.Mean())["config"]
     {'name': 'mean', 'dtype': 'float32'}
@@ -159,6 +162,13 @@ def serialize(metric: Any) -> Any:
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The metric of a config or of a name.
+
+    Args:
+        config: a name or an envelope.
+        custom_objects: functions and classes by name, before all other tables.
+
+    Raises:
+        UnknownNameError: no table has the name.
 
     >>> from jkeras import metrics
     >>> metrics.deserialize({"class_name": "BinaryAccuracy", "config": {"threshold": 0.25}}).arguments

@@ -17,7 +17,12 @@ from jkeras.typing import Array, PyTree
 
 
 class ParameterAverageState(NamedTuple):
-    """The state of `track_average`: calls so far, the average, the state of the optimizer inside.
+    """The state of an optimizer that follows the average of the parameters.
+
+    Args:
+        count: how many calls there have been.
+        average: of the parameters, a tree like theirs.
+        inner_state: of the optimizer itself.
 
     >>> import jax.numpy as jnp
     >>> from jkeras import optimizers

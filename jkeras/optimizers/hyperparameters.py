@@ -23,6 +23,9 @@ def get_hyperparameters(opt_state: PyTree) -> dict[str, Array]:
 
     One that follows a schedule has the value that the last update used. `step` is the number of that update.
 
+    Args:
+        opt_state: what `init` or `update` of an optimizer returned, or a tree with one such state in it.
+
     Raises:
         ArgumentError: the state holds no hyper-parameters, or those of several optimizers.
 
@@ -40,6 +43,10 @@ def set_hyperparameters(opt_state: PyTree, **values: ArrayLike) -> PyTree:
 
     Each value is cast to the dtype and broadcast to the shape of the one that it replaces, so the new state fits
     where the old one fitted. In a state that `jax.vmap(optimizer.init)` made, one value per member is allowed.
+
+    Args:
+        opt_state: what `init` or `update` of an optimizer returned, or a tree with one such state in it.
+        values: the new values by name, numbers or arrays.
 
     Raises:
         UnknownNameError: the state has no hyper-parameter of that name.
@@ -64,6 +71,12 @@ def set_hyperparameters(opt_state: PyTree, **values: ArrayLike) -> PyTree:
 def get_learning_rate(opt_state: PyTree) -> Array:
     """The learning rate in a state.
 
+    Args:
+        opt_state: what `init` or `update` of an optimizer returned, or a tree with one such state in it.
+
+    Raises:
+        UnknownNameError: the state has no learning rate.
+
     >>> import jax.numpy as jnp, optax
     >>> state = optax.inject_hyperparams(optax.adam)(0.25).init(jnp.zeros(2))
     >>> float(get_learning_rate(state))
@@ -77,6 +90,14 @@ def get_learning_rate(opt_state: PyTree) -> Array:
 
 def set_learning_rate(opt_state: PyTree, value: ArrayLike) -> PyTree:
     """The same state with another learning rate.
+
+    Args:
+        opt_state: what `init` or `update` of an optimizer returned, or a tree with one such state in it.
+        value: a number or an array.
+
+    Raises:
+        UnknownNameError: the state has no learning rate.
+        ArgumentError: it follows a schedule, or the value has another shape.
 
     >>> import jax.numpy as jnp
     >>> from jkeras import optimizers

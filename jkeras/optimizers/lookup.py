@@ -31,6 +31,9 @@ def get(identifier: Any) -> Any:
 
     An optax transformation is an optimizer as it is. `None` stays `None`.
 
+    Args:
+        identifier: a name in any case, an envelope, a class, an optimizer, or `None`.
+
     Raises:
         UnknownNameError: no optimizer has the name.
         ArgumentError: the identifier is nothing of these.
@@ -58,6 +61,9 @@ def get(identifier: Any) -> Any:
 def serialize(optimizer: Any) -> Any:
     """The config of an optimizer, in Keras's envelope.
 
+    Args:
+        optimizer: an optimizer of jkeras.
+
     Raises:
         SerializationError: the optimizer is an optax transformation, a pair of functions without a config.
 
@@ -74,6 +80,13 @@ def serialize(optimizer: Any) -> Any:
 
 def deserialize(config: Config | str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The optimizer of a config, of ours or of Keras's.
+
+    Args:
+        config: a name or an envelope.
+        custom_objects: functions and classes by name, before all other tables.
+
+    Raises:
+        UnknownNameError: no table has the name.
 
     >>> from jkeras import optimizers
     >>> deserialize(serialize(optimizers.SGD(0.5))) == optimizers.SGD(0.5)

@@ -80,6 +80,14 @@ class Concatenate(Merge):
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> PyTree:
     """`Concatenate(axis=axis, **kwargs)(inputs)`.
 
+    Args:
+        inputs: a list of tensors.
+        axis: along which they are laid one after the other.
+        kwargs: the other arguments of the layer.
+
+    Raises:
+        ShapeError: the inputs are no list, or their shapes differ along another axis.
+
     >>> from jkeras.core import Input
     >>> concatenate([Input((3,)), Input((4,))]).shape
     (None, 7)

@@ -105,6 +105,14 @@ class Dot(Merge):
 def dot(inputs: Sequence[Any], axes: Any = -1, **kwargs: Any) -> PyTree:
     """`Dot(axes=axes, **kwargs)(inputs)`.
 
+    Args:
+        inputs: a list of two tensors.
+        axes: which axes are summed over, as in the layer.
+        kwargs: the other arguments of the layer.
+
+    Raises:
+        ShapeError: the inputs are no pair, or their axes differ in length.
+
     >>> from jkeras.core import Input
     >>> dot([Input((5, 3)), Input((4, 3))]).shape
     (None, 5, 4)

@@ -183,6 +183,13 @@ def _extreme(function: Callable[[Array, Array], Array], inputs: Sequence[Array],
 def add(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     """`Add(**kwargs)(inputs)`.
 
+    Args:
+        inputs: a list of two or more tensors.
+        kwargs: the arguments of the layer.
+
+    Raises:
+        ShapeError: the inputs are no such list, or their shapes do not fit together.
+
     >>> from jkeras.core import Input
     >>> add([Input((3,)), Input((3,))]).shape
     (None, 3)
@@ -192,6 +199,13 @@ def add(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
 
 def subtract(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     """`Subtract(**kwargs)(inputs)`.
+
+    Args:
+        inputs: a list of two tensors.
+        kwargs: the arguments of the layer.
+
+    Raises:
+        ShapeError: the inputs are no such list, or their shapes do not fit together.
 
     >>> from jkeras.core import Input
     >>> subtract([Input((3,)), Input((3,))]).shape
@@ -203,6 +217,13 @@ def subtract(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
 def multiply(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     """`Multiply(**kwargs)(inputs)`.
 
+    Args:
+        inputs: a list of two or more tensors.
+        kwargs: the arguments of the layer.
+
+    Raises:
+        ShapeError: the inputs are no such list, or their shapes do not fit together.
+
     >>> from jkeras.core import Input
     >>> multiply([Input((3,)), Input((1,))]).shape
     (None, 3)
@@ -212,6 +233,13 @@ def multiply(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
 
 def average(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     """`Average(**kwargs)(inputs)`.
+
+    Args:
+        inputs: a list of two or more tensors.
+        kwargs: the arguments of the layer.
+
+    Raises:
+        ShapeError: the inputs are no such list, or their shapes do not fit together.
 
     >>> from jkeras.core import Input
     >>> average([Input((3,)), Input((3,))]).shape
@@ -223,6 +251,13 @@ def average(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
 def maximum(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     """`Maximum(**kwargs)(inputs)`.
 
+    Args:
+        inputs: a list of two or more tensors.
+        kwargs: the arguments of the layer.
+
+    Raises:
+        ShapeError: the inputs are no such list, or their shapes do not fit together.
+
     >>> from jkeras.core import Input
     >>> maximum([Input((3,)), Input((5, 3))]).shape
     (None, 5, 3)
@@ -232,6 +267,13 @@ def maximum(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
 
 def minimum(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     """`Minimum(**kwargs)(inputs)`.
+
+    Args:
+        inputs: a list of two or more tensors.
+        kwargs: the arguments of the layer.
+
+    Raises:
+        ShapeError: the inputs are no such list, or their shapes do not fit together.
 
     >>> from jkeras.core import Input
     >>> minimum([Input((3,)), Input((5, 3))]).shape

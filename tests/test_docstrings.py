@@ -1,5 +1,5 @@
-"""The docstrings of operations. `lift` wraps them, so that collecting doctests misses those of functions which stand in
-the table under their own names; they run here."""
+"""Docstrings describe every argument. Those of operations have examples that collecting doctests misses, for `lift`
+wraps the functions; they run here."""
 
 import doctest
 import inspect
@@ -7,10 +7,16 @@ import re
 
 import pytest
 
+import jkeras
 from jkeras.ops.table import TABLE
 from tests import test_ops
 
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+FAMILIES = (
+    *("layers", "losses", "metrics", "optimizers", "activations", "initializers", "regularizers", "constraints"),
+    "random",
+)
+EVERYWHERE = {"name", "dtype", "args", "kwargs"}  # of layers and what else has a name; what is passed on
 OURS = {name: row.function for name, row in TABLE.items() if row.function.__module__.startswith("jkeras.ops")}
 
 
@@ -21,11 +27,27 @@ def examples(function):
     return found
 
 
-def described(function):
-    """The names of the arguments that a docstring describes."""
-    section = inspect.getdoc(function).partition("Args:\n")[2].partition("\n\n")[0]
-    entries = re.findall(r"^    (\S[^:]*):", section, re.MULTILINE)
+def described(thing):
+    """The names of the arguments that a docstring describes, for a class also those of its bases."""
+    docstrings = [inspect.cleandoc(each.__doc__ or "") for each in getattr(thing, "__mro__", [thing])]
+    sections = [each.partition("Args:\n")[2].partition("\n\n")[0] for each in docstrings]
+    entries = [entry for section in sections for entry in re.findall(r"^    (\S[^:]*):", section, re.MULTILINE)]
     return {name.strip("*`") for entry in entries for name in entry.split(", ")}
+
+
+def is_ours(thing):
+    return callable(thing) and inspect.unwrap(thing).__module__.startswith("jkeras")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_argument_is_described(family):
+    things = {name: getattr(getattr(jkeras, family), name) for name in getattr(jkeras, family).__all__}
+    missing = {
+        name: absent
+        for name, thing in things.items()
+        if is_ours(thing) and (absent := {*inspect.signature(thing).parameters} - described(thing) - EVERYWHERE)
+    }
+    assert not missing
 
 
 def failures(test):
