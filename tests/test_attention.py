@@ -347,6 +347,7 @@ def test_a_mask_that_does_not_fit_is_told():
         lambda: layers.MultiHeadAttention(2, 3, dropout=1.5),
         lambda: layers.MultiHeadAttention(2, 3, attention_axes="1"),
         lambda: layers.MultiHeadAttention(2, 3, output_shape=()),
+        lambda: layers.MultiHeadAttention(2, 3, position_embedding="rotary"),
         lambda: layers.GroupQueryAttention(2, 4, 3),
         lambda: layers.Attention(score_mode="cosine"),
         lambda: layers.RotaryEmbedding(max_wavelength=0),

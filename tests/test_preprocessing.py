@@ -303,7 +303,9 @@ def test_spectrograms_refuse():
     for arguments in (
         {"mode": "power"},
         {"frame_length": 4, "frame_step": 5},
+        {"frame_step": 0},
         {"frame_length": 8, "fft_length": 4},
+        {"fft_length": 0},
         {"window": "round"},
         {"scaling": "loud"},
         {"padding": "causal"},

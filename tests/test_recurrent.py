@@ -288,7 +288,9 @@ def test_layers_inside_time_distributed_get_their_part_of_the_mask():
         (lambda: layers.Bidirectional(layers.LSTM(2), weights=[1]), ArgumentError, "values"),
         (lambda: layers.Bidirectional(layers.LSTM(2), backward_layer=layers.LSTM(2)), ArgumentError, "go_backwards"),
         (lambda: layers.TimeDistributed(layers.Dense(2)).build((None, 5)), ShapeError, "steps"),
-        (lambda: run(layers.SimpleRNN(2), initial_state=[np.zeros((2, 3), "float32")]), ShapeError, "initial"),
+        (lambda: run(layers.SimpleRNN(2), initial_state=[np.zeros((2, 3), "float32")]), ShapeError, "states"),
+        (lambda: layers.LSTMCell(2)(jkeras.Input((3,)), [jkeras.Input((3,))] * 2), ShapeError, "2 states of shapes"),
+        (lambda: layers.GRUCell(2)(jkeras.Input((3,)), []), ShapeError, "1 states of shapes"),
         (lambda: run(layers.SimpleRNN(2), mask=np.ones((2, 4), bool)), ShapeError, "mask"),
         (
             lambda: run(layers.Bidirectional(layers.SimpleRNN(2)), initial_state=[np.zeros((2, 2), "float32")]),

@@ -76,8 +76,7 @@ class HeadedAttention(Layer):
             self.seed_generator = SeedGenerator(seed)
         none: EinsumDense | None = None
         self.query_dense = self.key_dense = self.gate_dense = self.value_dense = self.output_dense = none
-        is_config = isinstance(position_embedding, dict)
-        self.position_embedding = registry.deserialize(position_embedding) if is_config else position_embedding
+        self.position_embedding = _layer(position_embedding, owner)
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:  # type: ignore[override]
         key_shape = value_shape if key_shape is None else key_shape
@@ -240,6 +239,20 @@ def positions_mask(mask: Array | None, x: Array, path: str) -> Array | None:
             "a mask does not fit its tensor.", path=path, expected=f"shape {x.shape[:-1]}", received=f"{mask.shape}"
         )
     return jnp.broadcast_to(jnp.expand_dims(mask.astype(bool), tuple(range(mask.ndim, x.ndim - 1))), x.shape[:-1])
+
+
+def _layer(embedding: Any, owner: str) -> Any:
+    """The layer of a `position_embedding`, which may be a config; `None` stays."""
+    layer = registry.deserialize(embedding) if isinstance(embedding, dict) else embedding
+    if layer is not None and not isinstance(layer, Layer):
+        raise ArgumentError(
+            "`position_embedding` is no layer.",
+            path=owner,
+            expected="a layer of queries and keys (b, t, n, c), or None",
+            received=repr(embedding),
+            write=f"{owner}(..., position_embedding=layers.RotaryEmbedding())",
+        )
+    return layer
 
 
 def _both(one: Array | None, other: Array | None) -> Array | None:

@@ -80,9 +80,10 @@ class STFTSpectrogram(Layer):
         write = "STFTSpectrogram(frame_length=256, frame_step=128, fft_length=256)"
         self.frame_length = positive_int(frame_length, "frame_length", "STFTSpectrogram", write)
         self.frame_step, self.fft_length = frame_step, fft_length
-        self.step = positive_int(frame_step or max(frame_length // 2, 1), "frame_step", "STFTSpectrogram", write)
-        default = 2 ** math.ceil(math.log2(frame_length))
-        self.frequencies = positive_int(fft_length or default, "fft_length", "STFTSpectrogram", write) // 2 + 1
+        step = max(frame_length // 2, 1) if frame_step is None else frame_step
+        length = 2 ** math.ceil(math.log2(frame_length)) if fft_length is None else fft_length
+        self.step = positive_int(step, "frame_step", "STFTSpectrogram", write)
+        self.frequencies = positive_int(length, "fft_length", "STFTSpectrogram", write) // 2 + 1
         self.periodic, self.scaling, self.padding = bool(periodic), scaling, padding
         self.expand_dims = bool(expand_dims)
         self.data_format = config.standardize_data_format(data_format)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jkeras import activations, constraints, initializers, keys, regularizers
 from jkeras.core import Layer, SeedGenerator, Variable
 from jkeras.core.variable import takes_key
-from jkeras.errors import ArgumentError, BuildError
+from jkeras.errors import ArgumentError, BuildError, ShapeError
 from jkeras.functional import dropout
 from jkeras.functional.layout import along
 from jkeras.functional.recurrence import Blocks, added, recur
@@ -80,6 +80,7 @@ class Cell(Layer):
 
     def call(self, inputs: Array, states: PyTree, training: bool | None = False) -> tuple[Array, PyTree]:
         """One step: the output and the new states, in a list if they came in one."""
+        check_states(states, initial_state_of(self, inputs.shape[0]), self.path or self.name)
         recurrence = self.recurrence(inputs.shape, training)
         listed = isinstance(states, list | tuple)
         output, new = recurrence.step(recurrence.project(inputs), list(states) if listed else [states])
@@ -288,6 +289,18 @@ def initial_state_of(cell: Any, batch_size: Any) -> States:
     sizes = cell.state_size if isinstance(cell.state_size, list | tuple) else [cell.state_size]
     shapes = [tuple(size) if isinstance(size, list | tuple) else (size,) for size in sizes]
     return [jnp.zeros((batch_size, *shape), cell.compute_dtype) for shape in shapes]
+
+
+def check_states(given: PyTree, usual: States, path: str) -> None:
+    """Raises `ShapeError` unless states have the shapes of those in which the cell begins."""
+    expected, received = ([jnp.shape(leaf) for leaf in jax.tree.leaves(each)] for each in (usual, given))
+    if expected != received:
+        raise ShapeError(
+            "the states do not fit the cell and the batch.",
+            path=path,
+            expected=f"{len(expected)} states of shapes {expected}",
+            received=f"{len(received)} states of shapes {received}",
+        )
 
 
 def renamed(config: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from jkeras.core.structure import Component
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ArgumentError, BuildError, ShapeError
 from jkeras.functional.recurrence import selected, widened
-from jkeras.layers.recurrent.base import Recurrence, States, check_cell, initial_state_of, recurrence_of
+from jkeras.layers.recurrent.base import Recurrence, States, check_cell, check_states, initial_state_of, recurrence_of
 from jkeras.layers.recurrent.stacked import StackedRNNCells
 from jkeras.typing import Array, Config, PyTree
 
@@ -213,17 +213,11 @@ class RNN(Layer):
         usual = self.get_initial_state(sequences.shape[0])
         if given is None and self.states is not None:
             given = [variable.value for variable in self.states.variables]
-        leaves = jax.tree.leaves(usual if given is None else given)
-        expected, received = ([leaf.shape for leaf in each] for each in (jax.tree.leaves(usual), leaves))
-        if expected != received:
-            raise ShapeError(
-                "the initial states do not fit the cell and the batch.",
-                path=self.path or self.name,
-                expected=f"{len(expected)} states of shapes {expected}",
-                received=f"{len(received)} states of shapes {received}",
-            )
+        states = usual if given is None else given
+        check_states(states, usual, self.path or self.name)
         dtype = self.cell.compute_dtype
-        return jax.tree.unflatten(jax.tree.structure(usual), [jnp.asarray(leaf, dtype) for leaf in leaves])
+        leaves = [jnp.asarray(leaf, dtype) for leaf in jax.tree.leaves(states)]
+        return jax.tree.unflatten(jax.tree.structure(usual), leaves)
 
     def kept_steps(self, sequences: Array, mask: PyTree) -> Array | None:
         """The mask as `(t, b)`: a step counts if any of its entries does."""
