@@ -214,17 +214,17 @@ class Stopwatch:
     """
 
     def __init__(self, programs: Programs) -> None:
-        self.programs, self.traces = programs, programs.traces()
+        self.programs, self.forms = programs, programs.forms()
         self.begun = self.asked = time.perf_counter()
         self.call: Call | None = None
 
     def under_way(self, call: Call | None) -> None:
         """The call before is ready, and this one has been made. A call that compiled says nothing of a step's time."""
-        now, traces = time.perf_counter(), self.programs.traces()
+        now, forms = time.perf_counter(), self.programs.forms()
         if self.call is not None:
             self.programs.calls.append((self.call.steps, self.call.samples, now - self.begun))
         self.begun = now if self.call is not None else self.asked
-        self.call, self.traces = (call if traces == self.traces else None), traces
+        self.call, self.forms = (call if forms == self.forms else None), forms
 
 
 def _equal(a: PyTree, b: PyTree) -> bool:

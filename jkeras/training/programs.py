@@ -20,7 +20,7 @@ from jkeras.data import take
 from jkeras.data.batch import pack_x_y_sample_weight
 from jkeras.training.checks import Checks
 from jkeras.training.pace import Pace
-from jkeras.training.retrace import Watch
+from jkeras.training.retrace import Traced, Watch
 from jkeras.training.state import TrainState
 from jkeras.typing import Array, PyTree
 
@@ -55,7 +55,7 @@ class Programs:
     def _compiled(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         if not self.trainer.jit_compile:
             return function
-        return jax.jit(function, compiler_options=compiler_options(), **options)
+        return jax.jit(Traced(function), compiler_options=compiler_options(), **options)
 
     def loops(self, which: str, *args: Any, **kwargs: Any) -> bool:
         """Whether a program that loops over batches is the fast way to run them."""
@@ -81,9 +81,9 @@ class Programs:
         """The pace for a kind of feed, which the next `fit` of a kind on the same shapes goes on with."""
         return self._paces.setdefault(type(of), Pace(self.trainer.steps_per_execution))
 
-    def traces(self) -> int:
-        """For how many forms of arguments the training steps have been compiled."""
-        return sum(watch.count() for watch in self._watches.values())
+    def forms(self) -> list[tuple[int, int]]:
+        """What changes when a training step is compiled: see `Watch.count`."""
+        return [watch.count() for watch in self._watches.values()]
 
     def watch(self, name: str, state: TrainState, batch: PyTree = None) -> None:
         """Warns if the program of a name was compiled again for this state and batch, which it was just given."""

@@ -5,7 +5,9 @@ that returns a state with a Python float in it, or a loader whose third batch is
 again, silently. Here the leaf that changed is named.
 """
 
+import functools
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -36,33 +38,58 @@ def as_text(spec: jax.ShapeDtypeStruct) -> str:
     return f"{spec.dtype}{list(spec.shape)}{weak}"
 
 
+class Traced:
+    """A function that counts how often it runs; within `jax.jit`, how often it is traced.
+
+    >>> import jax.numpy as jnp
+    >>> double = Traced(lambda x: 2 * x)
+    >>> program = jax.jit(double)
+    >>> [int(program(x)) for x in (1, 2, jnp.int8(3))], double.times
+    ([2, 4, 6], 2)
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.function, self.times = function, 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.times += 1
+        return self.function(*args, **kwargs)
+
+
 class Watch:
-    """Warns when a program was traced again for arguments that differ in more than the number of examples.
+    """Warns when a program was compiled again for arguments that differ in more than the number of examples.
 
     Args:
-        program: what `jax.jit` returned.
+        program: what `jax.jit` returned for a `Traced` function, or a function that is not compiled.
     """
 
     def __init__(self, program: Any) -> None:
         self.program = program
-        self.traces: int | None = None
+        self.forms: tuple[int, int] | None = None
         self.before: PyTree = None
 
-    def count(self) -> int:
-        """How often the program was traced; 0 for a function that is not compiled."""
-        return self.program._cache_size() if hasattr(self.program, "_cache_size") else 0
+    def count(self) -> tuple[int, int]:
+        """How often the program was traced, and how many forms of it JAX keeps; zeros if it is not compiled.
+
+        Another sharding is another form of the same trace. JAX drops forms where a process has many thousands, so
+        their number alone does not tell.
+        """
+        if not hasattr(self.program, "_cache_size"):
+            return 0, 0
+        return self.program.__wrapped__.times, self.program._cache_size()
 
     def check(self, state: PyTree, batch: PyTree = None) -> None:
         """Takes note of a call on a state and a batch.
 
         Warns:
-            UserWarning: the call traced the program again.
+            UserWarning: the call compiled the program again.
         """
-        traces = self.count()
-        if traces == self.traces:
+        forms = self.count()
+        if forms == self.forms:
             return
         now = describe({"state": state, "batch": batch})
-        if self.traces is not None:
+        if self.forms is not None:
             before = _by_path(self.before)
             lines = (_change(path, before.get(path), leaf) for path, leaf in _by_path(now).items())
             if changed := [line for line in lines if line]:
@@ -70,7 +97,7 @@ class Watch:
                     "the training step was compiled again, because its arguments changed: " + "; ".join(changed[:5]),
                     stacklevel=2,
                 )
-        self.traces, self.before = traces, now
+        self.forms, self.before = forms, now
 
 
 def _by_path(specs: PyTree) -> dict[str, jax.ShapeDtypeStruct]:

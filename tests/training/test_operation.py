@@ -14,6 +14,7 @@ import pytest
 from jkeras import errors
 from jkeras.callbacks import Callback
 from jkeras.training.quiet import deferred_interrupt, paused_collection
+from jkeras.training.retrace import Traced, Watch
 from tests.training.networks import data, trainer
 
 X, Y = data(200)
@@ -174,3 +175,16 @@ def test_a_retrace_names_the_part_of_the_batch_that_changed():
     assert any("batch/1 is uint8[32], before int32" in str(each.message) for each in caught), [
         str(each.message) for each in caught
     ]
+
+
+def test_a_retrace_is_noticed_where_jax_has_dropped_the_program_before():
+    program = jax.jit(Traced(lambda x: 2 * x))
+    watch = Watch(program)
+    for x in (X[:2], X[:4]):  # another number of examples
+        program(x)
+        watch.check(None, x)
+        program.clear_cache()
+    other = X[:4].astype("int32")
+    program(other)
+    with pytest.warns(UserWarning, match=r"batch is int32\[4, 64\], before float32\[4, 64\]"):
+        watch.check(None, other)
