@@ -20,7 +20,7 @@ import jax.numpy as jnp
 
 from jkeras import config, registry
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
-from jkeras.typing import Config, DType
+from jkeras.typing import Array, Config, DType
 
 NAMES = (
     "bfloat16", "float16", "float32", "float64", "bool",
@@ -56,6 +56,19 @@ def is_float(dtype: Any) -> bool:
     (True, False)
     """
     return jnp.issubdtype(jnp.dtype(dtype), jnp.floating)
+
+
+def as_floats(x: Any) -> Array:
+    """An array of floats: integers and booleans get JAX's default dtype of floats, floats keep theirs.
+
+    Args:
+        x: what becomes an array.
+
+    >>> as_floats([1, 2]).dtype.name, as_floats(jnp.zeros(2, "bfloat16")).dtype.name
+    ('float32', 'bfloat16')
+    """
+    x = jnp.asarray(x)
+    return x.astype(jnp.result_type(x, float))
 
 
 def of(value: Any) -> DType:

@@ -182,7 +182,7 @@ class Elsewhere:
     ...     increment = Elsewhere("a function of the count", "count = counter.next(count)")
     >>> Counter().increment()
     Traceback (most recent call last):
-    jkeras.errors.HoldsNoValuesError: Counter: a Counter holds no values, so it has no `increment`.
+    jkeras.errors.HoldsNoValuesError: Counter: it holds no values, so it has no `increment`.
       expected: a function of the count
       received: Counter.increment
       write:    count = counter.next(count)
@@ -199,7 +199,7 @@ class Elsewhere:
             return self
         holder = type(instance).__name__
         raise HoldsNoValuesError(
-            f"a {holder} holds no values, so it has no `{self.name}`.",
+            f"it holds no values, so it has no `{self.name}`.",
             path=holder,
             expected=self.expected,
             received=f"{holder}.{self.name}",

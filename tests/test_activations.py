@@ -175,3 +175,13 @@ def test_unknown_names_come_with_the_nearest_one():
 def test_a_lambda_has_no_config():
     with pytest.raises(SerializationError, match="no name to write down"):
         activations.serialize(lambda x: x)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "hard_shrink", "threshold"])
+def test_lists_and_integers_become_floats(name):
+    arguments = (0.5, 9.0) if name == "threshold" else ()
+    expected = getattr(activations, name)(jnp.array([0.0, 2.0]), *arguments)
+    for x in ([0, 2], [0.0, 2.0], jnp.array([0, 2])):
+        outputs = getattr(activations, name)(x, *arguments)
+        assert outputs.dtype == "float32"
+        assert outputs.tolist() == expected.tolist()

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.activations.base import family
+from jkeras.dtypes import as_floats
 from jkeras.typing import Array, ArrayLike
 
 
@@ -90,7 +91,7 @@ def threshold(x: ArrayLike, threshold: float, default_value: float) -> Array:
 
     Source: the definition above.
     """
-    x = jnp.asarray(x, jnp.result_type(x, float))
+    x = as_floats(x)
     return jnp.where(x > threshold, x, jnp.asarray(default_value, x.dtype))
 
 

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 
 from jkeras.activations.base import family
+from jkeras.dtypes import as_floats
 from jkeras.typing import Array, ArrayLike
 
 
@@ -38,7 +39,7 @@ def hard_shrink(x: ArrayLike, threshold: float = 0.5) -> Array:
 
     Source: Donoho and Johnstone, "Ideal spatial adaptation by wavelet shrinkage", Biometrika 81(3), 1994.
     """
-    x = jnp.asarray(x, jnp.result_type(x, float))
+    x = as_floats(x)
     return jnp.where(jnp.abs(x) > threshold, x, jnp.zeros_like(x))
 
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.activations.base import family
+from jkeras.dtypes import as_floats
 from jkeras.typing import Array, ArrayLike, Axes
 
 
@@ -22,7 +23,7 @@ def softmax(x: ArrayLike, axis: Axes = -1) -> Array:
 
     Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990.
     """
-    x = jnp.asarray(x, jnp.result_type(x, float))
+    x = as_floats(x)
     return jax.nn.softmax(x, axis if isinstance(axis, int) else tuple(axis))
 
 
@@ -41,7 +42,7 @@ def log_softmax(x: ArrayLike, axis: Axes = -1) -> Array:
 
     Source: the definition above.
     """
-    x = jnp.asarray(x, jnp.result_type(x, float))
+    x = as_floats(x)
     return jax.nn.log_softmax(x, axis if isinstance(axis, int) else tuple(axis))
 
 

@@ -85,6 +85,9 @@ def lift(function: Callable[..., PyTree], op: str | None = None, names: str = ""
 def listed(function: Callable[..., PyTree]) -> Callable[..., PyTree]:
     """`lift`, for a function that stands in the table `jkeras.ops` under its own name.
 
+    Args:
+        function: any function of arrays that JAX can trace.
+
     >>> listed(jax.numpy.sin).__name__
     'sin'
     """

@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras.core.lift import listed
+from jkeras.dtypes import as_floats
 from jkeras.typing import Array, ArrayLike
 
 
@@ -19,7 +20,7 @@ def ceil(x: ArrayLike) -> Array:
     >>> ceil(jnp.array([-1.5, 0.2, 2.0])).tolist()
     [-1.0, 1.0, 2.0]
     """
-    return jnp.ceil(jnp.asarray(x, jnp.result_type(x, float)))
+    return jnp.ceil(as_floats(x))
 
 
 @listed
@@ -32,7 +33,7 @@ def floor(x: ArrayLike) -> Array:
     >>> floor(jnp.array([-1.5, 0.2, 2.0])).tolist()
     [-2.0, 0.0, 2.0]
     """
-    return jnp.floor(jnp.asarray(x, jnp.result_type(x, float)))
+    return jnp.floor(as_floats(x))
 
 
 @listed
