@@ -1,11 +1,10 @@
 """Which dtype each operation gives for each dtype of its arrays, against Keras: shapes alone are computed."""
 
 import jax
-import numpy as np
 import pytest
 
 from jkeras import ops
-from tests import test_ops, test_ops_image
+from tests import tables, test_ops, test_ops_image
 from tests.oracle import asking_keras, keras
 
 # One dtype for all arrays of a call, or two that take turns.
@@ -33,23 +32,15 @@ KINDS = "biuf"
 TABLES = [(test_ops.CASES, ops, keras.ops), (test_ops_image.CASES, ops.image, keras.ops.image)]
 
 
-def is_real(leaf):
-    return isinstance(leaf, np.ndarray) and leaf.dtype.kind in KINDS
-
-
 def dtypes(function, args, kwargs, given):
     """The dtypes of the results where the arrays have the dtypes `given`, in turn; `None` where there is an error."""
-    leaves, treedef = jax.tree.flatten((args, kwargs))
-    places = [place for place, leaf in enumerate(leaves) if is_real(leaf)]
+    arrays, filled = tables.opened((args, kwargs), KINDS)
 
     def run(arrays):
-        filled = list(leaves)
-        for place, array in zip(places, arrays, strict=True):
-            filled[place] = array
-        args, kwargs = jax.tree.unflatten(treedef, filled)
+        args, kwargs = filled(arrays)
         return function(*args, **kwargs)
 
-    specs = [jax.ShapeDtypeStruct(leaves[p].shape, given[turn % len(given)]) for turn, p in enumerate(places)]
+    specs = [jax.ShapeDtypeStruct(array.shape, given[turn % len(given)]) for turn, array in enumerate(arrays)]
     try:
         return [leaf.dtype.name for leaf in jax.tree.leaves(jax.eval_shape(run, specs))]
     except Exception:  # whatever JAX and Keras raise for dtypes that an operation does not take
@@ -61,8 +52,8 @@ def compared(given, caplog, chosen=lambda name: name not in DIFFERENT):
     found = {}
     for cases, mine, others in TABLES:
         for name, args, kwargs in cases:
-            arrays = sum(map(is_real, jax.tree.leaves((args, kwargs))))
-            if arrays < len(given) or name in test_ops.OURS or not chosen(name):
+            arrays, _ = tables.opened((args, kwargs), KINDS)
+            if len(arrays) < len(given) or name in test_ops.OURS or not chosen(name):
                 continue
             ours = dtypes(getattr(mine, name), args, kwargs, given)
             with asking_keras(), caplog.at_level("CRITICAL"):
