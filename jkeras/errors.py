@@ -10,8 +10,9 @@ the same mistake, so `except ValueError` keeps working.
       write:    model.init(key, jax.ShapeDtypeStruct((32, 8), "float32"))   # weights for this input
 """
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 
@@ -41,11 +42,26 @@ class JKerasError(Exception):
         write: str | None = None,
     ) -> None:
         self.problem, self.path, self.expected, self.received, self.write = problem, path, expected, received, write
-        lines = [f"{path}: {problem}" if path else problem]
-        for label, value in (("expected:", expected), ("received:", received), ("write:", write)):
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        lines = [f"{self.path}: {self.problem}" if self.path else self.problem]
+        for label, value in (("expected:", self.expected), ("received:", self.received), ("write:", self.write)):
             if value is not None:
                 lines.append(f"  {label:<9} {value}")
-        super().__init__("\n".join(lines))
+        return "\n".join(lines)
+
+    def move_into(self, owner: str) -> None:
+        """Puts the name of what the error's path belongs to before the path, once.
+
+        >>> error = DataError("the array is empty.", path="y")
+        >>> error.move_into("validation_data")
+        >>> print(error)
+        validation_data: y: the array is empty.
+        """
+        if self.path is None or not self.path.startswith(owner):
+            self.path = f"{owner}: {self.path}" if self.path else owner
+            self.args = (self._message(),)
 
 
 class ArgumentError(JKerasError, ValueError):
@@ -152,6 +168,27 @@ class NonFiniteError(JKerasError, RuntimeError):
 
 class MissingExtraError(JKerasError, ImportError):
     """An optional package that is not installed; the message names the extra that brings it."""
+
+
+@contextlib.contextmanager
+def within(owner: str) -> Iterator[None]:
+    """Errors in the block name their owner: those of jkeras in their path, all others in a note. `""` names nothing.
+
+    >>> with within("validation_data"):
+    ...     raise DataError("the array is empty.", path="y")
+    Traceback (most recent call last):
+    jkeras.errors.DataError: validation_data: y: the array is empty.
+    """
+    try:
+        yield
+    except JKerasError as error:
+        if owner:
+            error.move_into(owner)
+        raise
+    except Exception as error:
+        if owner and f"in {owner}" not in getattr(error, "__notes__", ()):
+            error.add_note(f"in {owner}")
+        raise
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

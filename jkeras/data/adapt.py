@@ -13,7 +13,7 @@ from jkeras.data.host import is_array
 from jkeras.data.iteration import IterableSource, IteratorSource
 from jkeras.data.py_dataset import PyDataset, PyDatasetSource
 from jkeras.data.source import Plan, Source
-from jkeras.errors import DataError
+from jkeras.errors import DataError, within
 from jkeras.typing import PyTree
 
 ACCEPTED = (
@@ -33,8 +33,9 @@ def adapt(
     seed: int = 0,
     class_weight: Mapping[int, float] | None = None,
     steps: int | None = None,
-    epochs: int = 1,
+    epochs: int | None = 1,
     same_shapes: bool = True,
+    name: str = "",
 ) -> Arrays | Source:
     """Data in the form in which the loops read it: arrays as `Arrays`, everything else as a `Source`.
 
@@ -45,8 +46,9 @@ def adapt(
         shuffle, seed: for a `PyDataset`, whose indices have another order in each epoch.
         class_weight: `{class: weight}`, in place of sample weights.
         steps: batches per epoch; data without end needs it.
-        epochs: the index after that of the last epoch.
+        epochs: the index after that of the last epoch; `None` for an evaluation.
         same_shapes: whether the batches of a source must agree in all axes but the first.
+        name: what messages call the data, such as `"validation_data"`; `""` for what is trained on.
 
     Raises:
         DataError: `x` is nothing that holds data, or an argument does not go with it.
@@ -57,9 +59,18 @@ def adapt(
     >>> [x.tolist() for x, y, _ in adapt(np.full(2, i) for i in range(2)).epoch(0)]
     [[0, 0], [1, 1]]
     """
+    plan = Plan(steps, epochs, class_weight, same_shapes, name)
+    with within(name):
+        return _adapted(x, y, sample_weight, plan, batch_size=batch_size, shuffle=shuffle, seed=seed)
+
+
+def _adapted(
+    x: Any, y: PyTree, sample_weight: PyTree, plan: Plan, *, batch_size: int | None, shuffle: bool, seed: int
+) -> Arrays | Source:
+    class_weight = plan.class_weight
     if not _yields_batches(x):
         arrays = check_arrays(x, y, sample_weight)
-        check_values({"x": arrays.x, "y": arrays.y, "sample_weight": arrays.sample_weight})
+        check_values({"x": arrays.x, "y": arrays.y, "sample_weight": arrays.sample_weight}, plan.name)
         if class_weight is None:
             return arrays
         check_class_weight(arrays.y, class_weight)
@@ -67,8 +78,8 @@ def adapt(
     _refuse("y", y, x, "yield the labels with the batches: (x, y)")
     _refuse("sample_weight", sample_weight, x, "yield the weights with the batches: (x, y, sample_weight)")
     _refuse("batch_size", batch_size, x, "it makes batches of its own; leave `batch_size` out")
-    source = _source(x, steps, shuffle, seed)
-    source.use(Plan(steps, epochs, class_weight, same_shapes))
+    source = _source(x, plan, shuffle, seed)
+    source.use(plan)
     return source
 
 
@@ -78,11 +89,11 @@ def _yields_batches(x: Any) -> bool:
     return x is not None and not is_array(x) and not isinstance(x, dict | list | tuple)
 
 
-def _source(x: Any, steps: int | None, shuffle: bool, seed: int) -> Source:
+def _source(x: Any, plan: Plan, shuffle: bool, seed: int) -> Source:
     if isinstance(x, Source):
         return x
     if isinstance(x, PyDataset):
-        _check_end(x, x.num_batches is None, steps)
+        _check_end(x, x.num_batches is None, plan)
         return PyDatasetSource(x, shuffle=shuffle, seed=seed)
     if isinstance(x, Iterator):
         return IteratorSource(x)
@@ -96,7 +107,7 @@ def _source(x: Any, steps: int | None, shuffle: bool, seed: int) -> Source:
     if not isinstance(x, Iterable) or isinstance(x, str | bytes | set | frozenset):
         raise DataError("this is nothing that holds data.", path="x", expected=ACCEPTED, received=_name(x))
     length = _length(x)
-    _check_end(x, length == ENDLESS, steps)
+    _check_end(x, length == ENDLESS, plan)
     size = getattr(x, "batch_size", None)
     return IterableSource(
         x, steps=None if length == ENDLESS else length, batch_size=size if isinstance(size, int) else None
@@ -115,14 +126,15 @@ def _length(x: Any) -> int | None:
     return ENDLESS if count >= sys.maxsize else count  # grain's way to say it
 
 
-def _check_end(x: Any, endless: bool, steps: int | None) -> None:
-    if endless and steps is None:
+def _check_end(x: Any, endless: bool, plan: Plan) -> None:
+    if endless and plan.steps is None:
+        steps = "steps_per_epoch" if not plan.is_evaluation else "validation_steps" if plan.name else "steps"
         raise DataError(
             "this data has no end.",
             path="x",
-            expected="`steps_per_epoch`",
+            expected=f"`{steps}`",
             received=_name(x),
-            write="fit(state, dataset, steps_per_epoch=100)",
+            write=f"{'evaluate' if steps == 'steps' else 'fit'}(state, dataset, {steps}=100)",
         )
 
 

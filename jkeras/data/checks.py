@@ -17,11 +17,12 @@ from jkeras.typing import PyTree
 CHECKED_VALUES = 2**24  # of float32: 64 MiB, which takes about 10 ms
 
 
-def check_values(parts: Mapping[str, PyTree]) -> None:
+def check_values(parts: Mapping[str, PyTree], owner: str = "") -> None:
     """Warns of values that are not finite, or too large for the integers of JAX.
 
     Args:
         parts: structures of arrays, by the names to call them by.
+        owner: what the parts belong to, where their names alone do not say it.
 
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
@@ -35,7 +36,8 @@ def check_values(parts: Mapping[str, PyTree]) -> None:
             continue
         for message in (_not_finite(values), _too_large(values)):
             if message:
-                warnings.warn(message.format(name.key + jax.tree_util.keystr(tuple(path))), stacklevel=3)
+                said = message.format(name.key + jax.tree_util.keystr(tuple(path)))
+                warnings.warn(f"{owner}: {said}" if owner else said, stacklevel=3)
 
 
 def check_class_weight(y: PyTree, class_weight: Mapping[int, float], told: set[int] | None = None) -> None:

@@ -31,6 +31,7 @@ class IterableSource(Source):
 
     An epoch is one pass, unless the plan says how many batches it has. Then passes go on across epochs: with 3
     batches in a pass and 2 in an epoch, the second epoch has the third batch and, of the next pass, the first.
+    Evaluations never go on: each has the first batches of a pass of its own, so that their numbers can be compared.
 
     >>> source = IterableSource(((1, 2), (3, 4), (5, 6)), steps=3)
     """
@@ -43,7 +44,7 @@ class IterableSource(Source):
     def use(self, plan: Plan) -> None:
         """Takes a plan, before anything is read."""
         super().use(plan)
-        self.goes_on = plan.steps is not None
+        self.goes_on = plan.steps is not None and not plan.is_evaluation
 
     def read(self, epoch: int) -> Iterator[Any]:
         """The batches of one pass, or those that follow."""

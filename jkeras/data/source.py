@@ -15,7 +15,7 @@ from jkeras.data.arrays import class_weights
 from jkeras.data.batch import batch_size_of
 from jkeras.data.checks import check_class_weight, check_values
 from jkeras.data.uniform import Batch, Place, Uniform
-from jkeras.errors import DataError
+from jkeras.errors import DataError, within
 
 END = object()
 
@@ -26,18 +26,30 @@ class Plan:
 
     Attributes:
         steps: batches per epoch; without it, an epoch is all that there is.
-        epochs: the index after that of the last epoch, so that only missing batches are missed.
+        epochs: the index after that of the last epoch, so that only missing batches are missed; `None` for
+            evaluations, each of which begins anew where the data can be read again.
         class_weight: `{class: weight}`, for batches with labels and without weights.
         same_shapes: whether all axes of the batches but the first must stay as they are.
+        name: what messages call the data, where `x`, `y` and `sample_weight` alone could be those of another.
 
-    >>> Plan(steps=5).epochs
-    1
+    >>> Plan(steps=5).epochs, Plan(epochs=None).is_evaluation
+    (1, True)
     """
 
     steps: int | None = None
-    epochs: int = 1
+    epochs: int | None = 1
     class_weight: Mapping[int, float] | None = None
     same_shapes: bool = True
+    name: str = ""
+
+    @property
+    def is_evaluation(self) -> bool:
+        """Whether the batches are evaluated, rather than trained on epoch by epoch."""
+        return self.epochs is None
+
+    def place(self, batch: int, epoch: int) -> Place:
+        """What to call a batch."""
+        return Place(batch, None if self.is_evaluation else epoch)
 
 
 class Source(abc.ABC):
@@ -83,6 +95,7 @@ class Source(abc.ABC):
         self._uniform = Uniform(plan.same_shapes)
         self._peeked: tuple[int, Iterator[Any], Batch] | None = None
         self._first_epoch: int | None = None
+        self._told_short = False
         self._checked = False  # whether the values of the first batch were looked at
         self._told: set[int] = set()  # classes without a weight
 
@@ -94,9 +107,9 @@ class Source(abc.ABC):
         """
         if self._peeked is None or not (self.goes_on or self._peeked[0] == epoch):
             stream = self.read(epoch)
-            batch = self._next(stream, Place(0, epoch))
+            batch = self._next(stream, self.plan.place(0, epoch))
             if batch is None:
-                raise _nothing(self)
+                raise self._nothing()
             self._peeked = (epoch, stream, batch)
         return self._peeked[2]
 
@@ -109,6 +122,8 @@ class Source(abc.ABC):
         Warns:
             UserWarning: the batches end before the epoch, or before the last epoch. Then `exhausted` is true.
         """
+        if self.exhausted and self.plan.is_evaluation:
+            raise self._nothing("the data has no batches left: it can be read once, and was.")
         if self.exhausted:
             return
         peeked, self._peeked = self._peeked, None
@@ -119,24 +134,26 @@ class Source(abc.ABC):
             _, stream, batch = peeked
         else:
             stream = self.read(index)
-            batch = self._next(stream, Place(0, index))
+            batch = self._next(stream, self.plan.place(0, index))
         count = 0
         while batch is not None:
             yield batch
             count += 1
-            batch = None if count == self.plan.steps else self._next(stream, Place(count, index))
+            batch = None if count == self.plan.steps else self._next(stream, self.plan.place(count, index))
         self.end(index)
         self._look_back(index, count)
 
     def _next(self, stream: Iterator[Any], place: Place) -> Batch | None:
-        """The next batch; `None` after the last."""
-        try:
-            raw = next(stream, END)
-        except Exception as error:
-            error.add_note(f"while reading {place}")
-            raise
-        if raw is END:
-            return None
+        """The next batch; `None` after the last. Errors name the data, where it has a name."""
+        with within(self.plan.name):
+            try:
+                raw = next(stream, END)
+            except Exception as error:
+                error.add_note(f"while reading {place}")
+                raise
+            return None if raw is END else self._batch(raw, place)
+
+    def _batch(self, raw: Any, place: Place) -> Batch:
         x, y, sample_weight = self._uniform.batch(raw, place)
         if self.plan.class_weight is not None and y is not None:
             if sample_weight is not None:
@@ -152,15 +169,17 @@ class Source(abc.ABC):
             self.batch_size = batch_size_of(x)
         if not self._checked:
             self._checked = True
-            check_values({"x": x, "y": y, "sample_weight": sample_weight})
+            check_values({"x": x, "y": y, "sample_weight": sample_weight}, self.plan.name)
         return x, y, sample_weight
 
     def _look_back(self, index: int, count: int) -> None:
         """Whether an epoch had the batches that it should have."""
-        wanted, left = self.plan.steps, self.plan.epochs - index - 1
         if count == 0 and index == self._first_epoch:
-            raise _nothing(self)
-        if wanted is not None and count < wanted:
+            raise self._nothing()
+        wanted, epochs = self.plan.steps, self.plan.epochs
+        if epochs is None:
+            self._look_back_on_evaluation(count)
+        elif wanted is not None and count < wanted:
             self.exhausted = True
             warnings.warn(
                 f"The data produced {count} of {wanted} batches in epoch {index + 1}: it has run out, so this was the"
@@ -170,20 +189,35 @@ class Source(abc.ABC):
         elif wanted is None:
             self.steps = count
             self.exhausted = self.goes_on
-            if self.exhausted and left > 0:
+            if self.exhausted and index + 1 < epochs:
                 warnings.warn(
-                    f"The data ended after {count} batches in epoch {index + 1} of {self.plan.epochs}, and cannot be"
+                    f"The data ended after {count} batches in epoch {index + 1} of {epochs}, and cannot be"
                     " read again, so this was the last epoch. Give data that can be iterated again and again, or an"
                     " endless iterator and `steps_per_epoch`.",
                     stacklevel=3,
                 )
+
+    def _look_back_on_evaluation(self, count: int) -> None:
+        """The same for an evaluation: what can be read again is never exhausted."""
+        wanted = self.plan.steps
+        short = wanted is not None and count < wanted
+        self.exhausted = self.goes_on and (short or wanted is None)
+        self.steps = count if wanted is None else self.steps
+        if short and not self._told_short:
+            self._told_short = True
+            name = self.plan.name or "The data"
+            warnings.warn(
+                f"{name} produced {count} of {wanted} batches, so the evaluation is that of {count}. Give data that"
+                " repeats, or ask for fewer steps.",
+                stacklevel=4,
+            )
+
+    def _nothing(self, problem: str = "the data has no batches.") -> DataError:
+        received = type(self).__name__
+        return DataError(problem, path=self.plan.name or None, expected="at least one batch", received=received)
 
     def __enter__(self) -> "Source":
         return self
 
     def __exit__(self, *exception: Any) -> None:
         self.close()
-
-
-def _nothing(source: Source) -> DataError:
-    return DataError("the data has no batches.", expected="at least one batch", received=type(source).__name__)

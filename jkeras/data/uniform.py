@@ -23,17 +23,17 @@ PARTS = ("x", "y", "sample_weight")
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where a batch stands, both counted from 0; it is told counted from 1.
+    """Where a batch stands, both counted from 0; it is told counted from 1. An evaluation has no epochs.
 
-    >>> str(Place(batch=1, epoch=0))
-    'batch 2 of epoch 1'
+    >>> str(Place(batch=1, epoch=0)), str(Place(batch=1))
+    ('batch 2 of epoch 1', 'batch 2')
     """
 
     batch: int
-    epoch: int
+    epoch: int | None = None
 
     def __str__(self) -> str:
-        return f"batch {self.batch + 1} of epoch {self.epoch + 1}"
+        return f"batch {self.batch + 1}" + ("" if self.epoch is None else f" of epoch {self.epoch + 1}")
 
 
 class Uniform:

@@ -21,6 +21,8 @@ from jkeras.data import (
     unpack_x_y_sample_weight,
 )
 from jkeras.data.batch import batch_size_of
+from jkeras.data.uniform import Place
+from jkeras.errors import within
 from jkeras.training.checks import Checks, has_free_axes
 from jkeras.training.feed import DEFAULT_BATCH_SIZE, batch_size_for, check_data, fits_on_device
 from jkeras.training.logs import LateLogs, Logs, on_host
@@ -38,6 +40,7 @@ def evaluate(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: Eva
         options.sample_weight,
         batch_size=options.batch_size,
         steps=options.steps,
+        epochs=None,
         same_shapes=not has_free_axes(trainer.model),
     )
     with data if isinstance(data, Source) else contextlib.nullcontext():
@@ -56,14 +59,44 @@ def _steps(data: Arrays | Source, batch_size: int, steps: int | None) -> int | N
     return data.steps if isinstance(data, Source) else min(-(-data.size // batch_size), steps or data.size)
 
 
-def host_batches(data: Arrays | Source, batch_size: int, steps: int | None, first: int = 0) -> Iterator[PyTree]:
-    """The batches in their order, from one on, each in its shortest form."""
+def host_batches(
+    data: Arrays | Source, batch_size: int, steps: int | None, checks: Checks, first: int = 0
+) -> Iterator[PyTree]:
+    """The batches in their order, from one on, each in its shortest form; those of a source are looked at."""
     if isinstance(data, Source):
-        yield from (pack_x_y_sample_weight(*batch) for batch in data.epoch(0))
+        for index, batch in enumerate(data.epoch(0)):
+            try:
+                with within(data.plan.name):
+                    checks.look(*batch[:2])
+            except Exception as error:
+                error.add_note(f"in {Place(index)}")
+                raise
+            yield pack_x_y_sample_weight(*batch)
         return
     for index in range(first, min(-(-data.size // batch_size), steps or data.size)):
         start = index * batch_size
         yield pack_x_y_sample_weight(*data.rows(start, min(start + batch_size, data.size)).parts)
+
+
+def trace_evaluation(
+    trainer: Any, state: TrainState, data: Arrays | Source, batch_size: int, steps: int | None, spec: PyTree
+) -> None:
+    """Traces what an evaluation would call first, so that what cannot be evaluated is known before training begins.
+
+    JAX keeps the trace, so the evaluation itself does not trace again. A step that is not compiled is left alone.
+    """
+    if not trainer.jit_compile:
+        return
+    metrics, programs = trainer.empty_metrics(spec), trainer.programs
+    if isinstance(data, Source):
+        programs.test_batch.eval_shape(state, metrics, pack_x_y_sample_weight(*data.peek(0)))
+        return
+    full = min(data.size // batch_size, steps or data.size)
+    if full and fits_on_device(data) and not trainer.has_own_logs:
+        programs.test_many.eval_shape(state, metrics, data.parts, np.int32(full), batch_size=batch_size)
+    else:
+        first = data.rows(0, min(batch_size, data.size))
+        programs.test_batch.eval_shape(state, metrics, pack_x_y_sample_weight(*first.parts))
 
 
 def run_evaluation(
@@ -93,7 +126,7 @@ def run_evaluation(
             state = callbacks.on_test_batch_begin(0, {}, state)
             metrics, done = trainer.programs.test_many(state, *args[1:], batch_size=batch_size), full
             state = callbacks.on_test_batch_end(full - 1, LateLogs(values, metrics, {}, done), state)
-    for batch in host_batches(data, batch_size, steps, done):
+    for batch in host_batches(data, batch_size, steps, Checks(trainer, spec), done):
         state = callbacks.on_test_batch_begin(done, {}, state)
         metrics, logs = trainer.programs.test_batch(state, metrics, batch)
         unkept = [name for name in logs if trainer.is_own_log(name, state) and name not in metrics]
@@ -109,16 +142,16 @@ def predict(trainer: Any, state: TrainState, x: PyTree, options: EvaluateOptions
     """`Trainer.predict`. The last batch of arrays is padded with its last row, so that one program serves all."""
     check_alive(state, "Trainer.predict(state)")
     free = has_free_axes(trainer.model)
-    data = adapt(x, batch_size=options.batch_size, steps=options.steps, same_shapes=not free)
+    data = adapt(x, batch_size=options.batch_size, steps=options.steps, epochs=None, same_shapes=not free)
     with data if isinstance(data, Source) else contextlib.nullcontext():
         size = batch_size_for(data, options.batch_size, options.steps) or DEFAULT_BATCH_SIZE
-        check_data(trainer, data, size)
+        checks = Checks(trainer, check_data(trainer, data, size))
         callbacks = CallbackList(options.callbacks)
         callbacks.set_loop(Loop({"steps": _steps(data, size, options.steps), "verbose": options.verbose}))
         started = time.perf_counter()
         state, pieces = callbacks.on_predict_begin({}, state), []
         whole = min(size, data.size) if isinstance(data, Arrays) else None
-        for index, batch in enumerate(host_batches(data, whole or 1, options.steps)):
+        for index, batch in enumerate(host_batches(data, whole or 1, options.steps, checks)):
             inputs, _, _ = unpack_x_y_sample_weight(batch)
             size = batch_size_of(inputs)
             padded = inputs if whole is None else jax.tree.map(lambda leaf: _padded(leaf, whole), inputs)

@@ -16,9 +16,9 @@ import numpy as np
 
 from jkeras.callbacks import CallbackList, History, Loop, Progress
 from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, split, unpack_x_y_sample_weight
-from jkeras.errors import DataError
+from jkeras.errors import DataError, within
 from jkeras.training.checks import has_free_axes
-from jkeras.training.evaluation import run_evaluation
+from jkeras.training.evaluation import run_evaluation, trace_evaluation
 from jkeras.training.feed import DEFAULT_BATCH_SIZE, Call, Feed, Order, batch_size_for, check_data, feed_of
 from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import FitOptions
@@ -27,6 +27,8 @@ from jkeras.training.programs import Programs
 from jkeras.training.quiet import deferred_interrupt, paused_collection
 from jkeras.training.state import TrainState, check_alive, save_state
 from jkeras.typing import Array, PyTree
+
+VALIDATION_DATA, VALIDATION_SPLIT = "validation_data", "validation_split"  # what messages call it
 
 
 def fit(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: FitOptions) -> tuple[TrainState, History]:
@@ -55,16 +57,16 @@ def _fit(trainer: Any, last: Last, x: PyTree, y: PyTree, options: FitOptions, hi
         order = Order(train.size if isinstance(train, Arrays) else 0, options.shuffle, options.seed)
         steps = options.steps_per_epoch
         feed = feed_of(trainer, train, spec, batch_size=options.batch_size, steps=steps, order=order)
-        validate = None
-        if validation is not None:
-            size = options.validation_batch_size or options.batch_size
-            size = batch_size_for(validation, size, options.validation_steps)
-            check_data(trainer, validation, size)
-            validate = Validation(trainer, validation, size, options.validation_steps, spec)
+        validate = None if validation is None else Validation(trainer, state, validation, options, spec)
 
         callbacks = CallbackList([options.callbacks, Progress(options.verbose), history])
         loop = Loop(
-            {"epochs": options.epochs, "steps": feed.steps, "batch_size": feed.batch_size, "verbose": options.verbose},
+            {
+                **{name: getattr(options, name) for name in ("epochs", "verbose")},
+                "steps": feed.steps,
+                "batch_size": feed.batch_size,
+                "validation_freq": None if validate is None else options.validation_freq,
+            },
             directions=trainer.objective.directions(spec),
             initial_epoch=options.initial_epoch,
         )
@@ -124,7 +126,9 @@ def _data(
         epochs=options.epochs,
     )
     if given is not None:
-        return train, adapted(*unpack_x_y_sample_weight(given), steps=options.validation_steps)
+        with within(VALIDATION_DATA):
+            parts = unpack_x_y_sample_weight(given)
+        return train, adapted(*parts, steps=options.validation_steps, epochs=None, name=VALIDATION_DATA)
     if not split_off:
         return train, None
     if isinstance(train, Source):
@@ -148,18 +152,41 @@ def _first_batch(data: Arrays | Source, options: FitOptions) -> PyTree:
 
 
 class Validation:
-    """The evaluation that follows an epoch."""
+    """The evaluation that follows an epoch. Whether its data can be evaluated is known when it is made.
+
+    Raises:
+        DataError: the data does not fit the model and its losses, or is a generator that ends with the first of
+            several evaluations.
+    """
 
     def __init__(
-        self, trainer: Any, data: Arrays | Source, batch_size: int | None, steps: int | None, spec: PyTree
+        self, trainer: Any, state: TrainState, data: Arrays | Source, options: FitOptions, spec: PyTree
     ) -> None:
-        self.arguments = trainer, data, batch_size or DEFAULT_BATCH_SIZE, steps, spec
+        steps = options.validation_steps
+        size = batch_size_for(data, options.validation_batch_size or options.batch_size, steps) or DEFAULT_BATCH_SIZE
+        with within(VALIDATION_SPLIT if options.validation_data is None else VALIDATION_DATA):
+            _check_repeats(data, options)
+            check_data(trainer, data, size)
+            trace_evaluation(trainer, state, data, size, steps, spec)
+        self.arguments = trainer, data, size, steps, spec
 
     def run(self, state: TrainState, callbacks: CallbackList) -> Logs:
         """The logs of validation, `val_` before their names."""
         trainer, data, batch_size, steps, spec = self.arguments
         found = run_evaluation(trainer, state, data, batch_size, steps, spec, callbacks)
         return {f"val_{name}": value for name, value in found.items()}
+
+
+def _check_repeats(data: Arrays | Source, options: FitOptions) -> None:
+    """What is read once and to its end serves one evaluation."""
+    count = sum(options.validates(epoch) for epoch in range(options.initial_epoch, options.epochs))
+    if isinstance(data, Source) and data.goes_on and options.validation_steps is None and count > 1:
+        raise DataError(
+            "a generator is read once, and is to be evaluated more often.",
+            expected="data that can be iterated again, or `validation_steps` batches of a generator at a time",
+            received=f"{type(data).__name__}, for {count} evaluations",
+            write="trainer.fit(..., validation_data=generator, validation_steps=10)",
+        )
 
 
 class Epoch:
