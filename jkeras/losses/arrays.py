@@ -36,6 +36,16 @@ def as_float(x: Any) -> Array:
     return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(config.floatx())
 
 
+def examples_of(tree: PyTree) -> int:
+    """The number of examples of a batch: the length of the first axis of its first array; 1 of a scalar.
+
+    >>> examples_of({"a": jnp.zeros((4, 2))}), examples_of(0.0)
+    (4, 1)
+    """
+    shape = jnp.shape(jax.tree.leaves(as_arrays(tree))[0])
+    return shape[0] if shape else 1
+
+
 def match_ranks(a: Array, b: Array) -> tuple[Array, Array]:
     """Takes off, or puts on, a last axis of length 1 where the ranks differ by one.
 

@@ -14,13 +14,21 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jkeras import config, dtypes, registry
 from jkeras.errors import ArgumentError, MissingCallError, did_you_mean
-from jkeras.losses.arrays import as_arrays, match_ranks
+from jkeras.losses.arrays import as_arrays, examples_of, match_ranks
 from jkeras.losses.validation import check_same_shape
-from jkeras.losses.weighting import REDUCTIONS, merge_masks, reduce_weighted
+from jkeras.losses.weighting import (
+    REDUCTIONS,
+    UNREDUCED,
+    divide,
+    merge_masks,
+    reduce_weighted,
+    sum_and_count,
+)
 from jkeras.typing import Array, ArrayLike, Config, PyTree, Shape
 
 LossFunction = Callable[..., Array]
@@ -61,7 +69,8 @@ class Loss:
         name: by default the class's name in snake case.
         reduction: `"sum"`, `"sum_over_batch_size"` or `"mean"` (both the mean over all values),
             `"mean_with_sample_weight"` (divides by the sum of the weights), `"none"` or `None` (one value per sample).
-        dtype: in which predictions and labels are handed to `call`; by default `floatx`. A policy's compute dtype.
+        dtype: of the result; by default `floatx`. A policy's compute dtype. `call` gets predictions and labels in it,
+            or in float32 where it is half precision, and everything is added up in that.
 
     Raises:
         ArgumentError: unknown reduction.
@@ -119,12 +128,77 @@ class Loss:
         Returns:
             A scalar of the loss's dtype; with reduction `"none"` or `None` the weighted values.
         """
-        y_pred = as_arrays(y_pred, self.dtype)
-        y_true = as_arrays(y_true, None if self.integer_labels else self.dtype)
+        values, mask = self._values(y_true, y_pred, mask)
+        if self.reduction in UNREDUCED:
+            return reduce_weighted(values, sample_weight, mask, self.reduction).astype(self.dtype)
+        return self.divide(*sum_and_count(values, sample_weight, mask, self.reduction))
+
+    def sum_and_count(
+        self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None = None, *, mask: ArrayLike | None = None
+    ) -> tuple[Array, Array]:
+        """The loss of a part of a batch, before the division: `divide(sum of totals, sum of counts)` is that of all.
+
+        The total is the sum of the weighted values. The count is the number of values that count (mask and
+        `ignore_class` considered); for `"mean_with_sample_weight"` it is the sum of their weights. So for every loss
+        that has one value per sample, parts of any sizes give the loss of the whole batch.
+
+        A loss with one value for the whole batch (`Dice` and `Tversky` over all axes, or a function that returns a
+        scalar) counts once for each example; the value of the parts is then the mean of their values, weighted by
+        their examples. `Circle` compares the examples of one part with each other.
+
+        Args:
+            y_true, y_pred, sample_weight, mask: as in `__call__`.
+
+        Returns:
+            Two scalars of the loss's dtype, float32 at least.
+
+        Raises:
+            ArgumentError: the reduction is `"none"` or `None`, which leaves nothing to divide. A trainer refuses such a
+                loss with this error.
+
+        >>> from jkeras import losses
+        >>> loss = losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+        >>> total, count = loss.sum_and_count([1, -1, 0], [[0.0, 0.0], [5.0, 6.0], [0.0, 0.0]])
+        >>> round(float(total), 4), float(count)
+        (1.3863, 2.0)
+        """
+        if self.reduction in UNREDUCED:
+            raise ArgumentError(
+                f"the loss must reduce its values to one number, and its reduction is {self.reduction!r}.",
+                path=self.name,
+                expected='reduction="sum_over_batch_size", "sum" or "mean_with_sample_weight"',
+                received=f"reduction={self.reduction!r}",
+                write=f'{type(self).__name__}(reduction="sum_over_batch_size")',
+            )
+        values, mask = self._values(y_true, y_pred, mask)
+        total, count = sum_and_count(values, sample_weight, mask, self.reduction, examples_of(y_pred))
+        return total, jnp.asarray(count)
+
+    def divide(self, total: Array, count: Array | np.floating) -> Array:
+        """The reduced loss of the sums of `sum_and_count`: `total / count`, 0 where the count is 0; `"sum"`: `total`.
+
+        Args:
+            total, count: the sums over all parts.
+
+        Returns:
+            A scalar of the loss's dtype.
+
+        >>> from jkeras import losses
+        >>> loss = losses.MeanSquaredError()
+        >>> parts = [loss.sum_and_count([[0.0]], [[3.0]]), loss.sum_and_count([[0.0], [0.0]], [[0.0], [0.0]])]
+        >>> float(loss.divide(sum(total for total, _ in parts), sum(count for _, count in parts)))
+        3.0
+        """
+        return divide(total, count, self.reduction).astype(self.dtype)
+
+    def _values(self, y_true: PyTree, y_pred: PyTree, mask: ArrayLike | None) -> tuple[Array, Array | None]:
+        """The unreduced values, and which of them count; half precision is computed in float32."""
+        dtype = jnp.promote_types(self.dtype, "float32")
+        y_pred = as_arrays(y_pred, dtype)
+        y_true = as_arrays(y_true, None if self.integer_labels else dtype)
         with jax.named_scope(self.name):
-            values = as_arrays(self.call(y_true, y_pred), self.dtype)
-            mask = merge_masks(mask, self.valid(y_true, y_pred))  # type: ignore[arg-type]
-            return reduce_weighted(values, sample_weight, mask, self.reduction)
+            values = as_arrays(self.call(y_true, y_pred), dtype)
+            return values, merge_masks(mask, self.valid(y_true, y_pred))  # type: ignore[arg-type]
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
         """Looks at labels on the host, before any training: raises `DataError` where they cannot be this loss's.

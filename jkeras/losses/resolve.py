@@ -3,9 +3,14 @@
 import inspect
 from typing import Any
 
-from jkeras.errors import ArgumentError
+import jax.numpy as jnp
+import numpy as np
+
+from jkeras.errors import ArgumentError, ShapeError
+from jkeras.losses.arrays import examples_of
 from jkeras.losses.base import Loss, LossFunctionWrapper, get
-from jkeras.typing import Shape
+from jkeras.losses.weighting import apply_mask
+from jkeras.typing import Array, ArrayLike, PyTree, Shape
 
 CROSSENTROPY = ("crossentropy", "ce")
 
@@ -36,6 +41,64 @@ def name_of(thing: Any) -> str | None:
     return getattr(thing, "name", None) or getattr(thing, "__name__", None)
 
 
+class CalledLoss(Loss):
+    """A loss that overrides `__call__(y_true, y_pred, sample_weight=None)`, as Keras declares it, for a trainer.
+
+    Its value is one for the whole batch, and counts once for each example: `sum_and_count` is
+    `(value * examples, examples)`. A mask goes into the sample weights, unless its `__call__` takes `mask=`.
+
+    Args:
+        loss: the loss.
+
+    >>> import jax.numpy as jnp
+    >>> class Total(Loss):
+    ...     def __call__(self, y_true, y_pred, sample_weight=None):
+    ...         return jnp.sum(jnp.abs(y_true - y_pred))
+    >>> total, count = resolve(Total(), (2, 1), (2, 1)).sum_and_count(jnp.zeros((2, 1)), jnp.ones((2, 1)))
+    >>> float(total), float(count)
+    (4.0, 2.0)
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        super().__init__(loss.name, "sum_over_batch_size", loss.dtype)
+        self.loss = loss
+        self.takes_mask = "mask" in inspect.signature(type(loss).__call__).parameters
+
+    def __call__(
+        self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None = None, *, mask: ArrayLike | None = None
+    ) -> Array:
+        """The loss's own value."""
+        given: dict[str, Any] = {}
+        if self.takes_mask:
+            given["mask"] = mask
+        else:
+            sample_weight = apply_mask(sample_weight, mask, self.loss.reduction)
+        if sample_weight is not None:
+            given["sample_weight"] = sample_weight
+        value = jnp.asarray(self.loss(y_true, y_pred, **given))
+        if value.ndim:
+            raise ShapeError(
+                "`__call__` of a loss must return one number.",
+                path=self.name,
+                expected="shape ()",
+                received=f"shape {value.shape}",
+                write="return jnp.mean(values)",
+            )
+        return value
+
+    def sum_and_count(
+        self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None = None, *, mask: ArrayLike | None = None
+    ) -> tuple[Array, Array]:
+        """The value times the number of examples, and that number."""
+        value = self(y_true, y_pred, sample_weight, mask=mask)
+        dtype, examples = jnp.promote_types(value.dtype, "float32"), examples_of(y_pred)
+        return value.astype(dtype) * examples, jnp.asarray(examples, dtype)
+
+    def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
+        """What the loss says of its labels."""
+        self.loss.validate(y_true, y_pred_shape, path)
+
+
 def resolve(identifier: Any, y_true_shape: Shape, y_pred_shape: Shape) -> Loss:
     """The `Loss` that a trainer's `loss=` means for labels and predictions of these shapes.
 
@@ -45,7 +108,8 @@ def resolve(identifier: Any, y_true_shape: Shape, y_pred_shape: Shape) -> Loss:
         y_true_shape, y_pred_shape: of one batch.
 
     Returns:
-        A loss; a function is wrapped and bears its own name, or the name under which it was asked for.
+        A loss; a function is wrapped and bears its own name, or the name under which it was asked for. A loss that
+        overrides `__call__` is wrapped too, see `CalledLoss`.
 
     Raises:
         UnknownNameError: no loss has the name.
@@ -61,7 +125,8 @@ def resolve(identifier: Any, y_true_shape: Shape, y_pred_shape: Shape) -> Loss:
     else:
         found = get(identifier)
     if isinstance(found, Loss):
-        return found
+        overridden = type(found).__call__ is not Loss.__call__ and type(found).sum_and_count is Loss.sum_and_count
+        return CalledLoss(found) if overridden else found
     if found is None or inspect.isclass(found):
         raise ArgumentError("this is no loss.", path="loss", expected="a loss", received=repr(identifier)[:80])
     return LossFunctionWrapper(found, name=identifier if isinstance(identifier, str) else name_of(found))

@@ -1,8 +1,8 @@
 """From one value per sample to one number: masks, weights, reductions.
 
-A mask says which values count; a weight says how much. A mask becomes a weight (`apply_mask`), so everything after it
-knows weights alone. For the reductions that are means over all entries the weight of a valid entry is `all / valid`,
-which turns that mean into the mean over the valid ones.
+A mask says which values count; a weight says how much. Each reduction is a sum and a count (`sum_and_count`), which add
+up over the parts of a batch, and one division at the end (`divide`): so the loss of a batch is that of its parts,
+whatever counts in each.
 
 Weights line up with the values from the first axis on: `(b,)` weights weigh samples, whatever axes the values have
 after that.
@@ -11,6 +11,7 @@ after that.
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from jkeras.errors import ShapeError
 from jkeras.losses.arrays import append_axes, as_arrays, broadcasts, divide_no_nan, match_ranks
@@ -18,6 +19,7 @@ from jkeras.typing import Array, DTypeLike
 
 REDUCTIONS = ("sum", "sum_over_batch_size", "mean", "mean_with_sample_weight", "none", None)
 MEANS = ("sum_over_batch_size", "mean")
+UNREDUCED = ("none", None)
 
 
 def align(values: Array, weight: Array) -> tuple[Array, Array]:
@@ -95,6 +97,69 @@ def apply_mask(
     return append_axes(weight, rank) * append_axes(sample_weight, rank)
 
 
+def sum_and_count(
+    values: Array, sample_weight: Any | None, mask: Any | None, reduction: str | None, examples: int = 1
+) -> tuple[Array, Array | np.floating]:
+    """The sum of weighted values and what it is divided by: both add up over the parts of a batch.
+
+    | reduction | sum | count |
+    |---|---|---|
+    | `"sum"` | `sum(w v)` | number of valid values |
+    | `"sum_over_batch_size"`, `"mean"` | `sum(w v)` | number of valid values |
+    | `"mean_with_sample_weight"` | `sum(w v)` | `sum(w)`, of the weights as they are given, 0 where masked |
+
+    Args:
+        values: `v`; a value without axes is one for all examples, and counts as each of them would.
+        sample_weight: `w`, of the shape of the values or of their first axes; `None` for ones.
+        mask: true where a value counts, of the same shapes; `None` where all do.
+        reduction: one of the above.
+        examples: how many examples there are, where a value without axes stands for all of them.
+
+    Returns:
+        Scalars of the values' dtype, float32 at least; the count is NumPy's where no array says what it is.
+
+    >>> total, count = sum_and_count(jnp.array([1.0, 3.0, 9.0]), None, jnp.array([True, True, False]), "mean")
+    >>> float(total), float(count)
+    (4.0, 2.0)
+    """
+    values = values.astype(jnp.promote_types(values.dtype, "float32"))
+    weight = apply_mask(sample_weight, mask, "sum", values.dtype)
+    if values.ndim == 0 and weight is not None and weight.ndim:
+        values = jnp.broadcast_to(values, weight.shape)
+    elif values.ndim == 0:
+        value = values if weight is None else weigh(values, weight)
+        divisor = weight if reduction == "mean_with_sample_weight" and weight is not None else 1
+        scale = 1 if reduction == "sum" else examples
+        return _times(value, scale), _times(jnp.asarray(divisor, values.dtype), examples)
+    if weight is None:
+        return jnp.sum(values), values.dtype.type(values.size)
+    values, weight = align(values, weight)
+    total = jnp.sum(weigh(values, weight))
+    if reduction == "mean_with_sample_weight":
+        return total, jnp.sum(weight)  # not broadcast, as in Keras
+    if mask is None:
+        return total, values.dtype.type(values.size)
+    _, valid = align(values, as_arrays(mask, bool))
+    return total, jnp.sum(jnp.broadcast_to(valid, values.shape), dtype="int32").astype(values.dtype)
+
+
+def _times(x: Array, count: int) -> Array:
+    return x if count == 1 else x * count
+
+
+def divide(total: Array, count: Array | np.floating, reduction: str | None) -> Array:
+    """The reduced value of a sum and a count: their ratio, 0 where nothing counts; of `"sum"` the sum.
+
+    >>> float(divide(jnp.float32(6), jnp.float32(4), "mean")), float(divide(jnp.float32(6), jnp.float32(4), "sum"))
+    (1.5, 6.0)
+    """
+    if reduction == "sum":
+        return total
+    if isinstance(count, np.floating):  # known when the function is traced
+        return total / count.item() if count else total
+    return divide_no_nan(total, count)
+
+
 def reduce_weighted(
     values: Array, sample_weight: Any | None, mask: Any | None, reduction: str | None = "sum_over_batch_size"
 ) -> Array:
@@ -103,9 +168,11 @@ def reduce_weighted(
     | reduction | result |
     |---|---|
     | `"sum"` | `sum(w v)` |
-    | `"sum_over_batch_size"`, `"mean"` | `sum(w v) / size(v)` |
+    | `"sum_over_batch_size"`, `"mean"` | `sum(w v)` over the number of valid values |
     | `"mean_with_sample_weight"` | `sum(w v) / sum(w)` |
     | `"none"`, `None` | `w v` |
+
+    Sums are taken in float32 at least, and the result has the dtype of the values.
 
     Args:
         values: `v`, one for each prediction.
@@ -116,14 +183,7 @@ def reduce_weighted(
     >>> float(reduce_weighted(jnp.array([1.0, 3.0]), jnp.array([1.0, 3.0]), None, "mean_with_sample_weight"))
     2.5
     """
+    if reduction not in UNREDUCED:
+        return divide(*sum_and_count(values, sample_weight, mask, reduction), reduction).astype(values.dtype)
     weight = apply_mask(sample_weight, mask, reduction, values.dtype)
-    if weight is not None:
-        values, weight = align(values, weight)
-        values = weigh(values, weight)
-    if reduction in (None, "none") or values.ndim == 0:
-        return values
-    if reduction == "sum" or values.size == 0:
-        return jnp.sum(values)
-    if reduction == "mean_with_sample_weight" and weight is not None:
-        return divide_no_nan(jnp.sum(values), jnp.sum(weight))
-    return jnp.mean(values)
+    return values if weight is None else weigh(*align(values, weight))
