@@ -158,6 +158,14 @@ class WorkerError(JKerasError, RuntimeError):
             self.add_note(f"In the worker:\n{worker_traceback.rstrip()}")
 
 
+class DamagedFileError(JKerasError, OSError):
+    """A file that is truncated, or whose contents are not those that were written."""
+
+
+class FileWriteError(JKerasError, OSError):
+    """A file that cannot be written."""
+
+
 class ConsumedStateError(JKerasError, RuntimeError):
     """A state whose buffers were donated to an earlier call."""
 

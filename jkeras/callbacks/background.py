@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras.callbacks.writer import by_path, encoded, write_leaves
+from jkeras.callbacks.files import write_leaves
+from jkeras.callbacks.writer import by_path, encoded
 from jkeras.typing import PyTree
 
 

@@ -2,12 +2,13 @@
 
 import contextlib
 import os
-import shutil
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from jkeras.callbacks.callback import Callback
 from jkeras.callbacks.counting import EveryBatches
+from jkeras.callbacks.files import copy_file
 from jkeras.callbacks.writer import Reader, Writer, read_state, write_state
 from jkeras.errors import ArgumentError
 from jkeras.typing import PyTree
@@ -26,7 +27,8 @@ class BackupAndRestore(Callback):
         backup_dir: the folder of the backup; a training of its own needs a folder of its own.
         save_freq: `"epoch"`, or after how many batches; then the state is written after the call in which they have
             passed.
-        double_checkpoint: whether the backup before is kept as `latest.h5.bkp`, and used if the last cannot be read.
+        double_checkpoint: whether the backup before is kept as `latest.h5.bkp`, and used, with a warning, if the last
+            cannot be read. That one is then set aside as `latest.h5.damaged`.
         delete_checkpoint: whether a training that reaches its end deletes the backup. One that the user interrupts
             keeps it.
         writer, reader: see `jkeras.callbacks.writer`.
@@ -34,6 +36,7 @@ class BackupAndRestore(Callback):
     Raises:
         ArgumentError: an argument out of range.
         LeafError: when training begins: the backup is that of another network or optimizer.
+        DamagedFileError: when training begins: the backup is not what was written, and there is no good one before it.
         ArgumentError: when training begins: the backup is from within an epoch that had another number of batches.
 
     >>> import tempfile
@@ -67,6 +70,7 @@ class BackupAndRestore(Callback):
             )
         self.path = os.path.join(self.backup_dir, "latest.h5")
         self.path_before = f"{self.path}.bkp"
+        self.path_damaged = f"{self.path}.damaged"
         self.every = EveryBatches("BackupAndRestore", "save_freq", save_freq)
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
@@ -95,14 +99,33 @@ class BackupAndRestore(Callback):
         return self.loop.params.get("steps") or 0
 
     def _read(self, like: PyTree) -> PyTree:
-        if not os.path.exists(self.path):
-            return None
-        try:
-            return self.reader(self.path, like)
-        except OSError:
-            if not os.path.exists(self.path_before):
-                raise
-            return self.reader(self.path_before, like)
+        """What the last backup has; that before, if the last cannot be read, whatever its reader calls that."""
+        problem: Exception | None = None
+        for path in (self.path, self.path_before):
+            if not os.path.exists(path):
+                continue
+            try:
+                found = self.reader(path, like)
+            except Exception as error:
+                if problem is None:
+                    problem = error
+                else:
+                    problem.add_note(f"The backup before it: {error}")
+                continue
+            if path != self.path:
+                self._tell(problem)
+            return found
+        if problem is not None:
+            raise problem
+        return None
+
+    def _tell(self, problem: Exception | None) -> None:
+        """Warns that the backup before is used, and sets the last aside, else it would soon take the other's place."""
+        why = "is not there."
+        if problem is not None:
+            os.replace(self.path, self.path_damaged)
+            why = f"cannot be read, and was renamed to {self.path_damaged}: {problem}"
+        warnings.warn(f"The training goes on from {self.path_before}, because {self.path} {why}", stacklevel=4)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
         """Remembers the epoch."""
@@ -122,7 +145,7 @@ class BackupAndRestore(Callback):
     def _write(self, epoch: int, batch: int, state: PyTree) -> None:
         self.due = False
         if self.double_checkpoint and os.path.exists(self.path):
-            shutil.copy2(self.path, self.path_before)
+            copy_file(self.path, self.path_before)
         self.writer(self.path, {"epoch": epoch, "batch": batch, "steps": self._steps(), "state": state})
 
     def on_train_end(self, logs: Mapping[str, Any], state: PyTree) -> None:

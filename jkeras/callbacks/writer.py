@@ -2,13 +2,13 @@
 
 A writer is any `Callable[[path, state], None]`, a reader any `Callable[[path, like], state]`. A writer copies what it
 needs before it returns, because `fit` reuses the memory of its state; it may write the copy later. The pair here is
-plain: an HDF5 file with a dataset for each leaf at the leaf's path. What HDF5 cannot hold is written as unsigned
-integers of the same bits (bfloat16 and its kind, named in the attribute `dtype`) or as key data (typed PRNG keys, whose
-implementation is the attribute `key`).
+plain: an HDF5 file with a dataset for each leaf at the leaf's path, and digests of all of them (`files.py`). What HDF5
+cannot hold is written as unsigned integers of the same bits (bfloat16 and its kind, named in the attribute `dtype`) or
+as key data (typed PRNG keys, whose implementation is the attribute `key`).
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 import jax
@@ -16,21 +16,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import tree
+from jkeras.callbacks.files import SHOWN, Encoded, read_leaves, write_leaves
+from jkeras.core import Variables
 from jkeras.errors import LeafError
 from jkeras.typing import PyTree
 
 Writer: TypeAlias = Callable[[str, PyTree], None]
 Reader: TypeAlias = Callable[[str, PyTree], PyTree]
-Encoded: TypeAlias = tuple[np.ndarray, dict[str, str]]
-
-SHOWN = 3  # so that a message has at most six lines
 
 
 def write_state(path: str | os.PathLike[str], state: PyTree) -> None:
     """Writes every leaf of a tree into an HDF5 file.
 
-    The file appears complete or not at all, even if the process is killed: it is written under another name
-    (`path.tmp`) and then renamed. Folders are made where they are missing.
+    The file appears complete or not at all, even if the process or the machine dies: it is written under another name,
+    forced to the disk, and then renamed. Folders are made where they are missing.
 
     Args:
         path: of the file; one that exists is replaced.
@@ -38,6 +37,7 @@ def write_state(path: str | os.PathLike[str], state: PyTree) -> None:
 
     Raises:
         LeafError: two leaves have the same path.
+        FileWriteError: the disk is full, or the folder cannot be written.
 
     >>> import tempfile
     >>> import jax.numpy as jnp
@@ -50,51 +50,23 @@ def write_state(path: str | os.PathLike[str], state: PyTree) -> None:
     write_leaves(path, {name: encoded(leaf) for name, leaf in by_path(state).items()})
 
 
-def write_leaves(path: str | os.PathLike[str], leaves: Mapping[str, Encoded]) -> None:
-    """Writes leaves that are encoded already, by their paths."""
-    import h5py
-
-    path = os.fspath(path)
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    temporary = f"{path}.tmp"
-    try:
-        with h5py.File(temporary, "w") as file:
-            for name, (values, attributes) in leaves.items():
-                _write_leaf(h5py, file, name, np.require(values, requirements="C"))
-                if attributes:
-                    file[name].attrs.update(attributes)
-        os.replace(temporary, path)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.remove(temporary)
-        raise
-
-
-def _write_leaf(h5py: Any, file: Any, name: str, values: np.ndarray) -> None:
-    """`file[name] = values` in a quarter of the time, by HDF5's own calls: a state has hundreds of small leaves."""
-    links = h5py.h5p.create(h5py.h5p.LINK_CREATE)
-    links.set_create_intermediate_group(True)
-    links.set_char_encoding(h5py.h5t.CSET_UTF8)
-    space = h5py.h5s.create_simple(values.shape) if values.ndim else h5py.h5s.create(h5py.h5s.SCALAR)
-    kind = h5py.h5t.py_create(values.dtype, logical=True)
-    dataset = h5py.h5d.create(file.id, name.encode(), kind, space, lcpl=links)
-    if values.size:
-        dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, values)
-
-
 def read_state(path: str | os.PathLike[str], like: PyTree) -> PyTree:
-    """The tree that `write_state` wrote.
+    """The tree that `write_state` wrote. Its digests are compared with what is read.
 
     Args:
         path: of the file.
-        like: a tree of the same form: arrays (whose values do not matter, and which may be deleted), specs, scalars.
+        like: a tree of the same form: arrays (whose values do not matter, and which may be deleted), specs, scalars. A
+            `TrainState` may also be given for a file that has its `variables` only (`save_weights_only`).
 
     Returns:
-        A tree of that form. Arrays come with the sharding of the array or spec in their place.
+        A tree of that form. Arrays come with the sharding of the array or spec in their place. From a file that has
+        the variables only, a state that has them, and all else as it is in `like`.
 
     Raises:
         LeafError: a leaf is missing in the file, is there and not in `like`, or has another shape or dtype. Names
-            every such path.
+            every such path. Or the file has variables only, and the rest of `like` has no values.
+        FileNotFoundError: there is no file.
+        DamagedFileError: the file is truncated, or its contents are not those that were written.
 
     >>> import tempfile
     >>> import jax.numpy as jnp
@@ -105,25 +77,45 @@ def read_state(path: str | os.PathLike[str], like: PyTree) -> PyTree:
     jkeras.errors.LeafError: .../a.h5: the file does not fit the state:
         'kernel' has shape (3,), expected (2,)
     """
-    import h5py
-
     path = os.fspath(path)
-    with h5py.File(path, "r") as file:
-        found: dict[str, tuple[np.ndarray, dict[str, str]]] = {}
+    found, names = read_leaves(path, by_path(like))
+    if _is_variables_of(like, names):
+        _check_rest(path, like)
+        return like.replace(**_filled(path, found, names, like.variables)._asdict())
+    return _filled(path, found, names, like)
 
-        def visit(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset):
-                found[name] = np.asarray(item[()]), dict(item.attrs)
 
-        file.visititems(visit)
+def _filled(path: str, found: Mapping[str, Encoded], names: Collection[str], like: PyTree) -> PyTree:
+    """A tree with what was found in the places of its leaves."""
     expected = by_path(like)
-    problems = [f"{name!r} is missing" for name in expected if name not in found]
-    problems += [f"{name!r} is unknown" for name in found if name not in expected]
+    problems = [f"{name!r} is missing" for name in expected if name not in names]
+    problems += [f"{name!r} is unknown" for name in sorted(names) if name not in expected]
     values = {name: _decoded(*found[name]) for name in expected if name in found}
     problems += [line for name, value in values.items() if (line := _misfit(name, value, expected[name]))]
     if problems:
         raise LeafError("the file does not fit the state:\n    " + "\n    ".join(_shortened(problems)), path=path)
     return tree.map_with_path(lambda name, leaf: _placed(values[name or ROOT], leaf), like)
+
+
+def _is_variables_of(like: PyTree, names: Collection[str]) -> bool:
+    """Whether the names are those of the variables of a state, and of nothing else that it has."""
+    variables = getattr(like, "variables", None)
+    return isinstance(variables, Variables) and set(by_path(variables)) == set(names) != set(by_path(like))
+
+
+def _check_rest(path: str, like: Any) -> None:
+    """Raises `LeafError` where what a state has beside its variables has no values."""
+    rest = jax.tree.leaves(like.replace(trainable=None, non_trainable=None))
+    if any(
+        isinstance(leaf, jax.ShapeDtypeStruct) or (isinstance(leaf, jax.Array) and leaf.is_deleted()) for leaf in rest
+    ):
+        raise LeafError(
+            "the file has the variables only, and all else in `like` has no values, or was consumed.",
+            path=path,
+            expected="a state that is alive, whose step and optimizer state stay as they are",
+            received="specs, or a state that an earlier call consumed",
+            write="trainer.init(key).replace(**read_state(path, like=state.variables)._asdict())",
+        )
 
 
 ROOT = "value"  # where a tree is a single leaf

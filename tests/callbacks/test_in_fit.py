@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
-from jkeras import callbacks, optimizers
+from jkeras import callbacks, errors, optimizers
 from jkeras.callbacks import Callback, LambdaCallback, read_state
 from tests.callbacks.setup import data, in_loop, trainer
 from tests.oracle import asking_keras, keras
@@ -312,12 +312,14 @@ def test_a_backup_that_cannot_be_read(tmp_path):
         trainer().fit(fresh(), X, Y, epochs=4, callbacks=used, **FIT)
     (tmp_path / "latest.h5").write_bytes(b"")
     backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)
-    _, history = trainer().fit(fresh(), X, Y, epochs=4, callbacks=backup, **FIT)
+    with pytest.warns(UserWarning, match=r"goes on from .*latest.h5.bkp, because .*latest.h5 cannot be read"):
+        _, history = trainer().fit(fresh(), X, Y, epochs=4, callbacks=backup, **FIT)
     assert history.epoch == [1, 2, 3]
     (tmp_path / "latest.h5").write_bytes(b"")
     (tmp_path / "latest.h5.bkp").unlink()
-    with pytest.raises(OSError):
+    with pytest.raises(errors.DamagedFileError, match=r"latest.h5: the file is truncated: 0 of at least 96 bytes"):
         trainer().fit(fresh(), X, Y, epochs=4, callbacks=backup, **FIT)
+    assert sorted(os.listdir(tmp_path)) == ["latest.h5", "latest.h5.damaged"]  # nothing is deleted
 
 
 def test_a_training_that_the_user_interrupts_keeps_its_backup(tmp_path):
