@@ -3,6 +3,9 @@
 Every hook gets the logs and the state, and may return a new state that the loop goes on with; returning nothing keeps
 it. A hook cannot change weights behind the loop's back, because there is nothing to change: values are in the state.
 
+A hook with Keras's arguments, `on_epoch_end(self, epoch, logs=None)`, works as well, without the state: see
+`jkeras.callbacks.signatures`.
+
 The state is lent for the time of the hook. `fit` reuses its memory in the next call, so a hook that keeps values for
 later copies them (`jax.tree.map(jnp.copy, state.trainable)`, or `jax.device_get(state)`).
 """
@@ -12,7 +15,8 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from jkeras.errors import ArgumentError
+from jkeras.callbacks.signatures import ELSEWHERE, LINES, MODEL, check_methods, check_model, takes_state
+from jkeras.errors import ArgumentError, Elsewhere
 from jkeras.typing import PyTree
 
 
@@ -50,7 +54,12 @@ class Callback:
     it does so until the evaluation is over: what is trained goes on from the state that it had.
 
     A hook for batches runs once a call of the compiled step, which takes several batches. Its logs are read from the
-    device when you look at them, and lag one call behind, so that nothing waits.
+    device when you look at them, and lag one call behind, so that nothing waits. With Keras's arguments,
+    `(batch, logs=None)`, it runs for every single one.
+
+    Attributes:
+        loop: the running loop, as `set_loop` got it.
+        params: its `params`, as in Keras.
 
     >>> class Stop(Callback):
     ...     def on_epoch_end(self, epoch, logs, state):
@@ -63,12 +72,20 @@ class Callback:
     """
 
     loop: Loop
+    params: dict[str, Any]
+    model = Elsewhere(MODEL, LINES)
+    set_model = Elsewhere("`set_loop`, and the state that every hook is given", ELSEWHERE["set_model"])
     every_batch: bool = False
     """Whether the hooks for batches must run for every single one; then each call of the program runs one batch."""
 
     def set_loop(self, loop: Loop) -> None:
         """Called before the first hook."""
         self.loop = loop
+        self.set_params(loop.params)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Called by `set_loop` with the loop's `params`."""
+        self.params = params
 
     def epoch_logs(self, epoch: int, state: PyTree) -> Mapping[str, Any]:
         """What this callback adds to the logs of an epoch, for all callbacks and the history."""
@@ -127,6 +144,9 @@ def _in_turn(hook: str) -> Callable[..., PyTree]:
     def run(self: "CallbackList", *args: Any) -> PyTree:
         *given, state = args
         for callback in self.callbacks:
+            if (id(callback), hook) in self.without_state:
+                getattr(callback, hook)(*given)
+                continue
             new = getattr(callback, hook)(*given, state)
             if new is not None and not isinstance(new, type(state)):
                 raise ArgumentError(
@@ -149,7 +169,8 @@ class CallbackList(Callback):
         callbacks: callbacks, and lists of them, whose members take part as if they stood here.
 
     Raises:
-        ArgumentError: something else is among them; or a hook returns what is no state.
+        ArgumentError: something else is among them; a hook takes other arguments, or cannot do what it does in Keras;
+            or a hook returns what is no state.
 
     >>> CallbackList([Callback(), [Callback()]]).on_epoch_end(0, {}, "state")
     'state'
@@ -157,11 +178,15 @@ class CallbackList(Callback):
 
     def __init__(self, callbacks: "Callback | Iterable[Any] | None" = None) -> None:
         self.callbacks = list(_flat(callbacks))
-        self.every_batch = any(callback.every_batch for callback in self.callbacks)
+        found = [(callback, hook) for callback in self.callbacks for hook in _keras_hooks(callback)]
+        self.without_state = {(id(callback), hook) for callback, hook in found}
+        self.every_batch = any("_batch_" in hook for _, hook in found) or any(
+            each.every_batch for each in self.callbacks
+        )
 
     def set_loop(self, loop: Loop) -> None:
         """Lends the loop to each."""
-        self.loop = loop
+        super().set_loop(loop)
         for callback in self.callbacks:
             callback.set_loop(loop)
 
@@ -191,6 +216,19 @@ class CallbackList(Callback):
     on_predict_batch_end = _in_turn("on_predict_batch_end")
 
 
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+
+
+def _keras_hooks(callback: Callback) -> Iterable[str]:
+    """The hooks of a callback that have Keras's arguments. Raises `ArgumentError` for what nobody could call."""
+    check_methods(callback, Callback)
+    for hook in HOOKS:
+        is_own = hook in vars(callback) or getattr(type(callback), hook) is not getattr(Callback, hook)
+        if is_own and not takes_state(type(callback).__name__, hook, getattr(callback, hook)):
+            check_model(callback, Callback, hook)
+            yield hook
+
+
 def _flat(given: Any) -> Iterable[Callback]:
     if isinstance(given, CallbackList):
         yield from given.callbacks
@@ -207,5 +245,9 @@ def _flat(given: Any) -> Iterable[Callback]:
             path="callbacks",
             expected="an instance of jkeras.callbacks.Callback",
             received=f"the class {name}" if isinstance(given, type) else repr(given)[:80],
-            write=f"{name}(...)" if is_class else "LambdaCallback(on_epoch_end=lambda epoch, logs, state: ...)",
+            write=f"{name}(...)"
+            if is_class
+            else f"class {name}(jkeras.callbacks.Callback): ..."
+            if callable(getattr(given, "on_epoch_end", None))
+            else "LambdaCallback(on_epoch_end=lambda epoch, logs, state: ...)",
         )

@@ -26,11 +26,6 @@ class History(Callback):
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
 
-    @property
-    def params(self) -> dict[str, Any]:
-        """What the loop was called with."""
-        return self.loop.params
-
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
         self.epoch.append(epoch)
         for name, value in logs.items():

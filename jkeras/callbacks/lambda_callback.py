@@ -1,19 +1,17 @@
 """LambdaCallback: a callback out of functions."""
 
-import inspect
 from collections.abc import Callable
-from typing import Any
 
-from jkeras.callbacks.callback import Callback
-from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
+from jkeras.callbacks.callback import HOOKS, Callback
+from jkeras.callbacks.signatures import takes_state
+from jkeras.errors import UnknownNameError, did_you_mean
 from jkeras.typing import PyTree
 
 Hook = Callable[..., PyTree]
-HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 
 class LambdaCallback(Callback):
-    """A callback whose hooks are the given functions, with the arguments that the hooks have.
+    """A callback whose hooks are the given functions, with the arguments that the hooks have, or Keras's.
 
     Args:
         on_epoch_begin, on_epoch_end: `(epoch, logs, state)`.
@@ -62,27 +60,10 @@ class LambdaCallback(Callback):
         for name, function in given.items():
             _check_name(name)
             if function is not None:
-                _check_arguments(name, function)
+                takes_state("LambdaCallback", name, function)
                 setattr(self, name, function)
 
 
 def _check_name(name: str) -> None:
     if name not in HOOKS:
         raise UnknownNameError(f"there is no hook {name!r}.", path="LambdaCallback", expected=did_you_mean(name, HOOKS))
-
-
-def _check_arguments(name: str, function: Any) -> None:
-    expected = [each for each in inspect.signature(getattr(Callback, name)).parameters if each != "self"]
-    try:
-        inspect.signature(function).bind(*expected)
-    except ValueError:  # a builtin that does not tell its arguments
-        return
-    except TypeError as error:
-        shown = f"({', '.join(expected)})"
-        raise ArgumentError(
-            f"`{name}` takes other arguments.",
-            path="LambdaCallback",
-            expected=shown,
-            received=str(inspect.signature(function)) if callable(function) else repr(function),
-            write=f"LambdaCallback({name}=lambda {shown[1:-1]}: ...)",
-        ) from error

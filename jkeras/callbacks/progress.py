@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jkeras.callbacks.callback import Callback, Loop
+from jkeras.callbacks.callback import Callback
 from jkeras.typing import PyTree
 
 if TYPE_CHECKING:
@@ -36,9 +36,6 @@ class Progress(Callback):
         if self.verbose == 1 and not self.console.is_terminal:
             self.verbose = 2
         self.bar: Bar | None = None
-
-    def set_loop(self, loop: Loop) -> None:
-        self.loop = loop
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
         self.started = self.drawn = time.perf_counter()

@@ -116,7 +116,7 @@ def recorder(base, names):
 
 
 def test_the_order_of_hooks_is_that_of_keras():
-    names = callbacks.lambda_callback.HOOKS
+    names = callbacks.callback.HOOKS
     assert all(hasattr(keras.callbacks.Callback, name) for name in names)
     ours, calls = recorder(Callback, names)
     theirs, expected = recorder(keras.callbacks.Callback, names)

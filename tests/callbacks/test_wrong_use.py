@@ -100,8 +100,8 @@ def test_a_log_without_a_direction():
         (lambda: callbacks.TensorBoard(profile_batch=(3, 2)), ("profile_batch", "(3, 2)")),
         (lambda: LambdaCallback(on_epoch_finish=lambda: None), ("'on_epoch_finish'", "did you mean it?")),
         (
-            lambda: LambdaCallback(on_epoch_end=lambda epoch, logs: None),
-            ("on_epoch_end", "(epoch, logs, state)", "(epoch, logs)", "lambda epoch, logs, state: ..."),
+            lambda: LambdaCallback(on_epoch_end=lambda epoch: None),
+            ("on_epoch_end", "(epoch, logs, state)", "(epoch, logs=None)", "lambda epoch, logs, state: ..."),
         ),
         (lambda: LambdaCallback(on_epoch_end=3), ("on_epoch_end", "3")),
         (lambda: CallbackList([callbacks.EarlyStopping]), ("the class EarlyStopping", "EarlyStopping(...)")),
