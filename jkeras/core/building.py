@@ -1,16 +1,19 @@
 """Building: from the shapes of a first call to declared weights.
 
-A layer is built once. Its `build` gets the shapes of the tensors that `call` got, and declares. A layer whose class has
-no `build` is built when its `call` has run for shapes alone, which builds its sublayers. Afterwards the layer takes any
-inputs that fit the weights, and `build` for others is an error.
+A layer is built once. Its `build` gets the shapes of the tensors that `call` got, and declares. It runs outside of any
+trace, so constants that it computes are arrays and may be kept. A layer whose class has no `build` is built when its
+`call` has run for shapes alone, which builds its sublayers. Afterwards the layer takes any inputs that fit the weights,
+and `build` for others is an error.
 """
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
 from jkeras.core.input_spec import check_inputs
 from jkeras.core.scope import Frame, Scope
@@ -20,6 +23,8 @@ from jkeras.errors import BuildError, ShapeError
 from jkeras.typing import Config, PyTree
 
 Shapes = dict[str, PyTree]
+
+LARGE = 2**20  # bytes of constants in one attribute of a layer, from which on a warning says that a weight is better
 
 
 def tuples(shapes: PyTree) -> PyTree:
@@ -57,7 +62,8 @@ def once(build: Callable[..., None]) -> Callable[..., None]:
         declared = list(self.own_variables)
         self._is_building = True
         try:
-            build(self, **shapes)
+            with jax.ensure_compile_time_eval():  # constants that `build` computes are arrays, whatever traces `init`
+                build(self, **shapes)
         except BaseException:
             self.own_variables = declared  # what a failed build has declared is declared anew by the next
             raise
@@ -73,6 +79,21 @@ def finish(layer: Any, path: str, shapes: Shapes) -> None:
     layer._built, layer.path, layer._build_shapes = True, path, shapes
     layer.settle_dtype_policy()
     layer.address_variables()
+    _warn_of_large_constants(layer)
+
+
+def _warn_of_large_constants(layer: Any) -> None:
+    """Warns of large arrays in the attributes of a layer: each program that calls the layer has a copy of them."""
+    for attribute, value in vars(layer).items():
+        held = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else (value,)
+        size = sum(each.nbytes for each in held if isinstance(each, jax.Array | np.ndarray))
+        if size > LARGE:
+            warnings.warn(
+                f"{layer.path or layer.name}: the attribute `{attribute}` holds {size / 2**20:.1f} MiB of constants, "
+                "which are copied into every compiled function that calls the layer. Declare a weight instead: "
+                f"self.{attribute} = self.add_weight(shape=..., initializer=..., trainable=False)",
+                stacklevel=2,
+            )
 
 
 def build_inside(layer: Any, scope: Scope, path: str, shapes: Shapes, call_names: tuple[str, ...]) -> None:

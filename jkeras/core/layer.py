@@ -6,6 +6,7 @@ init    draws initial values: a key in, two trees out
 stateless_call   runs the layer on two trees: outputs and new non-trainable values out
 """
 
+import functools
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -216,10 +217,24 @@ class Layer(Operation, WeightOwner):
 
     # -- building
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, *shapes: Any, **named_shapes: Any) -> None:
         """Declares the weights for inputs of a shape. By default the layer's `call` runs for shapes alone, which
-        builds its sublayers."""
-        self.infer_build(building.as_tensors(input_shape, self.input_dtype))
+        builds its sublayers. `super().build(input_shape)` in a `build` of a subclass does nothing.
+
+        Args:
+            shapes: of the arguments of `call`, in their order.
+            named_shapes: `x_shape` for the argument `x` of `call`; `input_shape` for the first one.
+        """
+        if not self._is_building:
+            self._infer_shapes(shapes, named_shapes)
+
+    def _infer_shapes(self, shapes: tuple[Any, ...], named_shapes: dict[str, Any]) -> PyTree:
+        """The outputs' specs for shapes of the arguments of `call`."""
+        if "input_shape" in named_shapes and not self.call_signature.accepts("input"):
+            shapes = (named_shapes.pop("input_shape"), *shapes)
+        tensors = functools.partial(building.as_tensors, dtype=self.input_dtype)
+        named = {name.removesuffix("_shape"): tensors(shape) for name, shape in named_shapes.items()}
+        return self._infer(tuple(map(tensors, shapes)), named)
 
     def infer_build(self, *inputs: Any, **kwargs: Any) -> PyTree:
         """Runs the layer for shapes alone, building what is not built; the outputs' specs.
@@ -248,8 +263,13 @@ class Layer(Operation, WeightOwner):
     @property
     def built(self) -> bool:
         """Whether the variables are known."""
-        if self._built:
-            return True
+        return self._built or self._parts_are_built()
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        """`self.built = True`, which layers written for Keras end their `build` with, changes nothing."""
+
+    def _parts_are_built(self) -> bool:
         return not self.overrides_build and all(part.built for _, part in self.components() if isinstance(part, Layer))
 
     def get_build_config(self) -> Config | None:
@@ -261,11 +281,7 @@ class Layer(Operation, WeightOwner):
         if config.get("input_shape") is not None:
             self.build(building.tuples(config["input_shape"]))
         elif shapes := building.tuples(config.get("shapes_dict")):
-            if self.overrides_build:
-                self.build(**shapes)
-            else:
-                tensors = building.as_tensors(shapes, self.input_dtype)
-                self._infer((), {name.removesuffix("_shape"): tensor for name, tensor in tensors.items()})
+            self.build(**shapes)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> PyTree:
         """The outputs for symbolic inputs: from `compute_output_shape` where a subclass has one, else by running
@@ -282,9 +298,14 @@ class Layer(Operation, WeightOwner):
             error.add_note(f"While inferring the outputs of layer '{self.path or self.name}' ({type(self).__name__}).")
             raise
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """The outputs' shapes for a structure of input shapes, `None` for dimensions that are not known."""
-        outputs = self.infer_build(building.as_tensors(input_shape, self.input_dtype))
+    def compute_output_shape(self, *shapes: Any, **named_shapes: Any) -> Any:
+        """The outputs' shapes, `None` for dimensions that are not known. Arguments as in `build`.
+
+        >>> from jkeras import layers
+        >>> layers.MultiHeadAttention(2, key_dim=4).compute_output_shape((None, 4, 8), value_shape=(None, 5, 8))
+        (None, 4, 8)
+        """
+        outputs = self._infer_shapes(shapes, named_shapes)
         return jax.tree.map(lambda tensor: tensor.shape, outputs)
 
     # -- masks and losses
@@ -300,7 +321,7 @@ class Layer(Operation, WeightOwner):
     def supports_masking(self, value: bool) -> None:
         self._supports_masking = bool(value)
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> PyTree:
+    def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> PyTree:
         """The outputs' mask from the inputs and their mask; by default that mask."""
         return previous_mask
 

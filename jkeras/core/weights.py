@@ -1,13 +1,30 @@
 """WeightOwner: the declaring half of a layer. Names, dtypes, what is trainable, and the lists of its variables."""
 
-from collections.abc import Iterator
-from typing import Any
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from jkeras import dtypes, initializers, tree
 from jkeras.core.structure import Component, Structure, walk
 from jkeras.core.variable import Variable
 from jkeras.errors import ArgumentError, BuildError, NotInitializedError
 from jkeras.typing import DType
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def name_first(method: Method) -> Method:
+    """A method of three positional arguments that may follow the name: `add_weight("kernel", shape=(2, 3))`."""
+
+    @functools.wraps(method)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], str):
+            kwargs, args = {"name": args[0], **kwargs}, args[1:]
+        if len(args) > 3:
+            raise TypeError(f"add_weight takes at most 3 positional arguments, received {len(args)}")
+        return method(self, *args, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
 
 
 class WeightOwner(Component):
@@ -53,12 +70,12 @@ class WeightOwner(Component):
 
     # -- declaring
 
+    @name_first
     def add_weight(
         self,
         shape: Any = None,
         initializer: Any = None,
         dtype: Any = None,
-        *positional: Any,
         trainable: bool = True,
         autocast: bool = True,
         regularizer: Any = None,
@@ -77,13 +94,13 @@ class WeightOwner(Component):
             autocast: whether it is read in the compute dtype.
             regularizer, constraint: names, configs or objects.
             aggregation, overwrite_with_gradient: kept for Keras's configs.
-            name: its address within the layer; by default the attribute's name.
+            name: its address within the layer; by default the attribute's name. It may come first, as a string.
 
         Raises:
             BuildError: the layer is already built.
-            ArgumentError: the shape is a name, or not known.
+            ArgumentError: the shape is not known.
         """
-        self._check_declarable(shape, positional, name)
+        self._check_declarable(name)
         dtype = self.variable_dtype if dtype is None else dtypes.standardize(dtype)
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
@@ -104,18 +121,8 @@ class WeightOwner(Component):
         self.own_variables.append(variable)
         return variable
 
-    def _check_declarable(self, shape: Any, positional: tuple[Any, ...], name: str | None) -> None:
+    def _check_declarable(self, name: str | None) -> None:
         self.check_initialized()
-        if positional:
-            raise TypeError(f"add_weight takes at most 3 positional arguments, received {3 + len(positional)}")
-        if isinstance(shape, str):
-            raise ArgumentError(
-                "the first argument of `add_weight` is the shape.",
-                path=self.name,
-                expected="a tuple of ints",
-                received=repr(shape),
-                write=f"self.add_weight(shape=(...), name={shape!r})",
-            )
         if self._built and not self._is_building:
             raise BuildError(
                 "the layer is already built; no variables can be added to it.",

@@ -2,7 +2,29 @@
 
 from typing import Any
 
+from jkeras import activations
 from jkeras.errors import ArgumentError
+
+
+class ActivationAttribute:
+    """An attribute that holds an activation. It is set to a function, a name or a config; `None` means linear.
+
+    >>> class Holder:
+    ...     activation = ActivationAttribute()
+    >>> holder = Holder()
+    >>> holder.activation = None
+    >>> holder.activation(3.0)
+    3.0
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: type | None = None) -> Any:
+        return self if layer is None else vars(layer)[self.name]
+
+    def __set__(self, layer: Any, value: Any) -> None:
+        vars(layer)[self.name] = activations.get(value)
 
 
 def positive_int(value: Any, argument: str, owner: str, write: str) -> int:

@@ -85,7 +85,7 @@ class GraphLayer(Layer):
                 return outputs
         return super().compute_output_spec(*args, **kwargs)
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> PyTree:
+    def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> PyTree:
         """`None`: the outputs have the masks that the layers inside gave them."""
         return None
 

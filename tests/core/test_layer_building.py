@@ -333,9 +333,10 @@ class TestAddWeight:
         with pytest.raises(TypeError, match="at most 3 positional"):
             Layer().add_weight((2,), "ones", "int8", True)
 
-    def test_L22_a_name_in_place_of_the_shape(self):
-        with pytest.raises(ArgumentError, match=r"first argument of `add_weight` is the shape(.|\n)*name='kernel'"):
-            Layer().add_weight("kernel", (2,))
+    @pytest.mark.parametrize(("args", "kwargs"), [(("kernel",), {"shape": (2,)}), (("kernel", (2,)), {})])
+    def test_L22_the_name_may_come_first(self, args, kwargs):
+        weight = Layer().add_weight(*args, **kwargs)
+        assert (weight.name, weight.shape) == ("kernel", (2,))
 
     def test_L23_add_variable(self):
         assert Layer().add_variable((2,), name="w").shape == (2,)

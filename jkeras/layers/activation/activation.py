@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from jkeras import activations, registry
+from jkeras import registry
 from jkeras.core import Layer
+from jkeras.layers.arguments import ActivationAttribute
 from jkeras.typing import Array
 
 
@@ -29,9 +30,11 @@ class Activation(Layer):
     Source: `jkeras.activations` names one for each function.
     """
 
+    activation = ActivationAttribute()
+
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.supports_masking = True
 
     def call(self, inputs: Array) -> Array:

@@ -51,9 +51,9 @@ class ScoredAttention(Layer):
         outputs = _keep(weights @ value, query_mask)
         return (outputs, weights) if return_attention_scores else outputs
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Array | None:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Array | None:
         """The query's mask."""
-        return self.check_masks(previous_mask)[0]
+        return self.check_masks(mask)[0]
 
     def check_list(self, inputs: Any) -> Any:
         """The inputs, or their shapes, if they are `[query, value]` or `[query, value, key]`."""

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from jkeras import activations, constraints, initializers, registry, regularizers, tree
+from jkeras import constraints, initializers, registry, regularizers, tree
 from jkeras.core import Layer
-from jkeras.layers.arguments import positive_int
+from jkeras.layers.arguments import ActivationAttribute, positive_int
 from jkeras.layers.core.dense import Dense
 from jkeras.typing import Array
 
@@ -38,6 +38,8 @@ class SwiGLU(Layer):
     Source: N. Shazeer, "GLU variants improve Transformer", arXiv:2002.05202, equation 6.
     """
 
+    activation = ActivationAttribute()
+
     def __init__(
         self,
         hidden_units: int,
@@ -55,7 +57,7 @@ class SwiGLU(Layer):
         super().__init__(**kwargs)
         self.hidden_units = positive_int(hidden_units, "hidden_units", "SwiGLU", "SwiGLU(hidden_units=256)")
         self.units = None if units is None else positive_int(units, "units", "SwiGLU", "SwiGLU(256, units=64)")
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

@@ -74,5 +74,5 @@ class Remat(Wrapper):
         policy = checkpoint_policy(self.policy, self.name)
         return remat(lambda *args: self.layer(*args, **kwargs), policy=policy)(inputs, *others)
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> PyTree:
+    def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> PyTree:
         return self.layer.compute_mask(inputs, previous_mask)

@@ -147,10 +147,8 @@ class Stack(Layer):
         self._mirror: Mirror | None = None
         self._made: dict[Any, Any] = {}
 
-    @property
-    def built(self) -> bool:
-        """Whether the weights of a copy are known."""
-        return self._built
+    def _parts_are_built(self) -> bool:
+        return False  # those of the block are not the stacked ones
 
     def components(self) -> Iterator[tuple[str, Component | Variable]]:
         """The block's parts, stacked."""
@@ -214,7 +212,7 @@ class Stack(Layer):
             )
         return outputs
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> PyTree:
+    def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> PyTree:
         return self.block.compute_mask(inputs, previous_mask)
 
     @classmethod

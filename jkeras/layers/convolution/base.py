@@ -6,12 +6,13 @@ What the kernels are, and how they are summed, is the business of its subclasses
 
 from typing import Any, ClassVar
 
-from jkeras import activations, constraints, initializers, regularizers
+from jkeras import constraints, initializers, regularizers
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, Layer, Variable
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
 from jkeras.functional.layout import along, channel_axis
+from jkeras.layers.arguments import ActivationAttribute
 from jkeras.typing import Array
 
 
@@ -27,6 +28,8 @@ class WindowLayer(Layer):
     rank: ClassVar[int]
     causal: ClassVar[bool] = False
     strides_or_dilation: ClassVar[bool] = False
+
+    activation = ActivationAttribute()
 
     def __init__(
         self,
@@ -49,7 +52,7 @@ class WindowLayer(Layer):
         self.padding = standardize_padding(padding, owner, causal=self.causal and self.rank == 1)
         self.data_format = standardize_data_format(data_format)
         self.dilation_rate = standardize_tuple(dilation_rate, self.rank, "dilation_rate", owner)
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = bool(use_bias)
         self.bias_initializer = initializers.get(bias_initializer)
         self.bias_regularizer = regularizers.get(bias_regularizer)

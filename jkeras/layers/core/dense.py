@@ -4,10 +4,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import activations, constraints, initializers, registry, regularizers
+from jkeras import constraints, initializers, registry, regularizers
 from jkeras.core import InputSpec, Variable
 from jkeras.errors import BuildError
-from jkeras.layers.arguments import positive_int
+from jkeras.layers.arguments import ActivationAttribute, positive_int
 from jkeras.layers.core.low_rank import LowRankAdaptable
 from jkeras.typing import Array
 
@@ -48,6 +48,8 @@ class Dense(LowRankAdaptable):
 
     adapted = "kernel"
 
+    activation = ActivationAttribute()
+
     def __init__(
         self,
         units: int,
@@ -66,7 +68,7 @@ class Dense(LowRankAdaptable):
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_int(units, "units", "Dense", "Dense(units=64)")
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

@@ -5,9 +5,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import activations, constraints, initializers, registry, regularizers
+from jkeras import constraints, initializers, registry, regularizers
 from jkeras.core import InputSpec, Variable
 from jkeras.errors import ArgumentError
+from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.core.einsum_equation import Equation, known
 from jkeras.layers.core.low_rank import LowRankAdaptable
 from jkeras.typing import Array
@@ -53,6 +54,8 @@ class EinsumDense(LowRankAdaptable):
 
     adapted = "kernel"
 
+    activation = ActivationAttribute()
+
     def __init__(
         self,
         equation: str,
@@ -72,7 +75,7 @@ class EinsumDense(LowRankAdaptable):
         super().__init__(**kwargs)
         self.equation, self.axes = equation, Equation.parse(equation)
         self.output_shape = _sizes(output_shape)
-        self.activation = activations.get(activation)
+        self.activation = activation
         if bias_axes is not None and not (bias_axes and {*bias_axes} <= {*self.axes.outputs}):
             raise ArgumentError(
                 "`bias_axes` names no axes of the outputs.",

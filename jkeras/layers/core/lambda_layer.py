@@ -75,9 +75,9 @@ class Lambda(Layer):
         context = {"mask": mask, "training": training}
         return self.function(inputs, **self.arguments, **{name: context[name] for name in self._extra})
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> PyTree:
+    def compute_mask(self, inputs: PyTree, mask: PyTree = None) -> PyTree:
         if callable(self.mask):
-            return self.mask(inputs, previous_mask)
+            return self.mask(inputs, mask)
         return self.mask if self.mask is None else jnp.asarray(self.mask, bool)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

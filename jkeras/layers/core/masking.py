@@ -49,5 +49,5 @@ class Masking(Layer):
         set_mask(outputs, mask)
         return outputs
 
-    def compute_mask(self, inputs: Array, previous_mask: Any) -> Array:
+    def compute_mask(self, inputs: Array, mask: Any = None) -> Array:
         return jnp.any(inputs != self.mask_value, axis=-1)

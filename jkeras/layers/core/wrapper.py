@@ -1,9 +1,10 @@
 """Wrapper: the base of layers that change what one other layer does."""
 
+import inspect
 from typing import Any, Self
 
 from jkeras import registry, tree
-from jkeras.core import Layer
+from jkeras.core import Layer, in_building_scope
 from jkeras.errors import ArgumentError
 from jkeras.typing import Config
 
@@ -39,13 +40,21 @@ class Wrapper(Layer):
         self.layer = check_wrapped(layer, type(self).__name__)
 
     def build(self, input_shape: Any = None) -> None:
-        """Builds the layer inside for these inputs, below a `build` of a subclass; without one, `call` builds it."""
-        if not self.overrides_build:
-            super().build(input_shape)
-        elif not self.layer.built:
+        """Builds the layer inside for these inputs, as in Keras. A layer of several inputs, or without `build`, is left
+        to `call`.
+
+        A subclass whose `call` gives the layer inputs of another shape needs a `build` of its own.
+        """
+        is_default = type(self).build is Wrapper.build
+        if not self.layer.built and (takes_one_shape(self.layer) or not is_default):
             if self.layer.path is None:
                 self.layer.path = tree.join(self.path or "", self.structure().components[self.layer])
             self.layer.build(input_shape)
+        if is_default and not in_building_scope():
+            self._infer_shapes((input_shape,), {})
+
+    def _parts_are_built(self) -> bool:
+        return type(self).build is Wrapper.build and self.layer.built
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -53,7 +62,15 @@ class Wrapper(Layer):
         return super().from_config({**config, "layer": registry.deserialize(config["layer"])})  # type: ignore[return-value]
 
 
-Wrapper.overrides_build = False  # a `build` of a subclass does
+def takes_one_shape(layer: Layer) -> bool:
+    """Whether a layer has a `build` that needs one shape.
+
+    >>> from jkeras import layers
+    >>> takes_one_shape(layers.Dense(2)), takes_one_shape(layers.MultiHeadAttention(2, 4))
+    (True, False)
+    """
+    needed = [p for p in inspect.signature(layer.build).parameters.values() if p.default is p.empty]
+    return layer.overrides_build and len(needed) == 1
 
 
 def check_wrapped(layer: Any, owner: str) -> Layer:

@@ -81,10 +81,10 @@ class Merge(Layer):
             received=f"{len(inputs)} inputs",
         )
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Array | None:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Array | None:
         """The union of the inputs' masks; none where an input has none."""
-        masks = self.masks_of(inputs, previous_mask)
-        if masks is None or any(mask is None for mask in masks):
+        masks = self.masks_of(inputs, mask)
+        if masks is None or any(each is None for each in masks):
             return None
         return functools.reduce(jnp.logical_or, self.align(masks, [x.ndim for x in inputs]))
 

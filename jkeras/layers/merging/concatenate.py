@@ -66,13 +66,13 @@ class Concatenate(Merge):
             )
         return tuple(joined)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Array | None:
-        masks = self.masks_of(inputs, previous_mask)
-        if masks is None or all(mask is None for mask in masks):
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Array | None:
+        masks = self.masks_of(inputs, mask)
+        if masks is None or all(each is None for each in masks):
             return None
         whole = [
-            jnp.ones(x.shape, bool) if mask is None else full_mask(mask, x)
-            for mask, x in zip(masks, inputs, strict=True)
+            jnp.ones(x.shape, bool) if each is None else full_mask(each, x)
+            for each, x in zip(masks, inputs, strict=True)
         ]
         return jnp.any(jnp.concatenate(whole, axis=self.axis), axis=-1)
 

@@ -98,7 +98,7 @@ class Dot(Merge):
         dtype = super().output_dtype(input_dtypes)
         return dtype if dtypes.is_float(dtype) or not self.normalize else dtypes.standardize()
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         return None
 
 

@@ -73,7 +73,7 @@ class SpectralNormalization(Wrapper):
         with scope.replacing({weight: normalized}):
             return self.layer(inputs)
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> None:
+    def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> None:
         """The layer inside has set the mask of its outputs."""
         return
 

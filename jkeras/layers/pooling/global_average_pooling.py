@@ -48,7 +48,7 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
     def call(self, inputs: Array, mask: Array | None = None) -> Array:
         return global_average_pool(inputs, mask=mask, keepdims=self.keepdims, data_format=self.data_format)
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> None:
+    def compute_mask(self, inputs: PyTree, mask: PyTree = None) -> None:
         """The steps are gone, and their mask with them."""
         return
 

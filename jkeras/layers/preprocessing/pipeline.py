@@ -60,7 +60,7 @@ class Pipeline(Layer):
             inputs = layer(inputs)
         return inputs
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> None:
+    def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> None:
         """Nothing: the outputs have the mask that the last layer gave them, or none."""
 
     @classmethod

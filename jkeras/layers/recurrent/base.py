@@ -14,14 +14,14 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jkeras import activations, constraints, initializers, keys, regularizers
+from jkeras import constraints, initializers, keys, regularizers
 from jkeras.core import Layer, SeedGenerator, Variable
 from jkeras.core.variable import takes_key
 from jkeras.errors import ArgumentError, BuildError, ShapeError
 from jkeras.functional import dropout
 from jkeras.functional.layout import along
 from jkeras.functional.recurrence import Blocks, added, recur
-from jkeras.layers.arguments import fraction
+from jkeras.layers.arguments import ActivationAttribute, fraction
 from jkeras.layers.recurrent.gates import is_entrywise
 from jkeras.typing import Array, Key, PyTree
 
@@ -98,6 +98,8 @@ class RecurrentCell(Cell):
 
     gates: ClassVar[int] = 1
 
+    activation = ActivationAttribute()
+
     def __init__(
         self,
         activation: Any,
@@ -118,7 +120,7 @@ class RecurrentCell(Cell):
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)

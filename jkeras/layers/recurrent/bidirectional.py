@@ -139,8 +139,8 @@ class Bidirectional(Layer):
         merged = tuple(outputs) if self.merge_mode is None else (MERGES[self.merge_mode](*outputs),)
         return (*merged, *states) if len(merged) + len(states) > 1 else merged[0]
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> PyTree:
-        mask = next(iter(jax.tree.leaves(previous_mask)), None) if self.return_sequences else None
+    def compute_mask(self, inputs: PyTree, mask: PyTree = None) -> PyTree:
+        mask = next(iter(jax.tree.leaves(mask)), None) if self.return_sequences else None
         return [mask, mask] if self.merge_mode is None else [mask]
 
     def get_config(self) -> Config:

@@ -5,14 +5,14 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from jkeras import activations, registry
+from jkeras import registry
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, describe
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.functional import conv
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
 from jkeras.functional.recurrence import Blocks
-from jkeras.layers.arguments import positive_int
+from jkeras.layers.arguments import ActivationAttribute, positive_int
 from jkeras.layers.recurrent.base import ForgetBias, Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import remember
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, inherited
@@ -25,6 +25,8 @@ class ConvLSTMCell(RecurrentCell):
     """
 
     gates = 4
+
+    recurrent_activation = ActivationAttribute()
 
     def __init__(
         self,
@@ -49,7 +51,7 @@ class ConvLSTMCell(RecurrentCell):
         self.padding = standardize_padding(padding, owner)
         self.data_format = standardize_data_format(data_format)
         self.dilation_rate = standardize_tuple(dilation_rate, rank, "dilation_rate", owner)
-        self.recurrent_activation = activations.get(recurrent_activation)
+        self.recurrent_activation = recurrent_activation
         self.unit_forget_bias = bool(unit_forget_bias)
         self.state_size, self.output_size = [self.filters, self.filters], self.filters
         self.state_shape: tuple[int, ...] | None = None

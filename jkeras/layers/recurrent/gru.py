@@ -4,10 +4,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import activations, registry
+from jkeras import registry
 from jkeras.core import InputSpec
 from jkeras.functional.recurrence import Blocks, added
-from jkeras.layers.arguments import positive_int
+from jkeras.layers.arguments import ActivationAttribute, positive_int
 from jkeras.layers.recurrent.base import Recurrence, RecurrentCell, States, first, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import blend
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, check_cudnn, inherited
@@ -58,6 +58,8 @@ class GRUCell(RecurrentCell):
 
     gates = 3
 
+    recurrent_activation = ActivationAttribute()
+
     def __init__(
         self,
         units: int,
@@ -97,7 +99,7 @@ class GRUCell(RecurrentCell):
             **kwargs,
         )
         self.units = positive_int(units, "units", "GRUCell", "GRUCell(units=64)")
-        self.recurrent_activation = activations.get(recurrent_activation)
+        self.recurrent_activation = recurrent_activation
         self.reset_after = bool(reset_after)
         self.state_size = self.output_size = self.units
 

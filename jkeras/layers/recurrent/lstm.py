@@ -4,10 +4,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import activations, registry
+from jkeras import registry
 from jkeras.core import InputSpec
 from jkeras.functional.recurrence import Blocks
-from jkeras.layers.arguments import positive_int
+from jkeras.layers.arguments import ActivationAttribute, positive_int
 from jkeras.layers.recurrent.base import ForgetBias, Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import remember
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, check_cudnn, inherited
@@ -56,6 +56,8 @@ class LSTMCell(RecurrentCell):
 
     gates = 4
 
+    recurrent_activation = ActivationAttribute()
+
     def __init__(
         self,
         units: int,
@@ -95,7 +97,7 @@ class LSTMCell(RecurrentCell):
             **kwargs,
         )
         self.units = positive_int(units, "units", "LSTMCell", "LSTMCell(units=64)")
-        self.recurrent_activation = activations.get(recurrent_activation)
+        self.recurrent_activation = recurrent_activation
         self.unit_forget_bias = bool(unit_forget_bias)
         self.state_size, self.output_size = [self.units, self.units], self.units
 

@@ -25,6 +25,9 @@ class OfCell:
     def __get__(self, layer: Any, owner: type | None = None) -> Any:
         return self if layer is None else getattr(layer.cell, self.name)
 
+    def __set__(self, layer: Any, value: Any) -> None:
+        setattr(layer.cell, self.name, value)
+
 
 class OwnCellRNN(RNN):
     """The base of layers that make their cell; the cell keeps the arguments, and the config has them, not the cell."""

@@ -234,8 +234,8 @@ class RNN(Layer):
             )
         return jnp.swapaxes(jnp.any(keep, axis=tuple(range(2, keep.ndim))), 0, 1)
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree) -> PyTree:
-        mask = next(iter(jax.tree.leaves(previous_mask)), None) if self.return_sequences else None
+    def compute_mask(self, inputs: PyTree, mask: PyTree = None) -> PyTree:
+        mask = next(iter(jax.tree.leaves(mask)), None) if self.return_sequences else None
         if mask is not None and self.go_backwards:
             mask = jnp.flip(mask, axis=1)  # in the order of the outputs
         return [mask, *[None for _ in self.state_size]] if self.return_state else mask
