@@ -10,15 +10,22 @@ How a worker can fail, and how it is noticed:
 | raises | it sends the exception and its traceback |
 | dies: killed, out of memory, crashed | the end of its process; a crash leaves its Python stack in a pipe |
 | hangs | the timeout; it is asked for its Python stack, then killed |
+
+A worker never outlives its owner, however that ends: a thread of the worker waits for it, whatever else the worker
+does. Ctrl-C is for the owner alone; workers are born with the signal blocked, and ignore it when they run.
 """
 
+import contextlib
 import faulthandler
 import multiprocessing
 import os
 import pickle
 import signal
+import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -34,6 +41,7 @@ from jkeras.typing import PyTree
 
 START_SECONDS = 120.0  # for a worker to import what it needs, on a machine that is busy
 GRACE_SECONDS = 1.0  # for a worker to end by itself, and to show its stack
+ENDING_SECONDS = 60.0  # for the system to end a process that has closed its pipes: it may write a core dump first
 STACK_BYTES = 65536
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -64,6 +72,7 @@ def receive(line: Connection) -> Any:
 def serve(line: Connection, stacks: Connection) -> None:
     """The life of a worker: takes datasets (bytes) and indices (ints), answers with batches, ends with the line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that owns this one
+    threading.Thread(target=_end_with_owner, name="jkeras-owner", daemon=True).start()
     if hasattr(faulthandler, "register"):
         faulthandler.enable(stacks)
         faulthandler.register(signal.SIGUSR1, stacks)
@@ -83,6 +92,27 @@ def serve(line: Connection, stacks: Connection) -> None:
             send(line, message)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
+
+
+def _end_with_owner() -> None:
+    owner = multiprocessing.parent_process()
+    if owner is not None:
+        owner.join()
+        os._exit(1)
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Processes that are started in the block do not get Ctrl-C until they ask for it; this one gets it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # which would lift the block when it is started by the first process
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 Message = tuple[PyTree, Exception | None, str]  # a batch; or an exception that can be sent, and its traceback
@@ -115,8 +145,9 @@ class Worker:
         self.line, its_line = SPAWN.Pipe()
         self.stacks, its_stacks = SPAWN.Pipe(duplex=False)
         self.process = SPAWN.Process(target=serve, args=(its_line, its_stacks), name="jkeras-worker", daemon=True)
-        self.process.start()
-        self.pid = self.process.pid
+        with _interrupts_blocked():
+            self.process.start()
+        self.pid: int = self.process.pid  # type: ignore[assignment] # it was started
         its_line.close()
         its_stacks.close()
 
@@ -148,7 +179,7 @@ class Worker:
 
     def _hangs(self, index: int | None, timeout: float | None) -> WorkerError:
         if hasattr(signal, "SIGUSR1"):
-            os.kill(self.process.pid or 0, signal.SIGUSR1)
+            os.kill(self.pid, signal.SIGUSR1)
         stack = self._stack(GRACE_SECONDS)
         self.process.kill()
         return self._error(
@@ -161,8 +192,7 @@ class Worker:
         )
 
     def _died(self, index: int | None) -> WorkerError:
-        self.process.join(GRACE_SECONDS)
-        code = self.process.exitcode
+        code = self._exit_code()
         name = next((each.name for each in signal.Signals if code == -each), "")
         write = None
         if name == "SIGKILL":
@@ -178,6 +208,14 @@ class Worker:
             exit_code=code,
             worker_traceback=self._stack(0.0),
         )
+
+    def _exit_code(self) -> int | None:
+        """The exit code, once the process has ended: its pipes are closed before that."""
+        give_up = time.monotonic() + ENDING_SECONDS
+        self.process.join(ENDING_SECONDS)
+        while self.process.exitcode is None and time.monotonic() < give_up:  # another thread is just being told
+            time.sleep(0.01)
+        return self.process.exitcode
 
     def _stack(self, patience: float) -> str:
         """What the worker's fault handler wrote."""

@@ -25,7 +25,7 @@ from jkeras.training.options import FitOptions
 from jkeras.training.pace import Pace
 from jkeras.training.programs import Programs
 from jkeras.training.quiet import deferred_interrupt, paused_collection
-from jkeras.training.state import TrainState, check_alive, save_state
+from jkeras.training.state import TrainState, check_alive, is_alive, save_state
 from jkeras.typing import Array, PyTree
 
 VALIDATION_DATA, VALIDATION_SPLIT = "validation_data", "validation_split"  # what messages call it
@@ -74,8 +74,9 @@ def _fit(trainer: Any, last: Last, x: PyTree, y: PyTree, options: FitOptions, hi
         callbacks.set_loop(loop)
         trainer.programs.remember(state, _first_batch(train, options))
         collect = resources.enter_context(paused_collection())
-        resources.enter_context(deferred_interrupt(loop.stop))
-        return _epochs(state, options, callbacks, Epoch(trainer, feed, callbacks, spec, last), validate, collect)
+        settle = resources.enter_context(deferred_interrupt(loop.stop, lambda: is_alive(last.state)))
+        epoch_runner = Epoch(trainer, feed, callbacks, spec, last, settle)
+        return _epochs(state, options, callbacks, epoch_runner, validate, collect)
 
 
 def _epochs(
@@ -100,7 +101,8 @@ def _epochs(
         collect()
         if loop.stop_training or epoch_runner.feed.exhausted:
             break
-    return callbacks.on_train_end(logs, state)
+    epoch_runner.last.state = state = callbacks.on_train_end(logs, state)
+    return state
 
 
 def _data(
@@ -192,8 +194,17 @@ def _check_repeats(data: Arrays | Source, options: FitOptions) -> None:
 class Epoch:
     """An epoch of training, and what stays the same between epochs."""
 
-    def __init__(self, trainer: Any, feed: Feed, callbacks: CallbackList, spec: PyTree, last: Last) -> None:
+    def __init__(
+        self,
+        trainer: Any,
+        feed: Feed,
+        callbacks: CallbackList,
+        spec: PyTree,
+        last: Last,
+        settle: Callable[[], None],
+    ) -> None:
         self.trainer, self.feed, self.callbacks, self.spec, self.last = trainer, feed, callbacks, spec, last
+        self.settle = settle  # called when the next state is held
         self.pace = Pace(1) if callbacks.every_batch else trainer.programs.pace(feed)
 
     def run(self, state: TrainState, epoch: int) -> tuple[TrainState, Logs]:
@@ -210,6 +221,7 @@ class Epoch:
             ready = seen
             state, seen, own = call.run(state)
             self.last.state = state
+            self.settle()
             self.pace.measure(call.steps, stopwatch.asked, seen)
             sums = jax.tree.map(jnp.add, sums, own) if sums else own
             jax.block_until_ready(ready)  # one call may be under way, not more: what is shown is what has happened

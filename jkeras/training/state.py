@@ -65,6 +65,15 @@ def check_alive(state: TrainState, where: str) -> None:
         )
 
 
+def is_alive(state: TrainState) -> bool:
+    """Whether no call has reused the memory of a state.
+
+    >>> is_alive(TrainState(0, {}, {}, (), {}))
+    True
+    """
+    return _consumed(state) is None
+
+
 def save_state(error: BaseException, state: TrainState, **others: Any) -> None:
     """Makes a state and other things attributes of an exception, where it has none of these names yet.
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jkeras.data import adapt, prefetch
+from jkeras.data import adapt, prefetch, processes
 from jkeras.errors import ArgumentError, DataError, MissingCallError, WorkerError
 from jkeras.utils import PyDataset, Sequence
 from tests.data.datasets import Counting, Failing, Kinds, Numbered, Strings
@@ -305,19 +306,53 @@ def test_a_script_that_does_not_guard_its_work_is_told_how(tmp_path):
     assert "if __name__ == '__main__'" in last
 
 
-def test_workers_end_with_a_program_that_is_killed(tmp_path):
-    body = """
-        import multiprocessing, time
+WHEN_KILLED = {
+    "idle": ("list(source.epoch(0))", "Numbered(workers=2, use_multiprocessing=True)"),
+    "busy": ("[next(epoch) for _ in range(3)]", "Failing('hanging', workers=2, use_multiprocessing=True)"),
+    "starting": ("threading.Thread(target=next, args=(epoch,)).start(); time.sleep(0.3)", "Numbered(**PROCESSES)"),
+}
+
+
+@pytest.mark.parametrize("when", WHEN_KILLED)
+def test_workers_end_with_a_program_that_is_killed(tmp_path, when):
+    work, dataset = WHEN_KILLED[when]
+    body = f"""
+        import multiprocessing, threading, time
+        PROCESSES = {PROCESSES}
         if __name__ == "__main__":
-            source = adapt(Numbered(workers=1, use_multiprocessing=True))
-            list(source.epoch(0))
-            print(multiprocessing.active_children()[0].pid, flush=True)
+            source = adapt({dataset})
+            epoch = source.epoch(0)
+            {work}
+            print(*(child.pid for child in multiprocessing.active_children()), flush=True)
             time.sleep(100)
     """
     with subprocess.Popen(script(tmp_path, body), stdout=subprocess.PIPE, text=True, env=environment()) as program:
-        pid = int(program.stdout.readline())
+        pids = [int(pid) for pid in program.stdout.readline().split()]
         program.kill()
-    assert ends(pid)
+    assert pids and all(ends(pid) for pid in pids)
+
+
+def test_an_exit_code_is_waited_for(monkeypatch):
+    """A process has closed its pipes before it has ended, and another thread may be told of its end first."""
+    worker = processes.Worker(timeout=60.0)
+    codes = iter([None, None, 123])
+    monkeypatch.setattr(type(worker.process), "exitcode", property(lambda process: next(codes, 123)))
+    worker.process.kill()
+    assert worker._died(3).exit_code == 123
+    monkeypatch.undo()
+    worker.stop()
+    worker.close()
+
+
+def test_workers_get_no_interrupts_while_they_start(nothing_is_left):
+    with adapt(Numbered(4, **PROCESSES)) as source:
+        pool = source._workers()  # they are importing now
+        for worker in pool._workers:
+            os.kill(worker.pid, signal.SIGINT)
+        assert numbers(source, 0) == [0, 1, 2, 3]
+        os.kill(pool._workers[0].pid, signal.SIGINT)
+        assert numbers(source, 1) == [0, 1, 2, 3]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
 
 
 def test_a_program_with_a_stuck_thread_ends(tmp_path):

@@ -42,7 +42,7 @@ def test_collection_is_paused_and_comes_back():
 def test_a_second_interrupt_interrupts():
     stopped = []
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), deferred_interrupt(lambda: stopped.append(1)):
+    with pytest.raises(KeyboardInterrupt), deferred_interrupt(lambda: stopped.append(1), lambda: True):
         os.kill(os.getpid(), signal.SIGINT)
         assert stopped == [1]
         os.kill(os.getpid(), signal.SIGINT)
@@ -53,7 +53,7 @@ def test_threads_get_no_interrupts():
     done = []
 
     def work():
-        with deferred_interrupt(lambda: None):
+        with deferred_interrupt(lambda: None, lambda: True):
             done.append(1)
 
     thread = threading.Thread(target=work)
