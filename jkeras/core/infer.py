@@ -4,10 +4,13 @@
 `jax.export`: `b` for a first axis, `n` for any other. So the output keeps them exact: whatever is not a constant
 afterwards is `None` again.
 
-Where JAX cannot decide a comparison of symbolic dimensions (`n >= 3`?), the function runs on two concrete sizes
-instead, and a dimension that differs between the two is `None`.
+Where JAX cannot compute with a symbolic dimension (`n >= 3`?), and only there, the function runs on concrete sizes
+instead. A dimension that differs between two runs is `None`. So is one that differs in a third run on the smallest
+sizes, where that run succeeds: the diagonal of `(None, 3)` has at most 3 entries, not 3. An error of a concrete run
+shows `None` in place of the sizes.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +22,8 @@ from jkeras.errors import JKerasError
 from jkeras.typing import PyTree, Shape
 
 SYMBOLS = ("b", "n")
-SIZES = ((32, 96), (48, 160))  # (b, n) twice: many divisors, far apart
+SIZES = ((72, 224), (120, 672))  # (b, n) twice: many divisors, far apart, rarely sizes that users write
+SMALLEST = (1, 1)
 
 
 def is_spec(leaf: Any) -> bool:
@@ -54,17 +58,54 @@ def infer(function: Callable[..., PyTree], *args: Any, **kwargs: Any) -> PyTree:
 
     if all(None not in shape for shape in shapes):
         return jax.tree.map(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), run(None, None))
+    dims = jax.export.symbolic_shape(", ".join(SYMBOLS), constraints=[f"{symbol} >= 2" for symbol in SYMBOLS])
     try:
-        outputs = run(
-            *jax.export.symbolic_shape(", ".join(SYMBOLS), constraints=[f"{symbol} >= 2" for symbol in SYMBOLS])
-        )
+        outputs = run(*dims)
     except JKerasError:
         raise
-    except (
-        Exception
-    ):  # whatever JAX could not decide for all sizes, it decides for these two, or raises in plain numbers
-        return jax.tree.map(_common, run(*SIZES[0]), run(*SIZES[1]))
-    return jax.tree.map(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), outputs)
+    except Exception as error:
+        if not _concerns_symbols(error):
+            raise
+    else:
+        return jax.tree.map(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), outputs)
+    return _sampled(run)
+
+
+def _sampled(run: Callable[..., PyTree]) -> PyTree:
+    """What the runs on concrete sizes have in common."""
+    try:
+        first, second = (run(*sizes) for sizes in SIZES)
+    except Exception as error:
+        _show_unknown(error)
+        raise
+    common = jax.tree.map(_common, first, second)
+    try:
+        smallest = run(*SMALLEST)
+    except Exception:  # too small for a window, a stride, ...: that says nothing of other sizes
+        return common
+    return jax.tree.map(_common, common, smallest) if _alike(common, smallest) else common
+
+
+def _concerns_symbols(error: Exception) -> bool:
+    """Whether an error may be one of symbolic dimensions: JAX says so, or its message names one of them."""
+    return isinstance(error, jax.errors.InconclusiveDimensionOperation) or bool(NAMED.search(str(error)))
+
+
+NAMED = re.compile(rf"_DimExpr|(?<![\w'])({'|'.join(SYMBOLS)})(?![\w'])")
+SAMPLED = re.compile(rf"(?<=[\[( ])({'|'.join(str(size) for sizes in SIZES for size in sizes)})(?=[,)\]])")
+
+
+def _show_unknown(error: Exception) -> None:
+    """Writes `None` for the sizes of a concrete run in the shapes that an error shows."""
+    error.args = tuple(SAMPLED.sub("None", arg) if isinstance(arg, str) else arg for arg in error.args)
+    if hasattr(error, "__notes__"):
+        error.__notes__ = [SAMPLED.sub("None", note) for note in error.__notes__]
+
+
+def _alike(one: PyTree, two: PyTree) -> bool:
+    """Whether two results have one structure and the same ranks."""
+    ranks = (jax.tree.map(lambda leaf: len(leaf.shape), tree) for tree in (one, two))
+    return next(ranks) == next(ranks)
 
 
 def _dtype(leaf: Any) -> Any:

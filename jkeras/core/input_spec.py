@@ -91,11 +91,12 @@ class InputSpec:
 
     def _shape_fits(self, shape: Shape) -> bool:
         expected = self.shape or ()
+        pairs = [(expected, shape)]
         if self.allow_last_axis_squeeze:
-            expected = expected[:-1] if expected[-1:] == (1,) else expected
-            shape = shape[:-1] if shape[-1:] == (1,) else shape
-        return len(shape) == len(expected) and all(
-            a is None or b is None or a == b for a, b in zip(expected, shape, strict=True)
+            pairs.append(tuple(each[:-1] if each[-1:] == (1,) else each for each in (expected, shape)))  # type: ignore[arg-type]
+        return any(
+            len(one) == len(two) and all(None in (a, b) or a == b for a, b in zip(one, two, strict=True))
+            for one, two in pairs
         )
 
 

@@ -168,7 +168,7 @@ def test_a_layer_as_packages_write_it(make):
 
 @pytest.mark.parametrize("make", LAYERS, ids=lambda make: make.__name__)
 def test_such_a_layer_inside_other_transforms(make):
-    paths, expected = LAYERS[make]
+    _, expected = LAYERS[make]
     model = jkeras.Sequential([make()])
     variables = jax.vmap(lambda key: model.init(key, (1, 2)))(jax.random.split(KEY, 3))
     assert all(leaf.shape[0] == 3 for leaf in jax.tree.leaves(variables))

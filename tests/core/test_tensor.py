@@ -1,6 +1,7 @@
 """KerasTensor, Node, Input and shape inference (rows N01-N22)."""
 
 import operator
+import traceback
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ import pytest
 import jkeras
 from jkeras import layers
 from jkeras.core import Function, Input, InputLayer, KerasTensor, Layer, Node, Operation, is_keras_tensor, lift
-from jkeras.core.infer import infer
+from jkeras.core.infer import SIZES, SMALLEST, infer
 from jkeras.core.node import producer
 from jkeras.core.tensor import any_symbolic, is_shape, keras_tensors, standardize_shape
 from jkeras.errors import ArgumentError, GraphError
@@ -287,7 +288,43 @@ class TestInference:
     def test_N19_inconclusive_comparisons_are_decided_by_two_sizes(self):
         seen.clear()
         assert Doubled()(Input((None, 4))).shape == (None, None, 4)
-        assert [shape[1] for shape in seen[1:]] == [96, 160]
+        assert [shape[1] for shape in seen[1:]] == [SIZES[0][1], SIZES[1][1], SMALLEST[1]]
+
+    @pytest.mark.parametrize(
+        ("function", "shape", "expected"),
+        [
+            (jnp.diag, (None, 3), (None,)),
+            (lambda x: x[:, :5], (2, None), (2, None)),
+            (lambda x: x[: min(x.shape[0], 2)], (None, 4), (None, 4)),
+            (lambda x: jnp.squeeze(jnp.diag(x)), (None, None), (None,)),  # of another rank for the smallest size
+            (lambda x: x[:3] if x.shape[0] >= 3 else x.reshape(3, -1), (None, 4), (3, 4)),  # fails for it
+        ],
+        ids=["diag", "slice", "min", "squeeze", "too small"],
+    )
+    def test_N19_a_size_that_two_samples_agree_on_is_no_fact(self, function, shape, expected):
+        assert infer(function, KerasTensor(shape)).shape == expected
+
+    def test_an_error_of_a_call_is_shown_once_in_the_shapes_that_were_given(self):
+        class Wrong(Layer):
+            def call(self, x):
+                return x + jnp.ones((5, 7))
+
+        with pytest.raises(TypeError) as caught:
+            Wrong().init(KEY, (None, 8))
+        shown = "".join(traceback.format_exception(caught.value))
+        assert "(None, 8), (5, 7)" in shown and "x_shape=(None, 8)" in shown
+        assert "During handling" not in shown and str(SIZES[0][0]) not in str(caught.value)
+
+    def test_an_error_that_concerns_no_size_is_no_reason_for_another_run(self):
+        runs = []
+
+        def function(x):
+            runs.append(x)
+            raise AttributeError("module has no attribute 'nope'")
+
+        with pytest.raises(AttributeError):
+            infer(function, KerasTensor((None, 3)))
+        assert len(runs) == 1
 
     def test_N19_structures(self):
         spec = infer(lambda d: {"y": [d["x"], d["x"].sum()]}, {"x": KerasTensor((None, 2))})

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import registry
-from jkeras.core import Layer, describe
+from jkeras.core import Layer, Variables, describe
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.layers.recurrent.base import renamed
 from jkeras.layers.recurrent.rnn import RNN
@@ -113,6 +113,16 @@ class Bidirectional(Layer):
     def stateful(self) -> bool:
         """Whether both layers carry their states from call to call."""
         return self.forward_layer.stateful
+
+    def reset_state(self, variables: tuple[Any, Any]) -> Variables:
+        """The layer's values with the states of both directions set to zero; arguments and errors as in `RNN`."""
+        trainable, non_trainable = variables
+        names = self.structure().components
+        for direction in (self.forward_layer, self.backward_layer):
+            name = names[direction]
+            part = Variables(trainable.get(name, {}), non_trainable.get(name, {}))
+            non_trainable = {**non_trainable, name: direction.reset_state(part).non_trainable}
+        return Variables(trainable, non_trainable)
 
     def call(
         self, sequences: Array, initial_state: PyTree = None, mask: PyTree = None, training: bool | None = None

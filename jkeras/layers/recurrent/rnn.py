@@ -179,7 +179,7 @@ class RNN(Layer):
                 variable.assign(state)
         output = last if outputs is None else jnp.swapaxes(outputs, 0, 1)
         output, states = jax.tree.map(lambda value: value.astype(self.compute_dtype), (output, states))
-        return (output, *states) if self.return_state else output
+        return (output, *map(alone, states)) if self.return_state else output
 
     def loop(
         self, recurrence: Recurrence, steps: Array, keep: Array | None, states: States
@@ -246,6 +246,15 @@ class RNN(Layer):
         if "cell" in config:
             config = {**config, "cell": registry.deserialize(config["cell"])}
         return super().from_config(config)  # type: ignore[return-value]
+
+
+def alone(states: PyTree) -> PyTree:
+    """The state of a cell of a stack that has one, the list of those of one that has several.
+
+    >>> alone([1]), alone([1, 2]), alone(1)
+    (1, [1, 2], 1)
+    """
+    return states[0] if isinstance(states, list) and len(states) == 1 else states
 
 
 def repeated(outputs: Array, keep: Array) -> Array:

@@ -34,8 +34,8 @@ class StackedRNNCells(Cell):
     >>> layer = layers.RNN(stack, return_state=True)
     >>> variables = layer.init(jax.random.key(0), (1, 5, 4))
     >>> output, gru, lstm = layer.stateless_call(*variables, jnp.ones((1, 5, 4)))[0]
-    >>> output.shape, [state.shape for state in gru], [state.shape for state in lstm]
-    ((1, 2), [(1, 3)], [(1, 2), (1, 2)])
+    >>> output.shape, gru.shape, [state.shape for state in lstm]
+    ((1, 2), (1, 3), [(1, 2), (1, 2)])
 
     Source: A. Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850.
     """
