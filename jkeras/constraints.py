@@ -55,6 +55,7 @@ class NonNeg(Constraint):
 
     def __call__(self, w: Array) -> Array:
         """The weight with its negative elements set to zero."""
+        w = jnp.asarray(w)
         return jnp.maximum(w, 0)
 
 
@@ -67,6 +68,7 @@ class _NormConstraint(Constraint):
 
     def __call__(self, w: Array) -> Array:
         """The weight, rescaled so that its norms are what the constraint allows."""
+        w = jnp.asarray(w)
         dtype = jnp.result_type(w, 0.0)
         wide = jnp.asarray(w, jnp.promote_types(dtype, "float32"))
         norms = jnp.sqrt(jnp.sum(jnp.square(wide), axis=self.axis, keepdims=True))

@@ -32,6 +32,7 @@ class Regularizer(Configurable):
 
     def __call__(self, x: Array) -> Array:
         """The penalty of an array: a scalar of its dtype."""
+        x = jnp.asarray(x)
         return jnp.zeros((), jnp.result_type(x, 0.0))
 
     def get_config(self) -> Config:
@@ -68,6 +69,7 @@ class L1L2(Regularizer):
 
     def __call__(self, x: Array) -> Array:
         """The penalty of an array: a scalar of its dtype."""
+        x = jnp.asarray(x)
         penalty = super().__call__(x)
         if self.l1:
             penalty = penalty + self.l1 * jnp.sum(jnp.abs(x))
@@ -102,6 +104,7 @@ class L1(Regularizer):
 
     def __call__(self, x: Array) -> Array:
         """The penalty of an array: a scalar of its dtype."""
+        x = jnp.asarray(x)
         return self.l1 * jnp.sum(jnp.abs(x))
 
     def get_config(self) -> Config:
@@ -131,6 +134,7 @@ class L2(Regularizer):
 
     def __call__(self, x: Array) -> Array:
         """The penalty of an array: a scalar of its dtype."""
+        x = jnp.asarray(x)
         return self.l2 * jnp.sum(jnp.square(x))
 
     def get_config(self) -> Config:
@@ -174,6 +178,7 @@ class OrthogonalRegularizer(Regularizer):
 
     def __call__(self, x: Array) -> Array:
         """The penalty of a matrix: a scalar of its dtype."""
+        x = jnp.asarray(x)
         if x.ndim != 2:
             raise ShapeError(
                 "only a matrix has rows.", path="OrthogonalRegularizer", expected="rank 2", received=f"shape {x.shape}"

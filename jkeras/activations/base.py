@@ -4,11 +4,14 @@ An activation is a pure function of an array: same shape out (`glu` halves one a
 float16 included. Names, argument names and defaults are Keras's; `jax.nn` does the work where it has the function.
 """
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax.numpy as jnp
+
 from jkeras import registry
-from jkeras.typing import Activation, Array
+from jkeras.typing import Activation, Array, ArrayLike
 
 
 def linear(x: Array) -> Array:
@@ -28,6 +31,19 @@ def linear(x: Array) -> Array:
 
 family = registry.Family("activation", "keras.activations", default=linear)
 family.register()(linear)
+
+
+def activation(*aliases: str) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    """Puts a function into the table, and an array in place of what becomes one: a list, the value of a Variable."""
+
+    def decorate(function: Callable[..., Array]) -> Callable[..., Array]:
+        @functools.wraps(function)
+        def activate(x: ArrayLike, *args: Any, **kwargs: Any) -> Array:
+            return function(jnp.asarray(x), *args, **kwargs)
+
+        return family.register(*aliases)(activate)
+
+    return decorate
 
 
 def get(identifier: Any) -> Activation:

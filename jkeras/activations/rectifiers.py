@@ -3,13 +3,13 @@
 import jax
 import jax.numpy as jnp
 
-from jkeras.activations.base import family
+from jkeras.activations.base import activation
 from jkeras.dtypes import as_floats
-from jkeras.typing import Array, ArrayLike
+from jkeras.typing import Array
 
 
-@family.register()
-def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Array:
+@activation()
+def relu(x: Array, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Array:
     """The rectified linear unit: `max(x, 0)` by default.
 
         relu(x) = max_value                        where x >= max_value
@@ -32,7 +32,6 @@ def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = No
 
     Source: Nair and Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML 2010.
     """
-    x = jnp.asarray(x)
     if threshold == 0.0 and max_value is None:
         return jax.nn.leaky_relu(x, negative_slope) if negative_slope else jax.nn.relu(x)
     if threshold == 0.0 and max_value == 6.0 and not negative_slope:
@@ -43,8 +42,8 @@ def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = No
     return y if max_value is None else jnp.minimum(y, jnp.asarray(max_value, y.dtype))
 
 
-@family.register()
-def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Array:
+@activation()
+def leaky_relu(x: Array, negative_slope: float = 0.2) -> Array:
     """A rectifier that leaks: `x` where `x >= 0`, `negative_slope * x` elsewhere.
 
     Args:
@@ -60,8 +59,8 @@ def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Array:
     return jax.nn.leaky_relu(x, negative_slope)
 
 
-@family.register()
-def relu6(x: ArrayLike) -> Array:
+@activation()
+def relu6(x: Array) -> Array:
     """A rectifier that saturates at 6: `min(max(x, 0), 6)`.
 
     Args:
@@ -76,8 +75,8 @@ def relu6(x: ArrayLike) -> Array:
     return jax.nn.relu6(x)
 
 
-@family.register()
-def threshold(x: ArrayLike, threshold: float, default_value: float) -> Array:
+@activation()
+def threshold(x: Array, threshold: float, default_value: float) -> Array:
     """`x` where `x > threshold`, `default_value` elsewhere.
 
     Args:
@@ -95,8 +94,8 @@ def threshold(x: ArrayLike, threshold: float, default_value: float) -> Array:
     return jnp.where(x > threshold, x, jnp.asarray(default_value, x.dtype))
 
 
-@family.register()
-def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
+@activation()
+def elu(x: Array, alpha: float = 1.0) -> Array:
     """The exponential linear unit: `x` where `x > 0`, `alpha * (exp(x) - 1)` elsewhere.
 
     Args:
@@ -113,8 +112,8 @@ def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
     return jax.nn.elu(x, alpha)
 
 
-@family.register()
-def celu(x: ArrayLike, alpha: float = 1.0) -> Array:
+@activation()
+def celu(x: Array, alpha: float = 1.0) -> Array:
     """The exponential linear unit with a continuous derivative: `max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0)`.
 
     Args:
@@ -131,8 +130,8 @@ def celu(x: ArrayLike, alpha: float = 1.0) -> Array:
     return jax.nn.celu(x, alpha)
 
 
-@family.register()
-def selu(x: ArrayLike) -> Array:
+@activation()
+def selu(x: Array) -> Array:
     """The scaled exponential linear unit: `scale * elu(x, alpha)`.
 
     `scale = 1.0507...` and `alpha = 1.6732...` make zero mean and unit variance a fixed point of a layer whose weights

@@ -2,13 +2,13 @@
 
 import jax.numpy as jnp
 
-from jkeras.activations.base import family
+from jkeras.activations.base import activation
 from jkeras.dtypes import as_floats
-from jkeras.typing import Array, ArrayLike
+from jkeras.typing import Array
 
 
-@family.register()
-def soft_shrink(x: ArrayLike, threshold: float = 0.5) -> Array:
+@activation()
+def soft_shrink(x: Array, threshold: float = 0.5) -> Array:
     """Pulls values towards zero: `sign(x) * max(|x| - threshold, 0)`.
 
     Args:
@@ -21,12 +21,11 @@ def soft_shrink(x: ArrayLike, threshold: float = 0.5) -> Array:
 
     Source: Donoho, "De-noising by soft-thresholding", IEEE Transactions on Information Theory 41(3), 1995.
     """
-    x = jnp.asarray(x)
     return jnp.where(x > threshold, x - threshold, jnp.where(x < -threshold, x + threshold, jnp.zeros_like(x)))
 
 
-@family.register()
-def hard_shrink(x: ArrayLike, threshold: float = 0.5) -> Array:
+@activation()
+def hard_shrink(x: Array, threshold: float = 0.5) -> Array:
     """Drops small values: `x` where `|x| > threshold`, 0 elsewhere.
 
     Args:
@@ -43,8 +42,8 @@ def hard_shrink(x: ArrayLike, threshold: float = 0.5) -> Array:
     return jnp.where(jnp.abs(x) > threshold, x, jnp.zeros_like(x))
 
 
-@family.register()
-def tanh_shrink(x: ArrayLike) -> Array:
+@activation()
+def tanh_shrink(x: Array) -> Array:
     """What the hyperbolic tangent takes away: `x - tanh(x)`.
 
     Args:
@@ -57,5 +56,4 @@ def tanh_shrink(x: ArrayLike) -> Array:
 
     Source: the definition above.
     """
-    x = jnp.asarray(x)
     return x - jnp.tanh(x)

@@ -3,12 +3,12 @@
 import jax
 import jax.numpy as jnp
 
-from jkeras.activations.base import family
-from jkeras.typing import Array, ArrayLike
+from jkeras.activations.base import activation
+from jkeras.typing import Array
 
 
-@family.register()
-def sigmoid(x: ArrayLike) -> Array:
+@activation()
+def sigmoid(x: Array) -> Array:
     """The logistic function: `1 / (1 + exp(-x))`.
 
     Args:
@@ -24,8 +24,8 @@ def sigmoid(x: ArrayLike) -> Array:
     return jax.nn.sigmoid(x)
 
 
-@family.register()
-def log_sigmoid(x: ArrayLike) -> Array:
+@activation()
+def log_sigmoid(x: Array) -> Array:
     """The logarithm of the logistic function, computed without underflow: `-softplus(-x)`.
 
     Args:
@@ -41,8 +41,8 @@ def log_sigmoid(x: ArrayLike) -> Array:
     return jax.nn.log_sigmoid(x)
 
 
-@family.register()
-def hard_sigmoid(x: ArrayLike) -> Array:
+@activation()
+def hard_sigmoid(x: Array) -> Array:
     """The logistic function in three straight pieces: `clip(x / 6 + 1 / 2, 0, 1)`.
 
     Args:
@@ -57,8 +57,8 @@ def hard_sigmoid(x: ArrayLike) -> Array:
     return jax.nn.hard_sigmoid(x)
 
 
-@family.register()
-def sparse_sigmoid(x: ArrayLike) -> Array:
+@activation()
+def sparse_sigmoid(x: Array) -> Array:
     """The derivative of `sparse_plus`: `clip((x + 1) / 2, 0, 1)`.
 
     Args:
@@ -73,8 +73,8 @@ def sparse_sigmoid(x: ArrayLike) -> Array:
     return jax.nn.sparse_sigmoid(x)
 
 
-@family.register()
-def tanh(x: ArrayLike) -> Array:
+@activation()
+def tanh(x: Array) -> Array:
     """The hyperbolic tangent: `(exp(x) - exp(-x)) / (exp(x) + exp(-x))`.
 
     Args:
@@ -90,8 +90,8 @@ def tanh(x: ArrayLike) -> Array:
     return jnp.tanh(x)
 
 
-@family.register()
-def hard_tanh(x: ArrayLike) -> Array:
+@activation()
+def hard_tanh(x: Array) -> Array:
     """The hyperbolic tangent in three straight pieces: `clip(x, -1, 1)`.
 
     Args:
@@ -106,8 +106,8 @@ def hard_tanh(x: ArrayLike) -> Array:
     return jax.nn.hard_tanh(x)
 
 
-@family.register()
-def softsign(x: ArrayLike) -> Array:
+@activation()
+def softsign(x: Array) -> Array:
     """A squashing function with polynomial tails: `x / (1 + |x|)`.
 
     Args:

@@ -1,20 +1,22 @@
 """Maps onto the probability simplex: results are non-negative and add up to one along an axis."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
-from jkeras.activations.base import family
+from jkeras.activations.base import activation
 from jkeras.dtypes import as_floats
-from jkeras.typing import Array, ArrayLike, Axes
+from jkeras.typing import Array, Axes
 
 
-@family.register()
-def softmax(x: ArrayLike, axis: Axes = -1) -> Array:
+@activation()
+def softmax(x: Array, axis: Axes | None = -1) -> Array:
     """Scores to probabilities: `exp(x) / sum(exp(x))`.
 
     Args:
         x: array of any shape but `()`.
-        axis: the axis, or tuple of axes, along which the result adds up to one.
+        axis: the axis, or tuple of axes, along which the result adds up to one; `None` for all.
 
     >>> import numpy as np
     >>> from jkeras import activations
@@ -24,16 +26,16 @@ def softmax(x: ArrayLike, axis: Axes = -1) -> Array:
     Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990.
     """
     x = as_floats(x)
-    return jax.nn.softmax(x, axis if isinstance(axis, int) else tuple(axis))
+    return jax.nn.softmax(x, _axes(axis))
 
 
-@family.register()
-def log_softmax(x: ArrayLike, axis: Axes = -1) -> Array:
+@activation()
+def log_softmax(x: Array, axis: Axes | None = -1) -> Array:
     """Scores to log-probabilities: `x - log(sum(exp(x)))`.
 
     Args:
         x: array of any shape but `()`.
-        axis: the axis, or tuple of axes, along which the probabilities add up to one.
+        axis: the axis, or tuple of axes, along which the probabilities add up to one; `None` for all.
 
     >>> import numpy as np
     >>> from jkeras import activations
@@ -43,11 +45,11 @@ def log_softmax(x: ArrayLike, axis: Axes = -1) -> Array:
     Source: the definition above.
     """
     x = as_floats(x)
-    return jax.nn.log_softmax(x, axis if isinstance(axis, int) else tuple(axis))
+    return jax.nn.log_softmax(x, _axes(axis))
 
 
-@family.register()
-def sparsemax(x: ArrayLike, axis: int = -1) -> Array:
+@activation()
+def sparsemax(x: Array, axis: int = -1) -> Array:
     """The point of the simplex that is nearest to the scores: `max(x - tau, 0)`, with `tau` such that it adds up to 1.
 
     With the scores in descending order, `z_1 >= z_2 >= ...`, the support is the largest `k` for which
@@ -63,7 +65,6 @@ def sparsemax(x: ArrayLike, axis: int = -1) -> Array:
 
     Source: Martins and Astudillo, https://arxiv.org/abs/1602.02068, algorithm 1.
     """
-    x = jnp.asarray(x)
     scores = jnp.moveaxis(x.astype(jnp.promote_types(x.dtype, "float32")), axis, -1)
     descending = jnp.sort(scores, axis=-1, descending=True)
     count = jnp.arange(1, scores.shape[-1] + 1, dtype=scores.dtype)
@@ -73,3 +74,7 @@ def sparsemax(x: ArrayLike, axis: int = -1) -> Array:
     tau = (jnp.sum(jnp.where(support, descending, 0), axis=-1, keepdims=True) - 1) / k.astype(scores.dtype)
     result = jnp.maximum(scores - tau, 0)
     return jnp.moveaxis(result, -1, axis).astype(jnp.result_type(x, 0.0))
+
+
+def _axes(axis: Axes | None) -> Any:
+    return axis if axis is None or isinstance(axis, int) else tuple(axis)

@@ -3,12 +3,12 @@
 import jax
 import jax.numpy as jnp
 
-from jkeras.activations.base import family
-from jkeras.typing import Array, ArrayLike
+from jkeras.activations.base import activation
+from jkeras.typing import Array
 
 
-@family.register()
-def exponential(x: ArrayLike) -> Array:
+@activation()
+def exponential(x: Array) -> Array:
     """`exp(x)`.
 
     Args:
@@ -24,8 +24,8 @@ def exponential(x: ArrayLike) -> Array:
     return jnp.exp(x)
 
 
-@family.register()
-def softplus(x: ArrayLike) -> Array:
+@activation()
+def softplus(x: Array) -> Array:
     """The smooth rectifier whose derivative is the logistic function: `log(1 + exp(x))`.
 
     Args:
@@ -41,8 +41,8 @@ def softplus(x: ArrayLike) -> Array:
     return jax.nn.softplus(x)
 
 
-@family.register()
-def sparse_plus(x: ArrayLike) -> Array:
+@activation()
+def sparse_plus(x: Array) -> Array:
     """A smooth rectifier that reaches zero: 0 below -1, `(x + 1)² / 4` up to 1, `x` above.
 
     Args:
@@ -57,8 +57,8 @@ def sparse_plus(x: ArrayLike) -> Array:
     return jax.nn.sparse_plus(x)
 
 
-@family.register()
-def squareplus(x: ArrayLike, b: float = 4) -> Array:
+@activation()
+def squareplus(x: Array, b: float = 4) -> Array:
     """A smooth rectifier without transcendental functions: `(x + sqrt(x² + b)) / 2`.
 
     Args:
@@ -74,8 +74,8 @@ def squareplus(x: ArrayLike, b: float = 4) -> Array:
     return jax.nn.squareplus(x, b)
 
 
-@family.register("swish")
-def silu(x: ArrayLike) -> Array:
+@activation("swish")
+def silu(x: Array) -> Array:
     """The sigmoid linear unit, also called swish: `x * sigmoid(x)`.
 
     Args:
@@ -91,8 +91,8 @@ def silu(x: ArrayLike) -> Array:
     return jax.nn.silu(x)
 
 
-@family.register("hard_swish")
-def hard_silu(x: ArrayLike) -> Array:
+@activation("hard_swish")
+def hard_silu(x: Array) -> Array:
     """`silu` with the sigmoid in three straight pieces: `x * hard_sigmoid(x)`.
 
     Args:
@@ -107,8 +107,8 @@ def hard_silu(x: ArrayLike) -> Array:
     return jax.nn.hard_silu(x)
 
 
-@family.register()
-def gelu(x: ArrayLike, approximate: bool = False) -> Array:
+@activation()
+def gelu(x: Array, approximate: bool = False) -> Array:
     """The Gaussian error linear unit: `x * P(X <= x)` for a standard normal `X`.
 
     Args:
@@ -125,8 +125,8 @@ def gelu(x: ArrayLike, approximate: bool = False) -> Array:
     return jax.nn.gelu(x, approximate)
 
 
-@family.register()
-def mish(x: ArrayLike) -> Array:
+@activation()
+def mish(x: Array) -> Array:
     """A smooth, not monotone rectifier: `x * tanh(softplus(x))`.
 
     Args:
@@ -142,8 +142,8 @@ def mish(x: ArrayLike) -> Array:
     return jax.nn.mish(x)
 
 
-@family.register()
-def glu(x: ArrayLike, axis: int = -1) -> Array:
+@activation()
+def glu(x: Array, axis: int = -1) -> Array:
     """The gated linear unit: `a * sigmoid(b)` for the two halves `a`, `b` of an axis.
 
     Args:

@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 
+from jkeras.core.arrays import takes_lists
 from jkeras.core.operation import Operation
 from jkeras.core.tensor import any_symbolic
 from jkeras.core.variable import Variable
@@ -66,6 +67,7 @@ def lift(function: Callable[..., PyTree], op: str | None = None, names: str = ""
     """
 
     leading = names.split()
+    function = takes_lists(function, op) if op is not None else function
 
     @functools.wraps(function)
     def lifted(*args: Any, **kwargs: Any) -> PyTree:

@@ -199,6 +199,9 @@ class Variable:
     def __array__(self, *args: Any, **kwargs: Any) -> Never:
         raise TypeError(f"A Variable is a declaration, not an array; read it: np.asarray({self.name}.value)")
 
+    def __jax_array__(self) -> Array:
+        return self.value
+
     __array_ufunc__ = None  # so that `numpy_array * variable` leaves the operation to the variable
 
 

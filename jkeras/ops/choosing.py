@@ -47,6 +47,23 @@ def nan_to_num(x: ArrayLike, nan: Any = 0.0, posinf: Any = None, neginf: Any = N
 
 
 @listed
+def argsort(x: Array, axis: int | None = -1) -> Array:
+    """The indices that sort the lines along an axis; equal elements keep their order.
+
+    Args:
+        x: array of any shape; NaN comes last.
+        axis: along which axis; with `None` that of the flattened `x`.
+
+    Returns:
+        The shape of `x`, or a vector with `axis=None` and of a number; int32.
+
+    >>> argsort(jnp.array([3.0, 1.0, 2.0])).tolist()
+    [1, 2, 0]
+    """
+    return jnp.argsort(x, None if jnp.ndim(x) == 0 else axis)
+
+
+@listed
 def take_along_axis(x: Array, indices: Array, axis: int | None = None) -> Array:
     """Elements of every line along an axis, each line with indices of its own.
 
@@ -107,6 +124,7 @@ def get_item(x: Array, key: Any) -> Array:
 
 
 __all__ = [
+    "argsort",
     "clip",
     "get_item",
     "nan_to_num",

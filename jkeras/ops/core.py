@@ -101,7 +101,7 @@ def shape(x: Any) -> Shape:
     >>> shape(jnp.zeros((2, 3)))
     (2, 3)
     """
-    return standardize_shape(x.shape)
+    return standardize_shape(x.shape if hasattr(x, "shape") else np.shape(x))
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:

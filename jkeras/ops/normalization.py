@@ -96,6 +96,7 @@ def rms_normalization(x: Array, scale: Array | None = None, axis: Axes = -1, eps
     >>> print(rms_normalization(jnp.array([1.0, -1.0, 7.0, 7.0])))
     [ 0.2 -0.2 1.4 1.4]
     """
+    scale = None if scale is None else jnp.asarray(scale)
     return functional.rms_normalize(x, scale, epsilon=_epsilon(epsilon), axis=axis)
 
 

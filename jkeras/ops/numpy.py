@@ -144,7 +144,6 @@ trapezoid = lift(jnp.trapezoid, "trapezoid")
 # -- sorting, searching, counting
 
 argpartition = lift(jnp.argpartition, "argpartition", "x")
-argsort = lift(jnp.argsort, "argsort", "x")
 digitize = lift(jnp.digitize, "digitize", "x bins")
 isin = lift(jnp.isin, "isin", "x1 x2")
 searchsorted = lift(jnp.searchsorted, "searchsorted", "sorted_sequence values")
@@ -206,7 +205,7 @@ empty_like = lift(jnp.empty_like, "empty_like", "x")
 # fmt: off
 __all__ = [
     "abs", "absolute", "add", "allclose", "angle", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
-    "arctan", "arctan2", "arctanh", "argpartition", "argsort", "array", "array_split", "average", "bitwise_and",
+    "arctan", "arctan2", "arctanh", "argpartition", "array", "array_split", "average", "bitwise_and",
     "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
     "broadcast_to", "cbrt", "conj", "conjugate", "copy", "corrcoef", "correlate", "cos", "cosh", "count_nonzero",
     "cross", "cumprod", "cumsum", "deg2rad", "diag", "diagflat", "diagonal", "diff", "digitize", "divide", "dot",

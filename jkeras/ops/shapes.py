@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from jkeras import dtypes
 from jkeras.core.lift import listed
@@ -145,7 +146,7 @@ def ndim(x: Any) -> int:
     >>> ndim(jnp.zeros((2, 3)))
     2
     """
-    return len(x.shape)
+    return len(x.shape) if hasattr(x, "shape") else np.ndim(x)
 
 
 __all__ = [

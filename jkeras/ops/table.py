@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jkeras.core.arrays import is_array
 from jkeras.core.lift import Lifted
 from jkeras.errors import ConfigError, UnknownNameError, did_you_mean
 from jkeras.ops import core, einops, image, linalg, math, nn, numpy
@@ -16,35 +17,6 @@ from jkeras.typing import Config
 
 MODULES = {"numpy": numpy, "nn": nn, "math": math, "linalg": linalg, "core": core, "image": image, "einops": einops}
 
-# Parameters that are arrays, given to the call; all others belong to the config.
-# fmt: off
-ARRAYS = frozenset({
-    "M", "a", "abs_", "angle", "arr", "array", "arrays", "ary", "b", "beta", "bins", "choicelist", "condition",
-    "condlist", "constant_values", "coordinates", "data", "default", "depthwise_kernel", "element", "end_points",
-    "fill_value", "gamma", "image1", "image2", "images", "indices", "inputs", "kernel", "key", "m", "mean", "object",
-    "offset", "operands", "output", "output_length", "pointwise_kernel", "predictions", "prototype", "q", "scale",
-    "segment_ids", "sequence_lengths", "start", "start_indices", "start_points", "step", "stop", "target",
-    "target_length", "targets", "tensor", "test_elements", "transform", "translation", "tup", "updates", "v", "val",
-    "values", "variance", "weights", "x", "x1", "x2", "xi", "xs", "y", "z",
-})
-# fmt: on
-WARPS = ("affine_transform", "elastic_transform", "map_coordinates", "perspective_transform")
-# Where the same name is the other kind.
-EXCEPTIONS = {
-    ("trapezoid", "x"): False,
-    ("squareplus", "b"): False,
-    ("isclose", "rtol"): True,
-    ("isclose", "atol"): True,
-    ("bincount", "weights"): False,
-    ("histogram", "bins"): False,
-    **{(name, "fill_value"): False for name in ("resize", "unique", *WARPS)},
-    ("scale_and_translate", "output_shape"): True,
-    ("rearrange", "pattern"): True,
-    ("rearrange", "axes_lengths"): True,
-    **{("dot_product_attention", name): True for name in ("query", "value", "bias", "mask")},
-    ("diagonal", "offset"): False,
-    ("trace", "offset"): False,
-}
 # Classes that are not named like their operation in camel case.
 CLASS_NAMES = {
     "allclose": "AllClose",
@@ -132,14 +104,14 @@ def spell(op: str, function: Callable[..., Any], args: Sequence[Any], kwargs: Ma
     named_arrays: dict[str, Any] = {}
     complete = True  # whether every array before this one was given
     for name, parameter in bound.signature.parameters.items():
-        is_array = _is_array(op, name)
+        array = is_array(op, name)
         if name not in bound.arguments:
-            complete = complete and not is_array
+            complete = complete and not array
         elif parameter.kind is parameter.VAR_POSITIONAL:
             positional += bound.arguments[name]
         elif parameter.kind is parameter.VAR_KEYWORD:
-            (named_arrays if is_array else settings).update(bound.arguments[name])
-        elif not is_array:
+            (named_arrays if array else settings).update(bound.arguments[name])
+        elif not array:
             settings[name] = bound.arguments[name]
         elif complete:
             positional.append(bound.arguments[name])
@@ -186,7 +158,7 @@ def arrange(
     for name, parameter in parameters.items():
         if parameter.kind is parameter.VAR_POSITIONAL:
             positional, arrays = positional + arrays, []
-        elif name in given or (arrays and _is_array(op, name)):
+        elif name in given or (arrays and is_array(op, name)):
             value = given.pop(name) if name in given else arrays.pop(0)
             if complete and parameter.kind is not parameter.KEYWORD_ONLY:
                 positional.append(value)
@@ -195,10 +167,6 @@ def arrange(
         else:
             complete = False
     return positional, {**by_name, **given, **kwargs}
-
-
-def _is_array(op: str, parameter: str) -> bool:
-    return EXCEPTIONS.get((op, parameter), parameter in ARRAYS)
 
 
 def _tuples(value: Any) -> Any:
