@@ -72,7 +72,7 @@ class UnknownNameError(ArgumentError):
     """A name that no table knows; the message proposes the nearest known one."""
 
 
-class ConfigError(JKerasError, TypeError):
+class ConfigError(JKerasError, TypeError, ValueError):
     """A config from which no object can be made."""
 
 

@@ -11,12 +11,16 @@ E. J. Hu et al., "LoRA: Low-rank adaptation of large language models", arXiv:210
 """
 
 import re
+import warnings
 from collections.abc import Iterator
+
+import jax
 
 from jkeras import tree
 from jkeras.core import Layer, Variables
 from jkeras.core.stateless import bind
 from jkeras.errors import ArgumentError
+from jkeras.layers import SpectralNormalization
 from jkeras.layers.core.low_rank import LowRankAdaptable
 from jkeras.typing import Key
 
@@ -33,8 +37,9 @@ def adaptable(layer: Layer, pattern: str | None = None) -> Iterator[tuple[str, L
     ['']
     """
     for component, path in layer.structure().components.items():
-        if isinstance(component, LowRankAdaptable) and (pattern is None or re.search(pattern, path)):
-            yield path, component
+        part = component.origin
+        if isinstance(part, LowRankAdaptable) and (pattern is None or re.search(pattern, path)):
+            yield path, part
 
 
 def enable(
@@ -45,16 +50,22 @@ def enable(
     *,
     pattern: str | None = None,
     alpha: float | None = None,
+    train_others: bool = False,
 ) -> Variables:
     """Freezes the weights of all adaptable layers and declares a pair for each. The outputs stay as they are.
+
+    Layers inside of `Stack`, wrappers and nested models are adapted too: a stacked layer has a stacked pair. A layer
+    inside `SpectralNormalization` is left out, with a warning.
 
     Args:
         layer: a built layer or model.
         rank: the rank of the pairs, a positive int.
         variables: the two trees.
         key: draws the pairs.
-        pattern: a regular expression that is searched in the paths of the layers; by default all are adapted.
+        pattern: a regular expression that is searched in the paths of the layers; by default all are adapted. Every
+            variable of a layer that is not adapted is frozen then.
         alpha: the scale; by default the rank.
+        train_others: whether what a pattern does not match stays trainable.
 
     Returns:
         The trees for the new split: weights in `non_trainable`, pairs in `trainable`.
@@ -74,7 +85,8 @@ def enable(
     Source: arXiv:2106.09685, section 4.1.
     """
     bind(layer.structure(), *variables, layer.name)  # wrong trees are found before anything changes
-    chosen = dict(adaptable(layer, pattern))
+    normalized = _normalized(layer)
+    chosen = {path: part for path, part in adaptable(layer, pattern) if part not in normalized}
     if not chosen:
         known = [path for path, _ in adaptable(layer)]
         raise ArgumentError(
@@ -85,9 +97,29 @@ def enable(
         )
     for part in chosen.values():
         part.check_adaptable(rank)  # all of them, before the first one changes
+    if pattern is not None and not train_others:
+        _freeze_others(layer, set(chosen.values()))
     for part in chosen.values():
         part.enable_lora(rank, alpha)
     return layer.repartition(variables, key)
+
+
+def _normalized(layer: Layer) -> set[Layer]:
+    """The layers whose kernel a wrapper normalizes, which LoRA leaves out; warns of each."""
+    found: set[Layer] = set()
+    for component, path in layer.structure().components.items():
+        if isinstance(component.origin, SpectralNormalization) and isinstance(component.origin.layer, LowRankAdaptable):
+            found.add(component.origin.layer)
+            warnings.warn(f"{path}: LoRA leaves out the layer whose kernel is normalized.", stacklevel=3)
+    return found
+
+
+def _freeze_others(layer: Layer, adapted: set[LowRankAdaptable]) -> None:
+    """Freezes the variables of all layers that are not adapted."""
+    kept = {variable for part in adapted for variable in part.own_variables}
+    for variable in layer.structure().declarations:
+        if variable.origin not in kept:
+            variable.trainable = False
 
 
 def merge(layer: Layer, variables: tuple[object, object]) -> Variables:
@@ -115,9 +147,14 @@ def merge(layer: Layer, variables: tuple[object, object]) -> Variables:
     Source: arXiv:2106.09685, section 4.1.
     """
     values = dict(bind(layer.structure(), *variables, layer.name).values)
+    declared = {variable.origin: variable for variable in values}
     for _, part in list(adaptable(layer)):
         if part.lora_enabled:
-            values[part.adapted_weight] = part.merged_value(values)
+            weight, a, b = (declared[variable] for variable in (part.adapted_weight, *part.lora_pair))
+            merge_copies = part.merged_value
+            for _axis in weight.shape[: len(weight.shape) - len(part.adapted_weight.shape)]:  # of stacks
+                merge_copies = jax.vmap(merge_copies)
+            values[weight] = merge_copies(values[weight], values[a], values[b])
             part.disable_lora()
     return Variables(
         *(tree.unflatten({d.path: values[d.variable] for d in side}) for side in layer.structure().split())

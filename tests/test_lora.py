@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jkeras import layers, lora, registry, tree
+from jkeras import Sequential, layers, lora, registry, tree
 from jkeras.core import Layer, Scope
 from jkeras.errors import ArgumentError, BuildError, LeafError
 from tests.oracle import asking_keras, assert_close, keras
@@ -117,9 +117,60 @@ def test_merging_keeps_the_trained_outputs_and_restores_the_form():
     lora.enable(layer, 1, merged, jax.random.key(2))  # and it can be adapted anew
 
 
-def test_a_pattern_chooses_layers():
+def test_what_a_pattern_does_not_match_is_frozen():
     layer, variables = built()
     after = lora.enable(layer, 2, variables, jax.random.key(1), pattern="^blocks/1$")
+    assert set(tree.flatten(after.trainable)) == {
+        f"blocks/1/{name}" for name in ("bias", "lora_kernel_a", "lora_kernel_b")
+    }
+
+
+class Nested(Layer):
+    """Adaptable layers inside of stacks of stacks, wrappers and models, and one that a wrapper normalizes."""
+
+    def __init__(self):
+        super().__init__()
+        inner = layers.Stack(layers.Residual(layers.EinsumDense("abc,cd->abd", (None, 4))), 2)
+        self.deep = layers.Stack(Sequential([inner, layers.Remat(layers.Dense(4))]), 3)
+        self.steps = layers.TimeDistributed(layers.Dense(3))
+        self.model = Sequential([layers.Dense(2)])
+        self.normalized = layers.SpectralNormalization(layers.Dense(2))
+
+    def call(self, x):
+        return self.normalized(self.model(self.steps(self.deep(x))))
+
+
+def test_lora_reaches_into_stacks_wrappers_and_models():
+    x = jax.random.normal(jax.random.key(3), (2, 5, 4))
+    layer, before = built(Nested(), x)
+    expected, _ = layer.stateless_call(*before, x)
+    with pytest.warns(UserWarning, match="normalized: LoRA leaves out the layer whose kernel is normalized"):
+        variables = lora.enable(layer, 2, before, jax.random.key(1))
+    pairs = {path: shape for path, shape in shapes(variables)[0].items() if path.endswith("_a")}
+    assert pairs == {
+        "deep/block/stack/block/layer/lora_kernel_a": (3, 2, 4, 2),
+        "deep/block/remat/layer/lora_kernel_a": (3, 4, 2),
+        "steps/layer/lora_kernel_a": (4, 2),
+        "model/dense/lora_kernel_a": (3, 2),
+    }
+    assert np.array_equal(layer.stateless_call(*variables, x)[0], expected)
+    after = trained(layer, variables, x)
+    frozen = tree.flatten(variables.non_trainable)
+    assert all(
+        np.array_equal(leaf, frozen[path])
+        for path, leaf in tree.flatten(after.non_trainable).items()
+        if "kernel" in path
+    )
+    adapted, _ = layer.stateless_call(*after, x)
+    assert not np.allclose(adapted, expected)
+    merged = lora.merge(layer, after)
+    assert shapes(merged) == shapes(before)
+    assert_close(layer.stateless_call(*merged, x)[0], adapted, ulps=256)
+
+
+def test_a_pattern_chooses_layers():
+    layer, variables = built()
+    after = lora.enable(layer, 2, variables, jax.random.key(1), pattern="^blocks/1$", train_others=True)
     assert set(tree.flatten(after.non_trainable)) - set(tree.flatten(variables.non_trainable)) == {"blocks/1/kernel"}
     with pytest.raises(ArgumentError, match="no layer to adapt") as error:
         lora.enable(layer, 2, after, jax.random.key(1), pattern="heads")

@@ -21,6 +21,7 @@ from jkeras.core.input_spec import check_inputs
 from jkeras.core.scope import Frame, Scope
 from jkeras.core.signature import is_tensor, shapes_of, tensor_arguments
 from jkeras.core.structure import Component
+from jkeras.core.variable import Variable
 from jkeras.errors import ArgumentError, BuildError, JKerasError
 from jkeras.typing import PyTree
 
@@ -53,7 +54,7 @@ def run(layer: Any, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any])
 
     with _named(path, layer, scope), scope.entering(Frame(layer, path, context, cast_dtype(layer))):
         try:
-            outputs = layer.call(*args, **call_kwargs)
+            outputs = _read(layer.call(*args, **call_kwargs))
         except Exception as error:
             _locate(error, layer, label, tensors)
             raise
@@ -61,6 +62,13 @@ def run(layer: Any, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any])
     if scope.building:
         building.called_inside(layer, scope, path, shapes_of(tensors), tuple(arguments))
     _mask_outputs(layer, scope, label, first, outputs, previous_mask)
+    return outputs
+
+
+def _read(outputs: PyTree) -> PyTree:
+    """The outputs of `call`, with the values of variables that it returns as they are."""
+    if isinstance(outputs, Variable | list | tuple | dict):
+        return jax.tree.map(lambda leaf: leaf.value if isinstance(leaf, Variable) else leaf, outputs)
     return outputs
 
 

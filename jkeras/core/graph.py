@@ -63,6 +63,27 @@ def map_graph(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> 
     )
 
 
+def roots(tensors: Sequence[KerasTensor]) -> list[KerasTensor]:
+    """The tensors that the inputs of a graph stand for: those from which all calls behind `tensors` follow.
+
+    Empty where one of them comes from no input, or is one itself.
+    """
+    found: dict[int, KerasTensor] = {}
+    seen: set[int] = set()
+    pending = list(tensors)
+    while pending:
+        tensor = pending.pop()
+        node = producer(tensor)
+        if node is None:
+            return []
+        if node.is_input:
+            found[id(tensor)] = tensor
+        elif id(node) not in seen:
+            seen.add(id(node))
+            pending += node.input_tensors
+    return list(found.values()) if seen else []
+
+
 def _traverse(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> list[Node]:
     """The calls that the outputs need, parents first. Iterative, so that depth has no limit."""
     given = {id(tensor) for tensor in inputs}

@@ -8,18 +8,17 @@ stateless_call   runs the layer on two trees: outputs and new non-trainable valu
 
 import functools
 import inspect
-from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jkeras import registry, regularizers, tree
 from jkeras.core import building, describe, stateless
 from jkeras.core import call as calls
 from jkeras.core import scope as scopes
 from jkeras.core.infer import infer
+from jkeras.core.masked import infer_with_masks, takes_mask
 from jkeras.core.operation import Operation
 from jkeras.core.scope import Scope
 from jkeras.core.signature import CallSignature
@@ -117,7 +116,8 @@ class Layer(Operation, WeightOwner):
                 path=self.name,
                 expected="a call inside another layer, a symbolic tensor, or the trees of values",
                 write=f"variables = {self.name}.init(jax.random.key(0), x)\n"
-                f"            outputs, non_trainable = {self.name}.stateless_call(*variables, x)",
+                f"            outputs, non_trainable = {self.name}.stateless_call(*variables, x)\n"
+                "            in a functional model: a Layer that holds the layer and whose `call` makes the constant",
             )
         return calls.run(self, scope, args, kwargs)
 
@@ -284,17 +284,18 @@ class Layer(Operation, WeightOwner):
             self.build(**shapes)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> PyTree:
-        """The outputs for symbolic inputs: from `compute_output_shape` where a subclass has one, else by running
-        `call` for shapes alone. Builds the layer."""
+        """The outputs for symbolic inputs: by `compute_output_shape` of a subclass, else by running `call`. Builds."""
         if type(self).compute_output_shape is not Layer.compute_output_shape:
             outputs = building.declared_output_spec(self, args, kwargs)
             if outputs is not None:
                 return outputs
         try:
             return self._infer(args, kwargs)
-        except JKerasError:
-            raise
         except Exception as error:
+            if isinstance(error, JKerasError):
+                raise
+            if takes_mask(self) and (outputs := infer_with_masks(self, args, kwargs)) is not None:
+                return outputs
             error.add_note(f"While inferring the outputs of layer '{self.path or self.name}' ({type(self).__name__}).")
             raise
 
@@ -351,33 +352,7 @@ class Layer(Operation, WeightOwner):
         """Makes further arguments travel from caller to callee as `training` does."""
         self.context_arguments += tuple(name for name in names if name not in self.context_arguments)
 
-    # -- values and configs
-
-    def repartition(self, variables: tuple[Any, Any], key: Key | None = None) -> Variables:
-        """The same values split anew, after `trainable` has been changed or LoRA enabled. No value changes.
-
-        Args:
-            variables: the two trees.
-            key: draws the values of variables that were declared since, such as LoRA's pairs.
-
-        Raises:
-            LeafError: a declared variable has no value and there is no key.
-        """
-        structure = self.structure()
-        draw = None if key is None else stateless.drawing(structure, stateless.as_key(key, self.name))
-        return stateless.repartition(structure, variables, self.name, draw)
-
-    def get_weights(self, variables: tuple[Any, Any]) -> list[np.ndarray]:
-        """The values of `weights`, in their order, as NumPy arrays."""
-        values = stateless.bind(self.structure(), *variables, self.name).values
-        return [np.asarray(values[weight]) for weight in self.weights]
-
-    def set_weights(self, variables: tuple[Any, Any], weights: Sequence[Any]) -> Variables:
-        """The same trees with the values of `weights` replaced.
-
-        Raises `LeafError` where the number of arrays or a shape differs.
-        """
-        return stateless.replace(self.structure(), variables, self.weights, weights, self.name)
+    # -- configs
 
     def get_config(self) -> Config:
         """The arguments of `Layer`, and those of a subclass that has no `get_config` of its own.

@@ -29,6 +29,11 @@ class Component:
     draws_together: bool = False  # then `draw_together` gives the initial values of its own variables
     _hidden: frozenset[str] = frozenset()  # attributes that hold no parts
 
+    @property
+    def origin(self) -> "Component":
+        """The component itself; of one that stands for another with stacked variables, that other."""
+        return self
+
     def draw_together(self, key: Key) -> Mapping[Variable, Array]:
         """The initial values of variables that cannot be drawn one by one, from the key of the component's path."""
         return {}

@@ -2,7 +2,7 @@
 
 Inside `call`, plain JAX transforms read variables freely. They cannot let assignments out, because a scope records
 values of its own trace level only. The functions here can. All are a few lines over `functionalize`, which turns a
-function that reads and writes the current scope into a pure one:
+function that reads and writes the current scope into a pure one (where no scope is open, they are JAX's own):
 
     pure(state, *args) -> ((outputs, losses), state)
 
@@ -96,6 +96,8 @@ def scan(
     >>> float(carry), ys.tolist()
     (3.0, [0.0, 0.0, 1.0])
     """
+    if scopes.current() is None:
+        return jax.lax.scan(f, init, xs, length, **options)
     pure, state, commit = functionalize(f)
 
     def body(carry: Any, x: Any) -> Any:
@@ -129,6 +131,8 @@ def switch(index: Any, branches: Sequence[Callable[..., PyTree]], *operands: Any
 
 
 def _branched(functions: Sequence[Callable[..., PyTree]], operands: Any, choose: Callable[..., Any]) -> PyTree:
+    if scopes.current() is None:
+        return choose(functions, *operands)
     branches = [functionalize(function) for function in functions]
     state = branches[0][1]
     known: dict[str, Any] = {}
@@ -166,6 +170,9 @@ def remat(function: Callable[..., PyTree], **options: Any) -> Callable[..., PyTr
     """
 
     def rematerialized(*args: Any, **kwargs: Any) -> PyTree:
+        if scopes.current() is None:
+            return jax.checkpoint(function, **options)(*args, **kwargs)
+
         def masked(args: tuple[Any, ...], masks: list[Any]) -> tuple[PyTree, list[Any]]:
             _set_masks(args, masks)
             outputs = function(*args, **kwargs)
@@ -210,6 +217,8 @@ def vmap(
     axis = axis_name if axis_name is not None else object()
 
     def mapped(*args: Any) -> PyTree:
+        if scopes.current() is None:
+            return jax.vmap(function, in_axes, out_axes, axis_name, axis_size)(*args)
         pure, state, commit = functionalize(function)
         streams = [isinstance(variable.initializer, SeedState) for variable in _assignable(scopes.require("vmap", ""))]
 

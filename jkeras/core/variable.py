@@ -96,6 +96,11 @@ class Variable:
         self.read_in_transform = False  # whether a JAX transform may have closed over a value; see `core.scope`
 
     @property
+    def origin(self) -> "Variable":
+        """The variable itself; of one that declares several copies of another, that other."""
+        return self
+
+    @property
     def name(self) -> str:
         """The explicit name, else the last part of its path, else `"variable"`."""
         if self.explicit_name is not None:

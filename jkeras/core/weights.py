@@ -1,14 +1,18 @@
-"""WeightOwner: the declaring half of a layer. Names, dtypes, what is trainable, and the lists of its variables."""
+"""WeightOwner: the declaring half of a layer. Names, dtypes, what is trainable, lists of variables and of values."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
 from jkeras import dtypes, initializers, tree
+from jkeras.core import stateless
+from jkeras.core.stateless import Variables
 from jkeras.core.structure import Component, Structure, walk
 from jkeras.core.variable import Variable
 from jkeras.errors import ArgumentError, BuildError, NotInitializedError
-from jkeras.typing import DType
+from jkeras.typing import DType, Key
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -226,6 +230,34 @@ class WeightOwner(Component):
                 write=f"{self.name}.build((None, 8))",
             )
         return sum(variable.size for variable in self.weights)
+
+    # -- values that the caller holds
+
+    def repartition(self, variables: tuple[Any, Any], key: Key | None = None) -> Variables:
+        """The same values split anew, after `trainable` has been changed or LoRA enabled. No value changes.
+
+        Args:
+            variables: the two trees.
+            key: draws the values of variables that were declared since, such as LoRA's pairs.
+
+        Raises:
+            LeafError: a declared variable has no value and there is no key.
+        """
+        structure = self.structure()
+        draw = None if key is None else stateless.drawing(structure, stateless.as_key(key, self.name))
+        return stateless.repartition(structure, variables, self.name, draw)
+
+    def get_weights(self, variables: tuple[Any, Any]) -> list[np.ndarray]:
+        """The values of `weights`, in their order, as NumPy arrays."""
+        values = stateless.bind(self.structure(), *variables, self.name).values
+        return [np.asarray(values[weight]) for weight in self.weights]
+
+    def set_weights(self, variables: tuple[Any, Any], weights: Sequence[Any]) -> Variables:
+        """The same trees with the values of `weights` replaced.
+
+        Raises `LeafError` where the number of arrays or a shape differs.
+        """
+        return stateless.replace(self.structure(), variables, self.weights, weights, self.name)
 
     # -- dtypes
 

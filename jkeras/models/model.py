@@ -9,14 +9,19 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jkeras import registry
-from jkeras.core import Layer, describe
-from jkeras.errors import ArgumentError, ConfigError, Elsewhere, UnknownNameError, did_you_mean
+import jax
+import numpy as np
+
+from jkeras import registry, tree
+from jkeras.core import Layer, Variables, describe, stateless
+from jkeras.errors import ArgumentError, ConfigError, Elsewhere, LeafError, UnknownNameError, did_you_mean
 from jkeras.models import config as configs
 from jkeras.models import summary as summaries
 from jkeras.models.functional import GraphLayer, graph_arguments
 from jkeras.typing import Config
 
+SECTIONS = ("trainable_variables", "non_trainable_variables")  # Keras's names of the two trees
+VALUE_FORMATS = ("backend_tensor", "numpy_array")
 TRAINING = (
     "a Trainer of the model, and a state",
     "trainer = jkeras.Trainer(model, optimizer='adam', loss='mse')\n"
@@ -80,6 +85,11 @@ class Model(GraphLayer):
     def layers(self, value: Any) -> None:
         raise AttributeError("`layers` is what the attributes of a model hold; keep your own list under another name.")
 
+    @property
+    def operations(self) -> list[Any]:
+        """The operations of the graph, functions of `jkeras.ops` included, deepest first; else the layers."""
+        return self.layers if self.function is None else self.function.operations
+
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A direct sublayer by its name or by its place in `layers`.
 
@@ -133,6 +143,65 @@ class Model(GraphLayer):
             show_trainable=show_trainable,
             layer_range=layer_range,
         )
+
+    # -- values as one tree
+
+    def get_state_tree(self, variables: tuple[Any, Any], value_format: str = "backend_tensor") -> dict[str, Any]:
+        """The values by the names of Keras's sections. What an optimizer and metrics keep is in a `TrainState`.
+
+        Args:
+            variables: the two trees.
+            value_format: `"backend_tensor"` for the arrays as they are, `"numpy_array"` for NumPy arrays.
+
+        Returns:
+            `{"trainable_variables": tree, "non_trainable_variables": tree}`.
+
+        >>> import jax, jkeras
+        >>> model = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(2)])
+        >>> state_tree = model.get_state_tree(model.init(jax.random.key(0)))
+        >>> state_tree["trainable_variables"]["dense"]["bias"].shape, state_tree["non_trainable_variables"]
+        ((2,), {})
+        """
+        if value_format not in VALUE_FORMATS:
+            raise ArgumentError(
+                "unknown `value_format`.",
+                path=f"{self.name}.get_state_tree",
+                expected=" or ".join(map(repr, VALUE_FORMATS)),
+                received=repr(value_format),
+            )
+        stateless.bind(self.structure(), *variables, self.name)
+        trees = variables if value_format == "backend_tensor" else jax.tree.map(np.asarray, tuple(variables))
+        return dict(zip(SECTIONS, trees, strict=True))
+
+    def set_state_tree(self, variables: tuple[Any, Any], state_tree: Mapping[str, Any]) -> Variables:
+        """The two trees with the values of a state tree in them; leaves that it lacks stay as they are.
+
+        Args:
+            variables: the two trees.
+            state_tree: what `get_state_tree` returned, or a part of it.
+
+        Raises:
+            LeafError: a section or a path that the model does not have, or a value of another shape.
+        """
+        unknown = [section for section in state_tree if section not in SECTIONS]
+        if unknown:
+            raise LeafError(
+                f"the state tree has sections that a model does not have: {unknown}.",
+                path=f"{self.name}.set_state_tree",
+                expected=f"sections among {list(SECTIONS)}",
+                write="state.replace(opt_state=..., metrics=...)   # of a TrainState",
+            )
+        leaves = {path: leaf for section in state_tree.values() for path, leaf in tree.flatten(section).items()}
+        paths = {d.path: variable for variable, d in self.structure().declarations.items()}
+        missing = [path for path in leaves if path not in paths]
+        if missing:
+            raise LeafError(
+                f"the model has no variables at these paths: {missing[:4]}.",
+                path=f"{self.name}.set_state_tree",
+                expected=did_you_mean(missing[0], paths),
+            )
+        declared = [paths[path] for path in leaves]
+        return stateless.replace(self.structure(), variables, declared, list(leaves.values()), self.name)
 
     # -- configs
 

@@ -211,7 +211,15 @@ def _table(
     headers = [*COLUMNS, *(["Connected to"] if connected else []), *(["Trainable"] if show_trainable else [])]
     if show_trainable:
         width += TRAINABLE_WIDTH
-        fractions = (*(0.9 * fraction for fraction in fractions), 1.0)
+        if len(fractions) < len(headers):
+            fractions = (*(0.9 * fraction for fraction in fractions), 1.0)
+    if len(fractions) != len(headers):
+        raise ArgumentError(
+            "`positions` must have an entry for each column.",
+            path="summary",
+            expected=f"{len(headers)} fractions, where these end: {', '.join(headers)}",
+            received=positions,
+        )
     width = line_length or min(width, shutil.get_terminal_size().columns - 4)
     ends = [int(fraction * width) for fraction in fractions]
     widths = [end - start for start, end in zip([0, *ends], ends, strict=False)]

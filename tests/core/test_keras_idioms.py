@@ -215,3 +215,44 @@ def test_activations_may_be_taken_off():
         assert not np.array_equal(before, linear), layer
         layer.activation = "tanh"
         assert np.array_equal(layer.stateless_call(*variables, inputs)[0], before), layer
+
+
+class NeedsItsMask(jkeras.Layer):
+    def call(self, x, mask=None):
+        return x * mask[..., None].astype(x.dtype)
+
+
+def test_a_layer_that_needs_its_mask_is_called_symbolically():
+    inputs = jkeras.Input((5,), dtype="int32")
+    vectors = layers.Embedding(7, 4, mask_zero=True, embeddings_initializer="ones")(inputs)
+    with pytest.warns(UserWarning, match="does not support masking"):
+        outputs = NeedsItsMask()(layers.Dropout(0.5)(vectors))
+        model = jkeras.Model(inputs, outputs)
+        values, _ = model.stateless_call(*model.init(KEY), jnp.array([[1, 2, 0, 0, 0]]))
+    assert outputs.shape == (None, 5, 4)
+    assert values[0, :, 0].tolist() == [1, 1, 0, 0, 0]
+    with pytest.raises(TypeError, match="NoneType"):
+        NeedsItsMask()(jkeras.Input((5, 4)))
+    with pytest.raises(TypeError, match="NoneType"):
+        NeedsItsMask()(layers.Dense(3)(jkeras.Input((5, 4))))
+
+
+class ComputeSum(jkeras.Layer):
+    """The example of Keras's guide to layers with state, which returns the variable itself."""
+
+    def __init__(self, input_dim):
+        super().__init__()
+        self.total = self.add_weight(initializer="zeros", shape=(input_dim,), trainable=False)
+
+    def call(self, inputs):
+        self.total.assign_add(jnp.sum(inputs, axis=0))
+        return self.total
+
+
+def test_a_variable_may_be_returned():
+    layer, x = ComputeSum(2), jnp.ones((2, 2))
+    variables = layer.init(KEY, x)
+    once, state = layer.stateless_call(*variables, x)
+    twice, _ = layer.stateless_call(variables.trainable, state, x)
+    assert (once.tolist(), twice.tolist()) == ([2, 2], [4, 4])
+    assert layer(jkeras.Input((2,))).shape == (2,)

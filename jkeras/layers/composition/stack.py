@@ -41,7 +41,11 @@ class Mirror(Component):
         self.source, self.n, self.made = source, n, made
         self.is_random_stream, self.draws_together = source.is_random_stream, source.draws_together
         made[source] = self
-        self.parts = [(name, _mirrored(part, n, made)) for name, part in source.components()]
+
+    @property
+    def origin(self) -> Component:
+        """The block's component."""
+        return self.source.origin
 
     @property
     def trainable(self) -> bool:  # type: ignore[override]
@@ -50,7 +54,7 @@ class Mirror(Component):
 
     def components(self) -> Iterator[tuple[str, Component | Variable]]:
         """The stacked parts, under the names that the block gives them."""
-        yield from self.parts
+        yield from ((name, _mirrored(part, self.n, self.made)) for name, part in self.source.components())
 
     def draw_together(self, key: Key) -> dict[Variable, Array]:
         """The initial values that the block's component draws together, each copy with a key of its own."""
@@ -66,24 +70,39 @@ class Mirror(Component):
 
 def _mirrored(part: Component | Variable, n: int, made: dict[Any, Any]) -> Component | Variable:
     if part not in made:
-        made[part] = _stacked(part, n) if isinstance(part, Variable) else Mirror(part, n, made)
+        made[part] = StackedVariable(part, n) if isinstance(part, Variable) else Mirror(part, n, made)
     return made[part]
 
 
-def _stacked(variable: Variable, n: int) -> Variable:
-    """The declaration of n copies. Penalties are summed over them, constraints hold for each."""
-    regularizer, constraint = variable.regularizer, variable.constraint
-    stacked = Variable(
-        StackedInitializer(variable, n),
-        (n, *variable.shape),
-        variable.declared_dtype,
-        trainable=not variable.assignable,
-        autocast=variable.autocast,
-        regularizer=None if regularizer is None else functools.partial(_summed, regularizer),
-        constraint=None if constraint is None else functools.partial(_each, constraint),
-    )
-    stacked.trainable = variable.trainable
-    return stacked
+class StackedVariable(Variable):
+    """The declaration of n copies of a variable. Penalties are summed over them, constraints hold for each."""
+
+    def __init__(self, variable: Variable, n: int) -> None:
+        self.source = variable
+        regularizer, constraint = variable.regularizer, variable.constraint
+        super().__init__(
+            StackedInitializer(variable, n),
+            (n, *variable.shape),
+            variable.declared_dtype,
+            trainable=not variable.assignable,
+            autocast=variable.autocast,
+            regularizer=None if regularizer is None else functools.partial(_summed, regularizer),
+            constraint=None if constraint is None else functools.partial(_each, constraint),
+        )
+
+    @property
+    def origin(self) -> Variable:
+        """The block's variable."""
+        return self.source.origin
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the block's variable is."""
+        return self.source.trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self.source.trainable = value
 
 
 def _summed(penalty: Callable[[Array], Array], values: Array) -> Array:
@@ -190,7 +209,7 @@ class Stack(Layer):
         if self.remat:
             policy = checkpoint_policy(self.remat if isinstance(self.remat, str) else None, own)
             copy = jax.checkpoint(copy, policy=policy, prevent_cse=False)
-        stored = [outer.stored(self._made[variable]) for variable in variables]
+        stored = [outer.stored(self._made[variable]) for variable in variables]  # (n, ...) each
         outputs, (updates, losses) = jax.lax.scan(copy, inputs, stored, length=self.n, unroll=self.unroll)
         for variable, value in zip(assignable, updates, strict=True):
             outer.write(self._made[variable], value)

@@ -10,7 +10,6 @@ A layer whose weight `W (..., o)` is adapted keeps it frozen and trains a pair `
 of `W` is ever formed. Whole models are adapted and merged in `jkeras.lora`.
 """
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from jkeras import initializers
@@ -97,11 +96,9 @@ class LowRankAdaptable(Layer):
         a, b = self.lora_pair
         return weight.value + (self.lora_scale * (a.value @ b.value)).astype(weight.value.dtype)
 
-    def merged_value(self, values: Mapping[Variable, Array]) -> Array:
+    def merged_value(self, weight: Array, a: Array, b: Array) -> Array:
         """`W + alpha / rank * A @ B` out of the stored values, in the dtype in which the weight is kept."""
-        a, b = self.lora_pair
-        weight = values[self.adapted_weight]
-        return (weight + self.lora_scale * (values[a] @ values[b])).astype(weight.dtype)
+        return (weight + self.lora_scale * (a @ b)).astype(weight.dtype)
 
     def enable_lora(
         self,
