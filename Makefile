@@ -1,5 +1,6 @@
 # make train    set up, and train a small convolutional network on handwritten digits
 # make test     set up, and prove the repository: format, lint, types, tests, docstrings, README
+# make test-loaders   set up .venv-loaders with torch and TensorFlow, and test their loaders; `make test` has grain's
 # make format   mend format and lint where a machine can
 # make docs     write docs/reference from the docstrings
 # make bench    run every benchmark; `make bench NAME=overhead` runs one
@@ -9,10 +10,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOADERS := .venv-loaders
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: train test format docs bench clean
+.PHONY: train test test-loaders format docs bench clean
 .DELETE_ON_ERROR:
 
 train: $(VENV)/.installed
@@ -23,6 +25,9 @@ test: $(VENV)/.installed-test
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+test-loaders: $(LOADERS)/.installed
+	$(LOADERS)/bin/python -m pytest tests/loaders
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff format
@@ -35,7 +40,7 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks $(or $(NAME),all)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache benchmarks/results
+	rm -rf $(VENV) $(LOADERS) .mypy_cache .pytest_cache .ruff_cache benchmarks/results
 
 $(VENV)/.python-$(VERSION):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jkeras needs Python 3.11 or newer: make PYTHON=python3.11")'
@@ -49,4 +54,9 @@ $(VENV)/.installed: $(VENV)/.python-$(VERSION) pyproject.toml
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(PIP) --editable '.[test]'
+	touch $@
+
+$(LOADERS)/.installed: pyproject.toml
+	$(PYTHON) -m venv --clear $(LOADERS)
+	$(LOADERS)/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[loaders]'
 	touch $@

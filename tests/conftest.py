@@ -5,6 +5,7 @@ all. So there are none while tests run; every hundred tests there is one, and wh
 """
 
 import gc
+import importlib.util
 import os
 
 os.environ["KERAS_BACKEND"] = "jax"
@@ -16,6 +17,9 @@ from tests import compilation
 
 compilation.quickly()
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# torch and TensorFlow have an environment of their own: `make test-loaders`
+collect_ignore = [] if all(importlib.util.find_spec(name) for name in ("tensorflow", "torch")) else ["loaders"]
 
 TESTS_BETWEEN = 100
 FINISHED = pytest.StashKey[int]()

@@ -1,11 +1,11 @@
 """Checks of values: what JAX would train on without a word.
 
-Each is one pass over host memory, of at most `CHECKED_VALUES` values of an array; larger arrays are checked as far as
-that. Arrays that lie on an accelerator are left alone.
+Each is one pass over host memory. Of floats, at most `CHECKED_VALUES` values of an array are looked at, from its
+beginning; of integers that JAX would cut to 32 bits, all. Arrays that lie on an accelerator are left alone.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
@@ -17,12 +17,13 @@ from jkeras.typing import PyTree
 CHECKED_VALUES = 2**24  # of float32: 64 MiB, which takes about 10 ms
 
 
-def check_values(parts: Mapping[str, PyTree], owner: str = "") -> None:
+def check_values(parts: Mapping[str, PyTree], owner: str = "", kinds: Collection[str] = ("float", "int")) -> None:
     """Warns of values that are not finite, or too large for the integers of JAX.
 
     Args:
         parts: structures of arrays, by the names to call them by.
         owner: what the parts belong to, where their names alone do not say it.
+        kinds: what to look for, `"float"` and `"int"`.
 
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
@@ -31,10 +32,11 @@ def check_values(parts: Mapping[str, PyTree], owner: str = "") -> None:
     1 of 2 values of x are NaN, first at [0, 1]: finite numbers are expected. Try x = np.nan_to_num(x).
     """
     for (name, *path), leaf in jax.tree_util.tree_leaves_with_path(dict(parts)):
-        values = host_values(leaf)
-        if values is None or not values.size:
-            continue
-        for message in (_not_finite(values), _too_large(values)):
+        values = host_values(leaf) if "float" in kinds else None
+        for message in (
+            _not_finite(values) if values is not None and values.size else None,
+            _too_large(leaf) if isinstance(leaf, np.ndarray) and leaf.size and "int" in kinds else None,
+        ):
             if message:
                 said = message.format(name.key + jax.tree_util.keystr(tuple(path)))
                 warnings.warn(f"{owner}: {said}" if owner else said, stacklevel=3)

@@ -3,7 +3,7 @@
 | what | how |
 |---|---|
 | torch tensors | `.detach().cpu().numpy()`, DLPack for dtypes that NumPy lacks |
-| pandas, polars, pyarrow | `.to_numpy()`; a pandas series becomes a column `(b, 1)` |
+| pandas, polars, pyarrow | `.to_numpy()`; a pandas series becomes a column `(b, 1)`, columns of unlike numbers floats |
 | TensorFlow tensors | `.numpy()` |
 | scipy.sparse matrices | `.toarray()` |
 | anything else | `__array__`, `__dlpack__`, numbers |
@@ -47,13 +47,15 @@ def host_arrays(value: PyTree, name: str, *, cast: bool = True) -> PyTree:
 
 
 def cast_float64(value: Any) -> Any:
-    """A NumPy array of float64 as `floatx`, unless JAX works with 64 bits.
+    """A NumPy array of float64, or of a wider float, as `floatx`; where JAX works with 64 bits, as float64.
 
     >>> cast_float64(np.ones(2)).dtype
     dtype('float32')
     """
-    if isinstance(value, jax.Array) or value.dtype != np.float64 or jax.config.read("jax_enable_x64"):
+    if isinstance(value, jax.Array) or value.dtype not in (np.float64, np.longdouble):
         return value
+    if jax.config.read("jax_enable_x64"):
+        return value.astype("float64", copy=False)
     return value.astype(config.floatx())
 
 
@@ -80,7 +82,7 @@ def _is_scalar(value: Any) -> bool:
 def _host_array(value: Any, path: str) -> Any:
     if not isinstance(value, jax.Array):
         value = _foreign(value, path)
-        if not (jnp.issubdtype(value.dtype, jnp.number) or value.dtype == bool):
+        if not (jnp.issubdtype(value.dtype, jnp.number) or value.dtype == bool) or value.dtype.kind == "m":
             raise _no_numbers(value, path)
     if value.ndim == 0:
         raise DataError(
@@ -90,13 +92,20 @@ def _host_array(value: Any, path: str) -> Any:
 
 
 def _foreign(value: Any, path: str) -> np.ndarray:
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise DataError(
+            "a masked array hides values, and the network would see them.",
+            path=path,
+            expected="an array without a mask",
+            received=f"{np.ma.count_masked(value)} of {value.size} values are masked",
+            write=f"{path} = {path}.filled(0)   # and a sample_weight of 0 where they were",
+        )
     if isinstance(value, np.ndarray):
         return value
     if hasattr(value, "detach"):
         return _torch(value)
     if hasattr(value, "iloc"):
-        table = np.asarray(value.to_numpy())
-        return table[:, None] if table.ndim == 1 else table
+        return _pandas(value, path)
     for method in ("to_numpy", "numpy", "toarray"):
         if callable(getattr(value, method, None)):
             return np.asarray(getattr(value, method)())
@@ -106,6 +115,30 @@ def _foreign(value: Any, path: str) -> np.ndarray:
         return np.asarray(value)
     except ValueError:
         raise _ragged(value, path) from None
+
+
+def _pandas(value: Any, path: str) -> np.ndarray:
+    table = np.asarray(value.to_numpy())
+    if table.ndim == 1:
+        return table[:, None]
+    if table.dtype != object:
+        return table
+    columns = [np.asarray(value.iloc[:, place].to_numpy()) for place in range(table.shape[1])]
+    wrong = [place for place, column in enumerate(columns) if not _is_numeric(column)]
+    if wrong:
+        names = [value.columns[place] for place in wrong]
+        raise DataError(
+            f"the column {names[0]!r} must hold numbers.",
+            path=path,
+            expected="columns of numbers",
+            received=f"dtype {value.dtypes.iloc[wrong[0]]}; {len(wrong)} of {len(columns)} columns hold something else",
+            write=f"{path} = {path}.drop(columns={names!r})   # or pandas.get_dummies({path}, columns={names!r})",
+        )
+    return np.stack([column.astype("float64") for column in columns], axis=-1)  # such as bool beside float
+
+
+def _is_numeric(column: np.ndarray) -> bool:
+    return column.dtype.kind in "biuf" or (column.dtype == object and all(map(_is_number, column)))
 
 
 def _torch(tensor: Any) -> np.ndarray:
@@ -125,9 +158,33 @@ def _no_numbers(value: np.ndarray, path: str) -> DataError:
             received=f"dtype {value.dtype}, {value.size} of them, the first {value.ravel()[:1].tolist()}",
             write="names, indices = np.unique(labels, return_inverse=True)   # an index per class",
         )
-    if value.dtype == object and value.ndim == 1:
+    if value.dtype != object:
+        return DataError(
+            "the dtype must be one of numbers.", path=path, expected="a numeric array", received=f"dtype {value.dtype}"
+        )
+    kinds = [_is_number(each) for each in value.flat]
+    if all(kinds):
+        return DataError(
+            "an array of Python objects must be converted to numbers.",
+            path=path,
+            expected="a numeric array",
+            received=f"dtype object, {value.size} numbers",
+            write=f"{path} = np.asarray({path}, 'float32')",
+        )
+    if value.ndim == 1:
         return _ragged(value, path)
-    return DataError("these are no numbers.", path=path, expected="a numeric array", received=f"dtype {value.dtype}")
+    first = tuple(int(each) for each in np.unravel_index(kinds.index(False), value.shape))
+    return DataError(
+        "an array of Python objects holds something that is not a number.",
+        path=path,
+        expected="a numeric array",
+        received=f"dtype object, {value[first]!r:.40} of type {type(value[first]).__name__} at {list(first)}",
+        write=f"{path} = np.asarray({path}, 'float32')   # once all are numbers; None becomes NaN",
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real | np.bool_)
 
 
 def _ragged(rows: Any, path: str) -> DataError:
@@ -135,7 +192,14 @@ def _ragged(rows: Any, path: str) -> DataError:
     odd = next((index for index, row in enumerate(rows) if _form(row) != _form(rows[0])), None)
     if odd is None:
         shown = f"dtype object, row 0 is {_form(rows[0])}" if len(rows) else "dtype object"
-        return DataError("these are no numbers.", path=path, expected="a numeric array", received=shown)
+        stacked = len(rows) > 0 and hasattr(rows[0], "__len__")
+        return DataError(
+            "an array of Python objects must be converted to numbers.",
+            path=path,
+            expected="a numeric array",
+            received=shown,
+            write=f"{path} = np.stack({path})" if stacked else None,
+        )
     return DataError(
         "the rows differ, so they form no array.",
         path=path,

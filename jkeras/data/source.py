@@ -167,9 +167,9 @@ class Source(abc.ABC):
             sample_weight = class_weights(y, self.plan.class_weight)
         if self.batch_size is None:
             self.batch_size = batch_size_of(x)
-        if not self._checked:
-            self._checked = True
-            check_values({"x": x, "y": y, "sample_weight": sample_weight}, self.plan.name)
+        kinds = ["int"] if self._checked else ["float", "int"]  # of integers those of every batch
+        check_values({"x": x, "y": y, "sample_weight": sample_weight}, self.plan.name, kinds)
+        self._checked = True
         return x, y, sample_weight
 
     def _look_back(self, index: int, count: int) -> None:

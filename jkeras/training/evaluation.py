@@ -21,6 +21,7 @@ from jkeras.data import (
     unpack_x_y_sample_weight,
 )
 from jkeras.data.batch import batch_size_of
+from jkeras.data.checks import check_values
 from jkeras.data.uniform import Place
 from jkeras.errors import within
 from jkeras.training.checks import Checks, has_free_axes
@@ -210,6 +211,7 @@ def _batch(trainer: Any, x: PyTree, y: PyTree = None, sample_weight: PyTree = No
     if trainer.programs.checks is None:  # what it finds serves all later batches
         trainer.programs.checks = Checks(trainer, check_data(trainer, arrays, arrays.size))
     trainer.programs.checks.look(arrays.x, arrays.y)
+    check_values({"x": arrays.x, "y": arrays.y}, kinds=["int"])
     if class_weight is not None:
         return arrays.x, arrays.y, class_weights(arrays.y, class_weight)
     return pack_x_y_sample_weight(*arrays.parts)

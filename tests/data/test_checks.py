@@ -54,6 +54,18 @@ def test_integers_beyond_32_bits_are_told():
     assert "uint32" in said(check_values, {"x": np.array([2**33], "uint64")})[0]
 
 
+def test_integers_of_every_batch_and_of_every_place_are_looked_at(monkeypatch):
+    monkeypatch.setattr(checks, "CHECKED_VALUES", 2)
+    x = np.ones((10, 2), "int64")
+    x[9, 1] = -(2**40)
+    (message,) = said(check_values, {"x": x})
+    assert "first at [9, 1]: -1099511627776" in message
+    batches = [(np.ones((2, 2), "int64"), np.array([0, 1])), (x[8:], np.array([0, 2**40]))]
+    first, second = said(lambda: list(adapt(iter(batches)).epoch(0)))
+    assert "values of x do not fit int32" in first and "values of y do not fit int32" in second
+    assert said(check_values, {"x": x}, kinds=["float"]) == []
+
+
 def test_good_values_pass():
     values = [
         np.ones((3, 2)),

@@ -1,7 +1,11 @@
-"""Arrays of other libraries, played by objects that can do what theirs can."""
+"""Arrays of other libraries: pandas and SciPy as they are, and what speaks a protocol.
+
+Those of torch and TensorFlow are in `tests/loaders`.
+"""
 
 import jax.numpy as jnp
 import numpy as np
+import pandas
 import pytest
 import scipy.sparse
 
@@ -10,73 +14,24 @@ from jkeras.data.host import host_arrays, is_array
 from jkeras.errors import DataError
 
 
-class Tensor:
-    """What torch, TensorFlow, pandas and others have in common."""
+class OnlyArray:
+    """An array of a library that speaks NumPy's protocol."""
 
-    def __init__(self, values, shape=None):
+    def __init__(self, values):
         self.values = np.asarray(values)
         self.shape = self.values.shape
 
-
-class TorchTensor(Tensor):
-    def detach(self):
-        return TorchDetached(self.values)
-
-
-class TorchDetached(Tensor):
-    def cpu(self):
-        return TorchOnHost(self.values)
-
-
-class TorchOnHost(Tensor):
-    def numpy(self):
-        return self.values
-
-
-class TorchBfloat16(TorchOnHost):
-    """NumPy has no such dtype, so torch refuses; it hands the memory over by DLPack."""
-
-    def detach(self):
-        return self
-
-    def cpu(self):
-        return self
-
-    def numpy(self):
-        raise TypeError("Got unsupported ScalarType BFloat16")
-
-    def __dlpack__(self, **options):
-        return self.values.__dlpack__(**options)
-
-    def __dlpack_device__(self):
-        return self.values.__dlpack_device__()
-
-
-class EagerTensor(Tensor):
-    def numpy(self):
-        return self.values
-
-
-class Frame(Tensor):
-    def to_numpy(self):
-        return self.values
-
-    @property
-    def iloc(self):
-        return self
-
-
-class PolarsFrame(Tensor):
-    def to_numpy(self):
-        return self.values
-
-
-class OnlyArray(Tensor):
     def __array__(self, dtype=None, copy=None):
         return self.values
 
 
-class OnlyDLPack(Tensor):
+class OnlyDLPack:
+    """An array of a library that speaks DLPack."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+        self.shape = self.values.shape
+
     def __dlpack__(self, **options):
         return self.values.__dlpack__(**options)
 
@@ -85,7 +40,7 @@ class OnlyDLPack(Tensor):
 
 
 VALUES = np.arange(6, dtype="float32").reshape(3, 2)
-KINDS = [TorchTensor, TorchBfloat16, EagerTensor, Frame, PolarsFrame, OnlyArray, OnlyDLPack, np.asarray, jnp.asarray]
+KINDS = [pandas.DataFrame, OnlyArray, OnlyDLPack, np.asarray, jnp.asarray]
 
 
 @pytest.mark.parametrize("kind", [*KINDS, scipy.sparse.csr_matrix, np.ndarray.tolist])
@@ -106,14 +61,46 @@ def test_nothing_else_is_known_as_an_array(value):
 
 
 def test_a_series_is_a_column_as_in_keras():
-    assert host_arrays(Frame(np.arange(3)), "x").shape == (3, 1)
+    assert host_arrays(pandas.Series(np.arange(3)), "x").shape == (3, 1)
+    assert host_arrays(pandas.Index(np.arange(3)), "x").shape == (3,)
+
+
+NUMBERS = {
+    "int and float": (pandas.DataFrame({"a": [1, 2], "b": [0.5, 1.5]}), [[1, 0.5], [2, 1.5]]),
+    "bool and float": (pandas.DataFrame({"a": [True, False], "b": [0.5, 1.5]}), [[1, 0.5], [0, 1.5]]),
+    "nullable": (pandas.DataFrame({"a": pandas.array([1, 2], dtype="Int64")}), [[1], [2]]),
+    "nullable of two kinds": (
+        pandas.DataFrame({"a": pandas.array([1, 2], dtype="Int64"), "b": pandas.array([0.5, 1.5], dtype="Float32")}),
+        [[1, 0.5], [2, 1.5]],
+    ),
+    "objects": (pandas.DataFrame({"a": pandas.Series([1, 2.5], dtype=object)}), [[1], [2.5]]),
+    "an index of its own": (pandas.DataFrame({"a": [1, 2]}, index=[9, 7]), [[1], [2]]),
+    "one name twice": (pandas.DataFrame([[True, 0.5], [False, 1.5]], columns=["a", "a"]), [[1, 0.5], [0, 1.5]]),
+    "categories of numbers": (pandas.Series([3, 1], dtype="category"), [[3], [1]]),
+    "sparse": (pandas.DataFrame({"a": pandas.arrays.SparseArray([0.0, 1.5])}), [[0], [1.5]]),
+}
+
+
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_columns_of_numbers_are_an_array(kind):
+    table, expected = NUMBERS[kind]
+    found = host_arrays(table, "x")
+    assert found.dtype.kind in "fi"
+    assert found.tolist() == expected
+
+
+def test_a_value_that_is_missing_is_nan():
+    found = host_arrays(pandas.DataFrame({"a": pandas.array([1, None], dtype="Int64")}), "x")
+    assert np.isnan(found[1, 0]) and found[0, 0] == 1
 
 
 def test_float64_becomes_floatx_and_other_dtypes_stay():
     values = {name: np.ones(2, name) for name in ("float64", "float16", "int64", "uint8", "bool", "complex64")}
     values["bfloat16"] = np.ones(2, jnp.bfloat16)
+    values[str(np.dtype(np.longdouble))] = np.ones(2, np.longdouble)
     found = {name: str(array.dtype) for name, array in host_arrays(values, "x").items()}
-    assert found == {name: name for name in values} | {"float64": "float32"}
+    wide = {"float64", str(np.dtype(np.longdouble))}
+    assert found == {name: "float32" if name in wide else name for name in values}
 
 
 def test_lists_of_numbers_are_arrays_and_tuples_are_structures():
@@ -127,6 +114,8 @@ RAGGED = np.empty(3, object)
 RAGGED[:] = [[1, 2], [1, 2], [1]]
 OBJECTS = np.empty(2, object)
 OBJECTS[:] = [np.ones(2), object()]
+STACKED = np.empty(2, object)
+STACKED[:] = [np.ones(2), np.ones(2)]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +125,15 @@ OBJECTS[:] = [np.ones(2), object()]
         (RAGGED, ["row 0, which is a list of length 2", "row 2 is a list of length 1"]),
         (OBJECTS, ["an array of shape (2,)", "row 1 is of type object"]),
         (np.array([None, None]), ["dtype object", "row 0 is of type NoneType"]),
-        (np.array([[None]]), ["dtype object"]),
+        (np.array([[None]]), ["dtype object", "None of type NoneType at [0, 0]"]),
+        (np.array([[1, 2], [3, "a"]], object), ["'a' of type str at [1, 1]"]),
+        (np.array([1, 2.5, True], object), ["dtype object, 3 numbers", "np.asarray(y/label, 'float32')"]),
+        (STACKED, ["row 0 is an array of shape (2,)", "np.stack"]),
+        (pandas.DataFrame({"a": [1, 2], "name": ["x", "y"]}), ["column 'name'", "1 of 2", "drop(columns=['name'])"]),
+        (pandas.DataFrame({"a": [1, 2], "b": pandas.to_datetime(["2020-01-01"] * 2)}), ["column 'b'", "datetime64"]),
+        (pandas.Series(["x", "y"]), ["strings", "np.unique"]),
+        (np.ma.array([1.0, 2.0], mask=[False, True]), ["1 of 2 values are masked", "filled(0)"]),
+        (np.array([1, 2], "m8[s]"), ["numeric array", "timedelta64[s]"]),
         (np.array(["cat", "dog"]), ["strings", "<U3", "'cat'", "np.unique(labels, return_inverse=True)"]),
         (["cat", "dog"], ["strings", "'cat'"]),
         (np.array(["cat", 1], object), ["strings", "np.unique"]),

@@ -2,6 +2,7 @@
 
 import warnings
 
+import grain
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -127,64 +128,13 @@ def test_nothing_at_all_is_refused():
         adapt(None)
 
 
-class Loader(Repeatable):
-    """A torch `DataLoader`."""
-
-    batch_size = 2
-
-    def __len__(self):
-        return self.count
-
-
-class Dataset(Repeatable):
-    """A `tf.data.Dataset`: its length is asked for in its own way, and its batches are tensors."""
-
-    def __len__(self):
-        raise TypeError("The dataset is infinite.")
-
-    def cardinality(self):
-        return np.int64(self.count)
-
-    def __iter__(self):
-        return ((Eager(x), Eager(y)) for x, y in batches(max(self.count, 3)))
-
-
-class Eager:
-    def __init__(self, values):
-        self.values, self.shape = values, values.shape
-
-    def numpy(self):
-        return self.values
-
-
-class Grain(Repeatable):
-    """A grain dataset that repeats without end."""
-
-    def __len__(self):
-        import sys
-
-        return sys.maxsize
-
-
-@pytest.mark.parametrize("data", [Loader(3), Dataset(3)])
-def test_loaders_say_how_long_they_are(data):
-    source = adapt(data)
-    assert source.steps == 3
-    assert numbers(source, 0) == numbers(source, 1) == [0, 1, 2]
-    assert source.batch_size == 2
-
-
-def test_a_length_that_is_unknown_is_known_after_an_epoch():
-    source = adapt(Dataset(-2))
-    assert source.steps is None
-    assert len(numbers(source, 0)) == source.steps == 3
-
-
-@pytest.mark.parametrize("data", [Dataset(-1), Grain(3), Numbered(None)])
+@pytest.mark.parametrize("data", [Numbered(None), grain.MapDataset.range(8).batch(2).repeat()])
 def test_data_without_end_needs_steps(data):
     with pytest.raises(DataError, match="no end") as error:
         adapt(data)
     assert "steps_per_epoch" in str(error.value)
+    with pytest.raises(DataError, match="`validation_steps`"):
+        adapt(data, epochs=None, name="validation_data")
     assert adapt(data, steps=2).steps == 2
 
 
