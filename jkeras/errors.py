@@ -128,6 +128,10 @@ class HoldsNoValuesError(JKerasError, AttributeError):
     """A method that changes values was asked of an object that holds none: see `Elsewhere`."""
 
 
+class FrozenError(JKerasError, AttributeError):
+    """An attribute was set on an object that cannot be changed."""
+
+
 class DataError(JKerasError, ValueError):
     """Data from which no batch can be made: empty, of different lengths, out of range."""
 

@@ -36,7 +36,7 @@ def by_path(optimizers: Mapping[str, Any]) -> optax.GradientTransformationExtraA
     if not optimizers:
         raise ArgumentError("there are no optimizers.", path="optimizers.by_path", write='by_path({".*": "adam"})')
     parts = {pattern: optax.set_to_zero() if each is None else get(each) for pattern, each in optimizers.items()}
-    transformations = {pattern: optax.GradientTransformation(each.init, each.update) for pattern, each in parts.items()}
+    transformations = {pattern: _as_transformation(each) for pattern, each in parts.items()}
 
     def group(path: str, _: Any) -> str:
         for pattern in transformations:
@@ -53,3 +53,10 @@ def by_path(optimizers: Mapping[str, Any]) -> optax.GradientTransformationExtraA
         return tree.map_with_path(group, params)
 
     return optax.partition(transformations, labels)
+
+
+def _as_transformation(optimizer: Any) -> optax.GradientTransformation:
+    """An optimizer as optax's wrappers take it, with the extra arguments that it takes."""
+    if isinstance(optimizer, optax.GradientTransformation):
+        return optimizer
+    return optax.GradientTransformationExtraArgs(optimizer.init, optimizer.update)

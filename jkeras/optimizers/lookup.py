@@ -29,7 +29,7 @@ def _known(name: str) -> str:
 def get(identifier: Any) -> Any:
     """The optimizer of a name, a config, a class, or of an optimizer.
 
-    An optax transformation is an optimizer as it is. `None` stays `None`.
+    An optax transformation is an optimizer as it is, and `optax.MultiSteps` becomes one. `None` stays `None`.
 
     Args:
         identifier: a name in any case, an envelope, a class, an optimizer, or `None`.
@@ -43,6 +43,8 @@ def get(identifier: Any) -> Any:
     """
     if identifier is None or isinstance(identifier, Optimizer | optax.GradientTransformation):
         return identifier
+    if isinstance(identifier, optax.MultiSteps):
+        return optax.GradientTransformationExtraArgs(identifier.init, identifier.update)
     if isinstance(identifier, str):
         return FAMILY.get(_known(identifier))
     if isinstance(identifier, Mapping):

@@ -24,6 +24,7 @@ from jkeras.data.batch import batch_size_of
 from jkeras.data.checks import check_values
 from jkeras.data.uniform import Place
 from jkeras.errors import within
+from jkeras.training.buffers import distinct
 from jkeras.training.checks import Checks, has_free_axes
 from jkeras.training.feed import DEFAULT_BATCH_SIZE, batch_size_for, check_data, fits_on_device
 from jkeras.training.logs import LateLogs, Logs, on_host
@@ -188,7 +189,7 @@ def train_on_batch(
     """`Trainer.train_on_batch`."""
     check_alive(state, "Trainer.train_on_batch(state)")
     check_weights(sample_weight, class_weight, "Trainer.train_on_batch")
-    state, _, logs = trainer.programs.train_batch(state, _batch(trainer, x, y, sample_weight, class_weight))
+    state, _, logs = trainer.programs.train_batch(distinct(state), _batch(trainer, x, y, sample_weight, class_weight))
     return state, on_host(logs)
 
 

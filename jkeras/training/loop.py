@@ -17,6 +17,7 @@ import numpy as np
 from jkeras.callbacks import CallbackList, History, Loop, Progress
 from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, split, unpack_x_y_sample_weight
 from jkeras.errors import DataError, within
+from jkeras.training.buffers import distinct
 from jkeras.training.checks import has_free_axes
 from jkeras.training.evaluation import run_evaluation, trace_evaluation
 from jkeras.training.feed import DEFAULT_BATCH_SIZE, Call, Feed, Order, batch_size_for, check_data, feed_of
@@ -101,7 +102,7 @@ def _epochs(
         collect()
         if loop.stop_training or epoch_runner.feed.exhausted:
             break
-    epoch_runner.last.state = state = callbacks.on_train_end(logs, state)
+    epoch_runner.last.state = state = distinct(callbacks.on_train_end(logs, state))
     return state
 
 
@@ -215,12 +216,16 @@ class Epoch:
             state = state.replace(metrics=self.trainer.empty_metrics(self.spec))
         self.last.state = state
         done, seen, sums = first, None, dict[str, Array]()
+        returned: TrainState | None = None
         stopwatch = Stopwatch(self.trainer.programs)
         for call in self.feed.calls(epoch, first, self.pace):
             self.last.state = state = self.callbacks.on_train_batch_begin(done, {}, state)
+            if state is not returned:  # a hook made it
+                check_alive(state, "the state that a hook returned")
+                self.last.state = state = distinct(state)
             ready = seen
             state, seen, own = call.run(state)
-            self.last.state = state
+            self.last.state = returned = state
             self.settle()
             self.pace.measure(call.steps, stopwatch.asked, seen)
             sums = jax.tree.map(jnp.add, sums, own) if sums else own

@@ -25,20 +25,22 @@ from jkeras.core import Layer
 from jkeras.core.tensor import is_shape
 from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.errors import ArgumentError, NeverCalledError
-from jkeras.training import evaluation, loop
+from jkeras.training import evaluation, initial, loop
+from jkeras.training.frozen import Frozen
+from jkeras.training.initial import Found
 from jkeras.training.objective import OBJECTIVE_ARGUMENTS, Objective
 from jkeras.training.options import EvaluateOptions, FitOptions, check_trainer
 from jkeras.training.programs import Programs
 from jkeras.training.replicas import check_replicas
-from jkeras.training.scaling import init_scale, select
+from jkeras.training.scaling import select
 from jkeras.training.state import TrainState
 from jkeras.training.stats import Stats, summarize
 from jkeras.training.step import run_forward, run_metrics
-from jkeras.training.update import copied, update
+from jkeras.training.update import update
 from jkeras.typing import Array, Config, Key, PyTree
 
 
-class Trainer:
+class Trainer(Frozen):
     """How a model is trained. Holds no arrays; every value is in a `TrainState`.
 
     Args:
@@ -116,7 +118,10 @@ class Trainer:
         self.skip_nonfinite = skip_nonfinite
         self.log_norms = log_norms
         self.replicas, self.hyperparameters = check_replicas(replicas, hyperparameters)
-        self._output_specs: dict[Any, PyTree] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and pickled: all but compiled functions and what they know, which a copy makes for itself."""
+        return {name: value for name, value in vars(self).items() if name not in ("found", "programs")}
 
     def get_compile_config(self) -> Config:
         """The arguments but the model, with Keras's keys; `from_compile_config` reads them.
@@ -152,37 +157,14 @@ class Trainer:
             key: draws the model's initial values, exactly as `model.init(key, *inputs)` does.
             inputs: an example batch of inputs or its specs; none for a model that knows its inputs.
         """
-        if self.replicas is None:
-            return self.state_of(self.model.init(key, *inputs), *inputs)
-
-        def member(key: Key, values: dict[str, Array]) -> TrainState:
-            state = self.state_of(self.model.init(key, *inputs), *inputs)
-            return (
-                state.replace(opt_state=optimizers.set_hyperparameters(state.opt_state, **values)) if values else state
-            )
-
-        values = {name: jnp.asarray(each, "float32") for name, each in self.hyperparameters.items()}
-        return jax.vmap(member)(jax.random.split(key, self.replicas), values)
+        return initial.init(self, key, inputs)
 
     def state_of(self, variables: tuple[PyTree, PyTree], *inputs: PyTree) -> TrainState:
         """A state around a copy of given values, such as pretrained ones: step 0, a fresh optimizer, empty metrics.
 
         A copy, because `fit` reuses the memory of its state.
         """
-        trainable, non_trainable = copied(tuple(variables))
-        return TrainState(
-            step=jnp.zeros((), "int32"),
-            trainable=trainable,
-            non_trainable=non_trainable,
-            opt_state=() if self.optimizer is None else self.optimizer.init(trainable),
-            metrics=self.objective.init(self.output_spec(*inputs)),
-            ema=None if self.ema is None else copied(trainable),
-            loss_scale=init_scale() if self.auto_scale_loss and self._uses_float16() else None,
-        )
-
-    def _uses_float16(self) -> bool:
-        parts = self.model.structure().components
-        return any(isinstance(part, Layer) and part.dtype_policy.name == "mixed_float16" for part in parts)
+        return initial.state_of(self, variables, inputs)
 
     def output_spec(self, *inputs: PyTree) -> PyTree:
         """The shapes and dtypes of the model's outputs, as symbolic tensors.
@@ -194,9 +176,9 @@ class Trainer:
         described = tuple((tuple(leaf.shape), str(leaf.dtype)) if hasattr(leaf, "shape") else leaf for leaf in leaves)
         parts = tuple(map(id, self.model.structure().components))
         key = (treedef, described, parts)
-        if key not in self._output_specs:
-            self._output_specs = {key: self.model.infer_build(*inputs)}  # the last one is enough
-        return self._output_specs[key]
+        if self.found.output_spec is None or self.found.output_spec[0] != key:  # the last one is enough
+            self.found.output_spec = key, self.model.infer_build(*inputs)
+        return self.found.output_spec[1]
 
     def _known_inputs(self) -> tuple[PyTree, ...]:
         """Symbolic inputs of a model that knows its own, or the shapes for which it was built."""
@@ -394,3 +376,8 @@ class Trainer:
     def programs(self) -> Programs:
         """The compiled forms of the steps; made when they are first needed."""
         return Programs(self)
+
+    @functools.cached_property
+    def found(self) -> Found:
+        """What was found for the inputs that were asked for last."""
+        return Found()

@@ -4,12 +4,12 @@ import functools
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import optax
 
 from jkeras.core import stateless
 from jkeras.errors import ArgumentError
 from jkeras.training.accumulation import accumulated
+from jkeras.training.extra_arguments import offered, updates_of
 from jkeras.training.scaling import all_finite, next_scale, select
 from jkeras.training.state import TrainState
 from jkeras.training.step import Forward, run_forward
@@ -30,13 +30,18 @@ def update(trainer: Any, state: TrainState, data: PyTree) -> tuple[TrainState, F
             received="None",
             write="Trainer(model, optimizer='adam', ...)",
         )
-    gradient = functools.partial(_gradient, trainer, state)
-    if trainer.gradient_accumulation_steps > 1:
-        gradients, forward = accumulated(gradient, state.non_trainable, data, trainer.gradient_accumulation_steps)
-    else:
-        gradients, forward = gradient(state.non_trainable, data)
-    optimizer = optax.with_extra_args_support(trainer.optimizer)
-    updates, opt_state = optimizer.update(gradients, state.opt_state, state.trainable, value=forward.loss)
+
+    def at(params: PyTree) -> tuple[PyTree, Forward]:
+        gradient = functools.partial(_gradient, trainer, state.replace(trainable=params))
+        if trainer.gradient_accumulation_steps > 1:
+            return accumulated(gradient, state.non_trainable, data, trainer.gradient_accumulation_steps)
+        return gradient(state.non_trainable, data)
+
+    gradients, forward = at(state.trainable)
+    extra = offered(
+        forward.loss, gradients, functools.partial(_value, trainer, state, data), lambda params: at(params)[0]
+    )
+    updates, opt_state = updates_of(trainer.optimizer, gradients, state.opt_state, state.trainable, extra)
     trainable = optax.apply_updates(state.trainable, updates)
     trainable = stateless.constrain(trainer.model.structure(), trainable)
     new = state.replace(
@@ -57,6 +62,11 @@ def update(trainer: Any, state: TrainState, data: PyTree) -> tuple[TrainState, F
     return new, forward, logs
 
 
+def _value(trainer: Any, state: TrainState, data: PyTree, params: PyTree) -> Array:
+    """The loss of the batch for other parameters."""
+    return run_forward(trainer, (params, state.non_trainable), data, training=True).loss
+
+
 def _gradient(trainer: Any, state: TrainState, non_trainable: PyTree, data: PyTree) -> tuple[PyTree, Forward]:
     """The gradient of the loss on a batch or a part of one."""
     fixed = getattr(trainer.optimizer, "loss_scale_factor", None)  # the optimizer divides by this one itself
@@ -74,8 +84,3 @@ def _gradient(trainer: Any, state: TrainState, non_trainable: PyTree, data: PyTr
         inverse = 1 / dynamic
         gradients = jax.tree.map(lambda leaf: leaf * inverse.astype(leaf.dtype), gradients)
     return gradients, forward
-
-
-def copied(tree: PyTree) -> PyTree:
-    """The same values in memory of their own, so that both may be donated."""
-    return jax.tree.map(jnp.copy, tree)

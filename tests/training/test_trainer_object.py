@@ -1,0 +1,144 @@
+"""The trainer as an object: frozen, copied, pickled; its states; what it compiles."""
+
+import copy
+import pickle
+
+import cloudpickle
+import jax
+import numpy as np
+import optax
+import pytest
+
+import jkeras
+from jkeras import errors
+from tests.training.networks import data, mlp, trainer
+
+X, Y = data(64)
+
+
+class Weighted(jkeras.Trainer):
+    """Sets attributes before and after the `__init__` of its base."""
+
+    def __init__(self, *args, factor=2.0, **kwargs):
+        self.factor = factor
+        super().__init__(*args, **kwargs)
+        self.doubled = 2 * factor
+
+    def compute_loss(self, x, y, y_pred, sample_weight, training=True):
+        return self.factor * super().compute_loss(x, y, y_pred, sample_weight, training)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    t = trainer()
+    return t, t.fit(t.init(jax.random.key(0)), X, Y, verbose=0)[0]
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
+def test_a_copy_after_fit_trains_as_the_original_does(fitted, copied):
+    t, state = fitted
+    other = copied(t)
+    assert "programs" in vars(t) and "programs" not in vars(other)
+    mine, theirs = (each.train_on_batch(each.init(jax.random.key(0)), X, Y)[1] for each in (t, other))
+    assert mine == theirs
+    assert other.evaluate(state, X, Y, verbose=0) == t.evaluate(state, X, Y, verbose=0)
+
+
+def test_cloudpickle_takes_what_pickle_cannot():
+    t = jkeras.Trainer(mlp(), optax.adam(1e-3), lambda y, y_pred: ((y[:, None] - y_pred) ** 2).mean())
+    state, _ = t.fit(t.init(jax.random.key(0)), X, Y, verbose=0)
+    other = pickle.loads(cloudpickle.dumps(t))
+    assert other.evaluate(state, X, Y, verbose=0) == t.evaluate(state, X, Y, verbose=0)
+
+
+@pytest.mark.parametrize("name", ["optimizer", "model", "ema", "replicas", "compute_loss", "new", "jit_compile"])
+def test_no_attribute_can_be_set(fitted, name):
+    for t in (fitted[0], copy.copy(fitted[0]), Weighted(mlp())):
+        with pytest.raises(errors.FrozenError, match=rf"Trainer\(\.\.\., {name}=\.\.\.\)|Weighted\(\.\.\., {name}"):
+            setattr(t, name, None)
+        with pytest.raises(errors.FrozenError):
+            delattr(t, "optimizer")
+
+
+def test_a_subclass_sets_attributes_in_its_own_init():
+    t = Weighted(mlp(), "sgd", jkeras.losses.SparseCategoricalCrossentropy(from_logits=True), factor=3.0)
+    assert (t.factor, t.doubled) == (3.0, 6.0)
+    plain = trainer(optimizer="sgd")
+    key = jax.random.key(0)
+    expected = plain.evaluate(plain.init(key), X, Y, verbose=0)["loss"]
+    np.testing.assert_allclose(t.evaluate(t.init(key), X, Y, verbose=0)["loss"], 3 * expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"replicas": 2}, {"ema": 0.9}, {"optimizer": "adam", "jit_compile": True}])
+def test_init_compiles_one_program(options):
+    compiled = []
+
+    def note(name, seconds, **_):
+        compiled.extend([name] if "backend_compile" in name else [])
+
+    t, key = trainer(**options), jax.random.key(0)
+    jax.monitoring.register_event_duration_secs_listener(note)
+    try:
+        t.init(key)
+        assert len(compiled) == 1
+        state = t.init(jax.random.key(1))
+        assert len(compiled) == 1
+    finally:
+        jax.monitoring.unregister_event_duration_listener(note)
+    expected = jax.jit(t.init)(jax.random.key(1))
+    jax.tree.map(np.testing.assert_array_equal, state, expected)
+
+
+def test_init_follows_what_is_trainable():
+    t = trainer()
+    t.init(jax.random.key(0))
+    t.model.layers[0].trainable = False
+    assert list(t.init(jax.random.key(0)).trainable) == ["dense_1"]
+
+
+def shared(state):
+    return state.replace(ema=state.trainable)
+
+
+def test_states_that_users_make_may_name_an_array_twice():
+    t = trainer(ema=0.9)
+    for run in (
+        lambda state: t.fit(state, X, Y, verbose=0)[0],
+        lambda state: t.train_on_batch(state, X, Y)[0],
+    ):
+        assert int(run(shared(t.init(jax.random.key(0)))).step) > 0
+
+
+HOOKS = (
+    "on_train_begin",
+    "on_epoch_begin",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+    "on_epoch_end",
+    "on_train_end",
+)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_states_that_hooks_return_may_name_an_array_twice(hook):
+    t = trainer(ema=0.9)
+    callback = jkeras.callbacks.Callback()
+    setattr(callback, hook, lambda *args: shared(args[-1]))
+    callback.every_batch = True
+    state, _ = t.fit(t.init(jax.random.key(0)), X, Y, epochs=2, verbose=0, callbacks=callback)
+    step = jax.jit(t.train_step, donate_argnums=0)
+    assert int(step(state, (X, Y))[0].step) == 5
+
+
+def test_a_hook_cannot_return_a_state_that_was_consumed():
+    t, kept = trainer(), []
+
+    def keep(epoch, logs, state):
+        kept.append(state)
+
+    callbacks = [
+        jkeras.callbacks.LambdaCallback(on_epoch_begin=keep),
+        jkeras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs, state: kept[0]),
+    ]
+    with pytest.raises(errors.ConsumedStateError, match="hook"):
+        t.fit(t.init(jax.random.key(0)), X, Y, epochs=2, verbose=0, callbacks=callbacks)
