@@ -1,6 +1,7 @@
 """The options of the loops, checked before any work is done."""
 
 import dataclasses
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,9 +58,10 @@ class FitOptions:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "steps_per_epoch", "validation_steps", "validation_batch_size"):
-            check_count(name, getattr(self, name), "fit", least=1, optional=True)
-        check_count("epochs", self.epochs, "fit", least=0)
-        check_count("initial_epoch", self.initial_epoch, "fit", least=0)
+            _put(self, name, check_count(name, getattr(self, name), "fit", least=1, optional=True))
+        for name in ("epochs", "initial_epoch"):
+            _put(self, name, check_count(name, getattr(self, name), "fit", least=0))
+        _put(self, "seed", check_count("seed", self.seed, "fit", least=None))
         check_verbose(self.verbose, "fit")
         split = self.validation_split
         if isinstance(split, bool) or not isinstance(split, int | float) or not 0 <= split < 1:
@@ -70,8 +72,8 @@ class FitOptions:
                 received=repr(split),
                 write="trainer.fit(state, x, y, validation_split=0.2)",
             )
-        if isinstance(self.validation_freq, int):
-            check_count("validation_freq", self.validation_freq, "fit", least=1)
+        if isinstance(self.validation_freq, numbers.Integral):
+            _put(self, "validation_freq", check_count("validation_freq", self.validation_freq, "fit", least=1))
         elif not isinstance(self.validation_freq, Sequence) or isinstance(self.validation_freq, str):
             raise ArgumentError(
                 "`validation_freq` is no frequency.",
@@ -111,21 +113,48 @@ class EvaluateOptions:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "steps"):
-            check_count(name, getattr(self, name), "evaluate", least=1, optional=True)
+            _put(self, name, check_count(name, getattr(self, name), "evaluate", least=1, optional=True))
         check_verbose(self.verbose, "evaluate")
 
 
-def check_count(name: str, value: Any, method: str, *, least: int, optional: bool = False) -> None:
-    """Raises `ArgumentError` unless a value is an int of at least `least`, or `None` where that is allowed."""
+def _put(options: Any, name: str, value: Any) -> None:
+    object.__setattr__(options, name, value)  # the dataclasses are frozen; their constructors may normalise
+
+
+def check_count(name: str, value: Any, method: str, *, least: int | None, optional: bool = False) -> int | None:
+    """The value as an int, `None` where that is allowed; integers of NumPy are integers.
+
+    Raises `ArgumentError` for anything else, and below `least`.
+
+    >>> import numpy as np
+    >>> check_count("batch_size", np.int64(8), "fit", least=1)
+    8
+    """
     if value is None and optional:
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        return None
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_integer or (least is not None and value < least):
         raise ArgumentError(
-            f"`{name}` is no valid count.",
-            path=f"Trainer.{method}({name}=)",
-            expected=f"an int >= {least}" + (" or None" if optional else ""),
+            f"`{name}` must be an integer{'' if least is None else f' of at least {least}'}, got {value!r}.",
+            path=f"Trainer({name}=)" if method == "__init__" else f"Trainer.{method}({name}=)",
+            expected="an int" + ("" if least is None else f" >= {least}") + (" or None" if optional else ""),
             received=repr(value),
-            write=f"trainer.{method}(state, x, y, {name}={max(least, 32 if 'batch' in name else 1)})",
+            write=f"Trainer(model, ..., {name}=2)"
+            if method == "__init__"
+            else f"trainer.{method}(state, x, y, {name}={max(least or 0, 32 if 'batch' in name else 1)})",
+        )
+    return int(value)
+
+
+def check_return_dict(value: Any, method: str) -> None:
+    """Raises `ArgumentError` unless a dict is asked for, which is what is always returned."""
+    if value is not True:
+        raise ArgumentError(
+            "`return_dict` must be True: the results always come as a dict, by name.",
+            path=f"Trainer.{method}(return_dict=)",
+            expected="True",
+            received=repr(value),
+            write=f"list(trainer.{method}(state, x, y).values())   # for a list",
         )
 
 
@@ -151,21 +180,29 @@ def check_verbose(value: Any, method: str) -> None:
 
 def check_trainer(
     model: Any, steps_per_execution: Any, run_eagerly: bool, jit_compile: Any, accumulation_steps: Any, ema: Any
-) -> None:
-    """Raises `ArgumentError` unless these are arguments that a trainer can have."""
+) -> tuple[int | str, int]:
+    """`steps_per_execution` and `gradient_accumulation_steps` as ints.
+
+    Raises `ArgumentError` unless these are arguments that a trainer can have.
+    """
     if not isinstance(model, Layer):
         raise ArgumentError(
-            "there is no model to train.", path="Trainer", expected="a Layer or Model", received=type(model).__name__
-        )
-    if steps_per_execution != "auto" and (not isinstance(steps_per_execution, int) or steps_per_execution < 1):
-        raise ArgumentError(
-            "invalid `steps_per_execution`.",
+            "`model` must be a Layer or Model.",
             path="Trainer",
-            expected="an int >= 1 or 'auto'",
-            received=repr(steps_per_execution),
+            expected="a Layer or Model",
+            received=type(model).__name__,
+            write="Trainer(jkeras.Sequential([...]), 'adam', 'mse')",
         )
+    if not isinstance(steps_per_execution, str) or steps_per_execution != "auto":
+        steps_per_execution = check_count("steps_per_execution", steps_per_execution, "__init__", least=1)
     if run_eagerly and jit_compile is True:
         raise ArgumentError("`run_eagerly` and `jit_compile` exclude each other.", path="Trainer", expected="one")
-    check_count("gradient_accumulation_steps", accumulation_steps, "__init__", least=1)
     if ema is not None and not 0 <= ema < 1:
-        raise ArgumentError("`ema` is a momentum.", path="Trainer(ema=)", expected="[0, 1)", received=repr(ema))
+        raise ArgumentError(
+            f"`ema` must be a momentum in [0, 1), got {ema!r}.",
+            path="Trainer(ema=)",
+            expected="[0, 1)",
+            received=repr(ema),
+            write="Trainer(model, ..., ema=0.999)",
+        )
+    return steps_per_execution, check_count("gradient_accumulation_steps", accumulation_steps, "__init__", least=1) or 1

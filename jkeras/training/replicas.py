@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jkeras.errors import ArgumentError
+from jkeras.training.options import check_count
 
 Hyperparameters = dict[str, tuple[float, ...]]
 
@@ -25,16 +26,13 @@ def check_replicas(replicas: Any, hyperparameters: Mapping[str, Any] | None) -> 
     if replicas is None:
         if hyperparameters:
             raise ArgumentError(
-                "`hyperparameters` are given to replicas.",
+                "`hyperparameters` needs `replicas`.",
                 path="Trainer(hyperparameters=)",
                 expected="`replicas` too",
                 write="Trainer(..., replicas=2, hyperparameters={'learning_rate': [0.1, 0.01]})",
             )
         return None, {}
-    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 1:
-        raise ArgumentError(
-            "invalid `replicas`.", path="Trainer(replicas=)", expected="an int >= 1", received=repr(replicas)
-        )
+    replicas = check_count("replicas", replicas, "__init__", least=1)
     found: Hyperparameters = {}
     for name, values in (hyperparameters or {}).items():
         shape = np.shape(values)

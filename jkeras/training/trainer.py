@@ -29,7 +29,7 @@ from jkeras.training import evaluation, initial, loop
 from jkeras.training.frozen import Frozen
 from jkeras.training.initial import Found
 from jkeras.training.objective import OBJECTIVE_ARGUMENTS, Objective
-from jkeras.training.options import EvaluateOptions, FitOptions, check_trainer
+from jkeras.training.options import EvaluateOptions, FitOptions, check_return_dict, check_trainer
 from jkeras.training.programs import Programs
 from jkeras.training.replicas import check_replicas
 from jkeras.training.scaling import select
@@ -102,18 +102,18 @@ class Trainer(Frozen):
         replicas: int | None = None,
         hyperparameters: Mapping[str, Any] | None = None,
     ) -> None:
-        check_trainer(model, steps_per_execution, run_eagerly, jit_compile, gradient_accumulation_steps, ema)
+        self.steps_per_execution, self.gradient_accumulation_steps = check_trainer(
+            model, steps_per_execution, run_eagerly, jit_compile, gradient_accumulation_steps, ema
+        )
         self.model = model
         is_grouped = isinstance(optimizer, Mapping) and "class_name" not in optimizer
         self.optimizer = optimizers.by_path(optimizer) if is_grouped else optimizers.get(optimizer)
         names = getattr(model, "output_names", None)
         self.objective = Objective(loss, loss_weights, metrics, weighted_metrics, tuple(names) if names else None)
         self.objective.check_names()
-        self.steps_per_execution = steps_per_execution
         self.jit_compile = jit_compile is not False and not run_eagerly
         self.run_eagerly = run_eagerly
         self.auto_scale_loss = auto_scale_loss
-        self.gradient_accumulation_steps = gradient_accumulation_steps
         self.ema = ema
         self.skip_nonfinite = skip_nonfinite
         self.log_norms = log_norms
@@ -302,6 +302,7 @@ class Trainer(Frozen):
         steps: int | None = None,
         verbose: int | str = "auto",
         callbacks: Callback | Sequence[Callback] | None = None,
+        return_dict: bool = True,
     ) -> dict[str, float]:
         """The loss and metrics over arrays, with `training=False`. The state is not consumed.
 
@@ -311,6 +312,7 @@ class Trainer(Frozen):
         >>> trainer.evaluate(trainer.init(jax.random.key(0)), np.ones((4, 2), "float32"), np.ones((4, 1), "float32"))
         {'loss': 1.0}
         """
+        check_return_dict(return_dict, "evaluate")
         options = EvaluateOptions(batch_size, sample_weight, steps, verbose, callbacks)
         return evaluation.evaluate(self, state, x, y, options)
 
@@ -341,14 +343,22 @@ class Trainer(Frozen):
         y: PyTree = None,
         sample_weight: PyTree = None,
         class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = True,
     ) -> tuple[TrainState, dict[str, float]]:
         """One compiled update on one batch; the state is consumed, the logs are those of the batch."""
+        check_return_dict(return_dict, "train_on_batch")
         return evaluation.train_on_batch(self, state, x, y, sample_weight, class_weight)
 
     def test_on_batch(
-        self, state: TrainState, x: PyTree, y: PyTree = None, sample_weight: PyTree = None
+        self,
+        state: TrainState,
+        x: PyTree,
+        y: PyTree = None,
+        sample_weight: PyTree = None,
+        return_dict: bool = True,
     ) -> dict[str, float]:
         """The logs of one batch."""
+        check_return_dict(return_dict, "test_on_batch")
         return evaluation.test_on_batch(self, state, x, y, sample_weight)
 
     def predict_on_batch(self, state: TrainState, x: PyTree) -> PyTree:

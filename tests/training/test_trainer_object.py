@@ -11,6 +11,7 @@ import pytest
 
 import jkeras
 from jkeras import errors
+from jkeras.training.options import EvaluateOptions, FitOptions
 from tests.training.networks import data, mlp, trainer
 
 X, Y = data(64)
@@ -142,3 +143,40 @@ def test_a_hook_cannot_return_a_state_that_was_consumed():
     ]
     with pytest.raises(errors.ConsumedStateError, match="hook"):
         t.fit(t.init(jax.random.key(0)), X, Y, epochs=2, verbose=0, callbacks=callbacks)
+
+
+COUNTS = {
+    "batch_size": 16,
+    "epochs": 2,
+    "initial_epoch": 1,
+    "steps_per_epoch": 2,
+    "validation_steps": 1,
+    "validation_batch_size": 8,
+    "validation_freq": 1,
+    "seed": 3,
+}
+
+
+def test_numpy_integers_are_counts():
+    t = trainer(**{name: np.int64(2) for name in ("replicas", "steps_per_execution", "gradient_accumulation_steps")})
+    assert (t.replicas, t.steps_per_execution, t.gradient_accumulation_steps) == (2, 2, 2)
+    assert FitOptions.of({name: np.int64(value) for name, value in COUNTS.items()}) == FitOptions.of(COUNTS)
+    options = FitOptions.of({name: np.uint8(value) for name, value in COUNTS.items()})
+    assert all(type(getattr(options, name)) is int for name in COUNTS)
+    assert EvaluateOptions(batch_size=np.int32(8), steps=np.int64(2)) == EvaluateOptions(batch_size=8, steps=2)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, "3", True, np.bool_(True), np.float32(2)])
+def test_other_numbers_are_no_counts(value):
+    for name in ("replicas", "steps_per_execution", "gradient_accumulation_steps"):
+        with pytest.raises(errors.ArgumentError, match=f"{name}.* must be an integer of at least 1, got"):
+            trainer(**{name: value})
+
+
+def test_results_come_by_name_whether_asked_for_or_not(fitted):
+    t, state = fitted
+    assert t.evaluate(state, X, Y, verbose=0, return_dict=True) == t.evaluate(state, X, Y, verbose=0)
+    assert t.test_on_batch(state, X, Y, return_dict=True) == t.test_on_batch(state, X, Y)
+    assert "loss" in t.train_on_batch(t.init(jax.random.key(0)), X, Y, return_dict=True)[1]
+    with pytest.raises(errors.ArgumentError, match="always come as a dict"):
+        t.evaluate(state, X, Y, return_dict=False)
