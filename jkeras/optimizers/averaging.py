@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from jkeras.errors import ArgumentError
+from jkeras.optimizers.transformations import widen
 from jkeras.typing import Array, PyTree
 
 
@@ -21,7 +22,7 @@ class ParameterAverageState(NamedTuple):
 
     Args:
         count: how many calls there have been.
-        average: of the parameters, a tree like theirs.
+        average: of the parameters, a tree like theirs; in float32 where they are of half precision.
         inner_state: of the optimizer itself.
 
     >>> import jax.numpy as jnp
@@ -50,7 +51,8 @@ def track_average(
     inner = optax.with_extra_args_support(inner)
 
     def init(params: PyTree) -> ParameterAverageState:
-        copied = jax.tree.map(jnp.array, params)  # a buffer of its own: parameters and state may both be donated
+        # A buffer of its own: parameters and state may both be donated. Half precision would round small steps away.
+        copied = widen(jax.tree.map(jnp.array, params))
         return ParameterAverageState(jnp.zeros((), "int32"), copied, inner.init(params))
 
     def update(updates: PyTree, state: Any, params: PyTree = None, **extra: Any) -> tuple[PyTree, Any]:
@@ -67,7 +69,9 @@ def track_average(
         average = jax.tree.map(lambda new, old: new.astype(old.dtype), mixed, state.average)
         if overwrite_frequency is not None:
             overwrite = (step + 1) % overwrite_frequency == 0
-            updates = jax.tree.map(lambda u, a, p: jnp.where(overwrite, a - p, u), updates, average, params)
+            updates = jax.tree.map(
+                lambda u, a, p: jnp.where(overwrite, a - p, u).astype(u.dtype), updates, average, params
+            )
         return updates, ParameterAverageState(state.count + 1, average, inner_state)
 
     return optax.GradientTransformationExtraArgs(init, update)
@@ -103,7 +107,7 @@ def ema_params(opt_state: PyTree, params: PyTree) -> PyTree:
             received=f"{len(found)} averages",
             write="optimizer = optimizers.Adam(1e-3, use_ema=True)",
         )
-    return jax.tree.map(lambda _, average: average, params, found[0].average)
+    return jax.tree.map(lambda p, average: average.astype(jnp.result_type(p)), params, found[0].average)
 
 
 def _is_average(node: Any) -> bool:

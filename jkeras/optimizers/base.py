@@ -5,6 +5,7 @@ The configuration holds numbers, names and functions, never an array. Everything
 built transformation is
 
     the average of the parameters       use_ema
+    arithmetic and state in float32     parameters of half precision
     accumulation over calls             gradient_accumulation_steps     (optax.MultiSteps)
     hyper-parameters from the state     learning_rate, beta_1, ...      (optax.inject_hyperparams)
     weight decay                        weight_decay
@@ -61,6 +62,10 @@ class Optimizer(abc.ABC):
             zeros.
         name: defaults to the class name in snake case.
         weight_decay_exclusions: patterns (`re.search`) of paths that do not decay; see `exclude_from_weight_decay`.
+
+    For variables of half precision the state is float32, and updates are computed in float32 and rounded last. The sum
+    of a bfloat16 weight and an update below 1/512 of it may still be that weight: to train with small steps, keep the
+    weights in float32, as the policy `"mixed_bfloat16"` does.
 
     Raises:
         ArgumentError: an argument is out of range, or two clippings are given.
@@ -173,6 +178,7 @@ class Optimizer(abc.ABC):
         if calls > 1:
             accumulated = optax.MultiSteps(transformation, calls)
             transformation = optax.GradientTransformationExtraArgs(accumulated.init, accumulated.update)
+        transformation = compute_in_float32(transformation)  # sums of gradients, too
         if self.use_ema:
             transformation = track_average(transformation, self.ema_momentum, self.ema_overwrite_frequency, calls)
         return transformation
@@ -234,7 +240,7 @@ class Optimizer(abc.ABC):
         rates = {name: hyper["learning_rate"] * hyper[name] for name in hyper if name.endswith("weight_decay")}
         if rates:
             whole = decay_weights(whole, lambda path, leaf: rates.get(self.decay_name(path, leaf)))
-        return compute_in_float32(whole)
+        return whole
 
 
 def _check_schedule(path: str, function: Callable[..., Any]) -> None:

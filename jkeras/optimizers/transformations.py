@@ -18,21 +18,26 @@ Rate = Array | float | None
 
 
 def compute_in_float32(inner: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
-    """Gives `inner` gradients and parameters of at least float32, and keeps its state in the dtypes of `init`.
+    """Gives `inner` gradients and parameters of at least float32, and rounds its updates to the gradients' dtypes.
 
-    Squares of bfloat16 gradients have three digits, a decay of 0.999 rounds to 1 in bfloat16: the arithmetic of an
-    update needs float32. What is kept between updates needs the dtype that it had, or it is no carry of a `scan`.
+    Squares of bfloat16 gradients have three digits, and a decay of 0.999 rounds to 1 in bfloat16: what is added to an
+    average is less than half of its last digit, and the average stands still. So the state of half-precision parameters
+    is that of float32 ones. The state keeps its dtypes: it may be the carry of a `scan`.
     """
     inner = optax.with_extra_args_support(inner)
 
+    def init(params: PyTree) -> PyTree:
+        return inner.init(widen(params))
+
     def update(updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any) -> tuple[PyTree, PyTree]:
-        new_updates, new_state = inner.update(_widen(updates), state, _widen(params), **extra)
+        new_updates, new_state = inner.update(widen(updates), state, widen(params), **extra)
         return _cast_like(new_updates, updates), _cast_like(new_state, state)
 
-    return optax.GradientTransformationExtraArgs(inner.init, update)
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _widen(values: PyTree) -> PyTree:
+def widen(values: PyTree) -> PyTree:
+    """The arrays of a tree in float32 where they are narrower."""
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.promote_types(jnp.result_type(x), jnp.float32)), values)
 
 

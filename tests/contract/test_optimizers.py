@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -86,3 +87,39 @@ def test_configs_are_hashable_values_without_arrays(row, module, theirs):
     assert repr(ours).startswith(f"{row.name}(")
     held = jax.tree.leaves(vars(ours), is_leaf=lambda x: isinstance(x, schedules.LearningRateSchedule))
     assert not any(isinstance(value, jax.Array | np.ndarray | np.generic) for value in held)
+
+
+HELD = {"alone": {}, "averaged": {"use_ema": True, "ema_momentum": 0.999, "gradient_accumulation_steps": 4}}
+
+
+@pytest.mark.parametrize("held", HELD)
+@pytest.mark.parametrize("name", concrete(optimizers, optimizers.Optimizer))
+def test_averages_of_half_precision_move_as_those_of_float32(name, held):
+    """Gradients shrink, and 6000 steps later the second moments have followed: bfloat16 would have kept them.
+
+    The parameters stay as they are, so that both dtypes see the same numbers.
+    """
+    optimizer = getattr(optimizers, name)(0.0078125, **HELD[held])
+
+    def run(dtype):
+        params = {"matrix": jnp.eye(3, dtype=dtype), "vector": jnp.ones(2, dtype)}
+
+        def steps(state, size, count):
+            def step(state, _):
+                updates, state = optimizer.update(jax.tree.map(lambda p: jnp.full_like(p, size), params), state, params)
+                return state, updates
+
+            return jax.lax.scan(step, state, None, length=count)
+
+        state, _ = steps(optimizer.init(params), 1.0, 200)
+        state, updates = steps(state, 2.0**-7, 6000)
+        return state, jax.tree.map(lambda u: u[-1], updates)
+
+    (half, half_updates), (full, updates) = jax.jit(lambda: (run("bfloat16"), run("float32")))()
+    assert jax.tree.map(lambda leaf: leaf.dtype, half) == jax.tree.map(lambda leaf: leaf.dtype, full)
+    for ours, theirs in zip(jax.tree.leaves(half), jax.tree.leaves(full), strict=True):
+        # the averages themselves see parameters plus updates in bfloat16, which has 8 bits
+        np.testing.assert_allclose(ours, theirs, rtol=2**-8 if held == "averaged" else 1e-5, atol=1e-9)
+    for ours, theirs in zip(jax.tree.leaves(half_updates), jax.tree.leaves(updates), strict=True):
+        assert ours.dtype == "bfloat16"
+        np.testing.assert_allclose(ours.astype("float32"), theirs, rtol=2**-8, atol=1e-9)
