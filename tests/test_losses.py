@@ -13,7 +13,7 @@ from keras.src.backend import set_keras_mask
 from keras.src.losses.losses import LossFunctionWrapper as KerasWrapper
 from keras.src.trainers.compile_utils import get_loss as keras_get_loss
 
-from jkeras import losses
+from jkeras import losses, metrics, ops
 from jkeras.errors import ArgumentError, DataError, MissingCallError, ShapeError, UnknownNameError
 from tests.descriptors.losses import NAMED, ROWS, sample
 from tests.oracle import EPS32, asking_keras, assert_close, keras
@@ -191,16 +191,68 @@ def test_labels_never_pass_through_a_float():
     y_pred = jnp.zeros((1, 300)).at[0, 257].set(5.0)
     right = losses.SparseCategoricalCrossentropy(from_logits=True, dtype="bfloat16")([257], y_pred)
     assert float(right) < float(jnp.log(300.0)) - 3
-    values = losses.sparse_categorical_crossentropy(np.array([2**24 + 1, 0]), jnp.zeros((2, 3)), from_logits=True)
-    assert np.isnan(values[0])
-    assert np.isfinite(values[1])
+    for label, read in ((2**24 + 1, 2**24 + 1), (2**32 + 1, 2**31 - 1)):  # the second is 1 in the last 32 bits
+        with pytest.raises(DataError, match=rf"0 <= label < 3\n.* label {read} at index 0"):
+            losses.sparse_categorical_crossentropy(np.array([label, 0]), jnp.zeros((2, 3)), from_logits=True)
 
 
 @pytest.mark.parametrize("label", [-1, 3])
-def test_a_label_that_is_no_class_gives_nan(label):
-    for from_logits in (True, False):
-        values = losses.sparse_categorical_crossentropy([label], jnp.full((1, 3), 0.3), from_logits=from_logits)
-        assert np.isnan(values).all()
+def test_a_label_that_is_no_class_is_refused_and_in_a_program_gives_nan(label):
+    """Every function and class that takes class indices."""
+    labels, scores = np.array([0, label]), jnp.full((2, 3), 0.3)
+    sequences = np.array([[1, 2], [label if label > 0 else -2, 1]]), jnp.zeros((2, 4, 3))  # -1 is padding
+    ignoring = losses.SparseCategoricalCrossentropy(ignore_class=7)
+    for function, y_true, y_pred in (
+        (losses.sparse_categorical_crossentropy, labels, scores),
+        (lambda *y: losses.sparse_categorical_crossentropy(*y, from_logits=True), labels, scores),
+        (lambda *y: losses.categorical_generalized_cross_entropy(*y, 0.5), labels, scores),
+        (losses.SparseCategoricalCrossentropy(reduction=None), labels, scores),
+        (losses.LossFunctionWrapper(losses.sparse_categorical_crossentropy), labels, scores),
+        (ignoring, labels, scores),
+        (losses.CategoricalGeneralizedCrossEntropy(), labels, scores),
+        (ops.sparse_categorical_crossentropy, labels, scores),
+        (metrics.sparse_categorical_accuracy, labels, scores),
+        (lambda *y: metrics.sparse_top_k_categorical_accuracy(*y, k=2), labels, scores),
+        (metrics.SparseCategoricalCrossentropy(), labels, scores),
+        (metrics.SparseCategoricalAccuracy(), labels, scores),
+        (metrics.SparseTopKCategoricalAccuracy(k=2), labels, scores),
+        (metrics.IoU(3, [0], sparse_y_pred=False), labels, scores),
+        (metrics.MeanIoU(3), labels, np.array([0, 1])),
+        (metrics.MeanIoU(3), np.array([0, 1]), labels),
+        (metrics.MeanIoU(3, dtype="float32"), labels, np.array([0, 1])),
+        (metrics.BinaryIoU(), labels, scores[:, 0]),
+        (losses.ctc, *sequences),
+        (losses.CTC(), *sequences),
+        (lambda *y: ops.ctc_loss(*y, np.array([2, 1]), np.array([4, 4])), *sequences),
+    ):
+        with pytest.raises(DataError, match=r"(?s)0 <= (label|prediction) < .*at index"):
+            function(y_true, y_pred)
+        assert np.isnan(np.asarray(jax.jit(function)(y_true, y_pred)).ravel()[-1])
+
+
+def test_labels_that_do_not_count_may_be_anything():
+    labels, scores, weight = np.array([0, 9]), jnp.full((2, 3), 0.3), np.array([1, 0])
+    for thing in (
+        losses.SparseCategoricalCrossentropy(),
+        metrics.SparseCategoricalAccuracy(),
+        metrics.SparseTopKCategoricalAccuracy(k=1),
+        metrics.SparseCategoricalCrossentropy(),
+        metrics.MeanIoU(3, sparse_y_pred=False),
+    ):
+        assert np.isfinite(thing(labels, scores, weight))
+    assert np.isfinite(losses.SparseCategoricalCrossentropy(ignore_class=9)(labels, scores))
+    assert np.isfinite(metrics.MeanIoU(3, sparse_y_pred=False, ignore_class=9)(labels, scores))
+
+
+def test_labels_of_ctc_end_with_the_blank_or_minus_one():
+    labels, logits = np.array([[1, 2, 0], [2, 0, 0]]), sample("sequence")[1][:2]
+    for function in (losses.ctc, jax.jit(losses.ctc)):
+        assert_close(function(np.where(labels == 0, -1, labels), logits), function(labels, logits), ulps=0)
+    for wrong in ([[1, 0, 2], [1, 1, 1]], [[1, -1, 2], [1, 1, 1]]):
+        with pytest.raises(DataError, match="behind the end"):
+            losses.CTC().validate(np.array(wrong), (2, 5, 3))
+    with pytest.raises(DataError, match=r"label 3 at index \(1, 0\)"):
+        losses.LossFunctionWrapper(losses.ctc).validate(np.array([[1, 2], [3, 1]]), (2, 5, 3))
 
 
 def test_sparse_crossentropy_is_that_of_optax_and_its_gradient_scatters_nothing():

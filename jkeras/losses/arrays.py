@@ -5,7 +5,9 @@ taken off (or put onto the other, if the other has rank 1). `(b,)` labels theref
 nothing is ever broadcast along an axis that was not there.
 """
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +17,8 @@ from jkeras import config
 from jkeras.errors import ShapeError
 from jkeras.typing import Array, DTypeLike, PyTree
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 
 def _is_numbers(node: Any) -> bool:
     """Whether a list is an array written out in numbers, and no container of arrays."""
@@ -22,10 +26,17 @@ def _is_numbers(node: Any) -> bool:
 
 
 def as_arrays(tree: PyTree, dtype: DTypeLike | None = None) -> PyTree:
-    """The leaves of a tree as arrays, of one dtype if it is given. Nested lists of numbers are arrays."""
+    """The leaves of a tree as arrays, of one dtype if it is given. Nested lists of numbers are arrays.
+
+    Integers that int32 does not hold become the nearest that it does, and not another class.
+    """
 
     def convert(leaf: Any) -> Array:
-        return jnp.asarray(np.asarray(leaf) if _is_numbers(leaf) else leaf, dtype)
+        leaf = np.asarray(leaf) if _is_numbers(leaf) else leaf
+        if isinstance(leaf, np.ndarray) and leaf.dtype in ("int64", "uint64") and not jax.config.read("jax_enable_x64"):
+            info = np.iinfo("int32")
+            leaf = np.clip(leaf, info.min, info.max).astype("int32") if dtype is None else leaf
+        return jnp.asarray(leaf, dtype)
 
     return jax.tree.map(convert, tree, is_leaf=_is_numbers)
 
@@ -44,6 +55,37 @@ def examples_of(tree: PyTree) -> int:
     """
     shape = jnp.shape(jax.tree.leaves(as_arrays(tree))[0])
     return shape[0] if shape else 1
+
+
+def widened(tree: PyTree) -> PyTree:
+    """The arrays of a tree, those of half precision as float32.
+
+    >>> widened([jnp.zeros(1, "bfloat16"), jnp.zeros(1, "int32")])
+    [Array([0.], dtype=float32), Array([0], dtype=int32)]
+    """
+
+    def wide(x: Array) -> Array:
+        return x.astype(jnp.promote_types(x.dtype, "float32")) if jnp.issubdtype(x.dtype, jnp.floating) else x
+
+    return jax.tree.map(wide, as_arrays(tree))
+
+
+def in_float32(function: F) -> F:
+    """Half precision predictions are cast to float32 before the function, and its values back after it.
+
+    >>> @in_float32
+    ... def summed(y_true, y_pred):
+    ...     return jnp.sum(y_pred) / 2
+    >>> summed(None, jnp.full(100000, 1.0, "float16"))
+    Array(5.e+04, dtype=float16)
+    """
+
+    @functools.wraps(function)
+    def computed(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Array:
+        y_pred = as_float(y_pred)
+        return function(y_true, widened(y_pred), *args, **kwargs).astype(y_pred.dtype)
+
+    return cast(F, computed)
 
 
 def match_ranks(a: Array, b: Array) -> tuple[Array, Array]:

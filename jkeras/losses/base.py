@@ -5,7 +5,8 @@ happens to these values: masks and weights are applied, then they are reduced to
 and nothing else, so it may be shared, closed over by `jit`, and called as often as one likes.
 
 Keras hands a mask over as a hidden attribute of an array. Here it is an argument (`mask=`), and a loss that itself
-knows entries that do not count (`ignore_class`) says which (`Loss.valid`).
+knows entries that do not count (`ignore_class`) says which (`Loss.valid`). Entries that do not count may hold anything,
+NaN included, in labels and predictions: see `jkeras.losses.entries`.
 
 The table of losses has Keras's names: those of classes give instances, those of functions give the functions.
 """
@@ -19,6 +20,7 @@ import numpy as np
 
 from jkeras import config, dtypes, registry
 from jkeras.errors import ArgumentError, MissingCallError, did_you_mean
+from jkeras.losses import entries
 from jkeras.losses.arrays import as_arrays, examples_of, match_ranks
 from jkeras.losses.validation import check_same_shape
 from jkeras.losses.weighting import (
@@ -33,31 +35,6 @@ from jkeras.typing import Array, ArrayLike, Config, PyTree, Shape
 
 LossFunction = Callable[..., Array]
 T = TypeVar("T")
-
-_valid_entries: dict[Any, Callable[..., Array | None]] = {}  # loss function of class indices -> which values count
-
-
-def of_class_indices(valid: Callable[..., Array | None]) -> Callable[[T], T]:
-    """Declares that a loss function's labels are class indices, which are never cast to a float.
-
-    `valid(y_true, y_pred, **arguments)` is the mask of the values that count, or `None` where all do.
-    """
-
-    def declare(function: T) -> T:
-        _valid_entries[function] = valid
-        return function
-
-    return declare
-
-
-def has_class_indices(function: Any) -> bool:
-    """Whether a loss function's labels are class indices."""
-    return getattr(function, "__hash__", None) is not None and function in _valid_entries
-
-
-def valid_entries(function: Any, y_true: Any, y_pred: Any, **arguments: Any) -> Array | None:
-    """The mask of those values of `function(y_true, y_pred, **arguments)` that count; `None` where all do."""
-    return _valid_entries[function](y_true, y_pred, **arguments) if has_class_indices(function) else None
 
 
 class Loss:
@@ -128,7 +105,7 @@ class Loss:
         Returns:
             A scalar of the loss's dtype; with reduction `"none"` or `None` the weighted values.
         """
-        values, mask = self._values(y_true, y_pred, mask)
+        values, mask = self._values(y_true, y_pred, sample_weight, mask)
         if self.reduction in UNREDUCED:
             return reduce_weighted(values, sample_weight, mask, self.reduction).astype(self.dtype)
         return self.divide(*sum_and_count(values, sample_weight, mask, self.reduction))
@@ -170,7 +147,7 @@ class Loss:
                 received=f"reduction={self.reduction!r}",
                 write=f'{type(self).__name__}(reduction="sum_over_batch_size")',
             )
-        values, mask = self._values(y_true, y_pred, mask)
+        values, mask = self._values(y_true, y_pred, sample_weight, mask)
         total, count = sum_and_count(values, sample_weight, mask, self.reduction, examples_of(y_pred))
         return total, jnp.asarray(count)
 
@@ -191,14 +168,26 @@ class Loss:
         """
         return divide(total, count, self.reduction).astype(self.dtype)
 
-    def _values(self, y_true: PyTree, y_pred: PyTree, mask: ArrayLike | None) -> tuple[Array, Array | None]:
+    def _values(
+        self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None, mask: ArrayLike | None
+    ) -> tuple[Array, Array | None]:
         """The unreduced values, and which of them count; half precision is computed in float32."""
         dtype = jnp.promote_types(self.dtype, "float32")
         y_pred = as_arrays(y_pred, dtype)
         y_true = as_arrays(y_true, None if self.integer_labels else dtype)
         with jax.named_scope(self.name):
+            counts = entries.counting(sample_weight, mask)
+            y_true, y_pred = self._without(y_true, y_pred, counts)
             values = as_arrays(self.call(y_true, y_pred), dtype)
-            return values, merge_masks(mask, self.valid(y_true, y_pred))  # type: ignore[arg-type]
+            return values, merge_masks(self._mask_of_values(mask, y_pred), self.valid(y_true, y_pred))
+
+    def _without(self, y_true: PyTree, y_pred: PyTree, counts: Array | None) -> tuple[PyTree, PyTree]:
+        """Labels and predictions without the entries that do not count."""
+        return (y_true, y_pred) if counts is None else entries.without_unknown(self.call, y_true, y_pred, counts)
+
+    def _mask_of_values(self, mask: Any | None, y_pred: PyTree) -> Any | None:
+        """The mask of what `call` returns."""
+        return mask
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
         """Looks at labels on the host, before any training: raises `DataError` where they cannot be this loss's.
@@ -232,7 +221,7 @@ class FunctionLoss(Loss):
     def __init__(self, fn: LossFunction, reduction: str | None, name: str | None, dtype: Any, **arguments: Any) -> None:
         super().__init__(name, reduction, dtype)
         self.fn, self.arguments = fn, arguments
-        self.integer_labels = has_class_indices(fn)
+        self.integer_labels = entries.has_class_indices(fn)
 
     def call(self, y_true: Any, y_pred: Any) -> Array:
         """`fn(y_true, y_pred, **arguments)`, ranks matched leaf by leaf."""
@@ -242,7 +231,13 @@ class FunctionLoss(Loss):
 
     def valid(self, y_true: Any, y_pred: Any) -> Array | None:
         """What the function says of its labels."""
-        return valid_entries(self.fn, y_true, y_pred, **self.arguments)
+        return entries.valid_entries(self.fn, y_true, y_pred, **self.arguments)
+
+    def _without(self, y_true: PyTree, y_pred: PyTree, counts: Array | None) -> tuple[PyTree, PyTree]:
+        return entries.without(self.fn, y_true, y_pred, counts, self.arguments)
+
+    def _mask_of_values(self, mask: Any | None, y_pred: PyTree) -> Any | None:
+        return entries.mask_of_values(self.fn, mask, y_pred, self.arguments)
 
     def get_config(self) -> Config:
         """That of `Loss`, and the arguments."""
@@ -267,6 +262,8 @@ def public(*aliases: str, module: str = "keras.losses") -> Callable[[T], T]:
 
     def declare(thing: T) -> T:
         registry.export(module, "keras.losses")(thing)
+        if not isinstance(thing, type) and entries.of(thing) is None:
+            entries.declare()(thing)
         for key in (thing.__name__, *aliases):  # type: ignore[attr-defined]
             FAMILY.table[key] = thing
         return thing

@@ -6,13 +6,13 @@ prefer it. Given probabilities, they are clipped to `[epsilon, 1 - epsilon]` fir
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from jkeras import config
 from jkeras.losses import arguments
-from jkeras.losses.arrays import paired
+from jkeras.losses.arrays import divide_no_nan, in_float32, paired
 from jkeras.losses.base import FunctionLoss, public
 from jkeras.losses.validation import check_probabilities, check_several_classes
 from jkeras.typing import Array, ArrayLike, Axes, Shape
@@ -29,13 +29,55 @@ def clip_probabilities(p: Array) -> Array:
     return jnp.clip(p, low, high)
 
 
+def times(weight: Array, x: Array) -> Array:
+    """`weight * x`, and 0 where the weight is 0 and `x` infinite, in value and gradient.
+
+    >>> times(jnp.array([0.0, 1.0]), jnp.array([-jnp.inf, 2.0])).tolist()
+    [0.0, 2.0]
+    """
+    return weight * jnp.where((weight == 0) & jnp.isinf(x), 0, x)
+
+
+def below_largest(x: Array, largest: Array) -> Array:
+    """`x - largest`; where the largest is infinite the limit: 0 for the entries that equal it, -inf for others.
+
+    >>> below_largest(jnp.array([1.0, jnp.inf, -jnp.inf]), jnp.array(jnp.inf)).tolist()
+    [-inf, 0.0, -inf]
+    """
+    infinite = jnp.isinf(largest)
+    limit = jnp.where(x == largest, 0, jnp.where(jnp.isnan(x), x, -jnp.inf))
+    return jnp.where(infinite, limit, x - jnp.where(infinite, 0, largest))
+
+
+def log_softmax(x: Array, axis: int) -> Array:
+    """The logarithms of the probabilities of logits, with the limits of infinite ones.
+
+    >>> log_softmax(jnp.array([jnp.inf, 0.0, -jnp.inf]), -1).tolist()
+    [0.0, -inf, -inf]
+    """
+    shifted = below_largest(x, jax.lax.stop_gradient(jnp.max(x, axis=axis, keepdims=True)))
+    return shifted - jnp.log(jnp.sum(jnp.exp(shifted), axis=axis, keepdims=True))
+
+
+def power(x: Array, exponent: float) -> Array:
+    """`x ** exponent` of non-negative numbers; below 1e-12 its derivatives, which grow beyond all bounds, are 0.
+
+    >>> float(jax.grad(power)(jnp.array(0.0), 0.5)), float(power(jnp.array(4.0), 0.5))
+    (0.0, 2.0)
+    """
+    if exponent >= 2 or exponent == 0:
+        return x**exponent if exponent else jnp.ones_like(x)
+    small = x < 1e-12
+    return jnp.where(small, jax.lax.stop_gradient(x) ** exponent, jnp.where(small, 1, x) ** exponent)
+
+
 def normalized(p: Array, axis: int) -> Array:
-    """Non-negative numbers scaled to sum to 1 along an axis, then clipped.
+    """Non-negative numbers scaled to sum to 1 along an axis, then clipped; zeros stay zeros before they are clipped.
 
     >>> normalized(jnp.array([1.0, 3.0]), -1).tolist()
     [0.25, 0.75]
     """
-    return clip_probabilities(p / jnp.sum(p, axis=axis, keepdims=True))
+    return clip_probabilities(divide_no_nan(p, jnp.sum(p, axis=axis, keepdims=True)))
 
 
 def smoothed(y_true: Array, label_smoothing: float, classes: int) -> Array:
@@ -50,8 +92,8 @@ def smoothed(y_true: Array, label_smoothing: float, classes: int) -> Array:
 def binary_elements(y_true: Array, y_pred: Array, from_logits: bool) -> Array:
     """`-y log p - (1 - y) log(1 - p)` of each prediction.
 
-    Of logits `x` that is `max(x, 0) - x y + log(1 + exp(-|x|))`, which neither overflows nor cancels, and takes one
-    exponential where a log-sigmoid of `x` and one of `-x` take two.
+    Of logits `x` that is `(1 - y) max(x, 0) + y max(-x, 0) + log(1 + exp(-|x|))`, which neither overflows nor cancels,
+    and takes one exponential where a log-sigmoid of `x` and one of `-x` take two.
 
     >>> binary_elements(jnp.array([1.0, 0.0]), jnp.array([0.0, -1000.0]), True).round(4)
     Array([0.6931, 0.    ], dtype=float32)
@@ -59,7 +101,7 @@ def binary_elements(y_true: Array, y_pred: Array, from_logits: bool) -> Array:
     if from_logits:
         # -|x| as min(x, -x), because the derivative at 0 has to be 0: with that of `abs`, 1, it would be off by 1/2
         tail = jnp.log1p(jnp.exp(jnp.minimum(y_pred, -y_pred)))
-        return jnp.maximum(y_pred, 0) - y_pred * y_true + tail
+        return times(1.0 - y_true, jnp.maximum(y_pred, 0)) + times(y_true, jnp.maximum(-y_pred, 0)) + tail
     p = clip_probabilities(y_pred)
     return -y_true * jnp.log(p) - (1.0 - y_true) * jnp.log1p(-p)
 
@@ -74,6 +116,7 @@ def mean_over(x: Array, axis: Axes) -> Array:
 
 
 @public("bce", "BCE")
+@in_float32
 def binary_crossentropy(
     y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: Axes = -1
 ) -> Array:
@@ -139,6 +182,7 @@ class BinaryCrossentropy(FunctionLoss):
 
 
 @public()
+@in_float32
 def categorical_crossentropy(
     y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Array:
@@ -163,7 +207,7 @@ def categorical_crossentropy(
     y_true, y_pred = paired(y_true, y_pred, "categorical_crossentropy", exactly=True)
     y_true = smoothed(y_true, label_smoothing, y_true.shape[axis])
     if from_logits:
-        return optax.losses.softmax_cross_entropy(y_pred, y_true, axis=axis)
+        return -jnp.sum(times(y_true, log_softmax(y_pred, axis)), axis=axis)
     return -jnp.sum(y_true * jnp.log(normalized(y_pred, axis)), axis=axis)
 
 

@@ -12,14 +12,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.losses import arguments
-from jkeras.losses.arrays import paired
+from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import FunctionLoss, public
-from jkeras.losses.crossentropy import binary_elements, mean_over, normalized, smoothed
+from jkeras.losses.crossentropy import (
+    binary_elements,
+    log_softmax,
+    mean_over,
+    normalized,
+    power,
+    smoothed,
+    times,
+)
 from jkeras.losses.validation import check_probabilities, check_several_classes
 from jkeras.typing import Array, ArrayLike, Axes, Shape
 
 
 @public()
+@in_float32
 def binary_focal_crossentropy(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -55,10 +64,10 @@ def binary_focal_crossentropy(
     """
     y_true, y_pred = paired(y_true, y_pred, "binary_focal_crossentropy", exactly=True)
     y_true = smoothed(y_true, label_smoothing, 2)
-    p = jax.nn.sigmoid(y_pred) if from_logits else y_pred
+    p, other = (jax.nn.sigmoid(y_pred), jax.nn.sigmoid(-y_pred)) if from_logits else (y_pred, 1 - y_pred)
     crossentropy = binary_elements(y_true, y_pred, from_logits)
-    missed = y_true * (1 - p) + (1 - y_true) * p  # 1 - p_t, without the cancellation near 0
-    focal = missed**gamma * crossentropy
+    missed = y_true * other + (1 - y_true) * p  # 1 - p_t, without the cancellation near 0
+    focal = power(missed, gamma) * crossentropy
     if apply_class_balancing:
         focal = (y_true * alpha + (1 - y_true) * (1 - alpha)) * focal
     return mean_over(focal, axis)
@@ -113,6 +122,7 @@ class BinaryFocalCrossentropy(FunctionLoss):
 
 
 @public()
+@in_float32
 def categorical_focal_crossentropy(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -146,9 +156,10 @@ def categorical_focal_crossentropy(
     """
     y_true, y_pred = paired(y_true, y_pred, "categorical_focal_crossentropy", exactly=True)
     y_true = smoothed(y_true, label_smoothing, y_true.shape[axis])
-    p = normalized(jax.nn.softmax(y_pred, axis=axis) if from_logits else y_pred, axis)
-    log_p = jax.nn.log_softmax(y_pred, axis=axis) if from_logits else jnp.log(p)
-    return -jnp.sum(alpha * (1 - p) ** gamma * y_true * log_p, axis=axis)
+    logarithms = log_softmax(y_pred, axis) if from_logits else None
+    p = normalized(y_pred if logarithms is None else jnp.exp(logarithms), axis)
+    log_p = jnp.log(p) if logarithms is None else logarithms
+    return -jnp.sum(times(alpha * power(1 - p, gamma) * y_true, log_p), axis=axis)
 
 
 @public()

@@ -4,8 +4,9 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras.losses.arrays import paired
+from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
+from jkeras.losses.crossentropy import times
 from jkeras.typing import Array, ArrayLike
 
 
@@ -19,6 +20,7 @@ def signs(y_true: Array) -> Array:
 
 
 @public()
+@in_float32
 def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """`mean(max(1 - y_true y_pred, 0))` over the last axis.
 
@@ -57,6 +59,7 @@ class Hinge(SameShapeLoss):
 
 
 @public()
+@in_float32
 def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """`mean(max(1 - y_true y_pred, 0)^2)` over the last axis.
 
@@ -95,6 +98,7 @@ class SquaredHinge(SameShapeLoss):
 
 
 @public()
+@in_float32
 def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """`max(neg - pos + 1, 0)` with `pos = sum(y_true y_pred)` and `neg = max((1 - y_true) y_pred)` over the last axis.
 
@@ -115,8 +119,8 @@ def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     JMLR 2 (2001).
     """
     y_true, y_pred = paired(y_true, y_pred, "categorical_hinge")
-    positive = jnp.sum(y_true * y_pred, axis=-1)
-    negative = jnp.max((1.0 - y_true) * y_pred, axis=-1)
+    positive = jnp.sum(times(y_true, y_pred), axis=-1)
+    negative = jnp.max(times(1.0 - y_true, y_pred), axis=-1)
     return jnp.maximum(negative - positive + 1.0, 0.0)
 
 

@@ -1,7 +1,7 @@
 """Losses of overlap between a predicted and a true region, for segmentation.
 
 A prediction and a label per pixel are compared region by region: `axis` says which axes a region has. `None` makes one
-region, and one loss, of everything.
+region, and one loss, of everything. Masks may have the axes of the pixels; masked pixels are no part of a region.
 """
 
 from typing import Any
@@ -10,8 +10,9 @@ import jax.numpy as jnp
 
 from jkeras import config
 from jkeras.losses import arguments
-from jkeras.losses.arrays import paired
+from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
+from jkeras.losses.entries import declare
 from jkeras.typing import Array, ArrayLike, Axes
 
 
@@ -19,7 +20,15 @@ def _sum(x: Array, axis: Axes | None) -> Array:
     return jnp.sum(x, axis=axis if axis is None or isinstance(axis, int) else tuple(axis))
 
 
+def _region(rank: int, axis: Axes | None = None, **_: Any) -> tuple[int, ...]:
+    """The axes of a region; of a single one, all but that of the examples."""
+    given = range(1, rank) if axis is None else [axis] if isinstance(axis, int) else axis
+    return tuple(each % max(rank, 1) for each in given)
+
+
 @public()
+@declare(regions=_region)
+@in_float32
 def dice(y_true: ArrayLike, y_pred: ArrayLike, axis: Axes | None = None) -> Array:
     """`1 - 2 sum(y_true y_pred) / (sum(y_true) + sum(y_pred) + epsilon)`.
 
@@ -73,6 +82,8 @@ class Dice(SameShapeLoss):
 
 
 @public()
+@declare(regions=_region)
+@in_float32
 def tversky(
     y_true: ArrayLike, y_pred: ArrayLike, alpha: float = 0.5, beta: float = 0.5, axis: Axes | None = None
 ) -> Array:
@@ -82,7 +93,8 @@ def tversky(
 
     Args:
         y_true, y_pred: of one shape, 0 to 1.
-        alpha: weight of what was missed.
+        alpha: weight of what was missed, as in Keras 3.15. The paper, and later versions of Keras, exchange `alpha` and
+            `beta`: there `alpha` weighs what was wrongly found.
         beta: weight of what was wrongly found.
         axis: the axes of a region; `None` for all.
 
@@ -109,7 +121,8 @@ class Tversky(SameShapeLoss):
     """One minus the Tversky index of overlap, which weighs what was missed and what was wrongly found differently.
 
     Args:
-        alpha: weight of what was missed; not negative.
+        alpha: weight of what was missed; not negative. As in Keras 3.15; the paper, and later versions of Keras,
+            exchange `alpha` and `beta`.
         beta: weight of what was wrongly found; not negative.
         reduction, name: as in `Loss`.
         axis: the axes of a region; `None` for all, which gives one value.

@@ -5,12 +5,13 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras import config
-from jkeras.losses.arrays import paired
+from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
 from jkeras.typing import Array, ArrayLike
 
 
 @public("kld", "KLD")
+@in_float32
 def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """`sum(y_true log(y_true / y_pred))` over the last axis, both clipped to `[epsilon, 1]`.
 
@@ -54,6 +55,7 @@ class KLDivergence(SameShapeLoss):
 
 
 @public()
+@in_float32
 def poisson(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """`mean(y_pred - y_true log(y_pred + epsilon))` over the last axis: minus the log likelihood, up to a constant.
 

@@ -13,12 +13,14 @@ import optax
 
 from jkeras import config
 from jkeras.losses import arguments
-from jkeras.losses.arrays import paired
+from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
+from jkeras.losses.entries import declare
 from jkeras.typing import Array, ArrayLike
 
 
 @public("mse", "MSE")
+@in_float32
 def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """`mean((y_true - y_pred)^2)` over the last axis.
 
@@ -59,6 +61,7 @@ class MeanSquaredError(SameShapeLoss):
 
 
 @public("mae", "MAE")
+@in_float32
 def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """`mean(|y_true - y_pred|)` over the last axis.
 
@@ -99,6 +102,7 @@ class MeanAbsoluteError(SameShapeLoss):
 
 
 @public("mape", "MAPE")
+@in_float32
 def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """`100 mean(|y_true - y_pred| / max(|y_true|, epsilon))` over the last axis.
 
@@ -140,6 +144,7 @@ class MeanAbsolutePercentageError(SameShapeLoss):
 
 
 @public("msle", "MSLE")
+@in_float32
 def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """`mean((log(1 + y_true) - log(1 + y_pred))^2)` over the last axis; values below epsilon count as epsilon.
 
@@ -181,6 +186,7 @@ class MeanSquaredLogarithmicError(SameShapeLoss):
 
 
 @public()
+@in_float32
 def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Array:
     """The mean over the last axis of `e^2 / 2` where `|e| <= delta`, else `delta |e| - delta^2 / 2`.
 
@@ -234,6 +240,7 @@ class Huber(SameShapeLoss):
 
 
 @public()
+@in_float32
 def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """`mean(log cosh(y_pred - y_true))` over the last axis.
 
@@ -270,6 +277,8 @@ class LogCosh(SameShapeLoss):
         super().__init__(log_cosh, reduction, name, dtype)
 
 
+@declare()
+@in_float32
 def cosine(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Array:
     """The cosine of the angle between labels and predictions along an axis; 0 where one of them is 0.
 
@@ -281,12 +290,15 @@ def cosine(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Array:
 
 
 def _direction(x: Array, axis: int) -> Array:
-    """`x` at length 1; the bound on 1 / length keeps that of a zero vector finite: it is 0."""
-    inverse = jax.lax.rsqrt(jnp.sum(jnp.square(x), axis=axis, keepdims=True))
-    return x * jnp.minimum(inverse, 1 / max(config.epsilon(), float(jnp.finfo(x.dtype).tiny)))
+    """`x` at length 1, with a bound on 1 / length. A vector of zeros has no direction: it stays, with gradient 0."""
+    square = jnp.sum(jnp.square(x), axis=axis, keepdims=True)
+    zero = square == 0
+    bound = 1 / max(config.epsilon(), float(jnp.finfo(x.dtype).tiny))
+    return x * jnp.where(zero, 0, jnp.minimum(jax.lax.rsqrt(jnp.where(zero, 1, square)), bound))
 
 
 @public()
+@in_float32
 def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Array:
     """Minus the cosine of the angle between labels and predictions: -1 where they point the same way.
 

@@ -4,39 +4,81 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jkeras.errors import ShapeError
-from jkeras.losses.arrays import as_arrays, as_float
-from jkeras.losses.base import FunctionLoss, of_class_indices, public
-from jkeras.typing import Array, ArrayLike
+from jkeras.losses.arrays import as_arrays, as_float, widened
+from jkeras.losses.base import FunctionLoss, public
+from jkeras.losses.crossentropy import below_largest
+from jkeras.losses.entries import along, declare, zeroed
+from jkeras.losses.validation import check_by_hand, check_sequences
+from jkeras.typing import Array, ArrayLike, Shape
+
+IMPOSSIBLE = -1e5  # a log probability, for that of 0
 
 
-def _all_count(y_true: Any, y_pred: Any) -> None:
-    return None
+def _region(rank: int, **_: Any) -> tuple[int, ...]:
+    return (1, 2)
+
+
+def _without(y_true: Array, y_pred: Array, counts: Array, **_: Any) -> tuple[Array, Array]:
+    """Times that do not count are taken out: they are moved behind the others, where they are blanks for certain."""
+    of_examples = jnp.any(counts, 1) if counts.ndim > 1 else counts
+    times = along(counts, y_pred.shape, (2,))
+    if times is None:
+        return y_true, y_pred
+    times = jnp.broadcast_to(times, (*y_pred.shape[:2], 1))
+    order = jnp.argsort(~times, axis=1, stable=True)
+    blank = jnp.where(jnp.arange(y_pred.shape[2]) == 0, 0.0, IMPOSSIBLE)
+    logits = jnp.where(times, y_pred, jnp.reshape(blank, (1, 1, -1)).astype(y_pred.dtype))
+    return zeroed(y_true, along(of_examples, y_true.shape)), jnp.take_along_axis(logits, order, axis=1)
+
+
+def spelling_loss(labels: Array, logits: Array, label_lengths: Array, logit_lengths: Array, blank: int) -> Array:
+    """`-log` of the probability of all paths that spell the labels, in float32 at least; NaN where one is no class.
+
+    Args:
+        labels: `(b, n)`, integers.
+        logits: `(b, t, classes)`.
+        label_lengths, logit_lengths: `(b,)`, how many of them count.
+        blank: the class that is the blank.
+    """
+    logits = widened(logits)
+    logits = jnp.maximum(below_largest(logits, jax.lax.stop_gradient(jnp.max(logits, -1, keepdims=True))), IMPOSSIBLE)
+    after_labels, after_logits = (
+        jax.lax.broadcasted_iota("int32", shape, 1) >= jnp.expand_dims(length, 1)
+        for shape, length in ((labels.shape, label_lengths), (logits.shape[:2], logit_lengths))
+    )
+    check_by_hand(labels, logits.shape[-1], "ctc", counts=~after_labels)
+    wrong = jnp.any(~after_labels & ((labels < 0) | (labels >= logits.shape[-1])), axis=1)
+    ends = after_logits.astype(logits.dtype), jnp.where(after_labels, 0, labels), after_labels.astype(logits.dtype)
+    return jnp.where(wrong, jnp.nan, optax.losses.ctc_loss(logits, *ends, blank_id=blank))
 
 
 @public()
-@of_class_indices(_all_count)
+@declare(class_indices=True, regions=_region, replace=_without)
 def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Minus the log probability that the predictions, blanks and repetitions taken out, spell the labels.
 
     Args:
-        y_true: `(b, n)`, class indices from 1 on, padded with 0 at the end.
+        y_true: `(b, n)`, class indices from 1 on, padded at the end with 0 or, as `ctc_decode` does, with -1.
         y_pred: `(b, t, classes)`, logits; class 0 is the blank.
 
     Returns:
-        `(b,)`, in the dtype of the predictions, float32 at least.
+        `(b,)`, in the dtype of the predictions, float32 at least; inside a compiled function NaN where a label is no
+        class.
 
     Raises:
         ShapeError: the shapes do not fit.
+        DataError: a label is no class, or stands behind the end, outside of compiled functions.
 
     >>> round(float(ctc([[1]], [[[0.0, 0.0], [0.0, 0.0]]])[0]), 4)  # 3 of 4 paths spell "1"
     0.2877
 
     Source: A. Graves et al., "Connectionist Temporal Classification", ICML 2006.
     """
-    labels, logits = as_arrays(y_true, "int32"), as_float(y_pred)
+    labels, logits = as_arrays(y_true).astype("int32"), as_float(y_pred)
     if labels.ndim != 2 or logits.ndim != 3 or labels.shape[0] != logits.shape[0]:
         raise ShapeError(
             "these are no sequences of labels and of logits.",
@@ -44,15 +86,19 @@ def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
             expected="y_true of shape (b, n) and y_pred of shape (b, t, classes)",
             received=f"shapes {labels.shape} and {logits.shape}",
         )
-    logits = logits.astype(jnp.promote_types(logits.dtype, "float32"))
-    length = jnp.sum(labels != 0, axis=1, keepdims=True)  # (b, 1)
-    after_end = (jax.lax.broadcasted_iota("int32", labels.shape, 1) >= length).astype(logits.dtype)
-    return optax.losses.ctc_loss(logits, jnp.zeros(logits.shape[:2], logits.dtype), labels, after_end)
+    if not isinstance(labels, jax.core.Tracer):
+        check_sequences(np.asarray(labels), logits.shape, "ctc")
+    ended = (labels == 0) | (labels == -1)
+    lengths = jnp.sum(~ended, axis=1), jnp.full(logits.shape[:1], logits.shape[1])
+    return spelling_loss(labels, logits, *lengths, 0)
 
 
 @public()
 class CTC(FunctionLoss):
     """Connectionist temporal classification, for labels in order whose times are unknown.
+
+    Labels are class indices from 1 on, padded at the end with 0 or -1. A mask may say which examples count, or which
+    times of the predictions: the others are taken out.
 
     Args:
         reduction, name, dtype: as in `Loss`.
@@ -67,3 +113,7 @@ class CTC(FunctionLoss):
         self, reduction: str | None = "sum_over_batch_size", name: str | None = "ctc", dtype: Any = None
     ) -> None:
         super().__init__(ctc, reduction, name, dtype)
+
+    def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
+        """Raises `DataError` where a label is no class, or stands behind the end of its sequence."""
+        check_sequences(y_true, y_pred_shape, path)

@@ -7,9 +7,19 @@ import jax.numpy as jnp
 
 from jkeras.errors import ShapeError
 from jkeras.losses import arguments
-from jkeras.losses.arrays import as_arrays, as_float
-from jkeras.losses.base import FunctionLoss, of_class_indices, public
+from jkeras.losses.arrays import as_arrays, as_float, in_float32
+from jkeras.losses.base import FunctionLoss, public
+from jkeras.losses.entries import along, declare, zeroed
 from jkeras.typing import Array, ArrayLike
+
+ABSENT = jnp.iinfo("int32").min  # the label of an embedding that does not count: neither partner nor opponent
+
+
+def _without(y_true: Array, y_pred: Array, counts: Array, **_: Any) -> tuple[Array, Array]:
+    """Embeddings that do not count are compared with none."""
+    counts = jnp.broadcast_to(jnp.reshape(counts, -1), y_pred.shape[:1])
+    labels = jnp.where(counts, _labels(y_true, y_pred), ABSENT)
+    return labels, zeroed(y_pred, along(counts, y_pred.shape))
 
 
 def _has_loss(y_true: Any, y_pred: Any, **kwargs: Any) -> Array:
@@ -29,12 +39,15 @@ def _labels(labels: Any, embeddings: Array) -> Array:
     return labels.reshape(-1)
 
 
-def _masked_logsumexp(x: Array, mask: Array) -> Array:
-    return jax.nn.logsumexp(jnp.where(mask, x, -jnp.inf), axis=1)
+def _masked_logsumexp(x: Array, mask: Array) -> tuple[Array, Array]:
+    """The logsumexp of the masked entries of each row, and whether there are any; of none it means nothing."""
+    some = jnp.any(mask, axis=1, keepdims=True)
+    return jax.nn.logsumexp(jnp.where(mask, x, jnp.where(some, -jnp.inf, 0)), axis=1), jnp.squeeze(some, 1)
 
 
 @public()
-@of_class_indices(_has_loss)
+@declare(class_indices=True, valid=_has_loss, replace=_without)
+@in_float32
 def circle(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -75,12 +88,14 @@ def circle(
     others = labels if ref_labels is None else _labels(ref_labels, references)
     distance = jnp.maximum(1 - y_pred @ references.T, 0)  # (b, r)
     same = jnp.expand_dims(labels, 1) == jnp.expand_dims(others, 0)
-    differ = ~same
+    present = jnp.expand_dims(labels != ABSENT, 1) & jnp.expand_dims(others != ABSENT, 0)
+    same, differ = same & present, ~same & present
     if remove_diagonal:
         same &= ~jnp.eye(same.shape[0], same.shape[1], dtype=bool)
     pull = gamma * (margin + distance) * (distance - margin)
     push = gamma * jnp.maximum(1 + margin - distance, 0) * (1 - margin - distance)
-    return jax.nn.softplus(_masked_logsumexp(pull, same) + _masked_logsumexp(push, differ))
+    (pulled, partner), (pushed, opponent) = _masked_logsumexp(pull, same), _masked_logsumexp(push, differ)
+    return jnp.where(partner & opponent, jax.nn.softplus(pulled + pushed), 0)
 
 
 @public()

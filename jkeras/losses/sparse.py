@@ -14,15 +14,18 @@ import numpy as np
 
 from jkeras.errors import ShapeError
 from jkeras.losses import arguments
-from jkeras.losses.arrays import as_arrays, as_float
-from jkeras.losses.base import FunctionLoss, of_class_indices, public
-from jkeras.losses.crossentropy import clip_probabilities
-from jkeras.losses.validation import check_class_indices, check_several_classes
+from jkeras.losses.arrays import as_arrays, as_float, divide_no_nan, in_float32
+from jkeras.losses.base import FunctionLoss, public
+from jkeras.losses.crossentropy import below_largest, clip_probabilities, power
+from jkeras.losses.entries import along, declare, zeroed
+from jkeras.losses.validation import check_by_hand, check_class_indices, check_several_classes
 from jkeras.typing import Array, ArrayLike, Shape
 
 
-def class_indices(y_true: ArrayLike, y_pred_shape: tuple[int, ...], axis: int) -> Array:
-    """Labels as int32 of the predictions' shape without its class axis.
+def class_indices(
+    y_true: ArrayLike, y_pred_shape: tuple[int, ...], axis: int, ignore_class: int | None = None
+) -> Array:
+    """Labels as int32 of the predictions' shape without its class axis. Raises `DataError` where one is no class.
 
     >>> class_indices([[1.0], [2.0]], (2, 5), -1)
     Array([1, 2], dtype=int32)
@@ -39,6 +42,7 @@ def class_indices(y_true: ArrayLike, y_pred_shape: tuple[int, ...], axis: int) -
             received=f"shape {labels.shape}",
             write="jkeras.losses.CategoricalCrossentropy()" if labels.shape == y_pred_shape else None,
         )
+    check_by_hand(labels, y_pred_shape[position], "sparse_categorical_crossentropy", ignore_class)
     return labels.astype("int32")
 
 
@@ -67,14 +71,33 @@ def _pick_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> tupl
     return pick(x, labels), jnp.sum(jnp.where(chosen, dx, 0), axis=-1)
 
 
+def _of_logits(x: Array, labels: Array) -> Array:
+    """`logsumexp(x) - x[label]` along the last axis, with the limits of infinite logits."""
+    largest = jax.lax.stop_gradient(jnp.max(x, axis=-1, keepdims=True))
+    sums = jnp.sum(jnp.exp(below_largest(x, largest)), axis=-1)
+    return jnp.log(sums) - below_largest(pick(x, labels), jnp.squeeze(largest, -1))
+
+
 def _valid(y_true: Any, y_pred: Any, ignore_class: int | None = None, axis: int = -1, **_: Any) -> Array | None:
     if ignore_class is None:
         return None
-    return class_indices(y_true, jnp.shape(y_pred), axis) != ignore_class
+    return class_indices(y_true, jnp.shape(y_pred), axis, ignore_class) != ignore_class
+
+
+def _without(
+    y_true: Array, y_pred: Array, counts: Array, ignore_class: int | None = None, axis: int = -1, **_: Any
+) -> tuple[Array, Array]:
+    """Label 0 and predictions 0 in place of entries that do not count; an ignored label stays one."""
+    reduced = (axis % y_pred.ndim,)
+    of_labels = along(counts, y_true.shape, reduced if y_true.ndim == y_pred.ndim else ())
+    if of_labels is not None and ignore_class is not None:
+        of_labels |= y_true == ignore_class
+    return zeroed(y_true, of_labels), zeroed(y_pred, along(counts, y_pred.shape, reduced))
 
 
 @public()
-@of_class_indices(_valid)
+@declare(class_indices=True, valid=_valid, replace=_without)
+@in_float32
 def sparse_categorical_crossentropy(
     y_true: ArrayLike,
     y_pred: ArrayLike,
@@ -92,16 +115,17 @@ def sparse_categorical_crossentropy(
         axis: where the classes are.
 
     Returns:
-        `(...)`, in the dtype of the predictions; NaN where a label is no class.
+        `(...)`, in the dtype of the predictions; inside a compiled function NaN where a label is no class.
 
     Raises:
         ShapeError: the shapes do not fit.
+        DataError: a label is no class, outside of compiled functions.
 
     >>> sparse_categorical_crossentropy([1, 0], [[0.5, 0.5], [0.75, 0.25]]).round(4)
     Array([0.6931, 0.2877], dtype=float32)
     """
     y_pred = as_float(y_pred)
-    labels = class_indices(y_true, y_pred.shape, axis)
+    labels = class_indices(y_true, y_pred.shape, axis, ignore_class)
     y_pred = jnp.moveaxis(y_pred, axis, -1)  # (..., classes)
     if ignore_class is not None:
         valid = labels != ignore_class
@@ -109,9 +133,9 @@ def sparse_categorical_crossentropy(
         # before the logarithm, so that what is ignored may be NaN without a NaN in the gradient
         y_pred = jnp.where(jnp.expand_dims(valid, -1), y_pred, 1)
     if from_logits:
-        losses = jax.nn.logsumexp(y_pred, axis=-1) - pick(y_pred, labels)
+        losses = _of_logits(y_pred, labels)
     else:
-        losses = -jnp.log(clip_probabilities(pick(y_pred, labels) / jnp.sum(y_pred, axis=-1)))
+        losses = -jnp.log(clip_probabilities(divide_no_nan(pick(y_pred, labels), jnp.sum(y_pred, axis=-1))))
     return losses if ignore_class is None else jnp.where(valid, losses, 0)
 
 
@@ -161,7 +185,8 @@ class SparseCategoricalCrossentropy(FunctionLoss):
 
 
 @public()
-@of_class_indices(_valid)
+@declare(class_indices=True, valid=_valid, replace=_without)
+@in_float32
 def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: ArrayLike, q: float) -> Array:
     """`(1 - p[label]^q) / q`: near 0 it is the crossentropy, near 1 the absolute error.
 
@@ -171,10 +196,11 @@ def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: ArrayLike, 
         q: between 0 and 1.
 
     Returns:
-        `(...)`, in the dtype of the predictions; NaN where a label is no class.
+        `(...)`, in the dtype of the predictions; inside a compiled function NaN where a label is no class.
 
     Raises:
         ShapeError: the shapes do not fit.
+        DataError: a label is no class, outside of compiled functions.
 
     >>> categorical_generalized_cross_entropy([1, 0], [[0.75, 0.25], [1.0, 0.0]], q=0.5)
     Array([1., 0.], dtype=float32)
@@ -183,7 +209,7 @@ def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: ArrayLike, 
     Labels", NeurIPS 2018.
     """
     y_pred = as_float(y_pred)
-    return (1 - pick(y_pred, class_indices(y_true, y_pred.shape, -1)) ** q) / q
+    return (1 - power(pick(y_pred, class_indices(y_true, y_pred.shape, -1)), q)) / q
 
 
 @public()

@@ -5,6 +5,7 @@ Inside a compiled step a wrong label can at best become a NaN. Here it still has
 
 from typing import Any
 
+import jax
 import numpy as np
 
 from jkeras.errors import DataError
@@ -124,21 +125,95 @@ def check_class_indices(loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path
 
 def _check_range(loss: Any, labels: np.ndarray, classes: int, path: str) -> None:
     ignored = loss.arguments.get("ignore_class")
+    wrong = no_class(labels, classes, ignored)
+    if wrong.any():
+        raise refusal(labels, wrong, classes, path, ignored, write=_mend(loss, labels, wrong, classes, path))
+
+
+def no_class(labels: np.ndarray, classes: int, ignored: int | None = None) -> np.ndarray:
+    """Where labels are neither classes nor what is ignored.
+
+    >>> no_class(np.array([0, 2, -1, 255]), 2, 255).tolist()
+    [False, True, True, False]
+    """
     wrong = ~((labels >= 0) & (labels < classes) & (labels == np.trunc(labels)))
-    if ignored is not None:
-        wrong &= labels != ignored
-    if not wrong.any():
-        return
+    return wrong if ignored is None else wrong & (labels != ignored)
+
+
+def refusal(
+    labels: np.ndarray,
+    wrong: np.ndarray,
+    classes: int,
+    path: str,
+    ignored: int | None = None,
+    *,
+    what: str = "label",
+    also: str = "",
+    write: str | None = None,
+) -> DataError:
+    """The error that shows the first wrong label and where it is."""
     index = tuple(int(i) for i in np.unravel_index(np.argmax(wrong), labels.shape))
-    also = "" if ignored is None else f" or {ignored}, which is ignored"
-    raise DataError(
-        "a label is no class of this model.",
+    also += "" if ignored is None else f" or {ignored}, which is ignored"
+    place = f" at index {index[0] if len(index) == 1 else index}" if index else ""
+    return DataError(
+        f"a {what} is not one of the {classes} classes.",
         path=path,
-        expected=f"integers 0 <= label < {classes}{also}",
-        received=f"{labels.dtype} label {labels[index]:g} at index {index[0] if len(index) == 1 else index}; "
+        expected=f"integers 0 <= {what} < {classes}{also}",
+        received=f"{labels.dtype} {what} {float(labels[index]):.15g}{place}; "
         f"{wrong.sum()} of {wrong.size} are out of range",
-        write=_mend(loss, labels, wrong, classes, path),
+        write=write,
     )
+
+
+def check_by_hand(
+    labels: Any, classes: int, path: str, ignored: int | None = None, *, what: str = "label", counts: Any = None
+) -> None:
+    """Raises `DataError` for a label that is no class, where labels are arrays with values, and not those of a trace.
+
+    Args:
+        labels: class indices.
+        classes: how many classes there are.
+        path: who asks.
+        ignored: a label that is not looked at.
+        what: what the indices are.
+        counts: of the shape of the labels; where it is false, labels are not looked at. Traced, it hides them all.
+    """
+    if any(isinstance(each, jax.core.Tracer) for each in (labels, counts)):
+        return
+    labels = np.asarray(labels)
+    wrong = no_class(labels, classes, ignored)
+    wrong = wrong if counts is None else wrong & np.asarray(counts)
+    if wrong.any():
+        raise refusal(labels, wrong, classes, path, ignored, what=what)
+
+
+def check_sequences(y_true: np.ndarray, y_pred_shape: Shape, path: str) -> None:
+    """Raises `DataError` unless labels are classes from 1 on, with 0 or -1 behind their ends.
+
+    >>> check_sequences(np.array([[1, 2, 0], [1, -1, -1]]), (2, 9, 3), "y")
+    """
+    y_true = np.asarray(y_true)
+    if y_true.ndim != 2 or len(y_pred_shape) != 3:
+        raise DataError(
+            "CTC takes a sequence of labels for each sequence of predictions.",
+            path=path,
+            expected="labels (batch, n) and predictions (batch, times, classes)",
+            received=f"shapes {_batch(y_true.shape)} and {_batch(y_pred_shape)}",
+        )
+    classes, padding = y_pred_shape[-1], np.isin(y_true, (0, -1))
+    wrong = np.zeros(y_true.shape, bool) if classes is None else no_class(y_true, classes) & ~padding
+    if classes is not None and wrong.any():
+        also = "; 0, the blank, and -1 only behind the end"
+        raise refusal(y_true, wrong, classes, path, also=also)
+    early = padding[:, :-1] & ~padding[:, 1:]
+    if early.any():
+        row, column = (int(i) for i in np.unravel_index(np.argmax(early), early.shape))
+        raise DataError(
+            "a label stands behind the end of its sequence: 0, the blank, and -1 end it.",
+            path=path,
+            expected="labels from 1 on, then 0 or -1",
+            received=f"{y_true[row, column]:g} at index {(row, column)}, before {y_true[row, column + 1]:g}",
+        )
 
 
 def _kept(loss: Any) -> dict[str, Any]:

@@ -42,12 +42,13 @@ def align(values: Array, weight: Array) -> tuple[Array, Array]:
 
 
 def weigh(values: Array, weight: Array) -> Array:
-    """`values * weight`, where a weight of zero makes zero of any value, NaN and infinity included.
+    """`values * weight`; a weight of 0 makes 0 of any value and of its gradient, NaN and infinity included.
 
     >>> weigh(jnp.array([1.0, jnp.nan]), jnp.array([2.0, 0.0])).tolist()
     [2.0, 0.0]
     """
-    return jnp.where(weight == 0, 0, values * weight)
+    dead = weight == 0
+    return jnp.where(dead, 0, jnp.where(dead, 0, values) * weight)
 
 
 def merge_masks(a: Array | None, b: Array | None) -> Array | None:

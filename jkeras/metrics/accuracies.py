@@ -13,7 +13,9 @@ from jkeras.errors import ShapeError
 from jkeras.losses import arguments
 from jkeras.losses.arrays import as_arrays, as_float, match_ranks
 from jkeras.losses.arrays import broadcasts as fit
+from jkeras.losses.entries import declare
 from jkeras.losses.sparse import pick
+from jkeras.losses.validation import check_by_hand
 from jkeras.metrics.base import FAMILY
 from jkeras.metrics.reduction import FunctionMean
 from jkeras.typing import Array, ArrayLike
@@ -51,7 +53,14 @@ def _matches(equal: Array) -> Array:
     return equal.astype(config.floatx())
 
 
+def _classes(labels: Array, scores: Array, owner: str) -> Array:
+    """Where labels are classes. Raises `DataError` where one is not, outside of compiled functions."""
+    check_by_hand(labels, scores.shape[-1], owner)
+    return (labels >= 0) & (labels < scores.shape[-1])
+
+
 @registry.export("keras.metrics")
+@declare()
 def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """1 where label and prediction are equal, else 0.
 
@@ -91,6 +100,7 @@ class Accuracy(FunctionMean):
 
 
 @registry.export("keras.metrics")
+@declare()
 def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5) -> Array:
     """1 where `y_pred > threshold` is what the label says, else 0.
 
@@ -135,6 +145,7 @@ class BinaryAccuracy(FunctionMean):
 
 
 @registry.export("keras.metrics")
+@declare()
 def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """1 where label and prediction have their largest entry at the same class, else 0.
 
@@ -172,6 +183,7 @@ class CategoricalAccuracy(FunctionMean):
 
 
 @registry.export("keras.metrics")
+@declare()
 def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """1 where the largest prediction is at the label's class, else 0.
 
@@ -180,16 +192,18 @@ def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         y_pred: `(..., classes)`, probabilities or logits.
 
     Returns:
-        `(...)`, floats.
+        `(...)`, floats; inside a compiled function NaN where a label is no class.
 
     Raises:
         ShapeError: the shapes do not fit.
+        DataError: a label is no class, outside of compiled functions.
 
     >>> sparse_categorical_accuracy([1, 0], [[0.25, 0.75], [0.25, 0.75]]).tolist()
     [1.0, 0.0]
     """
     labels, scores = _sparse(y_true, y_pred, "sparse_categorical_accuracy")
-    return _matches(labels == jnp.argmax(scores, axis=-1).astype(labels.dtype))
+    right = _matches(labels == jnp.argmax(scores, axis=-1).astype(labels.dtype))
+    return jnp.where(_classes(labels, scores, "sparse_categorical_accuracy"), right, jnp.nan)
 
 
 @FAMILY.register()
@@ -210,6 +224,7 @@ class SparseCategoricalAccuracy(FunctionMean):
 
 
 @registry.export("keras.metrics")
+@declare()
 def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> Array:
     """1 where the label's class is among the `k` largest predictions, else 0.
 
@@ -253,6 +268,7 @@ class TopKCategoricalAccuracy(FunctionMean):
 
 
 @registry.export("keras.metrics")
+@declare()
 def sparse_top_k_categorical_accuracy(
     y_true: ArrayLike, y_pred: ArrayLike, k: int = 5, from_sorted_ids: bool = False
 ) -> Array:
@@ -265,10 +281,11 @@ def sparse_top_k_categorical_accuracy(
         from_sorted_ids: whether `y_pred` are class indices.
 
     Returns:
-        `(...)`, floats.
+        `(...)`, floats; inside a compiled function NaN where a label is no class.
 
     Raises:
         ShapeError: the shapes do not fit.
+        DataError: a label is no class, outside of compiled functions.
 
     >>> sparse_top_k_categorical_accuracy([2, 1], [[0.1, 0.9, 0.8], [0.05, 0.0, 0.8]], k=2).tolist()
     [1.0, 0.0]
@@ -280,7 +297,8 @@ def sparse_top_k_categorical_accuracy(
     labels, scores = _sparse(y_true, y_pred, "sparse_top_k_categorical_accuracy")
     score = pick(scores, labels.astype("int32"))
     ahead = jnp.sum(scores > jnp.expand_dims(score, -1), axis=-1)
-    return _matches((ahead < k) & ~jnp.isnan(score))
+    found = _matches((ahead < k) & ~jnp.isnan(score))
+    return jnp.where(_classes(labels, scores, "sparse_top_k_categorical_accuracy"), found, jnp.nan)
 
 
 @FAMILY.register()

@@ -65,12 +65,14 @@ class Metric:
 
     @property
     def state_dtype(self) -> str:
-        """The dtype of sums: `dtype`, and float32 for half precision. bfloat16 has no 257, so a count would end at 256.
+        """The dtype of sums: `dtype`, float32 for half precision, int32 for integers. bfloat16 has no 257.
+
+        Sums are kept in two words each, see `jkeras.metrics.sums`.
 
         >>> Metric("bfloat16").state_dtype, Metric("float64").state_dtype, Metric("int32").state_dtype
         ('float32', 'float64', 'int32')
         """
-        return jnp.promote_types(self.dtype, "float32").name if dtypes.is_float(self.dtype) else self.dtype
+        return jnp.promote_types(self.dtype, "float32").name if dtypes.is_float(self.dtype) else "int32"
 
     def init(self) -> State:
         """The state of having seen nothing."""

@@ -7,10 +7,12 @@ import jax.numpy as jnp
 from jkeras import config, registry
 from jkeras.errors import ArgumentError
 from jkeras.losses import arguments
-from jkeras.losses.arrays import divide_no_nan, paired
+from jkeras.losses.arrays import as_arrays, divide_no_nan, paired
+from jkeras.losses.entries import declare, zeroed
 from jkeras.losses.weighting import weigh
+from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State
-from jkeras.metrics.reduction import FunctionMean, check_outputs, entry_weights, zeros
+from jkeras.metrics.reduction import FunctionMean, check_outputs, entry_weights
 from jkeras.typing import Array, ArrayLike, Axes, Config
 
 MOMENTS = ("weight", "mean", "variation", "residual")
@@ -28,6 +30,7 @@ def _axes(axis: Axes) -> Any:
 
 
 @registry.export("keras.metrics")
+@declare()
 def pearson_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: Axes = -1) -> Array:
     """How close labels and predictions are to a line: `cov(y, p) / (std(y) std(p))`, from -1 to 1.
 
@@ -53,6 +56,7 @@ def pearson_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: Axes = -1) -
 
 
 @registry.export("keras.metrics")
+@declare()
 def concordance_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: Axes = -1) -> Array:
     """How close labels and predictions are to equality, from -1 to 1.
 
@@ -193,45 +197,46 @@ class R2Score(Metric):
         return self._empty(check_outputs(y_pred, "R2Score")[-1])
 
     def _empty(self, outputs: int) -> State:
-        return {**zeros(MOMENTS, (outputs,), self.state_dtype), **zeros(("labels",), (), self.state_dtype)}
+        one = sums.zeros(("labels",), (), self.state_dtype)
+        return {**sums.zeros(MOMENTS, (outputs,), self.state_dtype), **one}
 
     def update(  # type: ignore[override]
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Weights have the shape `(b,)`, or that of the predictions."""
-        y_true, y_pred = paired(y_true, jnp.asarray(y_pred, self.state_dtype), "R2Score", exactly=True)
+        y_true, y_pred = paired(y_true, as_arrays(y_pred, self.state_dtype), "R2Score", exactly=True)
         shape = check_outputs(y_pred, "R2Score")
         weight = entry_weights(sample_weight, shape, self.state_dtype)
+        y_true, y_pred = zeroed(y_true, weight != 0), zeroed(y_pred, weight != 0)
         total = jnp.sum(weight, axis=0)
         mean = divide_no_nan(jnp.sum(weigh(y_true, weight), axis=0), total)
         squares = {"variation": y_true - jnp.expand_dims(mean, 0), "residual": y_true - y_pred}
-        sums = {key: jnp.sum(weigh(jnp.square(each), weight), axis=0) for key, each in squares.items()}
-        labels = jnp.asarray(y_true.size, self.state_dtype)
-        return self.merge(state, {"weight": total, "mean": mean, "labels": labels, **sums})
+        found = {key: jnp.sum(weigh(jnp.square(each), weight), axis=0) for key, each in squares.items()}
+        labels = jnp.sum(weight != 0, dtype="int32").astype(self.state_dtype)
+        return self.merge(state, sums.single({"weight": total, "mean": mean, "labels": labels, **found}))
 
     def merge(self, a: State, b: State) -> State:
         """Weight, mean and variation of the labels of both, and the sums of the rest."""
-        weight, step = a["weight"] + b["weight"], b["mean"] - a["mean"]
-        share = divide_no_nan(b["weight"], weight)
-        return {
-            "weight": weight,
-            "mean": a["mean"] + step * share,
-            "variation": a["variation"] + b["variation"] + jnp.square(step) * a["weight"] * share,
-            "residual": a["residual"] + b["residual"],
-            "labels": a["labels"] + b["labels"],
-        }
+        weights, total = sums.value(a, "weight"), sums.add(a, b)
+        step = (b["mean"] - a["mean"]) + (b["mean_rest"] - a["mean_rest"])
+        fraction = divide_no_nan(sums.value(b, "weight"), sums.value(total, "weight"))
+        between = {"mean": step * fraction, "variation": jnp.square(step) * weights * fraction}
+        moved = sums.add({**sums.pick(a, "mean"), **sums.pick(total, "variation")}, sums.single(between))
+        first = {name: jnp.where(weights == 0, b[name], moved[name]) for name in sums.pick(a, "mean")}
+        return {**total, **moved, **first}
 
     def result(self, state: State) -> Array:
         """A scalar, or `(outputs,)` without an aggregation."""
-        varied = state["variation"]
-        score = jnp.where(varied == 0, 0, 1 - divide_no_nan(state["residual"], varied))
+        found = sums.values(state)
+        varied, labels = found["variation"], found["labels"]
+        score = jnp.where(varied == 0, 0, 1 - divide_no_nan(found["residual"], varied))
         if self.class_aggregation == "uniform_average":
             score = jnp.mean(score)
         elif self.class_aggregation == "variance_weighted_average":
             score = divide_no_nan(jnp.sum(varied * score), jnp.sum(varied))
-        free = state["labels"] - self.num_regressors - 1
+        free = labels - self.num_regressors - 1
         if self.num_regressors:
-            score = jnp.where(free > 0, 1 - (1 - score) * divide_no_nan(state["labels"] - 1, free), score)
+            score = jnp.where(free > 0, 1 - (1 - score) * divide_no_nan(labels - 1, free), score)
         return self._in_dtype(score)
 
     def get_config(self) -> Config:

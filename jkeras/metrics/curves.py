@@ -14,8 +14,8 @@ from jkeras import config, registry
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses import arguments
 from jkeras.losses.arrays import divide_no_nan
+from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State
-from jkeras.metrics.reduction import merge_sums, zeros
 from jkeras.metrics.thresholds import (
     HISTOGRAMS,
     Confusion,
@@ -177,7 +177,7 @@ class AUC(Metric):
 
     def _empty(self, labels: int) -> State:
         shape = (self.num_thresholds + 1, labels)
-        return zeros(HISTOGRAMS, shape if self.multi_label else shape[:1], self.state_dtype)
+        return sums.zeros(HISTOGRAMS, shape if self.multi_label else shape[:1], self.state_dtype)
 
     @property
     def _known_labels(self) -> int | None:
@@ -207,7 +207,7 @@ class AUC(Metric):
         if self.label_weights is not None and not self.multi_label:
             factors = jnp.array(self.label_weights, self.state_dtype)
             weight = weight * jnp.expand_dims(factors, tuple(range(weight.ndim - 1)))
-        return merge_sums(state, tally(labels, scores, weight, self.arranged, by_label=self.multi_label))
+        return sums.add(state, tally(labels, scores, weight, self.arranged, by_label=self.multi_label))
 
     def result(self, state: State) -> Array:
         """The area; with `multi_label` the mean of the labels' areas."""
@@ -231,7 +231,7 @@ class AUC(Metric):
 
     def merge(self, a: State, b: State) -> State:
         """The sums of both."""
-        return merge_sums(a, b)
+        return sums.add(a, b)
 
     def get_config(self) -> Config:
         """That of `Metric`, and the arguments; the thresholds where they were given."""

@@ -6,10 +6,12 @@ import jax.numpy as jnp
 
 from jkeras import config
 from jkeras.errors import ArgumentError
-from jkeras.losses.arrays import paired
+from jkeras.losses.arrays import paired, widened
+from jkeras.losses.entries import zeroed
 from jkeras.losses.weighting import weigh
+from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State
-from jkeras.metrics.reduction import check_outputs, entry_weights, merge_sums, zeros
+from jkeras.metrics.reduction import check_outputs, entry_weights
 from jkeras.typing import Array, ArrayLike, Config
 
 AVERAGES = (None, "micro", "macro", "weighted")
@@ -48,28 +50,28 @@ class _FScore(Metric):
         return self._empty(check_outputs(y_pred, type(self).__name__)[-1])
 
     def _empty(self, classes: int) -> State:
-        return zeros(COUNTS, () if self.average == "micro" else (classes,), self.state_dtype)
+        return sums.zeros(COUNTS, () if self.average == "micro" else (classes,), self.state_dtype)
 
     def update(  # type: ignore[override]
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Weights have the shape `(b,)`, or that of the predictions."""
         owner, axis = type(self).__name__, None if self.average == "micro" else 0
-        labels, scores = paired(y_true, y_pred, owner, exactly=True)
-        check_outputs(scores, owner)
+        labels, scores = paired(y_true, widened(y_pred), owner, exactly=True)
+        weight = entry_weights(sample_weight, check_outputs(scores, owner), self.state_dtype)
+        labels, scores = zeroed(labels, weight != 0), zeroed(scores, weight != 0)
         if self.threshold is None:
             chosen = (scores >= jnp.max(scores, axis=-1, keepdims=True)) & (jnp.abs(scores) > 1e-9)
         else:
             chosen = scores > self.threshold
-        weight = entry_weights(sample_weight, scores.shape, self.state_dtype)
         labels, chosen = labels.astype(self.state_dtype), chosen.astype(self.state_dtype)
         found = (chosen * labels, chosen * (1 - labels), (1 - chosen) * labels)
         counts = [jnp.sum(weigh(each, weight), axis=axis) for each in found]
-        return merge_sums(state, dict(zip(COUNTS, counts, strict=True)))
+        return sums.add(state, sums.single(dict(zip(COUNTS, counts, strict=True))))
 
     def result(self, state: State) -> Array:
         """A scalar, or `(classes,)` without an average."""
-        right, false, missed = (state[key] for key in COUNTS)
+        right, false, missed = (sums.value(state, key) for key in COUNTS)
         epsilon, square = config.epsilon(), self.beta**2
         precision, recall = right / (right + false + epsilon), right / (right + missed + epsilon)
         score = (1 + square) * precision * recall / (square * precision + recall + epsilon)
@@ -82,7 +84,7 @@ class _FScore(Metric):
 
     def merge(self, a: State, b: State) -> State:
         """The sums of both."""
-        return merge_sums(a, b)
+        return sums.add(a, b)
 
 
 @FAMILY.register()

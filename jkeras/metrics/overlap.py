@@ -2,8 +2,9 @@
 
     IoU_c = TP_c / (TP_c + FP_c + FN_c)
 
-The state counts entries: `confusion[label, prediction]`, integers unless `dtype` says otherwise, so a count of pixels
-stays exact up to 2^31. Entries of another class than `0 ... num_classes - 1`, in label or prediction, do not count.
+The state counts entries: `confusion[label, prediction]`, integers in two words unless `dtype` says otherwise, so a
+count of pixels stays exact up to 2^63. Other classes than `0 ... num_classes - 1`, in label or prediction,
+have no meaning: they are refused, and inside a compiled function the result is NaN.
 """
 
 from collections.abc import Iterable
@@ -14,11 +15,15 @@ import jax.numpy as jnp
 from jkeras import config, dtypes
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses import arguments
-from jkeras.losses.arrays import as_arrays, as_float, match_ranks
+from jkeras.losses.arrays import as_arrays, as_float, match_ranks, widened
+from jkeras.losses.validation import check_by_hand
+from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State
-from jkeras.metrics.reduction import entry_weights, merge_sums
+from jkeras.metrics.reduction import entry_weights
 from jkeras.metrics.thresholds import histogram
 from jkeras.typing import Array, ArrayLike, Config
+
+MARK = -(2**31)  # in place of the rests of counts, which are not negative: something was no class
 
 
 class _Overlap(Metric):
@@ -41,7 +46,7 @@ class _Overlap(Metric):
 
     def init(self) -> State:
         """An empty confusion matrix."""
-        return {"confusion": jnp.zeros((self.num_classes, self.num_classes), self.state_dtype)}
+        return sums.zeros(("confusion",), (self.num_classes, self.num_classes), self.state_dtype)
 
     def update(  # type: ignore[override]
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
@@ -59,26 +64,41 @@ class _Overlap(Metric):
         if sample_weight is not None:
             _check_countable(as_arrays(sample_weight), self.dtype, owner)
         weight = entry_weights(sample_weight, labels.shape, self.state_dtype)
-        labels, predicted = labels.astype("int32"), predicted.astype("int32")
-        counts = (labels >= 0) & (labels < size) & (predicted >= 0) & (predicted < size)
+        counts = weight != 0
         if self.ignore_class is not None:
             counts &= labels != self.ignore_class
-        cells = jnp.where(counts, size * labels + predicted, size * size)
-        return merge_sums(state, {"confusion": jnp.reshape(histogram(cells, weight, size * size), (size, size))})
+        for what, each in (("label", labels), ("prediction", predicted)):
+            check_by_hand(each, size, owner, what=what, counts=counts)
+        labels, predicted = labels.astype("int32"), predicted.astype("int32")
+        known = (labels >= 0) & (labels < size) & (predicted >= 0) & (predicted < size)
+        cells = jnp.where(counts & known, size * labels + predicted, size * size)
+        confusion = jnp.reshape(histogram(cells, weight, size * size), (size, size))
+        return self._poisoned(self.merge(state, sums.single({"confusion": confusion})), jnp.any(counts & ~known))
+
+    def _poisoned(self, state: State, wrong: Array) -> State:
+        """The state with no result, where something has been seen that is no class."""
+        word = "confusion" if dtypes.is_float(self.dtype) else "confusion" + sums.REST
+        mark = jnp.nan if dtypes.is_float(self.dtype) else MARK
+        return {**state, word: jnp.where(wrong, jnp.asarray(mark, state[word].dtype), state[word])}
 
     def result(self, state: State) -> Array:
-        """The mean over the target classes that occur; 0 where none does."""
-        matrix, targets = state["confusion"], jnp.array(self.target_class_ids)
-        accurate = self.state_dtype if dtypes.is_float(self.dtype) else "float32"
-        right = jnp.diagonal(matrix)
-        union = (jnp.sum(matrix, axis=0) + jnp.sum(matrix, axis=1) - right)[targets].astype(accurate)
+        """The mean over the target classes that occur; 0 where none does; NaN where something seen was no class."""
+        matrix, targets = sums.value(state, "confusion"), jnp.array(self.target_class_ids)
+        matrix = (
+            jnp.where(state["confusion" + sums.REST] < 0, jnp.nan, matrix) if self.state_dtype == "int32" else matrix
+        )
+        wrong = jnp.where(jnp.eye(self.num_classes, dtype=bool), 0, matrix)
+        right = jnp.diagonal(matrix)[targets]
+        union = right + (jnp.sum(wrong, axis=0) + jnp.sum(wrong, axis=1))[targets]
         occurs = union > 1e-9
-        each = jnp.where(occurs, right[targets].astype(accurate) / (union + config.epsilon()), 0)
-        return self._in_dtype(jnp.sum(each) / (jnp.sum(occurs, dtype=accurate) + config.epsilon()))
+        each = jnp.where(occurs, right / (union + config.epsilon()), 0)
+        mean = jnp.sum(each) / (jnp.sum(occurs, dtype=matrix.dtype) + config.epsilon())
+        return self._in_dtype(jnp.where(jnp.any(jnp.isnan(matrix)), jnp.nan, mean))
 
     def merge(self, a: State, b: State) -> State:
         """The sums of both."""
-        return merge_sums(a, b)
+        marked = [state["confusion" + sums.REST] < 0 for state in (a, b)]
+        return self._poisoned(sums.add(a, b), marked[0] | marked[1]) if self.state_dtype == "int32" else sums.add(a, b)
 
 
 def _targets(given: Any, num_classes: int, owner: str) -> list[int]:
@@ -335,7 +355,7 @@ class BinaryIoU(_Overlap):
 
     def classes_of(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
         """The labels, and 1 where a prediction reaches the threshold."""
-        return y_true, as_float(y_pred) >= self.threshold
+        return y_true, widened(as_float(y_pred)) >= self.threshold
 
     def get_config(self) -> Config:
         """That of `Metric`, and the arguments."""

@@ -4,18 +4,19 @@ A value of rank above 1 is first reduced to one number per sample. Weights line 
 on; a mean divides by the sum of the weights, and is 0 where nothing has been seen.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.errors import ArgumentError, ShapeError
-from jkeras.losses.arrays import append_axes, as_arrays, broadcasts, divide_no_nan, match_ranks
+from jkeras.losses import entries
+from jkeras.losses.arrays import append_axes, as_arrays, broadcasts, divide_no_nan, match_ranks, widened
 from jkeras.losses.base import FAMILY as LOSSES
-from jkeras.losses.base import Loss, valid_entries
+from jkeras.losses.base import Loss
 from jkeras.losses.weighting import apply_mask, weigh
+from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State
 from jkeras.typing import Array, ArrayLike, Config
 
@@ -49,6 +50,8 @@ def per_sample(
         return reduced(values, 1, values.ndim), None
     weight = as_arrays(sample_weight, dtype)
     given = values.shape, weight.shape
+    if values.ndim == 0:  # one value for all samples
+        values = jnp.broadcast_to(values, weight.shape)
     values, weight = match_ranks(values, weight)
     # innermost axes that have no weights of their own are reduced before they are weighed
     values = reduced(values, weight.ndim, values.ndim)
@@ -109,31 +112,13 @@ def check_outputs(y_pred: Any, owner: str) -> tuple[int, int]:
     return y_pred.shape
 
 
-def zeros(names: Iterable[str], shape: tuple[int, ...], dtype: str) -> State:
-    """A state of zeros, each an array of its own, since a buffer can be donated only once.
-
-    >>> {name: leaf.shape for name, leaf in zeros(("total", "count"), (2,), "float32").items()}
-    {'total': (2,), 'count': (2,)}
-    """
-    return {name: jnp.zeros(shape, dtype) for name in names}
-
-
-def merge_sums(a: State, b: State) -> State:
-    """The sums of both.
-
-    >>> {key: float(value) for key, value in merge_sums({"total": jnp.ones(())}, {"total": jnp.ones(())}).items()}
-    {'total': 2.0}
-    """
-    return jax.tree.map(jnp.add, a, b)
-
-
 def init_mean(dtype: str) -> State:
-    """The mean of nothing: `total` and `count`.
+    """The mean of nothing: `total` and `count`, in two words each (see `jkeras.metrics.sums`).
 
     >>> sorted(init_mean("float32"))
-    ['count', 'total']
+    ['count', 'count_rest', 'total', 'total_rest']
     """
-    return zeros(("total", "count"), (), dtype)
+    return sums.zeros(("total", "count"), (), dtype)
 
 
 def update_mean(state: State, values: Any, sample_weight: Any | None, dtype: str) -> State:
@@ -145,7 +130,7 @@ def update_mean(state: State, values: Any, sample_weight: Any | None, dtype: str
     """
     values, weight = per_sample(values, sample_weight, jnp.mean, dtype)
     count = jnp.asarray(values.size, dtype) if weight is None else jnp.sum(weight)
-    return merge_sums(state, {"total": jnp.sum(values), "count": count})
+    return sums.add(state, sums.single({"total": jnp.sum(values), "count": count}))
 
 
 def result_mean(state: State) -> Array:
@@ -154,7 +139,7 @@ def result_mean(state: State) -> Array:
     >>> float(result_mean(init_mean("float32")))
     0.0
     """
-    return divide_no_nan(state["total"], state["count"])
+    return divide_no_nan(sums.value(state, "total"), sums.value(state, "count"))
 
 
 @FAMILY.register()
@@ -164,7 +149,7 @@ class Sum(Metric):
     Args:
         name, dtype: as in `Metric`.
 
-    State: `{"total": ()}`.
+    State: `total` `()`, in two words.
 
     >>> metric = Sum()
     >>> state = metric.update(metric.init(), [1.0, 3.0, 5.0], sample_weight=[1.0, 1.0, 0.0])
@@ -177,20 +162,21 @@ class Sum(Metric):
 
     def init(self) -> State:
         """A total of 0."""
-        return {"total": jnp.zeros((), self.state_dtype)}
+        return sums.zeros(("total",), (), self.state_dtype)
 
     def update(self, state: State, values: Any, sample_weight: ArrayLike | None = None) -> State:  # type: ignore[override]
         """Adds `(b, ...)` values, weighted."""
         weighted, _ = per_sample(values, sample_weight, jnp.sum, self.state_dtype)
-        return merge_sums(state, {"total": jnp.sum(weighted)})
+        return sums.add(state, sums.single({"total": jnp.sum(weighted)}))
 
     def result(self, state: State) -> Array:
         """The total."""
-        return self._in_dtype(state["total"])
+        floating = jnp.issubdtype(state["total"].dtype, jnp.floating)
+        return self._in_dtype(sums.value(state, "total") if floating else state["total"])
 
     def merge(self, a: State, b: State) -> State:
         """The sums of both."""
-        return merge_sums(a, b)
+        return sums.add(a, b)
 
 
 class _MeanState(Metric):
@@ -206,7 +192,7 @@ class _MeanState(Metric):
 
     def merge(self, a: State, b: State) -> State:
         """The sums of both."""
-        return merge_sums(a, b)
+        return sums.add(a, b)
 
 
 @FAMILY.register()
@@ -216,7 +202,7 @@ class Mean(_MeanState):
     Args:
         name, dtype: as in `Metric`.
 
-    State: `{"total": (), "count": ()}`.
+    State: `total` and `count` `()`, in two words each.
 
     >>> metric = Mean()
     >>> state = metric.update(metric.init(), [1.0, 3.0])
@@ -246,12 +232,18 @@ class FunctionMean(_MeanState):
     def update(  # type: ignore[override]
         self, state: State, y_true: Any, y_pred: Any, sample_weight: ArrayLike | None = None
     ) -> State:
-        """Adds one batch. Entries that the function itself does not count (`ignore_class`) are left out."""
-        y_true, y_pred = as_arrays(y_true), as_arrays(y_pred)
+        """Adds one batch. Entries that the function itself does not count (`ignore_class`) are left out.
+
+        Half precision predictions are cast to float32. Entries of weight 0 may hold anything, NaN included.
+        """
+        y_true, y_pred = as_arrays(y_true), widened(y_pred)
+        counts = entries.counting(sample_weight, None)
+        y_true, y_pred = entries.without(self.fn, y_true, y_pred, counts, self.arguments)
         values = self.fn(y_true, y_pred, **self.arguments)
-        valid = valid_entries(self.fn, y_true, y_pred, **self.arguments)
-        if valid is not None:
-            sample_weight = apply_mask(sample_weight, valid, dtype=self.state_dtype)
+        valid = entries.valid_entries(self.fn, y_true, y_pred, **self.arguments)
+        if sample_weight is not None or valid is not None:
+            mask = entries.mask_of_values(self.fn, sample_weight, y_pred, self.arguments)
+            sample_weight = apply_mask(mask, valid, dtype=self.state_dtype)
         return update_mean(state, values, sample_weight, self.state_dtype)
 
     def get_config(self) -> Config:
@@ -270,7 +262,7 @@ class MeanMetricWrapper(FunctionMean):
         name, dtype: as in `Metric`.
         **kwargs: further arguments of `fn`.
 
-    State: `{"total": (), "count": ()}`.
+    State: `total` and `count` `()`, in two words each.
 
     >>> from jkeras import losses
     >>> metric = MeanMetricWrapper(losses.huber, delta=0.5)

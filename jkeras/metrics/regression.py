@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from jkeras.losses import arguments
-from jkeras.losses.arrays import paired
+from jkeras.losses.arrays import as_arrays, paired
+from jkeras.losses.entries import along, counting, zeroed
 from jkeras.losses.regression import (
     cosine,
     log_cosh,
@@ -15,8 +16,9 @@ from jkeras.losses.regression import (
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
+from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State
-from jkeras.metrics.reduction import FunctionMean, init_mean, merge_sums, result_mean, update_mean
+from jkeras.metrics.reduction import FunctionMean, init_mean, result_mean, update_mean
 from jkeras.typing import Array, ArrayLike
 
 
@@ -44,7 +46,7 @@ class RootMeanSquaredError(Metric):
     Args:
         name, dtype: as in `Metric`.
 
-    State: `{"total": (), "count": ()}`, of the squares.
+    State: `total` and `count` `()` of the squares, in two words each.
 
     >>> float(RootMeanSquaredError()([[0.0, 0.0]], [[3.0, 3.0]]))
     3.0
@@ -63,16 +65,20 @@ class RootMeanSquaredError(Metric):
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch."""
-        y_true, y_pred = paired(y_true, jnp.asarray(y_pred, self.state_dtype), "RootMeanSquaredError")
-        return update_mean(state, jnp.square(y_pred - y_true), sample_weight, self.state_dtype)
+        y_true, y_pred = paired(y_true, as_arrays(y_pred, self.state_dtype), "RootMeanSquaredError")
+        errors = y_pred - y_true
+        errors = zeroed(errors, along(counting(sample_weight, None), errors.shape))
+        return update_mean(state, jnp.square(errors), sample_weight, self.state_dtype)
 
     def result(self, state: State) -> Array:
         """`sqrt(total / count)`; 0 before any update."""
-        return self._in_dtype(jnp.sqrt(result_mean(state)))
+        mean = result_mean(state)
+        zero = mean == 0  # where the derivative of the root is infinite
+        return self._in_dtype(jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, mean))))
 
     def merge(self, a: State, b: State) -> State:
         """The sums of both."""
-        return merge_sums(a, b)
+        return sums.add(a, b)
 
 
 @FAMILY.register("mae", "MAE")

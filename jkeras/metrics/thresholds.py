@@ -21,12 +21,14 @@ import numpy as np
 from jkeras import config
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses import arguments
-from jkeras.losses.arrays import as_float, divide_no_nan, paired
+from jkeras.losses.arrays import as_float, divide_no_nan, paired, widened
+from jkeras.metrics import sums
 from jkeras.metrics.base import Metric, State
-from jkeras.metrics.reduction import entry_weights, merge_sums, zeros
+from jkeras.metrics.reduction import entry_weights
 from jkeras.typing import Array, ArrayLike
 
 HISTOGRAMS = ("positives", "negatives")
+PART = 2**22  # so many weights of 1 are added exactly, one after the other, and parts pairwise
 FEW = 8  # so many comparisons per entry, fused into one sum, are cheaper than a search or a scatter
 
 
@@ -141,7 +143,13 @@ def histogram(entries: Array, weights: Array, length: int) -> Array:
     """
     entries, weights = jnp.ravel(entries), jnp.ravel(weights)
     if length > FEW:
-        return jax.ops.segment_sum(weights, entries, length)
+        parts = -(-entries.size // PART)
+        if parts > 1:
+            part = jax.lax.broadcasted_iota("int32", entries.shape, 0) // PART
+            inside = (entries >= 0) & (entries < length)
+            entries = jnp.where(inside, entries + length * part, length * parts)
+        found = jax.ops.segment_sum(weights, entries, length * max(parts, 1))
+        return jnp.sum(jnp.reshape(found, (-1, length)), axis=0, dtype=weights.dtype)
     found = jnp.expand_dims(entries, 0) == jnp.expand_dims(jnp.arange(length, dtype=entries.dtype), 1)
     return jnp.sum(jnp.where(found, jnp.expand_dims(weights, 0), 0), axis=1, dtype=weights.dtype)
 
@@ -166,18 +174,19 @@ def tally(labels: Array, scores: Array, weight: Array, thresholds: Thresholds, *
     found = jnp.reshape(histogram(entries, weight, 2 * size * columns), (size, 2, columns))
     if not by_label:
         found = jnp.squeeze(found, 2)
-    return {"positives": found[:, 1], "negatives": found[:, 0]}
+    return sums.single({"positives": found[:, 1], "negatives": found[:, 0]})
 
 
 def confusion(state: State) -> Confusion:
     """What a confusion matrix holds at each of the ascending thresholds.
 
-    >>> state = {"positives": jnp.array([1.0, 3.0]), "negatives": jnp.array([5.0, 2.0])}
+    >>> state = sums.single({"positives": jnp.array([1.0, 3.0]), "negatives": jnp.array([5.0, 2.0])})
     >>> [count.tolist() for count in confusion(state)]
     [[3.0], [2.0], [5.0], [1.0]]
     """
-    tails = {key: jax.lax.cumsum(value, axis=0, reverse=True)[1:] for key, value in state.items()}
-    heads = {key: jax.lax.cumsum(value, axis=0)[:-1] for key, value in state.items()}
+    found = sums.values(state)
+    tails = {key: jax.lax.cumsum(value, axis=0, reverse=True)[1:] for key, value in found.items()}
+    heads = {key: jax.lax.cumsum(value, axis=0)[:-1] for key, value in found.items()}
     return Confusion(tails["positives"], tails["negatives"], heads["negatives"], heads["positives"])
 
 
@@ -208,7 +217,7 @@ def decisions(
 
     Raises `ShapeError` where the shapes do not fit.
     """
-    y_true, scores = paired(y_true, as_float(y_pred), owner, exactly=True)
+    y_true, scores = paired(y_true, widened(as_float(y_pred)), owner, exactly=True)
     scores = scores.astype(jnp.promote_types(dtype, "float32"))
     return y_true.astype(bool), scores, entry_weights(sample_weight, scores.shape, dtype)
 
@@ -268,7 +277,7 @@ class ThresholdMetric(Metric):
 
     def init(self) -> State:
         """Two empty histograms."""
-        return zeros(HISTOGRAMS, (len(self.arranged.values) + 1,), self.state_dtype)
+        return sums.zeros(HISTOGRAMS, (len(self.arranged.values) + 1,), self.state_dtype)
 
     def update(  # type: ignore[override]
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
@@ -281,11 +290,11 @@ class ThresholdMetric(Metric):
         if self.class_id is not None:
             check_classes(scores, self.class_id, owner)
             labels, scores, weight = (each[..., self.class_id] for each in (labels, scores, weight))
-        return merge_sums(state, tally(labels, scores, weight, self.arranged))
+        return sums.add(state, tally(labels, scores, weight, self.arranged))
 
     def merge(self, a: State, b: State) -> State:
         """The sums of both."""
-        return merge_sums(a, b)
+        return sums.add(a, b)
 
     def in_given_order(self, values: Array) -> Array:
         """Values per ascending threshold as values per given threshold; the one value of a single threshold."""

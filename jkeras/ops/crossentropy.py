@@ -4,14 +4,13 @@ connectionist temporal classification, with lengths in place of padding."""
 from typing import Any
 
 import jax.numpy as jnp
-import optax
-from jax import lax
 
 from jkeras import functional, losses
 from jkeras.core.lift import lift, listed
 from jkeras.errors import ShapeError
-from jkeras.losses.arrays import paired
+from jkeras.losses.arrays import as_float, paired, widened
 from jkeras.losses.crossentropy import binary_elements
+from jkeras.losses.sequence import spelling_loss
 from jkeras.typing import Array, ArrayLike
 
 
@@ -38,7 +37,9 @@ def binary_crossentropy(target: ArrayLike, output: ArrayLike, from_logits: bool 
     >>> print(binary_crossentropy(jnp.array([1.0, 0.0]), jnp.array([0.5, 0.25])).round(4))
     [0.6931 0.2877]
     """
-    return binary_elements(*paired(target, output, "binary_crossentropy", exactly=True), from_logits)
+    predictions = as_float(output)
+    pair = paired(target, widened(predictions), "binary_crossentropy", exactly=True)
+    return binary_elements(*pair, from_logits).astype(predictions.dtype)
 
 
 @listed
@@ -81,10 +82,12 @@ def sparse_categorical_crossentropy(
         axis: where the classes are.
 
     Returns:
-        `(...)`, without the axis of the classes, in the dtype of `output`; NaN where a label is no class.
+        `(...)`, without the axis of the classes, in the dtype of `output`; inside a compiled function NaN where a label
+        is no class.
 
     Raises:
         ShapeError: there is not one label per prediction.
+        DataError: a label is no class, outside of compiled functions.
 
     Source: the definition above, the negative log-likelihood of a categorical distribution.
 
@@ -110,10 +113,11 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
 
     Returns:
         `(b,)`, in the dtype of `output`, float32 for half precision. Labels that no path can spell, because there are
-        too few times, cost about `1e5` rather than infinity.
+        too few times, cost about `1e5` rather than infinity; inside a compiled function NaN where one is no class.
 
     Raises:
         ShapeError: the shapes do not fit.
+        DataError: a label is no class, outside of compiled functions.
 
     Source: A. Graves et al., "Connectionist Temporal Classification", ICML 2006.
 
@@ -131,12 +135,7 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
             expected="target (b, n), output (b, t, classes), target_length (b,), output_length (b,)",
             received=f"shapes {labels.shape}, {logits.shape}, {lengths[0].shape}, {lengths[1].shape}",
         )
-    logits = logits.astype(jnp.promote_types(logits.dtype, "float32"))
-    after_labels, after_logits = (
-        (lax.broadcasted_iota("int32", shape, 1) >= jnp.expand_dims(length, 1)).astype(logits.dtype)
-        for shape, length in zip((labels.shape, logits.shape[:2]), lengths, strict=True)
-    )
-    return optax.losses.ctc_loss(logits, after_logits, labels, after_labels, blank_id=mask_index)
+    return spelling_loss(labels, logits, *lengths, mask_index)
 
 
 ctc_decode = lift(functional.ctc_decode, "ctc_decode")
