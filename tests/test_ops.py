@@ -383,7 +383,7 @@ def test_shape_ndim_dtype_read_symbolic_tensors():
     x = KerasTensor((None, 3), "int32")
     assert (ops.shape(x), ops.ndim(x), ops.dtype(x)) == ((None, 3), 2, "int32")
     assert ops.is_tensor(x)
-    assert not ops.is_tensor(3)
+    assert ops.is_tensor(jnp.zeros(2)) and not ops.is_tensor(np.zeros(2)) and not ops.is_tensor(3)
 
 
 def test_unknown_dimensions_stay_unknown():

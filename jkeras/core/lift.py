@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 
+from jkeras.core import meeting
 from jkeras.core.arrays import takes_lists
 from jkeras.core.operation import Operation
 from jkeras.core.tensor import any_symbolic
@@ -42,6 +43,11 @@ class Lifted(Operation):
     def call(self, *args: Any, **kwargs: Any) -> PyTree:
         """The function's value."""
         return self.function(*args, **kwargs)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> PyTree:
+        """The outputs for symbolic inputs; unknown dimensions meet those of other arrays as the operation ties them."""
+        met = meeting.compute(self.op, self.function, args, kwargs)
+        return super().compute_output_spec(*args, **kwargs) if met is None else met
 
     def get_config(self) -> Config:
         """`{"name": ..., "op": ...}`; raises for a function that is not in the table."""

@@ -9,7 +9,6 @@ import numpy as np
 
 from jkeras import dtypes
 from jkeras.core.lift import lift, listed
-from jkeras.core.signature import is_tensor
 from jkeras.core.tensor import KerasTensor, check_dense, standardize_shape
 from jkeras.core.variable import Variable
 from jkeras.errors import ArgumentError
@@ -57,9 +56,27 @@ def saturate_cast(x: Array, dtype: Any) -> Array:
     >>> saturate_cast(jnp.array([300, -5]), "uint8").tolist()
     [255, 0]
     """
-    target = dtypes.standardize(dtype)
-    bounds = jnp.finfo(target) if dtypes.is_float(target) else jnp.iinfo(target)
-    return jnp.clip(x, bounds.min, bounds.max).astype(target)
+    x, target = jnp.asarray(x), jax.dtypes.canonicalize_dtype(dtypes.standardize(dtype))
+    low, high = _limits(target)
+    if dtypes.is_float(x.dtype):  # float32 has the bounds of every narrower dtype; what is behind its own is infinite
+        x = jnp.clip(x.astype("float32") if x.dtype.itemsize < 4 else x, float(low), float(high))
+    else:
+        least, greatest = _limits(x.dtype)
+        x = jnp.clip(x, int(low) if low > least else None, int(high) if high < greatest else None)
+    return x.astype(target)
+
+
+def _limits(dtype: Any) -> tuple[float, float]:
+    """The least and the greatest number of a dtype.
+
+    >>> _limits(jnp.dtype("int8")), _limits(jnp.dtype("float8_e4m3fn"))
+    ((-128, 127), (-448.0, 448.0))
+    """
+    if jnp.dtype(dtype).kind == "b":
+        return 0, 1
+    if dtypes.is_float(dtype):
+        return float(jnp.finfo(dtype).min), float(jnp.finfo(dtype).max)
+    return int(jnp.iinfo(dtype).min), int(jnp.iinfo(dtype).max)
 
 
 @listed
@@ -82,6 +99,15 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
 
 
 stop_gradient = lift(jax.lax.stop_gradient, "stop_gradient", "variable")
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether something is a JAX array, a tracer or a symbolic tensor; arrays of NumPy are not.
+
+    >>> is_tensor(jnp.zeros(2)), is_tensor(np.zeros(2))
+    (True, False)
+    """
+    return isinstance(x, jax.Array | KerasTensor)
 
 
 def dtype(x: Any) -> DType:

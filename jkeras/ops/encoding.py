@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jkeras import dtypes
 from jkeras.core.lift import listed
 from jkeras.core.tensor import check_dense
+from jkeras.errors import ArgumentError
 from jkeras.typing import Array
 
 
@@ -38,7 +39,15 @@ def one_hot(x: Array, num_classes: int, axis: int = -1, dtype: Any = None, spars
 
 
 @listed
-def multi_hot(inputs: Array, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Array:
+def multi_hot(
+    inputs: Array,
+    num_classes: int | None = None,
+    axis: int = -1,
+    dtype: Any = None,
+    sparse: bool = False,
+    *,
+    num_tokens: int | None = None,
+) -> Array:
     """Sets of class indices as vectors: one where a class occurs, zeros elsewhere.
 
     `outputs[b, c] = 1 where any inputs[b, :] == c, else 0`: the maximum of the one-hot codes of an example's labels. An
@@ -51,17 +60,21 @@ def multi_hot(inputs: Array, num_classes: int, axis: int = -1, dtype: Any = None
             over; no other than the last makes sets of labels.
         dtype: of the output; `jkeras.config.floatx()` by default.
         sparse: must be false, for JAX has no sparse tensors of this kind.
+        num_tokens: the old name of `num_classes`.
 
     Returns:
         `(b, num_classes)`, or `(num_classes,)`.
 
     Raises:
-        ArgumentError: `sparse` is true.
+        ArgumentError: `sparse` is true, or the number of classes is missing.
 
     >>> multi_hot(jnp.array([[0, 2], [1, 1]]), 4, dtype="int32").tolist()
     [[1, 0, 1, 0], [0, 1, 0, 0]]
     """
     check_dense("multi_hot", sparse)
+    num_classes = num_tokens if num_classes is None else num_classes
+    if num_classes is None:
+        raise ArgumentError("`num_classes` is missing.", path="multi_hot", expected="an int >= 1")
     return jnp.max(one_hot(inputs, num_classes, axis, dtype), axis=1 if jnp.ndim(inputs) > 1 else 0)
 
 

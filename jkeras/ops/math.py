@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.lift import lift, listed
-from jkeras.errors import ShapeError
+from jkeras.errors import ArgumentError, ShapeError
 from jkeras.ops import fourier
 from jkeras.ops.complex import view_as_complex, view_as_real
 from jkeras.ops.fourier import *  # noqa: F403
@@ -75,6 +75,7 @@ _SEGMENTS = """The {what} of the rows of every segment.
 
     Raises:
         ShapeError: `segment_ids` is no vector.
+        ArgumentError: no `num_segments` where values are unknown.
 
     >>> {op}(jnp.array([1.0, 2.0, 3.0, 4.0]), jnp.array([0, 0, 1, 1]), 3).tolist()
     {result}
@@ -89,6 +90,13 @@ def _segment(function: Callable[..., Array], op: str, **words: str) -> Callable[
                 path=op,
                 expected="segment_ids of shape (n,)",
                 received=f"shape {jnp.shape(segment_ids)}",
+            )
+        if num_segments is None and isinstance(segment_ids, jax.core.Tracer):
+            raise ArgumentError(
+                "how many segments there are depends on values, which are unknown in a graph and under `jit`.",
+                path=op,
+                expected="num_segments, an int",
+                write=f"ops.{op}(data, segment_ids, num_segments=8)",
             )
         return function(data, segment_ids, num_segments, indices_are_sorted=sorted)
 
