@@ -170,6 +170,10 @@ class FileWriteError(JKerasError, OSError):
     """A file that cannot be written."""
 
 
+class StateError(JKerasError, ValueError, TypeError):
+    """Something else where the state of a trainer is meant, or the state of another trainer."""
+
+
 class ConsumedStateError(JKerasError, RuntimeError):
     """A state whose buffers were donated to an earlier call."""
 

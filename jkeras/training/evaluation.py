@@ -29,13 +29,14 @@ from jkeras.training.checks import Checks, has_free_axes
 from jkeras.training.feed import DEFAULT_BATCH_SIZE, batch_size_for, check_data, fits_on_device
 from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import EvaluateOptions, check_weights
-from jkeras.training.state import TrainState, check_alive
+from jkeras.training.state import TrainState
+from jkeras.training.state_checks import check_state
 from jkeras.typing import PyTree
 
 
 def evaluate(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: EvaluateOptions) -> Logs:
     """`Trainer.evaluate`."""
-    check_alive(state, "Trainer.evaluate(state)")
+    check_state(trainer, state, "evaluate")
     data = adapt(
         x,
         y,
@@ -142,7 +143,7 @@ def run_evaluation(
 
 def predict(trainer: Any, state: TrainState, x: PyTree, options: EvaluateOptions) -> PyTree:
     """`Trainer.predict`. The last batch of arrays is padded with its last row, so that one program serves all."""
-    check_alive(state, "Trainer.predict(state)")
+    check_state(trainer, state, "predict")
     free = has_free_axes(trainer.model)
     data = adapt(x, batch_size=options.batch_size, steps=options.steps, epochs=None, same_shapes=not free)
     with data if isinstance(data, Source) else contextlib.nullcontext():
@@ -187,7 +188,7 @@ def train_on_batch(
     trainer: Any, state: TrainState, x: PyTree, y: PyTree, sample_weight: PyTree, class_weight: Any
 ) -> tuple[TrainState, Logs]:
     """`Trainer.train_on_batch`."""
-    check_alive(state, "Trainer.train_on_batch(state)")
+    check_state(trainer, state, "train_on_batch", trains=True)
     check_weights(sample_weight, class_weight, "Trainer.train_on_batch")
     state, _, logs = trainer.programs.train_batch(distinct(state), _batch(trainer, x, y, sample_weight, class_weight))
     return state, on_host(logs)
@@ -195,14 +196,14 @@ def train_on_batch(
 
 def test_on_batch(trainer: Any, state: TrainState, x: PyTree, y: PyTree, sample_weight: PyTree) -> Logs:
     """`Trainer.test_on_batch`."""
-    check_alive(state, "Trainer.test_on_batch(state)")
+    check_state(trainer, state, "test_on_batch")
     _, logs = trainer.programs.test_batch(state, state.metrics, _batch(trainer, x, y, sample_weight))
     return on_host(logs)
 
 
 def predict_on_batch(trainer: Any, state: TrainState, x: PyTree) -> PyTree:
     """`Trainer.predict_on_batch`."""
-    check_alive(state, "Trainer.predict_on_batch(state)")
+    check_state(trainer, state, "predict_on_batch")
     return jax.tree.map(np.asarray, trainer.programs.predict_batch(state, _batch(trainer, x)))
 
 

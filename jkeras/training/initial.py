@@ -46,11 +46,13 @@ class Found:
     Attributes:
         output_spec: a description of the inputs, and the specs of the outputs.
         program: the text of the program that draws initial states, and the program.
+        checked: the structure of the last state whose optimizer's part was looked at.
     """
 
     def __init__(self) -> None:
         self.output_spec: tuple[Any, PyTree] | None = None
         self.program: tuple[str, Any] = ("", None)
+        self.checked: Any = None
 
     def run(self, function: Callable[[Key], TrainState], key: Key) -> TrainState:
         """`function(key)`, compiled as one program."""

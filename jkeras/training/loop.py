@@ -27,6 +27,7 @@ from jkeras.training.pace import Pace
 from jkeras.training.programs import Programs
 from jkeras.training.quiet import deferred_interrupt, paused_collection
 from jkeras.training.state import TrainState, check_alive, is_alive, save_state
+from jkeras.training.state_checks import check_state
 from jkeras.typing import Array, PyTree
 
 VALIDATION_DATA, VALIDATION_SPLIT = "validation_data", "validation_split"  # what messages call it
@@ -34,7 +35,7 @@ VALIDATION_DATA, VALIDATION_SPLIT = "validation_data", "validation_split"  # wha
 
 def fit(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: FitOptions) -> tuple[TrainState, History]:
     """`Trainer.fit`."""
-    check_alive(state, "Trainer.fit(state)")
+    check_state(trainer, state, "fit", trains=True)
     history, last = History(), Last(state)
     try:
         return _fit(trainer, last, x, y, options, history), history

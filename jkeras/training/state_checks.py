@@ -1,0 +1,108 @@
+"""What a loop is given as its state, looked at before anything is done with it."""
+
+from typing import Any
+
+import jax
+
+from jkeras import tree
+from jkeras.core import Variables
+from jkeras.errors import StateError
+from jkeras.training.state import TrainState, check_alive
+from jkeras.typing import PyTree
+
+NEW_STATE = "state = trainer.init(jax.random.key(0), x)"
+
+
+def check_state(trainer: Any, state: Any, method: str, *, trains: bool = False) -> None:
+    """Raises `StateError` unless a state is one of this trainer's, and `ConsumedStateError` if it is used up.
+
+    The trees of the model are compared where the model is called, leaf by leaf. For an evaluation the state of another
+    optimizer is as good as its own.
+    """
+    path = f"Trainer.{method}(state)"
+    if not isinstance(state, TrainState):
+        raise _no_state(state, method, path)
+    check_alive(state, path)
+    _check_replicas(trainer, state, path)
+    if trains and trainer.optimizer is not None and trainer.found.checked != (form := _form(state)):
+        _check_optimizer(trainer, state, path)
+        trainer.found.checked = form
+
+
+def _no_state(given: Any, method: str, path: str) -> StateError:
+    kind = type(given).__name__
+    if isinstance(given, Variables) or (type(given) is tuple and len(given) == 2 and all(map(_is_tree, given))):
+        write = f"trainer.{method}(trainer.state_of(variables), x, y)"
+        return StateError(
+            "`state` must be a TrainState, got the variables of a model.",
+            path=path,
+            expected="a TrainState: variables with the states of optimizer and metrics",
+            received=kind,
+            write=write if method != "predict" else write.replace(", y", ""),
+        )
+    received = f"{kind} of shape {tuple(given.shape)}" if hasattr(given, "shape") else kind
+    returns = {"fit": "state, history = ", "train_on_batch": "state, logs = "}.get(method, "")
+    return StateError(
+        f"the first argument of `{method}` must be the state, got {received}: the data comes after it.",
+        path=path,
+        expected="a TrainState, which `trainer.init` makes",
+        received=received,
+        write=f"{NEW_STATE}\n            {returns}trainer.{method}(state, x{'' if 'predict' in method else ', y'})",
+    )
+
+
+def _is_tree(value: Any) -> bool:
+    return isinstance(value, dict | list)
+
+
+def _check_replicas(trainer: Any, state: TrainState, path: str) -> None:
+    shape, replicas = tuple(getattr(state.step, "shape", ())), trainer.replicas
+    if shape == (() if replicas is None else (replicas,)):
+        return
+
+    def networks(count: int | None) -> str:
+        return "one network" if count is None else f"{count} replicas"
+
+    count = shape[0] if shape else None
+    raise StateError(
+        f"`state` must be that of {networks(replicas)}, got that of {networks(count)}.",
+        path=path,
+        expected=f"state.step of shape {() if replicas is None else (replicas,)}",
+        received=f"state.step of shape {shape}",
+        write=NEW_STATE
+        if count is None or replicas is not None
+        else "state = jax.tree.map(lambda leaf: leaf[0], state)   # the first of them alone",
+    )
+
+
+def _check_optimizer(trainer: Any, state: TrainState, path: str) -> None:
+    """Compares the optimizer's state with what the optimizer makes for these parameters, by paths and shapes."""
+    make = trainer.optimizer.init if trainer.replicas is None else jax.vmap(trainer.optimizer.init)
+    expected, given = _shapes(jax.eval_shape(make, state.trainable)), _shapes(state.opt_state)
+    missing = [name for name in expected if name not in given]
+    unknown = [name for name in given if name not in expected]
+    misshaped = [name for name in expected if name in given and expected[name] != given[name]]
+    if not (missing or unknown or misshaped):
+        return
+    lines = [f"{text} {', '.join(names[:3])}" for text, names in (("no", missing), ("unknown", unknown)) if names]
+    lines += [f"{name} of shape {given[name]}, not {expected[name]}" for name in misshaped[:3]]
+    kind = type(trainer.optimizer).__name__
+    raise StateError(
+        f"`state.opt_state` must be that of the trainer's optimizer ({kind}), got another one's.",
+        path=path,
+        expected=f"what `trainer.optimizer.init(state.trainable)` returns, {len(expected)} leaves",
+        received="; ".join(lines)[:240],
+        write="state = trainer.state_of(state.variables)   # the same weights, a fresh optimizer",
+    )
+
+
+def _shapes(values: PyTree) -> dict[str, tuple[int, ...]]:
+    return {
+        tree.key_path(path): tuple(getattr(leaf, "shape", ()))
+        for path, leaf in jax.tree_util.tree_leaves_with_path(values)
+    }
+
+
+def _form(state: TrainState) -> Any:
+    """What tells one state from another of the same optimizer: structures, without values."""
+    return (jax.tree.structure((state.trainable, state.opt_state)),)
