@@ -52,6 +52,8 @@ def run(layer: Any, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any])
     mask = call_kwargs.get("mask") if explicit_mask is None else explicit_mask
     previous_mask = mask if mask is not None else jax.tree.map(scope.mask_of, first)
 
+    if scope.watch is not None:
+        scope.watch(layer, first)
     with _named(path, layer, scope), scope.entering(Frame(layer, path, context, cast_dtype(layer))):
         try:
             outputs = _read(layer.call(*args, **call_kwargs))

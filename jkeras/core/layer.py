@@ -157,8 +157,8 @@ class Layer(Operation, WeightOwner):
 
     def stateless_call(
         self,
-        trainable: Any,
-        non_trainable: Any,
+        trainable: Any = None,
+        non_trainable: Any = None,
         *args: Any,
         training: bool | None = False,
         mask: PyTree = None,
@@ -169,7 +169,7 @@ class Layer(Operation, WeightOwner):
 
         Args:
             trainable, non_trainable: the trees that `init` returned, or flat lists in the order of
-                `trainable_variables` and `non_trainable_variables`.
+                `trainable_variables` and `non_trainable_variables`, which are their names as keywords, too.
             args, kwargs: what `call` takes.
             training: whether layers such as Dropout behave as in training.
             mask: the mask of the first argument.
@@ -183,6 +183,8 @@ class Layer(Operation, WeightOwner):
             BuildError: the layer is not built.
             LeafError: a leaf is missing, unknown, in the wrong tree or mis-shaped.
         """
+        trainable = stateless.named("trainable_variables", trainable, kwargs, self.name)
+        non_trainable = stateless.named("non_trainable_variables", non_trainable, kwargs, self.name)
         if mask is not None:
             kwargs["mask"] = mask
         outputs, new, scope, structure = self.run(trainable, non_trainable, args, kwargs, training=training)

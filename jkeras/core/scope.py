@@ -18,7 +18,7 @@ shapes alone: layers may still declare variables there, and a declaration reads 
 import contextlib
 import contextvars
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import jax
@@ -71,6 +71,7 @@ class Scope:
         context: what the outermost layer inherits, such as `training`.
         building: whether layers may declare variables, read as zeros.
         newborn: the layers built so far by the inference that this scope is part of, each with the run that did it.
+        watch: is called with each layer that runs, and its first argument.
 
     >>> from jkeras.core.variable import Variable
     >>> total = Variable("zeros", (), trainable=False)
@@ -88,12 +89,13 @@ class Scope:
         context: dict[str, Any] | None = None,
         building: bool = False,
         newborn: dict[Any, object] | None = None,
+        watch: Callable[[Any, Any], None] | None = None,
     ) -> None:
         self.values: dict[Any, Array] = dict(values or {})
         _check(self.values)
         self.paths: dict[Any, str] = dict(paths or {})
         self.context: dict[str, Any] = dict(context or {})
-        self.building = building
+        self.building, self.watch = building, watch
         self.newborn: dict[Any, object] = {} if newborn is None else newborn
         self.run = object()  # the identity of one run of the outermost call
         self.updated: dict[Any, None] = {}  # the variables assigned so far, in order

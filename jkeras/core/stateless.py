@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jkeras import keys, tree
 from jkeras.core.structure import Declaration, Structure
 from jkeras.core.variable import Variable
-from jkeras.errors import LeafError
+from jkeras.errors import ArgumentError, LeafError
 from jkeras.typing import Array, Key, Tree
 
 
@@ -212,6 +212,23 @@ def drawing(structure: Structure, key: Key) -> Callable[[Declaration], Array]:
         return declaration.variable.initialize(keys.for_path(key, declaration.path)) if value is None else value
 
     return draw
+
+
+def named(name: str, given: Any, kwargs: dict[str, Any], owner: str) -> Any:
+    """The values that `stateless_call` was given, under Keras's name or ours; takes the former out of `kwargs`.
+
+    >>> named("trainable_variables", None, {"trainable_variables": {}}, "dense")
+    {}
+    """
+    values = kwargs.pop(name, None)
+    if (given is None) == (values is None):
+        raise ArgumentError(
+            f"`stateless_call` needs `{name}` once, got {'none' if given is None else 'two'}.",
+            path=owner,
+            expected="the two trees before the inputs",
+            write=f"{owner}.stateless_call(trainable_variables, non_trainable_variables, x)",
+        )
+    return values if given is None else given
 
 
 def as_key(key: Any, owner: str) -> jax.Array:

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jkeras.core import Layer
+from jkeras.core import Layer, Scope
+from jkeras.core import call as calls
 from jkeras.data.checks import host_values
 from jkeras.errors import DataError
 from jkeras.layers import Embedding
@@ -49,7 +51,7 @@ def embedded_inputs(model: Layer) -> list[Use]:
     ['words']
     """
     if not isinstance(model, Model) or not _has_graph(model):
-        return []
+        return []  # `called_embeddings` finds those
     places = {id(tensor): place for place, tensor in enumerate(model.inputs)}
     return [
         Use(name, layer, places[id(tensor)], model.input_names[places[id(tensor)]])
@@ -59,6 +61,63 @@ def embedded_inputs(model: Layer) -> list[Use]:
         for tensor in node.input_tensors
         if id(tensor) in places
     ]
+
+
+def called_embeddings(model: Layer, x: PyTree) -> list[Use]:
+    """The embeddings that the inputs of a model without a graph go into as they are, found by a run for shapes alone.
+
+    >>> import jkeras
+    >>> class Words(jkeras.Layer):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.words = Embedding(5, 2)
+    ...     def call(self, x):
+    ...         return self.words(x["ids"])
+    >>> [(use.name, use.key) for use in called_embeddings(Words(), {"ids": np.zeros((1, 3), "int32")})]
+    [('words', 'ids')]
+    """
+    addresses = {id(part): path for part, path in model.structure().paths.items() if isinstance(part, Embedding)}
+    found: list[Use] = []
+
+    def run(x: PyTree) -> PyTree:
+        paths = {id(leaf): path for path, leaf in jax.tree_util.tree_leaves_with_path(x)}
+        places = {id(leaf): place for place, leaf in enumerate(jax.tree.leaves(x))}
+
+        def watch(layer: Any, first: Any) -> None:
+            if id(layer) in addresses and id(first) in places:
+                key = str(getattr((paths[id(first)] or (None,))[-1], "key", ""))
+                found.append(Use(addresses[id(layer)], layer, places[id(first)], key))
+
+        with Scope(building=True, watch=watch).open() as scope:
+            return calls.run(model, scope, (x,), {})
+
+    if addresses:
+        jax.eval_shape(run, x)
+    return found
+
+
+def takes_complex(model: Layer) -> bool:
+    """Whether inputs may be complex: where an `Input` says so, and where a custom model casts nothing."""
+    if not _has_graph(model):
+        return not model.autocast
+    return any(jnp.issubdtype(tensor.dtype, jnp.complexfloating) for tensor in model.inputs)  # type: ignore[attr-defined]
+
+
+def check_real(data: dict[str, PyTree]) -> None:
+    """Raises `DataError` for complex numbers, whose imaginary parts layers and losses would lose.
+
+    >>> check_real({"x": np.ones(2), "y": None})
+    """
+    for path, leaf in jax.tree_util.tree_leaves_with_path(data):
+        if hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.complexfloating):
+            name = path[0].key + jax.tree_util.keystr(path[1:])
+            raise DataError(
+                f"`{name}` must be real, got {leaf.dtype}: layers would lose the imaginary part.",
+                path=name,
+                expected="a real dtype such as float32",
+                received=str(leaf.dtype),
+                write=f"{name} = np.stack([{name}.real, {name}.imag], axis=-1)",
+            )
 
 
 def check_indices(uses: Sequence[Use], x: PyTree) -> None:
@@ -101,15 +160,22 @@ class Checks:
 
     def __init__(self, trainer: Any, spec: PyTree) -> None:
         self.objective, self.spec, self.uses = trainer.objective, spec, embedded_inputs(trainer.model)
+        self.model = None if trainer.has_own_step or _has_graph(trainer.model) else trainer.model
         self.free = trainer.model.output if isinstance(trainer.model, Model) and _has_graph(trainer.model) else None
+        self.complex = takes_complex(trainer.model)
         self._axes: list[tuple[int, ...]] | None = None  # of the first inputs
 
-    def look(self, x: PyTree, y: PyTree) -> None:
+    def look(self, x: PyTree, y: PyTree, specs: PyTree = None) -> None:
         """Raises `DataError` for an index or a label that cannot be meant.
 
         Where the axes of the inputs are not those of the first batch, labels are compared with what the model's graph
-        says of its outputs; without a graph nothing is known of them.
+        says of its outputs; without a graph nothing is known of them. `specs` are those of a batch, where `x` has more
+        examples.
         """
+        if self.model is not None:
+            self.uses = called_embeddings(self.model, x if specs is None else specs)
+            self.model = None
+        check_real({} if self.complex else {"x": x, "y": y})
         check_indices(self.uses, x)
         axes = [leaf.shape[1:] for leaf in jax.tree.leaves(x)]
         self._axes = axes if self._axes is None else self._axes

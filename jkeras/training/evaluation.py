@@ -30,7 +30,7 @@ from jkeras.training.feed import DEFAULT_BATCH_SIZE, batch_size_for, check_data,
 from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import EvaluateOptions, check_weights
 from jkeras.training.state import TrainState
-from jkeras.training.state_checks import check_state
+from jkeras.training.state_checks import check_metrics, check_state
 from jkeras.typing import PyTree
 
 
@@ -190,14 +190,18 @@ def train_on_batch(
     """`Trainer.train_on_batch`."""
     check_state(trainer, state, "train_on_batch", trains=True)
     check_weights(sample_weight, class_weight, "Trainer.train_on_batch")
-    state, _, logs = trainer.programs.train_batch(distinct(state), _batch(trainer, x, y, sample_weight, class_weight))
+    batch = _batch(trainer, x, y, sample_weight, class_weight)
+    check_metrics(trainer, state, trainer.programs.checks.spec, "train_on_batch")
+    state, _, logs = trainer.programs.train_batch(distinct(state), batch)
     return state, on_host(logs)
 
 
 def test_on_batch(trainer: Any, state: TrainState, x: PyTree, y: PyTree, sample_weight: PyTree) -> Logs:
     """`Trainer.test_on_batch`."""
     check_state(trainer, state, "test_on_batch")
-    _, logs = trainer.programs.test_batch(state, state.metrics, _batch(trainer, x, y, sample_weight))
+    batch = _batch(trainer, x, y, sample_weight)
+    check_metrics(trainer, state, trainer.programs.checks.spec, "test_on_batch")
+    _, logs = trainer.programs.test_batch(state, state.metrics, batch)
     return on_host(logs)
 
 

@@ -63,10 +63,9 @@ def check_data(trainer: Any, data: Arrays | Source, batch_size: int | None, epoc
         data = check_arrays(*data.peek(epoch))
         batch_size = data.size
     size = min(batch_size or DEFAULT_BATCH_SIZE, data.size)
-    spec = trainer.output_spec(
-        jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype), data.x)
-    )
-    Checks(trainer, spec).look(data.x, data.y)
+    batch = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype), data.x)
+    spec = trainer.output_spec(batch)
+    Checks(trainer, spec).look(data.x, data.y, batch)
     return spec
 
 

@@ -47,12 +47,14 @@ class Found:
         output_spec: a description of the inputs, and the specs of the outputs.
         program: the text of the program that draws initial states, and the program.
         checked: the structure of the last state whose optimizer's part was looked at.
+        metrics: the names of the metrics' states.
     """
 
     def __init__(self) -> None:
         self.output_spec: tuple[Any, PyTree] | None = None
         self.program: tuple[str, Any] = ("", None)
         self.checked: Any = None
+        self.metrics: list[str] | None = None
 
     def run(self, function: Callable[[Key], TrainState], key: Key) -> TrainState:
         """`function(key)`, compiled as one program."""

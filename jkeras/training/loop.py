@@ -25,7 +25,7 @@ from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import FitOptions
 from jkeras.training.pace import Pace
 from jkeras.training.programs import Programs
-from jkeras.training.quiet import deferred_interrupt, paused_collection
+from jkeras.training.quiet import deferred_interrupt, rare_collection
 from jkeras.training.state import TrainState, check_alive, is_alive, save_state
 from jkeras.training.state_checks import check_state
 from jkeras.typing import Array, PyTree
@@ -75,9 +75,9 @@ def _fit(trainer: Any, last: Last, x: PyTree, y: PyTree, options: FitOptions, hi
         resources.callback(callbacks.close)
         callbacks.set_loop(loop)
         trainer.programs.remember(state, _first_batch(train, options))
-        collect = resources.enter_context(paused_collection())
+        collect = resources.enter_context(rare_collection(options.rare_gc))
         settle = resources.enter_context(deferred_interrupt(loop.stop, lambda: is_alive(last.state)))
-        epoch_runner = Epoch(trainer, feed, callbacks, spec, last, settle)
+        epoch_runner = Epoch(trainer, feed, callbacks, spec, last, settle, collect)
         return _epochs(state, options, callbacks, epoch_runner, validate, collect)
 
 
@@ -87,7 +87,7 @@ def _epochs(
     callbacks: CallbackList,
     epoch_runner: "Epoch",
     validate: "Validation | None",
-    collect: Callable[[], int],
+    collect: Callable[..., None],
 ) -> TrainState:
     """All epochs, with the hooks around them."""
     loop = callbacks.loop
@@ -100,7 +100,7 @@ def _epochs(
             logs.update(validate.run(state, callbacks))
         logs.update(callbacks.epoch_logs(epoch, state))
         epoch_runner.last.state = state = callbacks.on_epoch_end(epoch, logs, state)
-        collect()
+        collect(True)
         if loop.stop_training or epoch_runner.feed.exhausted:
             break
     epoch_runner.last.state = state = distinct(callbacks.on_train_end(logs, state))
@@ -204,9 +204,10 @@ class Epoch:
         spec: PyTree,
         last: Last,
         settle: Callable[[], None],
+        collect: Callable[..., None],
     ) -> None:
         self.trainer, self.feed, self.callbacks, self.spec, self.last = trainer, feed, callbacks, spec, last
-        self.settle = settle  # called when the next state is held
+        self.settle, self.collect = settle, collect  # called when the next state is held, and after each call
         self.pace = Pace(1) if callbacks.every_batch else trainer.programs.pace(feed)
 
     def run(self, state: TrainState, epoch: int) -> tuple[TrainState, Logs]:
@@ -232,6 +233,7 @@ class Epoch:
             sums = jax.tree.map(jnp.add, sums, own) if sums else own
             jax.block_until_ready(ready)  # one call may be under way, not more: what is shown is what has happened
             stopwatch.under_way(call)
+            self.collect()
             done += call.steps
             late = LateLogs(self._logs, seen if ready is None else ready, sums, done - first)
             self.last.state = state = self.callbacks.on_train_batch_end(done - 1, late, state)

@@ -31,6 +31,8 @@ class FitOptions:
         validation_steps, validation_batch_size: the same for validation. Each evaluation begins anew, so that all
             see the same batches; a generator, which is read once, goes on where the last evaluation ended.
         validation_freq: validate every so many epochs, or after the epochs whose numbers (from 1) are listed.
+        rare_gc: whether Python's garbage collector runs more rarely while training: after 50,000 allocations, every
+            5 s and after each epoch. `False` leaves it alone.
         seed: of the orders; the order of an epoch depends on it and the epoch's index alone.
 
     Raises:
@@ -55,6 +57,7 @@ class FitOptions:
     validation_batch_size: int | None = None
     validation_freq: int | Sequence[int] = 1
     seed: int = 0
+    rare_gc: bool = True
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "steps_per_epoch", "validation_steps", "validation_batch_size"):

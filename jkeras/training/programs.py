@@ -9,9 +9,10 @@ step of 2 ms takes 70 ms in `fori_loop` and in `scan`). There, a call that runs 
 convolutions is several calls of a program for one.
 """
 
+import collections
 import functools
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +26,9 @@ from jkeras.training.state import TrainState
 from jkeras.typing import Array, PyTree
 
 Logs = dict[str, Array]
+Timed: TypeAlias = collections.deque[tuple[int, int, float]]
+
+TIMED_CALLS = 10_000  # enough for a median and the slowest hundredth; they take a megabyte
 
 
 class Programs:
@@ -43,7 +47,9 @@ class Programs:
         self.predict_batch = self._compiled(self.predict_step)
         self._loops: dict[str, bool] = {}
         self._watches: dict[str, Watch] = {}
-        self.calls: list[tuple[int, int, float]] = []  # steps, samples and seconds of the calls of the last `fit`
+        self.calls: Timed = collections.deque(
+            maxlen=TIMED_CALLS
+        )  # steps, samples and seconds of the last calls of the last `fit`
         self._spec: PyTree = None
         self._paces: dict[type, Pace] = {}
         self.checks: Checks | None = None  # of batches that are given one by one
@@ -75,7 +81,7 @@ class Programs:
         if spec != self._spec:
             self._spec, self._paces = spec, {}
             self._watches = {name: Watch(getattr(self, name)) for name in ("many", "one", "train_batch")}
-        self.calls = []
+        self.calls.clear()
 
     def pace(self, of: object) -> Pace:
         """The pace for a kind of feed, which the next `fit` of a kind on the same shapes goes on with."""

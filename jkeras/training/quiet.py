@@ -4,30 +4,76 @@ import contextlib
 import gc
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+ALLOCATIONS = 50_000  # net allocations of containers until Python collects by itself; 700 by default
+SECONDS = 5.0
+
+
+class _Thresholds:
+    """The collector's thresholds are the process's: the first loop raises them, the last one restores them."""
+
+    def __init__(self) -> None:
+        self.lock, self.loops = threading.Lock(), 0
+        self.before = self.raised = gc.get_threshold()
+
+    def enter(self) -> None:
+        with self.lock:
+            if self.loops == 0:
+                first, second, third = self.before = gc.get_threshold()
+                self.raised = (max(first, ALLOCATIONS) if first else 0, second, third)
+                gc.set_threshold(*self.raised)
+            self.loops += 1
+
+    def leave(self) -> None:
+        with self.lock:
+            self.loops -= 1
+            if self.loops == 0 and gc.get_threshold() == self.raised:  # else somebody has chosen others since
+                gc.set_threshold(*self.before)
+
+
+_thresholds = _Thresholds()
+
 
 @contextlib.contextmanager
-def paused_collection() -> Iterator[Callable[[], int]]:
-    """Keeps the cyclic garbage collector from running in the block; the block may call what it gets to collect.
+def rare_collection(rarely: bool = True) -> Iterator[Callable[..., None]]:
+    """Makes Python's garbage collector run more rarely in the block: after `ALLOCATIONS` allocations.
 
-    A collection walks every object of the process, which takes longer than many a step.
+    A collection may walk every object of the process, which takes longer than many a step. A collector that is
+    disabled stays disabled. Whatever happens in the block, the process's thresholds come back after it.
 
-    >>> import gc
-    >>> with paused_collection() as collect:
-    ...     gc.isenabled()
-    False
-    >>> gc.isenabled()
+    Args:
+        rarely: whether to do so; otherwise the collector is left alone.
+
+    Yields:
+        A function for the block to call after each step: it collects young objects if `SECONDS` have passed since the
+        last time, or if its argument says so.
+
+    >>> before = gc.get_threshold()
+    >>> with rare_collection() as collect:
+    ...     gc.get_threshold()[0], gc.isenabled()
+    (50000, True)
+    >>> gc.get_threshold() == before
     True
     """
-    enabled = gc.isenabled()
-    gc.disable()
+    last = time.perf_counter()
+
+    def collect(now: bool = False) -> None:
+        nonlocal last
+        if rarely and gc.isenabled() and (now or time.perf_counter() - last > SECONDS):
+            gc.collect(1)
+            last = time.perf_counter()
+
+    if not rarely:
+        yield collect
+        return
+    _thresholds.enter()
     try:
-        yield lambda: gc.collect(1)
+        yield collect
     finally:
-        if enabled:
-            gc.enable()
+        _thresholds.leave()
 
 
 @contextlib.contextmanager

@@ -24,9 +24,26 @@ def check_state(trainer: Any, state: Any, method: str, *, trains: bool = False) 
         raise _no_state(state, method, path)
     check_alive(state, path)
     _check_replicas(trainer, state, path)
-    if trains and trainer.optimizer is not None and trainer.found.checked != (form := _form(state)):
+    if not trains or trainer.has_own_step or trainer.optimizer is None:  # a custom step knows its own state
+        return
+    if trainer.found.checked != (form := _form(state)):
         _check_optimizer(trainer, state, path)
         trainer.found.checked = form
+
+
+def check_metrics(trainer: Any, state: TrainState, spec: PyTree, method: str) -> None:
+    """Raises `StateError` where the state has other metrics than the trainer, for outputs of these specs."""
+    found = trainer.found
+    if found.metrics is None:
+        found.metrics = sorted(jax.eval_shape(lambda: trainer.empty_metrics(spec)))
+    if not trainer.has_own_step and found.metrics != sorted(state.metrics):
+        raise StateError(
+            "`state.metrics` must be those of the trainer's metrics.",
+            path=f"Trainer.{method}(state)",
+            expected=", ".join(found.metrics),
+            received=", ".join(sorted(state.metrics)),
+            write="state = trainer.reset_metrics(state)",
+        )
 
 
 def _no_state(given: Any, method: str, path: str) -> StateError:

@@ -1,7 +1,7 @@
 """Stats: how fast training ran, in numbers that can be compared."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import jax
 import numpy as np
@@ -39,7 +39,7 @@ class Stats:
     model_flop_utilisation: float | None
 
 
-def summarize(calls: Sequence[tuple[int, int, float]], flops_per_step: float) -> Stats:
+def summarize(calls: Collection[tuple[int, int, float]], flops_per_step: float) -> Stats:
     """The stats of timed calls `(steps, samples, seconds)`.
 
     >>> stats = summarize([(1, 32, 0.5), (3, 96, 1.5)], 10.0)

@@ -277,7 +277,7 @@ class Trainer(Frozen):
             options: see `jkeras.training.FitOptions`: `batch_size=32`, `epochs=1`, `verbose="auto"`,
                 `callbacks`, `validation_split=0.0`, `validation_data`, `shuffle=True`, `class_weight`,
                 `sample_weight`, `initial_epoch=0`, `steps_per_epoch`, `validation_steps`, `validation_batch_size`,
-                `validation_freq=1`, `seed=0`.
+                `validation_freq=1`, `seed=0`, `rare_gc=True`.
 
         Returns:
             The trained state, and a `History` whose `history` has a list per log.

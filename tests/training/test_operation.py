@@ -6,14 +6,16 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 
 import jax
 import numpy as np
 import pytest
 
 from jkeras import errors
-from jkeras.callbacks import Callback
-from jkeras.training.quiet import deferred_interrupt, paused_collection
+from jkeras.callbacks import Callback, LambdaCallback
+from jkeras.training import quiet
+from jkeras.training.quiet import ALLOCATIONS, deferred_interrupt, rare_collection
 from jkeras.training.retrace import Traced, Watch
 from tests.training.networks import data, trainer
 
@@ -30,13 +32,73 @@ def test_a_step_ahead_of_time():
     assert int(state.step) == 1 and np.isfinite(logs["loss"])
 
 
-def test_collection_is_paused_and_comes_back():
-    assert gc.isenabled()
-    with pytest.raises(KeyError), paused_collection() as collect:
-        assert not gc.isenabled()
-        collect()
+@pytest.fixture
+def thresholds():
+    before = gc.get_threshold()  # the suite has its own
+    gc.set_threshold(700, 10, 10)
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("thresholds")
+def test_collection_is_rarer_and_comes_back_whatever_happens():
+    before = gc.get_threshold()
+    with pytest.raises(KeyError), rare_collection() as collect, rare_collection():
+        assert gc.isenabled() and gc.get_threshold() == (ALLOCATIONS, *before[1:])
+        cycle = Cycle()
+        gone = weakref.ref(cycle)
+        del cycle
+        collect()  # not yet
+        assert gone() is not None
+        collect(True)
+        assert gone() is None
         raise KeyError
-    assert gc.isenabled()
+    assert gc.get_threshold() == before
+
+
+def test_collection_happens_by_itself_in_a_long_epoch(monkeypatch):
+    monkeypatch.setattr(quiet, "SECONDS", 0.0)
+    gone = []
+
+    def leak(batch, logs, state):
+        cycle = Cycle()
+        gone.append(weakref.ref(cycle))
+
+    t = trainer(steps_per_execution=1)
+    callback = LambdaCallback(on_train_batch_begin=leak)
+    t.fit(t.init(jax.random.key(0)), X, Y, callbacks=callback, verbose=0)
+    assert all(each() is None for each in gone[:-1]) and len(gone) == 7
+
+
+@pytest.mark.usefixtures("thresholds")
+def test_collection_of_others_is_left_alone():
+    before = gc.get_threshold()
+    with rare_collection(False):
+        assert gc.get_threshold() == before
+    gc.disable()
+    try:
+        with rare_collection() as collect:
+            cycle = Cycle()
+            gone = weakref.ref(cycle)
+            del cycle
+            collect(True)
+            assert gone() is not None and not gc.isenabled()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    with rare_collection():
+        gc.set_threshold(500, *before[1:])
+    assert gc.get_threshold()[0] == 500
+    gc.set_threshold(*before)
+
+
+class Cycle:
+    def __init__(self):
+        self.itself = self
+
+
+def test_the_timed_calls_are_bounded():
+    assert trainer().programs.calls.maxlen == 10_000
 
 
 def test_a_second_interrupt_interrupts():
