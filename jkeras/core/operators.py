@@ -8,11 +8,14 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jkeras.core.lift import lift
 from jkeras.core.tensor import KerasTensor
 from jkeras.core.variable import Variable
+from jkeras.errors import ArgumentError
 
 BINARY: dict[str, tuple[str, Callable[..., Any]]] = {
     "add": ("add", operator.add),
@@ -41,8 +44,36 @@ UNARY: dict[str, tuple[str, Callable[..., Any]]] = {
 
 
 def getitem(x: Any, key: Any) -> Any:
-    """`x[key]`."""
+    """`x[key]`.
+
+    Raises:
+        ArgumentError: an integer out of the range of an axis whose length is known: JAX would take the last entry.
+    """
+    check_index(x.shape, key)
     return x[key]
+
+
+def check_index(shape: tuple[Any, ...], key: Any) -> None:
+    """Raises `ArgumentError` for an integer in a key that is out of the range of its axis.
+
+    >>> check_index((2, 3), (..., -3))
+    """
+    keys = key if isinstance(key, tuple) else (key,)
+    widths = [each.ndim if str(getattr(each, "dtype", "")) == "bool" else int(each is not None) for each in keys]
+    axis = 0
+    for each, width in zip(keys, widths, strict=True):
+        if each is Ellipsis:
+            axis += max(len(shape) - sum(widths) + 1, 0)
+            continue
+        whole = isinstance(each, int | np.integer) and not isinstance(each, bool) and axis < len(shape)
+        if whole and isinstance(shape[axis], int) and not -shape[axis] <= each < shape[axis]:
+            raise ArgumentError(
+                f"the index {each} is out of range for axis {axis}.",
+                path="get_item",
+                expected=f"{-shape[axis]} <= index < {shape[axis]}",
+                received=f"index {each}",
+            )
+        axis += width
 
 
 def reshape(x: Any, newshape: Any) -> Any:
@@ -72,7 +103,6 @@ def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 NAMED: dict[str, tuple[str, Callable[..., Any]]] = {
-    "__getitem__": ("get_item", getitem),
     "__round__": ("round", jnp.round),
     "__pos__": ("positive", jnp.positive),
 }
@@ -81,6 +111,14 @@ SYMBOLIC_ONLY: dict[str, tuple[str, Callable[..., Any]]] = {
     "reshape": ("reshape", reshape),
     "squeeze": ("squeeze", squeeze),
 }
+
+
+_lifted_getitem = lift(getitem, "get_item")
+
+
+def _subscript(self: Any, key: Any) -> Any:
+    """`self[key]`; NumPy's integers in the key are Python's, for in a graph an array's value is not looked at."""
+    return _lifted_getitem(self, jax.tree.map(lambda k: int(k) if isinstance(k, np.integer) else k, key))
 
 
 def install(cls: type, table: dict[str, tuple[str, Callable[..., Any]]], pattern: str = "{}") -> None:
@@ -95,4 +133,5 @@ for _cls in (KerasTensor, Variable):
     for _name, (_op, _function) in BINARY.items():
         setattr(_cls, f"__r{_name}__", _reflected(lift(_function, _op)))
     install(_cls, NAMED)
+    setattr(_cls, "__getitem__", _subscript)  # noqa: B010 - a method of both, as those above
 install(KerasTensor, SYMBOLIC_ONLY)

@@ -102,11 +102,12 @@ def stft(
     >>> real.tolist(), imag.tolist()
     ([[2.0, 0.0, 2.0]], [[0.0, 0.0, 0.0]])
     """
+    (stride,) = standardize_tuple(sequence_stride, 1, "sequence_stride", "stft")
     weights = _window(window, sequence_length, fft_length, x.dtype, "stft")
     if center:
         half = fft_length // 2
         x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(half, half)], mode="reflect")
-    framed = frames(x, -1, fft_length, sequence_stride)  # (..., n, fft_length)
+    framed = frames(x, -1, fft_length, stride)  # (..., n, fft_length)
     spectra = jnp.fft.rfft(framed if weights is None else framed * jnp.reshape(weights, (1,) * (x.ndim) + (-1,)))
     return jnp.real(spectra), jnp.imag(spectra)
 
@@ -146,6 +147,7 @@ def istft(
     >>> istft(stft(signal, 4, 2, 4), 4, 2, 4).round().tolist()
     [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
     """
+    standardize_tuple(sequence_stride, 1, "sequence_stride", "istft")
     spectra = join_complex(x, "istft")
     if spectra.ndim < 2:
         raise ShapeError(

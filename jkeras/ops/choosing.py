@@ -5,6 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras.core.lift import listed
+from jkeras.core.operators import getitem
 from jkeras.typing import Array, ArrayLike, PyTree
 
 
@@ -114,13 +115,16 @@ def get_item(x: Array, key: Any) -> Array:
     Args:
         x: array of any shape.
         key: an int, a slice, `None` for a new axis, `...`, an array of ints or booleans, or a tuple of these, one per
-            axis. A list is read as a tuple. Ints that are out of range name the first or the last element.
+            axis. A list is read as a tuple. Entries of arrays that are out of range name the first or the last element.
+
+    Raises:
+        ArgumentError: an int is out of range.
 
     >>> x = jnp.array([[1, 2, 3], [4, 5, 6]])
     >>> get_item(x, (slice(None), 1)).tolist()
     [2, 5]
     """
-    return x[tuple(key) if isinstance(key, list) else key]  # JSON has no tuples
+    return getitem(x, tuple(key) if isinstance(key, list) else key)  # JSON has no tuples
 
 
 __all__ = [

@@ -9,6 +9,7 @@ from jkeras import dtypes
 from jkeras.core.lift import listed
 from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError
+from jkeras.functional.arguments import standardize_tuple
 from jkeras.typing import Array
 
 
@@ -29,12 +30,13 @@ def one_hot(x: Array, num_classes: int, axis: int = -1, dtype: Any = None, spars
         The shape of `x` with `num_classes` inserted at `axis`.
 
     Raises:
-        ArgumentError: `sparse` is true.
+        ArgumentError: `sparse` is true, or `num_classes` is negative.
 
     >>> one_hot(jnp.array([2, 0, -1]), 3, dtype="int32").tolist()
     [[0, 0, 1], [1, 0, 0], [0, 0, 0]]
     """
     check_dense("one_hot", sparse)
+    standardize_tuple(num_classes, 1, "num_classes", "one_hot", minimum=0)
     return jax.nn.one_hot(x, num_classes, axis=axis, dtype=dtypes.standardize(dtype))
 
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core.lift import lift, listed
+from jkeras.errors import ShapeError
 from jkeras.ops.control import jvp
 from jkeras.typing import Array
 
@@ -118,9 +119,19 @@ def matrix_rank(x: Array, tol: Any = None) -> Array:
     Returns:
         `(...)`, int32.
 
+    Raises:
+        ShapeError: `x` has fewer than two axes.
+
     >>> int(matrix_rank(jnp.array([[1.0, 2.0], [2.0, 4.0]])))
     1
     """
+    if jnp.ndim(x) < 2:
+        raise ShapeError(
+            "`x` must be a matrix, or several.",
+            path="matrix_rank",
+            expected="shape (..., m, n)",
+            received=f"shape {jnp.shape(x)}",
+        )
     return jnp.linalg.matrix_rank(x, tol).astype("int32")
 
 

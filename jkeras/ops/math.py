@@ -123,10 +123,21 @@ def top_k(x: Array, k: int, sorted: bool = True) -> list[Array]:
     Returns:
         The values, `(..., k)` in the dtype of `x`, and their indices, `(..., k)`, int32.
 
+    Raises:
+        ArgumentError: `k` is negative or greater than `n`.
+
     >>> values, indices = top_k(jnp.array([1.0, 4.0, 2.0, 4.0]), 3)
     >>> values.tolist(), indices.tolist()
     ([4.0, 4.0, 2.0], [1, 3, 2])
     """
+    x = jnp.asarray(x)
+    if k < 0 or (x.ndim and isinstance(x.shape[-1], int) and k > x.shape[-1]):
+        raise ArgumentError(
+            "`k` must be between 0 and the length of the last axis.",
+            path="top_k",
+            expected=f"0 <= k <= {x.shape[-1]}",
+            received=f"{k=}",
+        )
     return list(jax.lax.top_k(x, k))
 
 

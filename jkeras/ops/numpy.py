@@ -165,7 +165,6 @@ hstack = lift(jnp.hstack, "hstack", "xs")
 meshgrid = lift(jnp.meshgrid, "meshgrid")
 moveaxis = lift(jnp.moveaxis, "moveaxis", "x")
 ravel = lift(jnp.ravel, "ravel", "x")
-repeat = lift(jnp.repeat, "repeat", "x")
 roll = lift(jnp.roll, "roll", "x")
 rot90 = lift(jnp.rot90, "rot90", "array")
 split = lift(jnp.split, "split", "x")
@@ -216,7 +215,7 @@ __all__ = [
     "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not",
     "logical_or", "logical_xor", "logspace", "maximum", "meshgrid", "minimum", "mod", "moveaxis", "multiply",
     "nancumprod", "nancumsum", "negative", "nextafter", "not_equal", "ones_like", "outer", "positive", "power",
-    "rad2deg", "ravel", "real", "reciprocal", "repeat", "right_shift", "roll", "rot90", "round", "searchsorted",
+    "rad2deg", "ravel", "real", "reciprocal", "right_shift", "roll", "rot90", "round", "searchsorted",
     "select", "sign", "signbit", "sin", "sinc", "sinh", "slogdet", "sort", "split", "sqrt", "square", "squeeze",
     "stack", "subtract", "swapaxes", "take", "tan", "tanh", "tensordot", "trace", "transpose", "trapezoid", "tril",
     "triu", "true_divide", "trunc", "unravel_index", "vander", "vdot", "vectorize", "vsplit", "vstack",

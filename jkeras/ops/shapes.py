@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras import dtypes
 from jkeras.core.lift import listed
+from jkeras.errors import ArgumentError
 from jkeras.typing import Array, ArrayLike
 
 
@@ -62,9 +64,21 @@ def reshape(x: Array, newshape: Any) -> Array:
         newshape: an int or a sequence of ints, whose product is the number of elements. One of them may be -1: what
             the others leave.
 
+    Raises:
+        ArgumentError: a negative dimension other than one -1.
+
     >>> reshape(jnp.arange(6), (2, -1)).tolist()
     [[0, 1, 2], [3, 4, 5]]
     """
+    dims = newshape if isinstance(newshape, list | tuple) else (newshape,)
+    negative = [dim for dim in dims if isinstance(dim, int | np.integer) and dim < 0]
+    if negative not in ([], [-1]):
+        raise ArgumentError(
+            "`newshape` may have one -1 and no other negative dimension.",
+            path="reshape",
+            expected="such as (2, -1)",
+            received=f"newshape={newshape!r}",
+        )
     return jnp.reshape(x, newshape)
 
 
@@ -83,6 +97,7 @@ def tile(x: Array, repeats: Any) -> Array:
     >>> tile(jnp.array([1, 2]), (2, 2)).tolist()
     [[1, 2, 1, 2], [1, 2, 1, 2]]
     """
+    _check_counts("repeats", repeats, "tile")
     return jnp.tile(x, repeats)
 
 
@@ -137,6 +152,42 @@ def view(x: ArrayLike, dtype: Any = None) -> Array:
     return jnp.asarray(x).view(None if dtype is None else dtypes.standardize(dtype))
 
 
+@listed
+def repeat(x: Array, repeats: Any, axis: int | None = None, *, total_repeat_length: int | None = None) -> Array:
+    """Each element, or each part along an axis, several times in a row.
+
+    Args:
+        x: array of any shape.
+        repeats: how often: an int, or one for each element along the axis.
+        axis: along which axis; with `None` that of the flattened `x`.
+        total_repeat_length: how many parts there are in the end; under `jit` it must be given where `repeats` is an
+            array that is traced.
+
+    Raises:
+        ArgumentError: a negative number of repeats.
+
+    >>> repeat(jnp.array([1, 2]), 2).tolist(), repeat(jnp.array([1, 2]), [1, 3]).tolist()
+    ([1, 1, 2, 2], [1, 2, 2, 2])
+    """
+    _check_counts("repeats", repeats, "repeat")
+    repeats = jnp.asarray(repeats) if isinstance(repeats, list | tuple) else repeats
+    return jnp.repeat(x, repeats, axis=axis, total_repeat_length=total_repeat_length)
+
+
+def _check_counts(argument: str, counts: Any, path: str) -> None:
+    """Raises `ArgumentError` for negative numbers among those that are known."""
+    known = [count for count in np.ravel(counts) if isinstance(count, int | np.integer)] if _known(counts) else []
+    if any(count < 0 for count in known):
+        raise ArgumentError(
+            f"`{argument}` must not be negative.", path=path, expected="ints >= 0", received=f"{argument}={counts!r}"
+        )
+
+
+def _known(counts: Any) -> bool:
+    """Whether these are numbers of Python or NumPy."""
+    return all(isinstance(leaf, int | np.integer | np.ndarray) for leaf in jax.tree.leaves(counts))
+
+
 def ndim(x: Any) -> int:
     """The number of axes.
 
@@ -154,6 +205,7 @@ __all__ = [
     "full",
     "ndim",
     "pad",
+    "repeat",
     "reshape",
     "size",
     "tile",

@@ -215,7 +215,7 @@ def space_to_depth(x: Array, block_size: int, data_format: str | None = "channel
 def _block(x: Array, block_size: Any, data_format: str | None, path: str) -> tuple[int, int]:
     """The size of a block, and the axis of the channels."""
     check_rank(x.shape, 2, path)
-    (n,) = standardize_tuple(block_size, 1, "block_size", path)
+    (n,) = standardize_tuple(block_size, 1, "block_size", path, minimum=2)
     return n, image_axes(4, data_format)[2]
 
 
