@@ -178,3 +178,15 @@ def test_lists_may_hold_variables():
     variables = layer.init(jax.random.key(0), (2,))
     assert layer.stateless_call(*variables, jnp.zeros(2))[0][1].tolist() == [1.0, 1.0]
     assert ops.stack([KerasTensor((2,)), [1.0, 2.0]]).shape == (2, 2)
+
+
+@jkeras.saving.register_keras_serializable("tests")
+def doubled(x):
+    return x + x
+
+
+def test_mapped_functions_come_back_from_configs():
+    x = jkeras.Input((3,))
+    model = jkeras.Model(x, ops.vectorized_map(doubled, x))
+    again = jkeras.Model.from_config(model.get_config())
+    assert again.stateless_call(*again.init(jax.random.key(0)), X)[0].tolist() == (2 * X).tolist()

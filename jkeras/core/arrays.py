@@ -20,7 +20,8 @@ from jkeras.typing import Array, PyTree
 # fmt: off
 ARRAYS = frozenset({
     "M", "a", "abs_", "angle", "args", "arr", "array", "arrays", "ary", "b", "beta", "bins", "choicelist", "condition",
-    "condlist", "constant_values", "coordinates", "data", "default", "depthwise_kernel", "element", "end_points",
+    "condlist", "constant_values", "coordinates", "data", "default", "depthwise_kernel", "element", "elements",
+    "end_points",
     "fill_value", "gamma", "image1", "image2", "images", "indices", "inputs", "kernel", "key", "m", "mean", "object",
     "offset", "operands", "output", "output_length", "pointwise_kernel", "predictions", "prototype", "q", "scale",
     "segment_ids", "sequence_lengths", "start", "start_indices", "start_points", "step", "stop", "target",
@@ -55,6 +56,7 @@ AS_GIVEN = frozenset({
     ("pad", "constant_values"),
     ("scale_and_translate", "output_shape"),
     ("stop_gradient", "x"),
+    ("vectorized_map", "elements"),
 })  # fmt: skip
 # Settings for configs, as Keras has them, and arrays all the same.
 ALSO = frozenset({("trapezoid", "x"), ("bincount", "weights")})

@@ -1,8 +1,8 @@
 """Control flow: branches and loops inside a compiled program, and functions mapped and differentiated.
 
-They take functions, which no config can spell, so they are not in the table; in a graph they are recorded like any
-lifted function. Inside a layer's `call`, `cond`, `switch`, `scan`, `map` and `vectorized_map` are those of
-`jkeras.core`: what they call may assign variables and add losses. The other loops may only read.
+They take functions, which configs spell for `vectorized_map` alone: the others are not in the table; in a graph they
+are recorded like any lifted function. Inside a layer's `call`, `cond`, `switch`, `scan`, `map` and `vectorized_map`
+are those of `jkeras.core`: what they call may assign variables and add losses. The other loops may only read.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from jkeras.core import scope as scopes
 from jkeras.core import transforms
-from jkeras.core.lift import lift
+from jkeras.core.lift import lift, listed
 from jkeras.errors import ArgumentError
 from jkeras.typing import Array, PyTree
 
@@ -90,17 +90,14 @@ def map(f: Function, xs: PyTree) -> PyTree:
     return lift(_named("map", loop))(xs)
 
 
+@listed
 def vectorized_map(function: Function, elements: PyTree) -> PyTree:
     """`function` of each element along the first axis, all at once: `jax.vmap`.
 
     >>> vectorized_map(lambda x: 2 * x, jnp.arange(3)).tolist()
     [0, 2, 4]
     """
-
-    def mapped(elements: PyTree) -> PyTree:
-        return (jax.vmap if scopes.current() is None else transforms.vmap)(function)(elements)
-
-    return lift(_named("vectorized_map", mapped))(elements)
+    return (jax.vmap if scopes.current() is None else transforms.vmap)(function)(elements)
 
 
 def while_loop(cond: Function, body: Function, loop_vars: PyTree, maximum_iterations: int | None = None) -> PyTree:
