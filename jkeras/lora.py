@@ -17,12 +17,14 @@ from collections.abc import Iterator
 import jax
 
 from jkeras import tree
-from jkeras.core import Layer, Variables
+from jkeras.core import Layer, Variable, Variables
 from jkeras.core.stateless import bind
 from jkeras.errors import ArgumentError
 from jkeras.layers import SpectralNormalization
 from jkeras.layers.core.low_rank import LowRankAdaptable
 from jkeras.typing import Key
+
+SHOWN = 4  # paths in a warning
 
 
 def adaptable(layer: Layer, pattern: str | None = None) -> Iterator[tuple[str, LowRankAdaptable]]:
@@ -63,9 +65,10 @@ def enable(
         variables: the two trees.
         key: draws the pairs.
         pattern: a regular expression that is searched in the paths of the layers; by default all are adapted. Every
-            variable of a layer that is not adapted is frozen then.
+            variable of a layer that is not adapted is frozen then, until `merge`.
         alpha: the scale; by default the rank.
-        train_others: whether what a pattern does not match stays trainable.
+        train_others: whether what a pattern does not match stays trainable. Without a pattern it does, and a warning
+            names the matrices among it, such as kernels of convolutions and recurrent cells; `True` silences that.
 
     Returns:
         The trees for the new split: weights in `non_trainable`, pairs in `trainable`.
@@ -97,10 +100,14 @@ def enable(
         )
     for part in chosen.values():
         part.check_adaptable(rank)  # all of them, before the first one changes
-    if pattern is not None and not train_others:
-        _freeze_others(layer, set(chosen.values()))
+    _release(layer)
     for part in chosen.values():
         part.enable_lora(rank, alpha)
+    if pattern is not None and not train_others:
+        for variable in _others(layer).values():
+            variable.trainable, variable.set_aside = False, True
+    elif not train_others:
+        _warn_of_matrices(layer, normalized)
     return layer.repartition(variables, key)
 
 
@@ -114,12 +121,31 @@ def _normalized(layer: Layer) -> set[Layer]:
     return found
 
 
-def _freeze_others(layer: Layer, adapted: set[LowRankAdaptable]) -> None:
-    """Freezes the variables of all layers that are not adapted."""
-    kept = {variable for part in adapted for variable in part.own_variables}
+def _others(layer: Layer) -> dict[str, Variable]:
+    """The trainable variables of layers that are not adapted, by path."""
+    adapted = {variable for _, part in adaptable(layer) if part.lora_enabled for variable in part.own_variables}
+    return {d.path: d.variable for d in layer.structure().split()[0] if d.variable.origin not in adapted}
+
+
+def _release(layer: Layer) -> None:
+    """Unfreezes what `enable` has frozen in layers that were not adapted."""
     for variable in layer.structure().declarations:
-        if variable.origin not in kept:
-            variable.trainable = False
+        if variable.set_aside:
+            variable.trainable, variable.set_aside = True, False
+
+
+def _warn_of_matrices(layer: Layer, named: set[Layer]) -> None:
+    """Warns of matrices that are trained in full, since their layers cannot be adapted; but of layers named before."""
+    known = {variable for part in named for variable in part.own_variables}
+    others = {path: variable.origin for path, variable in _others(layer).items()}
+    matrices = [path for path, variable in others.items() if len(variable.shape) > 1 and variable not in known]
+    if matrices:
+        more = f" and {len(matrices) - SHOWN} more" if len(matrices) > SHOWN else ""
+        warnings.warn(
+            f"{layer.name}: LoRA leaves out {', '.join(matrices[:SHOWN])}{more}: the layers cannot be adapted, and are "
+            "trained in full. Write lora.enable(..., pattern='.') to freeze them, or train_others=True to train them.",
+            stacklevel=3,
+        )
 
 
 def merge(layer: Layer, variables: tuple[object, object]) -> Variables:
@@ -130,8 +156,8 @@ def merge(layer: Layer, variables: tuple[object, object]) -> Variables:
         variables: the two trees.
 
     Returns:
-        The trees for the new split: the weights are trainable again where their layers are. Without any pair, the same
-        values.
+        The trees for the new split: the weights are trainable again where their layers are, and so are those that
+        `enable` froze. Without any pair, the same values.
 
     Raises:
         LeafError: the trees do not fit the layer.
@@ -156,6 +182,7 @@ def merge(layer: Layer, variables: tuple[object, object]) -> Variables:
                 merge_copies = jax.vmap(merge_copies)
             values[weight] = merge_copies(values[weight], values[a], values[b])
             part.disable_lora()
+    _release(layer)
     return Variables(
         *(tree.unflatten({d.path: values[d.variable] for d in side}) for side in layer.structure().split())
     )

@@ -168,6 +168,33 @@ def test_lora_reaches_into_stacks_wrappers_and_models():
     assert_close(layer.stateless_call(*merged, x)[0], adapted, ulps=256)
 
 
+@pytest.mark.parametrize("train_others", [False, True])
+def test_what_a_pattern_freezes_is_free_again_after_merging(train_others):
+    layer, variables = built()
+    form = shapes(variables)
+    options = {"train_others": train_others}
+    after = lora.enable(layer, 2, variables, jax.random.key(1), pattern="^blocks/1$", **options)
+    again = lora.enable(layer, 1, after, jax.random.key(2), pattern="^table$", **options)  # besides the first
+    pairs = {"table/lora_embeddings_a", "table/lora_embeddings_b", "blocks/1/lora_kernel_a", "blocks/1/lora_kernel_b"}
+    others = {"norm/gamma", "norm/beta", "blocks/0/kernel", "blocks/0/bias"} if train_others else set()
+    assert set(tree.flatten(again.trainable)) == pairs | {"blocks/1/bias"} | others
+    layer.stateless_call(*again, TOKENS)
+    assert shapes(lora.merge(layer, again)) == form
+
+
+def test_matrices_that_are_left_out_are_named():
+    def model():
+        return Sequential([layers.Bidirectional(layers.GRU(3)), layers.Dense(2)])
+
+    left = r"LoRA leaves out bidirectional/forward_gru/gru_cell/kernel, .*: the layers cannot be adapted"
+    layer, variables = built(model(), jnp.ones((1, 5, 4)))
+    with pytest.warns(UserWarning, match=left):
+        lora.enable(layer, 2, variables, jax.random.key(1))
+    for options, trained in (({"train_others": True}, {"bidirectional", "dense"}), ({"pattern": "."}, {"dense"})):
+        layer, variables = built(model(), jnp.ones((1, 5, 4)))
+        assert set(lora.enable(layer, 2, variables, jax.random.key(1), **options).trainable) == trained
+
+
 def test_a_pattern_chooses_layers():
     layer, variables = built()
     after = lora.enable(layer, 2, variables, jax.random.key(1), pattern="^blocks/1$", train_others=True)

@@ -66,7 +66,7 @@ def map_graph(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> 
 def roots(tensors: Sequence[KerasTensor]) -> list[KerasTensor]:
     """The tensors that the inputs of a graph stand for: those from which all calls behind `tensors` follow.
 
-    Empty where one of them comes from no input, or is one itself.
+    Empty where they are all inputs themselves, or symbolic tensors that nothing made.
     """
     found: dict[int, KerasTensor] = {}
     seen: set[int] = set()
@@ -74,9 +74,7 @@ def roots(tensors: Sequence[KerasTensor]) -> list[KerasTensor]:
     while pending:
         tensor = pending.pop()
         node = producer(tensor)
-        if node is None:
-            return []
-        if node.is_input:
+        if node is None or node.is_input:
             found[id(tensor)] = tensor
         elif id(node) not in seen:
             seen.add(id(node))

@@ -117,7 +117,7 @@ class Layer(Operation, WeightOwner):
                 expected="a call inside another layer, a symbolic tensor, or the trees of values",
                 write=f"variables = {self.name}.init(jax.random.key(0), x)\n"
                 f"            outputs, non_trainable = {self.name}.stateless_call(*variables, x)\n"
-                "            in a functional model: a Layer that holds the layer and whose `call` makes the constant",
+                f"            {self.name}(layers.Lambda(lambda _: x)(inputs))   # in a functional model",
             )
         return calls.run(self, scope, args, kwargs)
 

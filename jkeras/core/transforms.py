@@ -171,7 +171,7 @@ def remat(function: Callable[..., PyTree], **options: Any) -> Callable[..., PyTr
 
     def rematerialized(*args: Any, **kwargs: Any) -> PyTree:
         if scopes.current() is None:
-            return jax.checkpoint(function, **options)(*args, **kwargs)
+            return jax.checkpoint(lambda *args: function(*args, **kwargs), **options)(*args)
 
         def masked(args: tuple[Any, ...], masks: list[Any]) -> tuple[PyTree, list[Any]]:
             _set_masks(args, masks)

@@ -93,6 +93,7 @@ class Variable:
         self.constraint = constraints.get(constraint)
         self.overwrite_with_gradient = overwrite_with_gradient
         self.path: str | None = None
+        self.set_aside = False  # frozen while other weights are adapted; see `jkeras.lora`
         self.read_in_transform = False  # whether a JAX transform may have closed over a value; see `core.scope`
 
     @property

@@ -126,7 +126,7 @@ class Model(GraphLayer):
 
         Args:
             line_length: the width in characters; by default that of the terminal.
-            positions: where the columns end, as fractions of the width.
+            positions: where the columns end, a number for each: fractions of the width, or characters.
             print_fn: receives each line instead of the terminal.
             expand_nested: whether the layers of nested models have rows of their own.
             show_trainable: whether there is a column that says what is trainable.

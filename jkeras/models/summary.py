@@ -208,11 +208,12 @@ def _table(
 
     default_positions, width = GRAPH if connected else CHAIN
     fractions: tuple[float, ...] = tuple(positions or default_positions)
+    last = 1.0 if fractions[-1] <= 1 else fractions[-1]  # positions above 1 are characters, as in Keras
     headers = [*COLUMNS, *(["Connected to"] if connected else []), *(["Trainable"] if show_trainable else [])]
     if show_trainable:
         width += TRAINABLE_WIDTH
         if len(fractions) < len(headers):
-            fractions = (*(0.9 * fraction for fraction in fractions), 1.0)
+            fractions = (*(0.9 * fraction for fraction in fractions), last)
     if len(fractions) != len(headers):
         raise ArgumentError(
             "`positions` must have an entry for each column.",
@@ -221,7 +222,7 @@ def _table(
             received=positions,
         )
     width = line_length or min(width, shutil.get_terminal_size().columns - 4)
-    ends = [int(fraction * width) for fraction in fractions]
+    ends = [int(fraction * width if last == 1 else fraction) for fraction in fractions]
     widths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     if min(widths) < MIN_WIDTH:
         raise ArgumentError(

@@ -1,5 +1,7 @@
 """Layers as packages for Keras write them: what their `build` and `__init__` do beside declaring weights."""
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import jkeras
 from jkeras import layers, ops
 from tests.core.samples import KEY
+from tests.oracle import asking_keras, keras
 
 
 @pytest.fixture(autouse=True)
@@ -256,3 +259,129 @@ def test_a_variable_may_be_returned():
     twice, _ = layer.stateless_call(variables.trainable, state, x)
     assert (once.tolist(), twice.tolist()) == ([2, 2], [4, 4])
     assert layer(jkeras.Input((2,))).shape == (2,)
+
+
+class InsistsOnItsMask(jkeras.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, x, mask=None):
+        assert mask is not None and mask.shape == x.shape[:2]
+        return x * mask[..., None]
+
+
+class InsistsOnItsMaskAndSaysItsShape(InsistsOnItsMask):
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+class NeedsTwoMasks(InsistsOnItsMask):
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+    def call(self, x, mask=None):
+        assert isinstance(mask, list) and [each.shape for each in mask] == [each.shape[:2] for each in x]
+        return sum(each * one[..., None] for each, one in zip(x, mask, strict=True))
+
+
+def test_masks_reach_symbolic_calls_through_layers_and_models():
+    ids = jkeras.Input((3,), dtype="int32")
+    embedded = layers.Embedding(5, 4, mask_zero=True)(ids)
+    x = layers.LSTM(4, return_sequences=True)(InsistsOnItsMask()(embedded))
+    first = jkeras.Model(ids, InsistsOnItsMaskAndSaysItsShape()(x))
+    chain = jkeras.Sequential([first, layers.Dense(4), InsistsOnItsMask()])
+    other = layers.Masking()(jkeras.KerasTensor((None, 3, 4)))
+    assert NeedsTwoMasks()([InsistsOnItsMask()(chain(ids)), other]).shape == (None, 3, 4)
+    given = jkeras.Input((3, 4)), jkeras.Input((3,), dtype="bool")
+    assert InsistsOnItsMask()(given[0], mask=given[1]).shape == (None, 3, 4)
+    model = jkeras.Model(ids, NeedsTwoMasks()([chain(ids), embedded]))
+    outputs, _ = model.stateless_call(*model.init(KEY), jnp.array([[1, 2, 0]]))
+    assert outputs.shape == (1, 3, 4)
+    assert outputs.any(axis=-1).tolist() == [[True, True, False]]
+    with pytest.raises(AssertionError):  # nothing upstream makes one
+        InsistsOnItsMask()(layers.Dense(4)(jkeras.Input((3, 4))))
+
+
+S = (None, 5, 4)
+SHAPES = [  # layer, arguments, then calls by position and by name
+    ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, [(S, (None, 7, 4)), (S, (None, 7, 4), (None, 7, 6))]),
+    (
+        "MultiHeadAttention",
+        {"num_heads": 2, "key_dim": 3},
+        [{"query_shape": S, "value_shape": (None, 7, 4), "key_shape": (None, 7, 6)}],
+    ),
+    (
+        "GroupQueryAttention",
+        {"head_dim": 3, "num_query_heads": 2, "num_key_value_heads": 1},
+        [(S, (None, 7, 4)), {"query_shape": S, "value_shape": (None, 7, 4)}],
+    ),
+    *[
+        (name, {"units": 3, option: True}, [(S,), {"sequences_shape": S}, (S, [(None, 3)] * n)])
+        for name, n in (("SimpleRNN", 1), ("GRU", 1), ("LSTM", 2))
+        for option in ("return_sequences", "return_state")
+    ],
+    ("ConvLSTM1D", {"filters": 2, "kernel_size": 2}, [((None, 5, 6, 3),), {"sequences_shape": (None, 5, 6, 3)}]),
+    ("Attention", {}, [([S, (None, 7, 4)],), {"input_shape": [S, (None, 7, 4)]}]),
+    ("AdditiveAttention", {}, [([S, (None, 7, 4)],), {"input_shape": [S, (None, 7, 4)]}]),
+    ("Dot", {"axes": 2}, [([S, (None, 7, 4)],), {"input_shape": [S, (None, 7, 4)]}]),
+    ("Concatenate", {"axis": 1}, [([S, (None, 7, 4)],), {"input_shape": [S, (None, 7, 4)]}]),
+    ("Add", {}, [([S, S],), {"input_shape": [S, S]}]),
+    ("Dense", {"units": 2}, [(S,), {"input_shape": S}]),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "calls"), SHAPES)
+def test_output_shapes_by_keras_s_arguments(name, arguments, calls):
+    for call in calls:
+        found = []
+        for library in (jkeras, keras):
+            layer = getattr(library.layers, name)(**arguments)
+            with asking_keras():
+                by_name = isinstance(call, dict)
+                found.append(layer.compute_output_shape(**call) if by_name else layer.compute_output_shape(*call))
+        assert found[0] == found[1], call
+
+
+def test_methods_take_keras_s_arguments():
+    """Of every layer that both have: `call`, `build`, `compute_mask`, `compute_output_shape`, under Keras's names."""
+    known = {  # Keras takes no such name by position here, or names data otherwise
+        "CenterCrop.call", "Resizing.call", "RMSNormalization.call", "SimpleRNNCell.call", "Pipeline.call",
+    }  # fmt: skip
+    wrong = set()
+    for name in dir(keras.layers):
+        theirs, ours = getattr(keras.layers, name), getattr(layers, name, None)
+        if ours is None or not isinstance(theirs, type) or not issubclass(theirs, keras.Layer):
+            continue
+        for method in ("call", "build", "compute_mask", "compute_output_shape"):
+            expected, taken = (inspect.signature(getattr(kind, method)).parameters for kind in (theirs, ours))
+            names = [p.name for p in expected.values() if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "_"]
+            kinds = {p.kind for p in taken.values()}
+            if {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds:
+                continue
+            if not set(names) <= set(taken):
+                wrong.add(f"{name}.{method}")
+    assert wrong == known
+
+
+def test_a_layer_of_a_constant_in_a_functional_model():
+    inputs, x = jkeras.Input((12,), dtype="int32"), ops.arange(0, 12)
+    position_embedding = layers.Embedding(12, 16, name="position_embedding")
+    with pytest.raises(RuntimeError, match="cannot be called on arrays by itself") as error:
+        position_embedding(x)
+    line = str(error.value).splitlines()[-1].strip()
+    names = {"layers": layers, "position_embedding": position_embedding, "inputs": inputs, "x": x}
+    outputs = layers.Embedding(40, 16)(inputs) + eval(line, names)  # what the message says to write
+    model = jkeras.Model(inputs, outputs)
+    variables = model.init(KEY)
+    assert variables.trainable["position_embedding"]["embeddings"].shape == (12, 16)
+    found, _ = model.stateless_call(*variables, jnp.zeros((2, 12), int))
+    table = variables.trainable["position_embedding"]["embeddings"]
+    np.testing.assert_allclose(found[1] - found[1, :1], table - table[:1], atol=1e-6)
+
+
+def test_chains_in_chains_take_vectors():
+    for dims in ((1,), (5,), (1, 1)):
+        model = jkeras.Sequential([jkeras.Sequential([jkeras.Sequential([layers.Activation("relu")])])])
+        x = -jnp.ones(dims)
+        assert model.stateless_call(*model.init(KEY, x), x)[0].shape == dims

@@ -51,6 +51,10 @@ def test_a_summary_takes_the_places_of_all_columns():
     model, lines = jkeras.Sequential([jkeras.Input((3,)), layers.Dense(2)]), []
     model.summary(positions=[0.3, 0.6, 0.8, 1.0], show_trainable=True, line_length=100, print_fn=lines.append)
     assert any("Trainable" in line for line in lines)
+    by_fractions, by_characters = [], []
+    for positions, printed in (([0.4, 0.7, 1.0], by_fractions), ([40, 70, 100], by_characters)):
+        model.summary(positions=positions, show_trainable=True, line_length=100, print_fn=printed.append)
+    assert by_fractions == by_characters
     with pytest.raises(ArgumentError, match="Layer"):
         model.summary(positions=[0.3, 1.0], print_fn=lines.append)
 
@@ -61,6 +65,7 @@ def test_transforms_of_plain_functions_are_those_of_jax():
 
     ones = jnp.ones(2)
     assert jkeras.remat(double)(ones).tolist() == [2, 2]
+    assert jkeras.remat(lambda x, negate: -x if negate else x)(ones, negate=True).tolist() == [-1, -1]
     assert jkeras.vmap(double)(ones).tolist() == [2, 2]
     assert jkeras.scan(lambda carry, x: (carry + x, x), 0.0, ones)[0] == 2
     assert jkeras.cond(True, double, lambda x: x, 3) == 6
