@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import compiling, depth, harness, hlo, hooks, imports, layers, loop, overhead, replicas
+from benchmarks import compiling, depth, harness, hlo, hooks, imports, layers, loop, memory, overhead, replicas
 
 PROGRAMS = {
     "imports": imports.run,
@@ -14,6 +14,7 @@ PROGRAMS = {
     "replicas": replicas.run,
     "depth": depth.run,
     "layers": layers.run,
+    "memory": memory.run,
 }
 
 

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks import hlo, layer_pairs, pairs
+from benchmarks import hlo, layer_pairs, memory, pairs
 from benchmarks.harness import interleaved, ratio
 from jkeras import tree
 from tests.compilation import AS_USERS_DO
@@ -81,3 +81,12 @@ def test_a_layer_computes_what_an_expert_writes_with_no_more_operations(case):
 def test_every_layer_by_hand_has_a_case():
     assert {case.layer for case in layer_pairs.CASES} == set(layer_pairs.HANDS)
     assert set(CORE) == {case.layer for case in LAYERS}
+
+
+def test_growth_is_the_slope_after_the_warm_up():
+    assert memory.growth([50.0, 10.0, 12.0, 14.0, 16.0], 1) == 2.0
+    assert memory.growth([0.0, 5.0, 5.0, 5.0], 1) == 0.0
+
+
+def test_what_models_leave_is_measured_in_processes_of_their_own():
+    assert len(memory.resident(models=2, threads=2, widths=1)) == 2
