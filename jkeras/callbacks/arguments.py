@@ -1,23 +1,29 @@
 """What constructors of callbacks check."""
 
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
 
 
 def check_count(owner: str, name: str, value: Any, *, least: int = 0) -> int:
-    """The value, if it is an int of at least `least`; raises `ArgumentError` otherwise.
+    """The value as an int, if it is an integer, NumPy's included, of at least `least`; else raises `ArgumentError`.
 
-    >>> check_count("EarlyStopping", "patience", 3)
+    >>> check_count("EarlyStopping", "patience", np.int64(3))
     3
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ArgumentError(
-            f"`{name}` is no valid count.", path=owner, expected=f"an int >= {least}", received=repr(value)
+            f"`{name}` must be an int >= {least}, got {value!r}.",
+            path=owner,
+            expected=f"an int >= {least}",
+            received=repr(value),
+            write=f"{owner}({name}={max(least, 1)})",
         )
-    return value
+    return int(value)
 
 
 def check_number(owner: str, name: str, value: Any) -> float:
@@ -27,7 +33,9 @@ def check_number(owner: str, name: str, value: Any) -> float:
     0
     """
     if not isinstance(value, Real) or isinstance(value, bool) or value != value:
-        raise ArgumentError(f"`{name}` is no number.", path=owner, expected="a real number", received=repr(value))
+        raise ArgumentError(
+            f"`{name}` must be a number, got {value!r}.", path=owner, expected="a real number", received=repr(value)
+        )
     return value  # type: ignore[return-value]
 
 
@@ -38,9 +46,7 @@ def check_choice(owner: str, name: str, value: Any, known: Sequence[str]) -> Any
     'min'
     """
     if value not in known:
-        raise UnknownNameError(
-            f"`{name}` has no value {value!r}.", path=owner, expected=did_you_mean(str(value), known)
-        )
+        raise UnknownNameError(f"`{name}` cannot be {value!r}.", path=owner, expected=did_you_mean(str(value), known))
     return value
 
 
@@ -50,8 +56,14 @@ def check_frequency(owner: str, name: str, value: Any) -> Any:
     >>> check_frequency("ModelCheckpoint", "save_freq", "epoch")
     'epoch'
     """
-    if value != "epoch" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+    if isinstance(value, str) and value == "epoch":
+        return value
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ArgumentError(
-            f"`{name}` is no frequency.", path=owner, expected="'epoch', or an int >= 1", received=repr(value)
+            f"`{name}` must be 'epoch' or a number of batches, got {value!r}.",
+            path=owner,
+            expected="'epoch', or an int >= 1",
+            received=repr(value),
+            write=f"{owner}(..., {name}='epoch')",
         )
-    return value
+    return int(value)

@@ -150,7 +150,7 @@ def _in_turn(hook: str) -> Callable[..., PyTree]:
             new = getattr(callback, hook)(*given, state)
             if new is not None and not isinstance(new, type(state)):
                 raise ArgumentError(
-                    "the hook returned something that is no state.",
+                    "a hook must return a state, or nothing.",
                     path=f"{type(callback).__name__}.{hook}",
                     expected=f"None or a {type(state).__name__}",
                     received=f"a {type(new).__name__}",
@@ -241,7 +241,7 @@ def _flat(given: Any) -> Iterable[Callback]:
         name = getattr(given, "__name__", type(given).__name__)
         is_class = isinstance(given, type) and issubclass(given, Callback)
         raise ArgumentError(
-            "this is no callback.",
+            "`callbacks` must be instances of `Callback`.",
             path="callbacks",
             expected="an instance of jkeras.callbacks.Callback",
             received=f"the class {name}" if isinstance(given, type) else repr(given)[:80],

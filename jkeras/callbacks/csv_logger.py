@@ -40,7 +40,11 @@ class CSVLogger(Callback):
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         if not isinstance(separator, str) or len(separator) != 1:
             raise ArgumentError(
-                "`separator` is no separator.", path="CSVLogger", expected="one character", received=repr(separator)
+                f"`separator` must be one character, got {separator!r}.",
+                path="CSVLogger",
+                expected="one character",
+                received=repr(separator),
+                write="CSVLogger(filename, separator=',')",
             )
         self.filename = os.fspath(filename)
         self.separator = separator

@@ -66,4 +66,6 @@ class LambdaCallback(Callback):
 
 def _check_name(name: str) -> None:
     if name not in HOOKS:
-        raise UnknownNameError(f"there is no hook {name!r}.", path="LambdaCallback", expected=did_you_mean(name, HOOKS))
+        raise UnknownNameError(
+            f"{name!r} is not the name of a hook.", path="LambdaCallback", expected=did_you_mean(name, HOOKS)
+        )

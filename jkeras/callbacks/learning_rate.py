@@ -53,7 +53,7 @@ class LearningRateScheduler(Callback):
     def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
         if not callable(schedule):
             raise ArgumentError(
-                "`schedule` is no function.",
+                f"`schedule` must be a function, got {schedule!r}.",
                 path="LearningRateScheduler",
                 received=repr(schedule),
                 write="LearningRateScheduler(lambda epoch, rate: 0.9 * rate)",
@@ -80,7 +80,7 @@ class LearningRateScheduler(Callback):
         is_number = np.issubdtype(value.dtype, np.number) and not np.isnan(value).any()
         if not is_number or value.shape not in ((), np.shape(old)):
             raise ArgumentError(
-                f"the schedule gave no number for epoch {epoch}.",
+                f"the schedule must return a number, and did not for epoch {epoch}.",
                 path="LearningRateScheduler",
                 expected="a float",
                 received=repr(value.tolist())[:80],

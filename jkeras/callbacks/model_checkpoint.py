@@ -118,9 +118,9 @@ class ModelCheckpoint(Monitor):
         unknown = [name for name in sorted(self.names | watched) if name.startswith(VALIDATION)]
         if unknown and not self.every.is_epoch:
             raise ArgumentError(
-                f"within an epoch there is no {unknown[0]}.",
+                f"{unknown[0]!r} is logged at the end of an epoch only.",
                 path="ModelCheckpoint",
-                expected="a log of training",
+                expected="a logged value of training",
                 received=f"save_freq={self.every.frequency}",
                 write="ModelCheckpoint(..., save_freq='epoch')",
             )
@@ -177,7 +177,7 @@ class ModelCheckpoint(Monitor):
         for name in self.names:
             if name not in counts and name not in logs:
                 raise UnknownNameError(
-                    f"there is no log {name!r} to name a file by.",
+                    f"the file is to be named by {name!r}, which is not logged.",
                     path="ModelCheckpoint(filepath=)",
                     expected=did_you_mean(name, [*counts, *logs]),
                     received=repr(self.filepath),

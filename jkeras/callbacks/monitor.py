@@ -39,7 +39,13 @@ class Monitor(Callback):
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0) -> None:
         owner = type(self).__name__
         if not isinstance(monitor, str):
-            raise ArgumentError("`monitor` is no name.", path=owner, expected="'val_loss'", received=repr(monitor))
+            raise ArgumentError(
+                f"`monitor` must be the name of a logged value, got {monitor!r}.",
+                path=owner,
+                expected="a string, such as 'val_loss'",
+                received=repr(monitor),
+                write=f"{owner}(monitor='val_loss')",
+            )
         self.monitor = monitor
         self.mode = check_choice(owner, "mode", mode, ("auto", "min", "max"))
         self.min_delta = abs(check_number(owner, "min_delta", min_delta))
@@ -89,10 +95,10 @@ class Monitor(Callback):
             return None
         missing = of_validation and not any(log.startswith(VALIDATION) for log in logs)
         raise UnknownNameError(
-            f"there is no log {self.monitor!r}" + (", because there is no validation." if missing else "."),
+            f"{self.monitor!r} is not logged" + (", because there is no validation." if missing else "."),
             path=type(self).__name__,
             expected=did_you_mean(self.monitor, logs),
-            received=f"the logs {', '.join(logs) or '(none)'}",
+            received=f"the logged values {', '.join(logs) or '(none)'}",
             write=f"{'trainer.fit(..., validation_split=0.1)   # or ' if missing else ''}"
             f"{type(self).__name__}(monitor={name if missing else next(iter(logs), 'loss')!r})",
         )

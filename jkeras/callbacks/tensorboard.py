@@ -4,6 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import Any
 
 import jax
@@ -57,9 +58,9 @@ class TensorBoard(Callback):
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = check_count("TensorBoard", "histogram_freq", histogram_freq)
         self.write_steps_per_second = write_steps_per_second
-        self.every_batch = update_freq in ("batch", 1)
-        self.update_freq = 1 if update_freq == "batch" else update_freq
-        self.every = EveryBatches("TensorBoard", "update_freq", self.update_freq)
+        self.every = EveryBatches("TensorBoard", "update_freq", 1 if update_freq == "batch" else update_freq)
+        self.update_freq = self.every.frequency
+        self.every_batch = self.update_freq == 1
         self.profile_batch = _range(profile_batch)
         self.writers: dict[str, Any] = {}
         self.before_epoch = 0  # batches before the epoch
@@ -191,14 +192,14 @@ def _summary_writer(folder: str) -> Any:
 
 def _range(given: Any) -> tuple[int, int] | None:
     """The first and last batch to profile."""
-    if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
-        return (given, given) if given else None
-    if isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(each, int) for each in given):
+    if isinstance(given, Integral) and not isinstance(given, bool) and given >= 0:
+        return (int(given), int(given)) if given else None
+    if isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(each, Integral) for each in given):
         first, last = given
         if 0 < first <= last:
-            return first, last
+            return int(first), int(last)
     raise ArgumentError(
-        "`profile_batch` names no batches.",
+        f"`profile_batch` must name the batches to profile, got {given!r}.",
         path="TensorBoard",
         expected="0, the number of a batch from 1, or the first and the last",
         received=repr(given),

@@ -99,13 +99,13 @@ def _source(x: Any, plan: Plan, shuffle: bool, seed: int) -> Source:
         return IteratorSource(x)
     if callable(x) and not hasattr(x, "__iter__"):
         raise DataError(
-            "a function is no data.",
+            "`x` must hold data, and is a function.",
             expected=ACCEPTED,
             received=_name(x),
             write=f"fit(state, {getattr(x, '__name__', 'batches')}(), ...)",
         )
     if not isinstance(x, Iterable) or isinstance(x, str | bytes | set | frozenset):
-        raise DataError("this is nothing that holds data.", path="x", expected=ACCEPTED, received=_name(x))
+        raise DataError("`x` must hold data.", path="x", expected=ACCEPTED, received=_name(x))
     length = _length(x)
     _check_end(x, length == ENDLESS, plan)
     size = getattr(x, "batch_size", None)

@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from numbers import Integral
 from typing import Any, Generic, TypeVar
 
 import jax
@@ -108,14 +109,15 @@ class Prefetch(Iterator[Ready], Generic[Item, Ready]):
     """An iterator over batches that a thread has made ready; see `prefetch`."""
 
     def __init__(self, items: Iterable[Item], depth: int, put: Callable[[Item], Ready]) -> None:
-        if not isinstance(depth, int) or isinstance(depth, bool) or depth < 1:
+        if not isinstance(depth, Integral) or isinstance(depth, bool) or depth < 1:
             raise ArgumentError(
-                "`depth` is the number of batches to keep ready.",
+                f"`depth`, the number of batches to keep ready, must be an int >= 1, got {depth!r}.",
                 path="prefetch(depth=)",
                 expected="an int >= 1",
                 received=repr(depth),
+                write="prefetch(batches, depth=2)",
             )
-        self._buffer: _Buffer[Item, Ready] = _Buffer(iter(items), depth, put)
+        self._buffer: _Buffer[Item, Ready] = _Buffer(iter(items), int(depth), put)
         # the thread holds the buffer, not this object: when nobody holds this object any more, the thread ends
         self._finalizer = weakref.finalize(self, self._buffer.close)
         self._thread = threading.Thread(target=self._buffer.fill, name="jkeras-prefetch", daemon=True)

@@ -5,6 +5,7 @@ import functools
 import itertools
 import weakref
 from collections.abc import Iterable, Iterator
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -59,14 +60,17 @@ class PyDataset(abc.ABC):
         *,
         timeout: float | None = 300.0,
     ) -> None:
-        _check_count("workers", workers, least=0)
-        _check_count("max_queue_size", max_queue_size, least=1)
-        if timeout is not None and not timeout > 0:
+        self.workers = _checked_count("workers", workers, least=0)
+        self.max_queue_size = _checked_count("max_queue_size", max_queue_size, least=1)
+        if timeout is not None and (not isinstance(timeout, Real) or not timeout > 0):
             raise ArgumentError(
-                "`timeout` is a number of seconds.", path="PyDataset(timeout=)", expected="> 0", received=repr(timeout)
+                f"`timeout` must be a number of seconds above 0, got {timeout!r}.",
+                path="PyDataset(timeout=)",
+                expected="> 0, or None for no end",
+                received=repr(timeout),
+                write="PyDataset(timeout=300.0)",
             )
-        self.workers, self.use_multiprocessing = workers, use_multiprocessing
-        self.max_queue_size, self.timeout = max_queue_size, timeout
+        self.use_multiprocessing, self.timeout = use_multiprocessing, timeout
 
     @abc.abstractmethod
     def __getitem__(self, index: int) -> Any:
@@ -94,14 +98,16 @@ class PyDataset(abc.ABC):
         return (self[index] for index in (itertools.count() if count is None else range(count)))
 
 
-def _check_count(name: str, value: Any, *, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+def _checked_count(name: str, value: Any, *, least: int) -> int:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ArgumentError(
-            f"`{name}` is no valid count.",
+            f"`{name}` must be an int >= {least}, got {value!r}.",
             path=f"PyDataset({name}=)",
             expected=f"an int >= {least}",
             received=repr(value),
+            write=f"PyDataset({name}={max(least, 2)})",
         )
+    return int(value)
 
 
 class PyDatasetSource(Source):

@@ -2,12 +2,15 @@
 
 import sys
 
+import numpy as np
 import optax
 import pytest
 
 from jkeras import callbacks, errors
 from jkeras.callbacks import Callback, CallbackList, LambdaCallback, ModelCheckpoint
+from jkeras.data import prefetch
 from tests.callbacks.setup import a_state, in_loop
+from tests.data.datasets import Numbered
 
 
 def lesson(error, *parts):
@@ -88,8 +91,8 @@ def test_a_log_without_a_direction():
         (lambda: ModelCheckpoint("{}.h5"), ("needs a name",)),
         (lambda: ModelCheckpoint("{epoch.h5"), ("cannot be formatted",)),
         (lambda: ModelCheckpoint("{batch}.h5"), ("no batch", "save_freq=100")),
-        (lambda: ModelCheckpoint("{val_loss}.h5", save_freq=3), ("no val_loss", "save_freq='epoch'")),
-        (lambda: ModelCheckpoint("a.h5", save_best_only=True, save_freq=3), ("no val_loss", "save_freq='epoch'")),
+        (lambda: ModelCheckpoint("{val_loss}.h5", save_freq=3), ("'val_loss'", "save_freq='epoch'")),
+        (lambda: ModelCheckpoint("a.h5", save_best_only=True, save_freq=3), ("'val_loss'", "save_freq='epoch'")),
         (lambda: callbacks.BackupAndRestore(""), ("backup_dir", "empty")),
         (lambda: callbacks.BackupAndRestore("a", save_freq=-1), ("save_freq", "-1")),
         (lambda: callbacks.CSVLogger("a", separator=""), ("separator", "one character")),
@@ -105,11 +108,32 @@ def test_a_log_without_a_direction():
         ),
         (lambda: LambdaCallback(on_epoch_end=3), ("on_epoch_end", "3")),
         (lambda: CallbackList([callbacks.EarlyStopping]), ("the class EarlyStopping", "EarlyStopping(...)")),
-        (lambda: CallbackList([print]), ("no callback", "print")),
+        (lambda: CallbackList([print]), ("must be instances of `Callback`", "print")),
     ],
 )
 def test_constructors(make, parts):
     refused(errors.ArgumentError, make, *parts)
+
+
+COUNTS = {
+    "EarlyStopping": (callbacks.EarlyStopping, ["patience", "start_from_epoch"]),
+    "ReduceLROnPlateau": (callbacks.ReduceLROnPlateau, ["patience", "cooldown"]),
+    "ModelCheckpoint": (lambda **given: ModelCheckpoint("a.h5", "loss", **given), ["save_freq"]),
+    "BackupAndRestore": (lambda **given: callbacks.BackupAndRestore("a", **given), ["save_freq"]),
+    "TensorBoard": (lambda **given: callbacks.TensorBoard("a", **given), ["histogram_freq", "update_freq"]),
+    "PyDataset": (lambda **given: Numbered(**given), ["workers", "max_queue_size"]),
+    "prefetch": (lambda **given: prefetch([], **given).close(), ["depth"]),
+}
+
+
+@pytest.mark.parametrize(("owner", "name"), [(owner, name) for owner, (_, names) in COUNTS.items() for name in names])
+def test_counts_are_integers_of_any_kind_and_nothing_else(owner, name):
+    make, _ = COUNTS[owner]
+    for count in (2, np.int64(2), np.uint8(2)):
+        made = make(**{name: count})
+        assert type(getattr(made, name, 2)) is int
+    for wrong in (True, 1.5, "2", -1, None, np.float32(2)):
+        refused(errors.ArgumentError, lambda wrong=wrong: make(**{name: wrong}), owner, name, repr(wrong), "write:")
 
 
 def test_a_name_of_a_file_that_is_no_log():
@@ -124,7 +148,7 @@ def test_a_name_of_a_file_that_is_no_log():
 @pytest.mark.parametrize("rate", [None, "fast", float("nan"), [0.1, 0.2]])
 def test_a_schedule_that_gives_no_number(rate):
     callback = callbacks.LearningRateScheduler(lambda epoch: rate)
-    refused(errors.ArgumentError, lambda: callback.on_epoch_begin(3, {}, a_state()), "no number", "epoch 3", "a float")
+    refused(errors.ArgumentError, lambda: callback.on_epoch_begin(3, {}, a_state()), "must return a number", "epoch 3", "a float")
 
 
 def test_an_optimizer_without_a_learning_rate_in_its_state():
