@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
 
 

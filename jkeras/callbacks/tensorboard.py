@@ -4,7 +4,6 @@ import contextlib
 import os
 import time
 from collections.abc import Iterable, Mapping
-from numbers import Integral
 from typing import Any
 
 import jax
@@ -192,9 +191,13 @@ def _summary_writer(folder: str) -> Any:
 
 def _range(given: Any) -> tuple[int, int] | None:
     """The first and last batch to profile."""
-    if isinstance(given, Integral) and not isinstance(given, bool) and given >= 0:
+    if isinstance(given, int | np.integer) and not isinstance(given, bool) and given >= 0:
         return (int(given), int(given)) if given else None
-    if isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(each, Integral) for each in given):
+    if (
+        isinstance(given, tuple | list)
+        and len(given) == 2
+        and all(isinstance(each, int | np.integer) for each in given)
+    ):
         first, last = given
         if 0 < first <= last:
             return int(first), int(last)

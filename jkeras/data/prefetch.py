@@ -8,7 +8,6 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from numbers import Integral
 from typing import Any, Generic, TypeVar
 
 import jax
@@ -29,12 +28,13 @@ def to_device(batch: PyTree) -> PyTree:
     """A batch on the device, in memory of its own.
 
     NumPy arrays are copied first: `jax.device_put` may share their memory (on CPU) or read it later (on others), and
-    whoever yields batches is free to fill the same buffer again.
+    whoever yields batches is free to fill the same buffer again. JAX arrays stay where they are: those that span the
+    devices of several processes cannot be put anywhere else.
 
     >>> to_device({"a": np.ones(2, "float32")})
     {'a': Array([1., 1.], dtype=float32)}
     """
-    return jax.device_put(jax.tree.map(lambda leaf: leaf if isinstance(leaf, jax.Array) else np.array(leaf), batch))
+    return jax.tree.map(lambda leaf: leaf if isinstance(leaf, jax.Array) else jax.device_put(np.array(leaf)), batch)
 
 
 class _Buffer(Generic[Item, Ready]):
@@ -109,7 +109,7 @@ class Prefetch(Iterator[Ready], Generic[Item, Ready]):
     """An iterator over batches that a thread has made ready; see `prefetch`."""
 
     def __init__(self, items: Iterable[Item], depth: int, put: Callable[[Item], Ready]) -> None:
-        if not isinstance(depth, Integral) or isinstance(depth, bool) or depth < 1:
+        if not isinstance(depth, int | np.integer) or isinstance(depth, bool) or depth < 1:
             raise ArgumentError(
                 f"`depth`, the number of batches to keep ready, must be an int >= 1, got {depth!r}.",
                 path="prefetch(depth=)",

@@ -9,7 +9,7 @@ import numpy as np
 
 from jkeras.core import Layer, Scope
 from jkeras.core import call as calls
-from jkeras.data.checks import host_values
+from jkeras.data.checks import host_labels, host_values
 from jkeras.errors import DataError
 from jkeras.layers import Embedding
 from jkeras.models import Model
@@ -181,4 +181,6 @@ class Checks:
         self._axes = axes if self._axes is None else self._axes
         spec = self.spec if axes == self._axes else self.free
         if y is not None and spec is not None:
-            self.objective.validate(jax.tree.map(np.asarray, y), spec)
+            labels = jax.tree.map(host_labels, y)
+            if len(jax.tree.leaves(labels)) == len(jax.tree.leaves(y)):
+                self.objective.validate(labels, spec)

@@ -154,20 +154,27 @@ class DeviceFeed(Feed):
 
     def __init__(self, trainer: Any, arrays: Arrays, batch_size: int, steps: int | None, order: Order) -> None:
         self.programs, self.order = trainer.programs, order
-        self.gathers = jax.default_backend() != "cpu"
+        self.spans = any(
+            isinstance(leaf, jax.Array) and not leaf.is_fully_addressable for leaf in jax.tree.leaves(arrays.parts)
+        )
+        self.gathers = (
+            jax.default_backend() != "cpu" or self.spans
+        )  # the host has not all of what spans several processes
         self.parts = (arrays.on_device() if self.gathers or not order.shuffle else arrays).parts
         self.batch_size = batch_size
         self.whole, self.rest = divmod(arrays.size, batch_size)  # batches of full size, and the size of the last
         self.passes = Passes.over(arrays.size, batch_size, steps)
         self.steps = self.passes.steps
-        self._drawn: tuple[int, PyTree, Array | None] | None = None
+        self._drawn: tuple[int, PyTree, Array | np.ndarray | None] | None = None
 
     def calls(self, epoch: int, first: int, pace: Pace) -> Iterator[Call]:
         for number, start, end in self.passes.pieces(epoch, first):
             parts, order = self._ordered(number, keep=end < self.passes.batches)
             yield from self._calls(parts, order, start, end, pace)
 
-    def _calls(self, parts: PyTree, order: Array | None, done: int, end: int, pace: Pace) -> Iterator[Call]:
+    def _calls(
+        self, parts: PyTree, order: Array | np.ndarray | None, done: int, end: int, pace: Pace
+    ) -> Iterator[Call]:
         size = self.batch_size or 1
 
         def call(start: int, steps: int, size: int) -> Call:
@@ -183,7 +190,7 @@ class DeviceFeed(Feed):
         if done < end:
             yield call(done * size, 1, self.rest)
 
-    def _ordered(self, number: int, keep: bool) -> tuple[PyTree, Array | None]:
+    def _ordered(self, number: int, keep: bool) -> tuple[PyTree, Array | np.ndarray | None]:
         """The arrays and the order of a pass; kept if the next epoch goes on with it."""
         if self._drawn is not None and self._drawn[0] == number:
             return self._drawn[1:]
@@ -192,7 +199,8 @@ class DeviceFeed(Feed):
             # A CPU's memory is the device's: NumPy moves rows several times faster than XLA's gather there
             rows = order
             parts, order = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[rows]), parts), None
-        placed = None if order is None else jnp.asarray(order)
+        # NumPy's is the same in every process, and so may be beside arrays that span them
+        placed = None if order is None else order if self.spans else jnp.asarray(order)
         self._drawn = (number, parts, placed) if keep else None
         return parts, placed
 

@@ -148,7 +148,13 @@ def test_a_name_of_a_file_that_is_no_log():
 @pytest.mark.parametrize("rate", [None, "fast", float("nan"), [0.1, 0.2]])
 def test_a_schedule_that_gives_no_number(rate):
     callback = callbacks.LearningRateScheduler(lambda epoch: rate)
-    refused(errors.ArgumentError, lambda: callback.on_epoch_begin(3, {}, a_state()), "must return a number", "epoch 3", "a float")
+    refused(
+        errors.ArgumentError,
+        lambda: callback.on_epoch_begin(3, {}, a_state()),
+        "must return a number",
+        "epoch 3",
+        "a float",
+    )
 
 
 def test_an_optimizer_without_a_learning_rate_in_its_state():
