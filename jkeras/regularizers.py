@@ -31,9 +31,8 @@ class Regularizer(Configurable):
     """
 
     def __call__(self, x: Array) -> Array:
-        """The penalty of an array: a scalar of its dtype."""
-        x = jnp.asarray(x)
-        return jnp.zeros((), jnp.result_type(x, 0.0))
+        """The penalty of an array: a scalar of its dtype, of float32 at least."""
+        return jnp.zeros((), _widen(x).dtype)
 
     def get_config(self) -> Config:
         """The arguments of the constructor; a subclass says what they are."""
@@ -68,9 +67,8 @@ class L1L2(Regularizer):
         self.l2 = _factor(0.0 if l2 is None else l2, "l2", "L1L2")
 
     def __call__(self, x: Array) -> Array:
-        """The penalty of an array: a scalar of its dtype."""
-        x = jnp.asarray(x)
-        penalty = super().__call__(x)
+        """The penalty of an array: a scalar of its dtype, of float32 at least."""
+        penalty, x = super().__call__(x), _widen(x)
         if self.l1:
             penalty = penalty + self.l1 * jnp.sum(jnp.abs(x))
         if self.l2:
@@ -103,9 +101,8 @@ class L1(Regularizer):
         self.l1 = _factor(0.01 if l1 is None else l1, "l1", "L1")
 
     def __call__(self, x: Array) -> Array:
-        """The penalty of an array: a scalar of its dtype."""
-        x = jnp.asarray(x)
-        return self.l1 * jnp.sum(jnp.abs(x))
+        """The penalty of an array: a scalar of its dtype, of float32 at least."""
+        return self.l1 * jnp.sum(jnp.abs(_widen(x)))
 
     def get_config(self) -> Config:
         """`{"l1": l1}`."""
@@ -133,9 +130,8 @@ class L2(Regularizer):
         self.l2 = _factor(0.01 if l2 is None else l2, "l2", "L2")
 
     def __call__(self, x: Array) -> Array:
-        """The penalty of an array: a scalar of its dtype."""
-        x = jnp.asarray(x)
-        return self.l2 * jnp.sum(jnp.square(x))
+        """The penalty of an array: a scalar of its dtype, of float32 at least."""
+        return self.l2 * jnp.sum(jnp.square(_widen(x)))
 
     def get_config(self) -> Config:
         """`{"l2": l2}`."""
@@ -177,19 +173,18 @@ class OrthogonalRegularizer(Regularizer):
         self._epsilon = config.epsilon()
 
     def __call__(self, x: Array) -> Array:
-        """The penalty of a matrix: a scalar of its dtype."""
+        """The penalty of a matrix: a scalar of its dtype, of float32 at least."""
         x = jnp.asarray(x)
         if x.ndim != 2:
             raise ShapeError(
                 "only a matrix has rows.", path="OrthogonalRegularizer", expected="rank 2", received=f"shape {x.shape}"
             )
-        dtype = jnp.result_type(x, 0.0)
-        rows = jnp.asarray(x if self.mode == "rows" else x.T, jnp.promote_types(dtype, "float32"))  # (n, d)
+        rows = _widen(x if self.mode == "rows" else x.T)  # (n, d)
         square = jnp.sum(jnp.square(rows), axis=1, keepdims=True)
         rows = rows * lax.rsqrt(jnp.maximum(square, self._epsilon**2))
         count = rows.shape[0]
         cosines = rows @ rows.T * (1 - jnp.eye(count, dtype=rows.dtype))  # (n, n)
-        return (self.factor * jnp.sum(jnp.abs(cosines)) / max(count * (count - 1), 1)).astype(dtype)
+        return self.factor * jnp.sum(jnp.abs(cosines)) / max(count * (count - 1), 1)
 
     def get_config(self) -> Config:
         """`{"factor", "mode"}`."""
@@ -242,6 +237,12 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     L2(l2=0.5)
     """
     return family.deserialize(config, custom_objects)
+
+
+def _widen(x: Array) -> Array:
+    """Float32 at least: a sum over 65,504 entries of float16 is infinite, and one over 256 of bfloat16 stands still."""
+    x = jnp.asarray(x)
+    return x.astype(jnp.promote_types(jnp.result_type(x, 0.0), "float32"))
 
 
 def _factor(value: Any, name: str, owner: str) -> float:

@@ -36,6 +36,7 @@ def relu(x: Array, negative_slope: float = 0.0, max_value: float | None = None, 
         return jax.nn.leaky_relu(x, negative_slope) if negative_slope else jax.nn.relu(x)
     if threshold == 0.0 and max_value == 6.0 and not negative_slope:
         return jax.nn.relu6(x)
+    threshold = float(threshold)  # an int would let the difference of small integers wrap around
     # Without a slope the lower branch is a constant: 0 * (x - threshold) would be NaN at -inf.
     below = negative_slope * (x - threshold) if negative_slope else jnp.zeros_like(x)
     y = jnp.where(x <= threshold, below, x)

@@ -7,9 +7,11 @@ An array of `n` spatial dimensions has `n + 2` axes: `"channels_last"` puts them
 from collections.abc import Sequence
 from typing import Any
 
+import jax.numpy as jnp
 from jax import lax
 
 from jkeras.config import standardize_data_format
+from jkeras.dtypes import is_float
 from jkeras.errors import ShapeError
 from jkeras.typing import Array
 
@@ -87,3 +89,17 @@ def image_axes(ndim: int, data_format: str | None = None, path: str | None = Non
             write="images[..., None]   # an image without channels has one channel" if ndim == 2 else None,
         )
     return (-3, -2, -1) if standardize_data_format(data_format) == "channels_last" else (-2, -1, -3)
+
+
+def hide(x: Array, mask: Array | None) -> Array:
+    """Zeros in place of NaN and infinity at positions that a mask hides; all else as it is.
+
+    A derivative multiplies by what is there, and 0 times NaN is NaN: the operand is masked, in front of the function.
+
+    >>> hide(jnp.array([[1.0, jnp.nan], [jnp.nan, jnp.inf]]), jnp.array([True, False])).tolist()
+    [[1.0, nan], [0.0, 0.0]]
+    """
+    if mask is None or not is_float(x.dtype):
+        return x
+    kept = jnp.expand_dims(mask.astype(bool), tuple(range(mask.ndim, x.ndim)))
+    return jnp.where(kept | jnp.isfinite(x), x, jnp.zeros((), x.dtype))

@@ -9,6 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
+from jkeras.dtypes import is_float
 from jkeras.errors import ShapeError
 from jkeras.typing import Array
 
@@ -36,7 +37,7 @@ def rotary_embedding(
             published weights.
 
     Returns:
-        The shape and dtype of `x`; angles and products are float32 at least.
+        The shape of `x`, and its dtype if that is a float; angles and products are float32 at least.
 
     Raises:
         ShapeError: an odd number of features, or positions that do not fit.
@@ -58,6 +59,7 @@ def rotary_embedding(
             received=f"inputs {x.shape}, positions {positions.shape}, sequence_axis={sequence_axis}",
         )
     wide = jnp.promote_types(x.dtype, "float32")
+    dtype = x.dtype if is_float(x.dtype) else wide
     exponents = lax.iota(wide, features // 2) * (-2.0 / features)
     speeds = jnp.power(jnp.asarray(max_wavelength, wide), exponents) / scaling_factor  # (c / 2,)
     angles = jnp.expand_dims(positions.astype(wide), -1) * jnp.expand_dims(speeds, tuple(range(positions.ndim)))
@@ -67,6 +69,6 @@ def rotary_embedding(
     if interleaved:
         pairs = jnp.reshape(x.astype(wide), (*x.shape[:-1], features // 2, 2))
         u, v = pairs[..., 0], pairs[..., 1]
-        return jnp.reshape(jnp.stack([u * cos - v * sin, u * sin + v * cos], -1), x.shape).astype(x.dtype)
+        return jnp.reshape(jnp.stack([u * cos - v * sin, u * sin + v * cos], -1), x.shape).astype(dtype)
     u, v = jnp.split(x.astype(wide), 2, axis=-1)
-    return jnp.concatenate([u * cos - v * sin, u * sin + v * cos], -1).astype(x.dtype)
+    return jnp.concatenate([u * cos - v * sin, u * sin + v * cos], -1).astype(dtype)

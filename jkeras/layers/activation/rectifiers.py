@@ -193,4 +193,6 @@ class PReLU(Layer):
         self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)
 
     def call(self, inputs: Array) -> Array:
-        return jax.nn.relu(inputs) - jnp.expand_dims(self.alpha.value, 0) * jax.nn.relu(-inputs)
+        alpha = jnp.expand_dims(self.alpha.value, 0)
+        inputs = inputs.astype(jnp.promote_types(inputs.dtype, alpha.dtype))  # minus 1 is 255 in uint8
+        return jax.nn.relu(inputs) - alpha * jax.nn.relu(-inputs)

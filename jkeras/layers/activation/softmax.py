@@ -43,8 +43,9 @@ class Softmax(Layer):
         if mask is None:
             return activations.softmax(inputs, axis)
         keep = _broadcast(mask if mask.dtype == bool else mask > 0.5, inputs, self.path or self.name)
-        # finite, so that a row without any entry gives zeros and no NaN; exp of it is 0 in every float dtype
-        low = jnp.asarray(-3e4 if inputs.dtype == jnp.float16 else -1e9, inputs.dtype)
+        inputs = inputs.astype(jnp.promote_types(inputs.dtype, self.compute_dtype))  # of integers, floats
+        # finite, so that a row without any entry gives zeros and no NaN; below all that counts
+        low = jnp.finfo(inputs.dtype).min
         outputs = activations.softmax(jnp.where(keep, inputs, low), axis)
         return jnp.where(keep, outputs, jnp.zeros((), outputs.dtype))
 

@@ -61,4 +61,7 @@ class AdditiveAttention(ScoredAttention):
 
     def scores(self, query: Array, key: Array) -> Array:
         fits = jnp.tanh(jnp.expand_dims(query, -2) + jnp.expand_dims(key, -3))  # (..., t, s, i)
-        return jnp.sum(fits, -1) if self.scale is None else jnp.matmul(fits, self.scale.value)
+        wide = jnp.promote_types(fits.dtype, "float32")
+        if self.scale is None:
+            return jnp.sum(fits, -1, dtype=wide)
+        return jnp.matmul(fits, self.scale.value, preferred_element_type=wide)

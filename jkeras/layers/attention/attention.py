@@ -74,8 +74,11 @@ class Attention(ScoredAttention):
 
     def scores(self, query: Array, key: Array) -> Array:
         if self.concat_score_weight is None:
-            scores = query @ jnp.swapaxes(key, -1, -2)
+            wide = jnp.promote_types(query.dtype, "float32")  # a sum of products leaves the range of float16
+            scores = jnp.matmul(query, jnp.swapaxes(key, -1, -2), preferred_element_type=wide)
             return scores if self.scale is None else self.scale.value * scores
         sums = jnp.expand_dims(query, -2) + jnp.expand_dims(key, -3)  # (..., t, s, i)
         sums = sums if self.scale is None else self.scale.value * sums
-        return self.concat_score_weight.value * jnp.sum(jnp.tanh(sums), -1)
+        return self.concat_score_weight.value * jnp.sum(
+            jnp.tanh(sums), -1, dtype=jnp.promote_types(sums.dtype, "float32")
+        )

@@ -8,6 +8,7 @@ from jax import lax
 
 from jkeras.core import Layer, SeedGenerator
 from jkeras.core.tensor import is_shape
+from jkeras.dtypes import is_float
 from jkeras.errors import ShapeError
 from jkeras.functional import dropout, masked_softmax
 from jkeras.layers.arguments import fraction
@@ -28,8 +29,12 @@ class ScoredAttention(Layer):
         if dropout > 0:
             self.seed_generator = SeedGenerator(seed)
 
+    def _floats(self, x: Array) -> Array:
+        """The array itself, or integers in the compute dtype: products of small ones wrap around."""
+        return x if is_float(x.dtype) else x.astype(self.compute_dtype)
+
     def scores(self, query: Array, key: Array) -> Array:
-        """How well each key `(..., s, i)` fits each query `(..., t, i)`: `(..., t, s)`."""
+        """How well each key `(..., s, i)` fits each query `(..., t, i)`: `(..., t, s)`, float32 at least."""
         raise NotImplementedError
 
     def call(
@@ -42,10 +47,11 @@ class ScoredAttention(Layer):
     ) -> Any:
         query_mask, value_mask = self.check_masks(mask)
         query, value, *rest = self.check_list(inputs)
+        query, value, *rest = (self._floats(x) for x in (query, value, *rest))
         key = rest[0] if rest else value
         query, key, value = _keep(query, query_mask), _keep(key, value_mask), _keep(value, value_mask)
         scores = self.scores(query, key)  # (..., t, s)
-        weights = masked_softmax(scores, _allowed(scores, value_mask, use_causal_mask))
+        weights = masked_softmax(scores, _allowed(scores, value_mask, use_causal_mask)).astype(query.dtype)
         drops = training and self.dropout > 0
         weights = dropout(weights, self.dropout, self.seed_generator.next()) if drops else weights
         outputs = _keep(weights @ value, query_mask)

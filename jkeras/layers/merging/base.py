@@ -16,6 +16,7 @@ from jkeras import dtypes
 from jkeras.core import KerasTensor, Layer
 from jkeras.core.tensor import is_shape, standardize_shape
 from jkeras.errors import ShapeError
+from jkeras.functional.layout import hide
 from jkeras.typing import Array, Shape
 
 
@@ -29,6 +30,7 @@ class Merge(Layer):
     def call(self, inputs: Sequence[Array], mask: Any = None) -> Array:
         self.compute_output_shape([standardize_shape(x.shape) for x in self.check_list(inputs)])  # raises a lesson
         masks = self.masks_of(inputs, mask) or [None] * len(inputs)
+        inputs = [hide(x, each) for x, each in zip(inputs, masks, strict=True)]
         lengthened = self.align(inputs, [x.ndim for x in inputs])
         return self.merge(lengthened, self.align(masks, [x.ndim for x in inputs]))
 
@@ -101,6 +103,28 @@ class Merge(Layer):
                 write=f"{self.name}([x, y], mask=[x_mask, None])",
             )
         return list(masks)
+
+
+class Computed(Merge):
+    """The base of layers that compute with their inputs: integers of less than 32 bits are computed as int32."""
+
+    def output_dtype(self, input_dtypes: Sequence[str]) -> str:
+        return super().output_dtype([wide_dtype(dtype) for dtype in input_dtypes])
+
+
+def wide_dtype(dtype: Any) -> str:
+    """A dtype in which sums and products of a few numbers fit: int32 for narrower integers, which would wrap around.
+
+    >>> wide_dtype("uint8"), wide_dtype("int32"), wide_dtype("float16")
+    ('int32', 'int32', 'float16')
+    """
+    narrow = jnp.issubdtype(dtype, jnp.integer) and jnp.dtype(dtype).itemsize < 4
+    return "int32" if narrow else jnp.dtype(dtype).name
+
+
+def widen(inputs: Sequence[Array]) -> list[Array]:
+    """The inputs, each in its `wide_dtype`."""
+    return [x.astype(wide_dtype(x.dtype)) for x in inputs]
 
 
 def broadcast_shapes(shapes: Sequence[Shape], path: str) -> Shape:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jkeras import registry
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ShapeError
+from jkeras.functional.layout import hide
 from jkeras.layers.merging.base import Merge, full_mask
 from jkeras.typing import Array, PyTree, Shape
 
@@ -43,7 +44,8 @@ class Concatenate(Merge):
 
     def call(self, inputs: Sequence[Array], mask: Any = None) -> Array:
         self.compute_output_shape([standardize_shape(x.shape) for x in self.check_list(inputs)])  # raises a lesson
-        return jnp.concatenate(inputs, axis=self.axis)
+        masks = self.masks_of(inputs, mask) or [None] * len(inputs)
+        return jnp.concatenate([hide(x, each) for x, each in zip(inputs, masks, strict=True)], axis=self.axis)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         shapes = [tuple(shape) for shape in self.check_list(input_shape)]

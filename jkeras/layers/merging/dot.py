@@ -10,12 +10,13 @@ from jkeras import config, dtypes, registry
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional import unit_normalize
-from jkeras.layers.merging.base import Merge
+from jkeras.functional.layout import hide
+from jkeras.layers.merging.base import Computed, widen
 from jkeras.typing import Array, PyTree, Shape
 
 
 @registry.export("keras.layers")
-class Dot(Merge):
+class Dot(Computed):
     """`outputs[b, i..., j...] = sum over k of x[b, i..., k] * y[b, j..., k]`, for every example.
 
     Args:
@@ -56,7 +57,9 @@ class Dot(Merge):
         shapes = [standardize_shape(x.shape) for x in self.check_two(inputs)]
         self.compute_output_shape(shapes)  # raises a lesson
         axes = self._axes(shapes)
-        x, y = (value.astype(jnp.result_type(*inputs)) for value in inputs)
+        masks = self.masks_of(inputs, mask) or [None, None]
+        wide = widen([hide(x, each) for x, each in zip(inputs, masks, strict=True)])
+        x, y = (value.astype(jnp.result_type(*wide)) for value in wide)
         if self.normalize:
             x, y = (
                 unit_normalize(value, epsilon=config.epsilon(), axis=axis)

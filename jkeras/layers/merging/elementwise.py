@@ -7,12 +7,12 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras import dtypes, registry
-from jkeras.layers.merging.base import Merge, full_mask
+from jkeras.layers.merging.base import Computed, Merge, full_mask, widen
 from jkeras.typing import Array, PyTree, Shape
 
 
 @registry.export("keras.layers")
-class Add(Merge):
+class Add(Computed):
     """`x + y + ...`
 
     Shapes:
@@ -31,11 +31,11 @@ class Add(Merge):
     """
 
     def merge(self, inputs: Sequence[Array], masks: Sequence[Any]) -> Array:
-        return functools.reduce(jnp.add, inputs)
+        return functools.reduce(jnp.add, widen(inputs))
 
 
 @registry.export("keras.layers")
-class Subtract(Merge):
+class Subtract(Computed):
     """`x - y`
 
     Shapes:
@@ -57,11 +57,11 @@ class Subtract(Merge):
         return super().compute_output_shape(self.check_two(input_shape))
 
     def merge(self, inputs: Sequence[Array], masks: Sequence[Any]) -> Array:
-        return jnp.subtract(*inputs)
+        return jnp.subtract(*widen(inputs))
 
 
 @registry.export("keras.layers")
-class Multiply(Merge):
+class Multiply(Computed):
     """`x * y * ...`
 
     A masked position of one input counts as 1; one that is masked in all inputs gives 0.
@@ -85,7 +85,7 @@ class Multiply(Merge):
         whole = [None if mask is None else full_mask(mask, x) for mask, x in zip(masks, inputs, strict=True)]
         factors = [
             x if mask is None else jnp.where(mask, x, jnp.ones((), x.dtype))
-            for mask, x in zip(whole, inputs, strict=True)
+            for mask, x in zip(whole, widen(inputs), strict=True)
         ]
         product = functools.reduce(jnp.multiply, factors)
         if any(mask is None for mask in whole):
@@ -94,7 +94,7 @@ class Multiply(Merge):
 
 
 @registry.export("keras.layers")
-class Average(Merge):
+class Average(Computed):
     """`(x + y + ...) / n` of `n` tensors.
 
     Shapes:
@@ -113,7 +113,7 @@ class Average(Merge):
     """
 
     def merge(self, inputs: Sequence[Array], masks: Sequence[Any]) -> Array:
-        return functools.reduce(jnp.add, inputs) / len(inputs)
+        return functools.reduce(jnp.add, widen(inputs)) / len(inputs)
 
     def output_dtype(self, input_dtypes: Sequence[str]) -> str:
         dtype = super().output_dtype(input_dtypes)

@@ -59,7 +59,7 @@ class SpectralNormalization(Wrapper):
         self.vector_u = self.add_weight(
             (1, weight.shape[-1]),
             initializers.TruncatedNormal(stddev=0.02),
-            weight.declared_dtype,
+            jnp.promote_types(weight.declared_dtype, "float32"),  # small steps of the iteration must add up
             trainable=False,
             autocast=False,
             name="vector_u",

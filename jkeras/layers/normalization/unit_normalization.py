@@ -35,6 +35,7 @@ class UnitNormalization(Layer):
         super().__init__(**kwargs)
         self.axis = check_axes(axis, "UnitNormalization")
         self.supports_masking = True
+        self.autocast = False  # the norm is that of the inputs as they come
 
     def call(self, inputs: Array) -> Array:
-        return unit_normalize(inputs, epsilon=1e-12, axis=self.axis)
+        return unit_normalize(inputs, epsilon=1e-12, axis=self.axis).astype(self.compute_dtype)

@@ -50,6 +50,8 @@ class Discretization(Layer):
     computation of quantile summaries", SIGMOD 2001.
     """
 
+    converts_inputs = False  # the device would cut integers of 64 bits
+
     def __init__(
         self,
         bin_boundaries: Any = None,
@@ -92,8 +94,12 @@ class Discretization(Layer):
                 expected="`bin_boundaries`, or a layer that `adapt` returned",
                 write="layer = layer.adapt(data)",
             )
-        boundaries = jnp.asarray(np.asarray(self.bin_boundaries, "float32"))
-        bins = places(boundaries, inputs, "right")
+        if isinstance(inputs, np.ndarray | np.generic) and inputs.dtype.itemsize == 8:
+            # numbers of 64 bits, which the device would cut
+            bins = jnp.asarray(np.searchsorted(np.asarray(self.bin_boundaries, "float64"), inputs, "right"), "int32")
+        else:
+            boundaries = jnp.asarray(np.asarray(self.bin_boundaries, "float32"))
+            bins = places(boundaries, jnp.asarray(inputs), "right")
         dtype = "int32" if self.output_mode == "int" else self.compute_dtype
         return encode(bins, self.output_mode, len(self.bin_boundaries) + 1, dtype)
 

@@ -11,10 +11,10 @@ from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional.hashing import cross, hash_texts
 from jkeras.functional.words import Word
-from jkeras.layers.preprocessing.encoding import check_output_mode, encode
+from jkeras.layers.preprocessing.encoding import check_output_mode, encode, encoded_shape
 from jkeras.layers.preprocessing.hash_keys import check_bins, integers_on_device
 from jkeras.layers.preprocessing.texts import KINDS, HostLayer, as_texts, encode_on_host
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, Config, Shape
 
 BEGINNING = 0xDECAFCAFFE  # what the first feature is crossed with
 
@@ -72,6 +72,12 @@ class HashedCrossing(HostLayer):
         nothing = words[0] ^ words[0]
         crossed = functools.reduce(cross, words, nothing ^ BEGINNING)
         return encode(crossed.modulo(self.num_bins), self.output_mode, self.num_bins, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        """The shape of the encoding."""
+        shapes = [tuple(shape) for shape in input_shape]
+        self._check(shapes, self.path or self.name)
+        return encoded_shape(shapes[0], self.output_mode, self.num_bins)
 
     def on_host(self, inputs: Sequence[Any]) -> np.ndarray:
         """The layer in NumPy, for features of texts or of integers of any size.

@@ -9,10 +9,10 @@ from jkeras import registry
 from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError
 from jkeras.functional.hashing import hash_integers, hash_texts
-from jkeras.layers.preprocessing.encoding import check_output_mode, encode
+from jkeras.layers.preprocessing.encoding import check_output_mode, encode, encoded_shape
 from jkeras.layers.preprocessing.hash_keys import check_bins, check_salt, digits_or_texts, integers_on_device
 from jkeras.layers.preprocessing.texts import HostLayer, encode_on_host
-from jkeras.typing import Array
+from jkeras.typing import Array, Shape
 
 
 @registry.export("keras.layers")
@@ -21,7 +21,8 @@ class Hashing(HostLayer):
 
     The hash is FarmHash64, or with a salt SipHash-2-4, of the text, or of the decimal digits of the integer: the bins
     are those of Keras, in every process and on every machine. Integers are hashed on the device, as part of a model.
-    Texts are hashed by NumPy where the layer is called on them, since XLA has no strings.
+    Texts are hashed by NumPy where the layer is called on them, since XLA has no strings; so are arrays of NumPy with
+    integers that 32 bits cannot hold.
 
     Args:
         num_bins: how many bins there are.
@@ -82,6 +83,10 @@ class Hashing(HostLayer):
         if masked:
             bins = jnp.where(inputs == self.mask_value, 0, bins)
         return encode(bins, self.output_mode, self.num_bins, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        """The shape of the encoding."""
+        return encoded_shape(tuple(input_shape), self.output_mode, self.num_bins)
 
     def on_host(self, inputs: Any) -> np.ndarray:
         """The layer in NumPy, for texts, and for integers of any size.

@@ -30,11 +30,11 @@ class HostLayer(Layer):
     only_on_host: bool = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> PyTree:
-        """Runs on the host where the inputs are texts; on the device as any layer does otherwise."""
+        """Runs on the host where the inputs are texts, or integers that the device would cut; else on the device."""
         leaves = jax.tree.leaves((args, kwargs))
         if any(isinstance(leaf, KerasTensor | jax.core.Tracer) for leaf in leaves):
             return super().__call__(*args, **kwargs)
-        if self.only_on_host or any(map(is_text, leaves)):
+        if self.only_on_host or any(is_text(leaf) or is_cut(leaf) for leaf in leaves):
             return self.on_host(*args, **kwargs)
         return super().__call__(*args, **kwargs)
 
@@ -61,6 +61,18 @@ def is_text(leaf: Any) -> bool:
     (True, True, False)
     """
     return isinstance(leaf, str | bytes) or (isinstance(leaf, np.ndarray) and leaf.dtype.kind in KINDS)
+
+
+def is_cut(leaf: Any) -> bool:
+    """Whether something is an array of NumPy with integers that 32 bits cannot hold.
+
+    >>> is_cut(np.array([2**40])), is_cut(np.array([5])), is_cut(np.array([2**31]))
+    (True, False, True)
+    """
+    if not isinstance(leaf, np.ndarray | np.generic) or leaf.dtype.kind not in "iu" or leaf.dtype.itemsize < 8:
+        return False
+    bounds = np.iinfo("int32")
+    return bool(leaf.size) and bool(leaf.min() < bounds.min or leaf.max() > bounds.max)
 
 
 def as_texts(data: Any, owner: str, encoding: str = "utf-8") -> tuple[list[str], tuple[int, ...]]:

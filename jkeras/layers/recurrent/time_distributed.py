@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jkeras import core, registry
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ShapeError
+from jkeras.functional.layout import hide
 from jkeras.layers.core.wrapper import Wrapper
 from jkeras.typing import Array, PyTree
 
@@ -73,6 +74,7 @@ class TimeDistributed(Wrapper):
                 expected=f"shape {standardize_shape(inputs.shape)[:2]}",
                 received=mask.shape,
             )
+        inputs = hide(inputs, mask)
         takes_mask = mask is not None and self.layer.call_signature.accepts("mask")
 
         def step(x: Array, mask: Array | None) -> PyTree:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import registry
+from jkeras.dtypes import is_float
 from jkeras.functional.dropout import noise_dimensions
 from jkeras.layers.arguments import fraction
 from jkeras.layers.regularization.base import RandomLayer
@@ -51,6 +52,7 @@ class AlphaDropout(RandomLayer):
         self.set_seed(seed, draws=rate > 0)
 
     def perturb(self, inputs: Array, key: Key) -> Array:
+        inputs = inputs if is_float(inputs.dtype) else inputs.astype(self.compute_dtype)
         keep = jax.random.uniform(key, noise_dimensions(inputs.shape, self.noise_shape)) >= self.rate
         kept = jnp.where(jnp.broadcast_to(keep, inputs.shape), inputs, jnp.asarray(SATURATION, inputs.dtype))
         a = ((1 - self.rate) * (1 + self.rate * SATURATION**2)) ** -0.5
