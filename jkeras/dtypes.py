@@ -45,6 +45,10 @@ def standardize(dtype: Any = None) -> DType:
         raise UnknownNameError(
             f"unknown dtype {dtype!r}.", path="dtype", expected=did_you_mean(str(dtype), NAMES)
         ) from None
+    if name.startswith(("object", "str", "bytes", "void", "datetime", "timedelta")):
+        raise UnknownNameError(
+            f"arrays of JAX have no dtype {name!r}.", path="dtype", expected=did_you_mean(name, NAMES)
+        )
     return name
 
 
@@ -83,6 +87,7 @@ def of(value: Any) -> DType:
 
 
 @registry.export("keras", "keras.dtype_policies")
+@registry.export("keras", "keras.dtype_policies", name="FloatDTypePolicy")  # an older name, read and never written
 class DTypePolicy:
     """In which dtype a layer keeps its values and in which it computes.
 
@@ -130,6 +135,9 @@ class DTypePolicy:
 
     def __repr__(self) -> str:
         return f'<DTypePolicy "{self.name}">'
+
+
+FloatDTypePolicy = DTypePolicy
 
 
 @registry.export("keras.dtype_policies")

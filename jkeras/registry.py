@@ -26,6 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras import slots
 from jkeras.errors import ArgumentError, ConfigError, SerializationError, UnknownNameError, did_you_mean
 from jkeras.typing import Config
 
@@ -247,6 +248,9 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None, fa
     if "class_name" not in config or "config" not in config:
         return {key: deserialize(value, custom_objects, family) for key, value in config.items()}
     class_name, inner = config["class_name"], config["config"]
+    named = inner if class_name == "function" else class_name
+    if not isinstance(named, str):
+        raise ConfigError("the name of a class must be a string.", path="deserialize", received=repr(named)[:80])
     if class_name in _PLAIN:
         return _deserialize_plain(class_name, inner)
     if class_name == "function":
@@ -308,6 +312,8 @@ class Family:
     def __init__(self, kind: str, module: str, base: type | None = None, default: Any = None) -> None:
         self.kind, self.module, self.base, self.default = kind, module, base, default
         self.table: dict[str, Any] = {}
+        if base is not None:
+            slots.KINDS[base] = kind
         self.path = f"{module.removeprefix('keras.')}.get"
 
     def register(self, *aliases: str, module: str | None = None) -> Callable[[T], T]:
@@ -330,6 +336,7 @@ class Family:
             return self._instance(self.lookup(identifier))
         if isinstance(identifier, Mapping):
             return self.deserialize(identifier)
+        slots.check(identifier, self.kind, self.path)
         if inspect.isclass(identifier):
             return self._instance(identifier)
         if callable(identifier) or (self.base is not None and isinstance(identifier, self.base)):
@@ -365,7 +372,9 @@ class Family:
         if isinstance(config, str):
             with custom_object_scope(custom_objects or {}):
                 return self._instance(self.lookup(config))
-        return deserialize(config, custom_objects, family=self)
+        thing = deserialize(config, custom_objects, family=self)
+        slots.check(thing, self.kind, self.path)
+        return thing
 
     def check_complete(self, cls: type) -> None:
         """Raises `ArgumentError` where a class cannot be made without arguments."""

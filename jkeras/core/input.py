@@ -1,5 +1,6 @@
 """Input: where a graph begins."""
 
+import warnings
 from typing import Any
 
 from jkeras import dtypes, registry
@@ -42,6 +43,10 @@ class InputLayer(Layer):
         **kwargs: Any,
     ) -> None:
         check_dense("Input", sparse, ragged)
+        if "input_shape" in kwargs:
+            shape = kwargs.pop("input_shape")
+            warnings.warn("InputLayer: `input_shape` is called `shape` now.", stacklevel=2)
+        batch_shape = kwargs.pop("batch_input_shape", batch_shape)
         if input_tensor is not None:
             batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
         if (shape is None) == (batch_shape is None):

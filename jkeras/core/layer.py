@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras import registry, regularizers, tree
+from jkeras import registry, regularizers, slots, tree
 from jkeras.core import building, describe, stateless
 from jkeras.core import call as calls
 from jkeras.core import scope as scopes
@@ -374,3 +374,4 @@ Layer.call_signature = CallSignature(Layer.call)
 Layer._reserved = frozenset(
     name for name, member in inspect.getmembers(Layer, inspect.isfunction) if not name.startswith("_")
 ) - {"build", "call", "compute_mask", "compute_output_shape", "compute_output_spec", "get_config"}
+slots.KINDS[Layer] = "layer"

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import optax
 
-from jkeras import registry
+from jkeras import registry, slots
 from jkeras.errors import ArgumentError, SerializationError
 from jkeras.optimizers.base import Optimizer
 from jkeras.typing import Config
@@ -51,6 +51,7 @@ def get(identifier: Any) -> Any:
         return deserialize(identifier)
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
         return FAMILY.get(identifier)
+    slots.check(identifier, "optimizer", "optimizers.get")
     raise ArgumentError(
         "this is no optimizer.",
         path="optimizers.get",

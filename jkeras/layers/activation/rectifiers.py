@@ -1,5 +1,6 @@
 """Rectifiers with parameters, as layers."""
 
+import warnings
 from typing import Any
 
 import jax
@@ -94,6 +95,9 @@ class LeakyReLU(Layer):
     """
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        if "alpha" in kwargs:
+            negative_slope = kwargs.pop("alpha")
+            warnings.warn("LeakyReLU: `alpha` is called `negative_slope` now.", stacklevel=2)
         super().__init__(**kwargs)
         self.negative_slope = non_negative(negative_slope, "negative_slope", "LeakyReLU")
         self.supports_masking = True

@@ -1,5 +1,6 @@
 """Embedding: a row of a table for every integer."""
 
+import warnings
 from typing import Any
 
 import jax.numpy as jnp
@@ -65,6 +66,8 @@ class Embedding(LowRankAdaptable):
                 expected="weights=None",
                 write="variables = embedding.set_weights(variables, [table])   # after init",
             )
+        if kwargs.pop("input_length", None) is not None:
+            warnings.warn("Embedding: `input_length` has no effect; leave it out.", stacklevel=2)
         super().__init__(**kwargs)
         self.input_dim = positive_int(input_dim, "input_dim", "Embedding", "Embedding(input_dim=1000, output_dim=64)")
         self.output_dim = positive_int(output_dim, "output_dim", "Embedding", "Embedding(1000, output_dim=64)")

@@ -224,6 +224,7 @@ class GRU(OwnCellRNN):
         use_cudnn: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
+        kwargs.pop("implementation", None)  # how Keras multiplies, not what; here there is one way
         cell = GRUCell(
             *(units, activation, recurrent_activation, use_bias),
             *(kernel_initializer, recurrent_initializer, bias_initializer),

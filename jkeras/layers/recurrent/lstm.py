@@ -197,6 +197,7 @@ class LSTM(OwnCellRNN):
         use_cudnn: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
+        kwargs.pop("implementation", None)  # how Keras multiplies, not what; here there is one way
         cell = LSTMCell(
             *(units, activation, recurrent_activation, use_bias),
             *(kernel_initializer, recurrent_initializer, bias_initializer, unit_forget_bias),
