@@ -107,31 +107,68 @@ def split(arrays: Arrays, fraction: float) -> tuple[Arrays, Arrays]:
 
 
 def class_weights(y: PyTree, weights: Mapping[int, float]) -> np.ndarray:
-    """A weight per example from its class; classes that the mapping lacks weigh 1.
+    """A weight for each label from its class; classes that the mapping lacks weigh 1.
 
     Args:
-        y: class indices `(b,)` or `(b, 1)`, or one-hot rows `(b, c)`.
+        y: labels as `class_indices` takes them.
         weights: `{class: weight}`.
+
+    Returns:
+        float32, of the shape of the class indices: `(b,)`, or `(b, ...)` where each position has a class.
 
     >>> class_weights(np.array([0, 1, 2]), {1: 3.0}).tolist()
     [1.0, 3.0, 1.0]
+    >>> class_weights(np.array([[0, 1], [2, 2]]), {1: 3.0}).tolist()
+    [[1.0, 3.0], [1.0, 1.0]]
     """
-    classes, places = np.unique(class_indices(y), return_inverse=True)
-    return np.array([weights.get(int(label), 1.0) for label in classes], "float32")[places]
+    labels = class_indices(y)
+    classes, places = np.unique(labels, return_inverse=True)
+    found = np.array([weights.get(int(label), 1.0) for label in classes], "float32")
+    return found[np.reshape(places, labels.shape)]
 
 
 def class_indices(y: PyTree) -> np.ndarray:
-    """The class of each example `(b,)`, of labels as `class_weights` takes them.
+    """The classes of labels.
 
-    >>> class_indices(np.array([[0, 0, 1], [1, 0, 0]])).tolist()
-    [2, 0]
+    Args:
+        y: class indices of any shape `(b, ...)` or `(b, ..., 1)`, or probabilities of classes, such as one-hot rows,
+            `(b, ..., c)`. Rows of two or more numbers >= 0 whose sum is 1 are probabilities, if all rows are.
+
+    Returns:
+        Class indices `(b, ...)`.
+
+    Raises:
+        ArgumentError: there is not one array of labels.
+        DataError: a label is neither.
+
+    >>> class_indices(np.array([[0, 0, 1], [1, 0, 0]])).tolist(), class_indices(np.array([[2], [1]])).tolist()
+    ([2, 0], [2, 1])
     """
     if not hasattr(y, "ndim"):
+        several = y is not None
         raise ArgumentError(
-            "`class_weight` needs a model with one output.", path="class_weight", expected="one array y"
+            "`class_weight` needs one array of labels.",
+            path="class_weight",
+            expected="one array `y` of classes",
+            received=f"a {type(y).__name__}" if several else "no labels",
+            write="sample_weight={'name of an output': weights}" if several else "trainer.fit(state, x, y)",
         )
     labels = np.asarray(y)
-    return labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] != 1 else labels.reshape(labels.shape[0])
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = np.squeeze(labels, -1)
+    elif labels.ndim > 1 and (labels >= 0).all() and (np.abs(labels.sum(-1, dtype="float64") - 1) < 1e-3).all():
+        return labels.argmax(-1)
+    wrong = labels != np.floor(labels) if labels.dtype.kind not in "iub" else np.zeros(labels.shape, bool)
+    if wrong.any():
+        first = tuple(int(each) for each in np.unravel_index(int(wrong.argmax()), wrong.shape))
+        raise DataError(
+            "`class_weight` needs labels that are classes.",
+            path="y",
+            expected="class indices, or rows of probabilities whose sum is 1",
+            received=f"{labels[first]:g} at {list(first)}",
+            write="trainer.fit(state, x, y, sample_weight=weights)   # for labels that are not classes",
+        )
+    return labels
 
 
 def take(parts: PyTree, order: Array | None, start: Array | int, size: int) -> PyTree:

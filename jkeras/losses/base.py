@@ -112,7 +112,7 @@ class Loss:
 
     def sum_and_count(
         self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None = None, *, mask: ArrayLike | None = None
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Array, Array | np.floating]:
         """The loss of a part of a batch, before the division: `divide(sum of totals, sum of counts)` is that of all.
 
         The total is the sum of the weighted values. The count is the number of values that count (mask and
@@ -127,7 +127,7 @@ class Loss:
             y_true, y_pred, sample_weight, mask: as in `__call__`.
 
         Returns:
-            Two scalars of the loss's dtype, float32 at least.
+            Two scalars of the loss's dtype, float32 at least; the count is NumPy's where it follows from shapes alone.
 
         Raises:
             ArgumentError: the reduction is `"none"` or `None`, which leaves nothing to divide. A trainer refuses such a
@@ -148,8 +148,7 @@ class Loss:
                 write=f'{type(self).__name__}(reduction="sum_over_batch_size")',
             )
         values, mask = self._values(y_true, y_pred, sample_weight, mask)
-        total, count = sum_and_count(values, sample_weight, mask, self.reduction, examples_of(y_pred))
-        return total, jnp.asarray(count)
+        return sum_and_count(values, sample_weight, mask, self.reduction, examples_of(y_pred))
 
     def divide(self, total: Array, count: Array | np.floating) -> Array:
         """The reduced loss of the sums of `sum_and_count`: `total / count`, 0 where the count is 0; `"sum"`: `total`.

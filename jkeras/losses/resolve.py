@@ -88,11 +88,11 @@ class CalledLoss(Loss):
 
     def sum_and_count(
         self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None = None, *, mask: ArrayLike | None = None
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Array, Array | np.floating]:
         """The value times the number of examples, and that number."""
         value = self(y_true, y_pred, sample_weight, mask=mask)
         dtype, examples = jnp.promote_types(value.dtype, "float32"), examples_of(y_pred)
-        return value.astype(dtype) * examples, jnp.asarray(examples, dtype)
+        return value.astype(dtype) * examples, np.dtype(dtype).type(examples)
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
         """What the loss says of its labels."""

@@ -1,61 +1,114 @@
 """Gradient accumulation: the gradient of a large batch in the memory of a small one.
 
-The batch is cut into `n` parts that a scan goes through. The parts' gradients are averaged, weighted by how many
-entries are valid in each, so that the result is the gradient of the whole batch, masks included. Values that layers
-assign (statistics, seeds) go from part to part.
+The batch is cut into parts that a scan goes through. A loss is a sum divided by a count (`Loss.sum_and_count`), and the
+count is that of the whole batch. So the parts' gradients add up to the gradient of the whole, whatever counts in each.
+Counts that follow from shapes alone are known when the step is traced. Others, of masks, `ignore_class` and weights,
+are added up in a pass of their own before; they do not depend on the outputs, so XLA leaves the model out of it.
+
+A batch that does not divide has a smaller last part, outside of the scan. It is not padded: padding would change the
+statistics of `BatchNormalization`, penalties of activities, and overridden losses.
+
+Values that layers assign (statistics, seeds) go from part to part.
 """
 
-import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jkeras.data.batch import batch_size_of
-from jkeras.training.step import Forward
-from jkeras.typing import Array, PyTree
+from jkeras.training.step import Forward, Share, whole_loss
+from jkeras.typing import PyTree
 
-Gradient = Callable[[PyTree, PyTree], tuple[PyTree, Forward]]
+Pass = Callable[[PyTree, PyTree], Forward]
+Gradient = Callable[[PyTree, PyTree, Share], tuple[PyTree, Forward]]
 
 
-def accumulated(gradient: Gradient, non_trainable: PyTree, data: PyTree, steps: int) -> tuple[PyTree, Forward]:
+class Parts(NamedTuple):
+    """A batch in parts.
+
+    Attributes:
+        full: the parts of one size, stacked along a new first axis.
+        last: the smaller last part, `None` where there is none.
+        sizes: the examples of a full part, of the last part, and of the batch.
+    """
+
+    full: PyTree
+    last: PyTree
+    sizes: tuple[int, int, int]
+
+
+def cut(data: PyTree, size: int, count: int) -> Parts:
+    """A batch of `size` examples in parts of `ceil(size / count)`: at most `count` of them.
+
+    >>> parts = cut(jnp.arange(10), 10, 4)
+    >>> parts.full.tolist(), parts.last.tolist()
+    ([[0, 1, 2], [3, 4, 5], [6, 7, 8]], [9])
+    """
+    part = -(-size // count)
+    number, left = divmod(size, part)
+    full = jax.tree.map(lambda leaf: jnp.reshape(leaf[: number * part], (number, part, *leaf.shape[1:])), data)
+    last = jax.tree.map(lambda leaf: leaf[number * part :], data) if left else None
+    return Parts(full, last, (part, left, size))
+
+
+def accumulated(trainer: Any, gradient: Gradient, run: Pass, state: Any, data: PyTree) -> tuple[PyTree, Forward]:
     """The gradient and the pass of a whole batch, part by part.
 
     Args:
-        gradient: `(non_trainable, data) -> (gradients, forward)` for a part.
-        non_trainable: the values before the batch.
-        data: `(x, y, sample_weight)`; a batch that `steps` does not divide is cut into fewer parts.
-        steps: the number of parts.
+        trainer: says into how many parts.
+        gradient: `(non_trainable, data, share) -> (gradients, forward)` for a part.
+        run: `(non_trainable, data) -> forward` for a part.
+        state: before the batch.
+        data: `(x, y, sample_weight)`.
     """
-    parts = math.gcd(batch_size_of(data[0]), steps)
-    pieces = jax.tree.map(lambda leaf: jnp.reshape(leaf, (parts, leaf.shape[0] // parts, *leaf.shape[1:])), data)
+    parts = cut(data, batch_size_of(data[0]), trainer.gradient_accumulation_steps)
+    counts = _counts(run, state.non_trainable, parts)
+    part, left, size = parts.sizes
 
-    def body(carry: Any, piece: PyTree) -> Any:
-        non_trainable, sums, loss, count = carry
-        gradients, forward = gradient(non_trainable, piece)
-        valid = _valid(forward)
-        sums = jax.tree.map(lambda total, each: total + each * valid.astype(each.dtype), sums, gradients)
-        return (forward.non_trainable, sums, loss + forward.loss * valid, count + valid), (
-            forward.y_pred,
-            forward.masks,
-        )
+    def add(carry: Any, piece: PyTree, examples: int) -> Any:
+        non_trainable, sums = carry
+        gradients, forward = gradient(non_trainable, piece, Share(counts, examples / size))
+        sums = jax.tree.map(lambda total, each: total + each.astype(total.dtype), sums, gradients)
+        rest = None if forward.rest is None else forward.rest * (examples / size)
+        terms = jax.tree.map(jnp.asarray, dict(forward.terms))
+        return (forward.non_trainable, sums), ((forward.y_pred, forward.masks), (terms, rest))
 
-    first = jax.tree.map(lambda leaf: leaf[0], pieces)
-    like = jax.eval_shape(gradient, non_trainable, first)[0]
-    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
-    start = (non_trainable, zeros, jnp.zeros((), "float32"), jnp.zeros((), "float32"))
-    (non_trainable, sums, loss, count), (y_pred, masks) = jax.lax.scan(body, start, pieces)
-    count = jnp.maximum(count, 1.0)
-    gradients = jax.tree.map(lambda total: total / count.astype(total.dtype), sums)
-    whole = jax.tree.map(lambda leaf: jnp.reshape(leaf, (-1, *leaf.shape[2:])), (y_pred, masks))
-    return gradients, Forward(loss / count, whole[0], whole[1], non_trainable)
+    # half precision is added up in float32
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, jnp.promote_types(x.dtype, "float32")), state.trainable)
+    carry, seen = jax.lax.scan(lambda carry, piece: add(carry, piece, part), (state.non_trainable, zeros), parts.full)
+    outputs = jax.tree.map(lambda leaf: jnp.reshape(leaf, (-1, *leaf.shape[2:])), seen[0])
+    losses = jax.tree.map(lambda leaf: jnp.sum(leaf, 0), seen[1])
+    if left:
+        carry, last = add(carry, parts.last, left)
+        outputs = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), outputs, last[0])
+        losses = jax.tree.map(jnp.add, losses, last[1])
+    (non_trainable, sums), (y_pred, masks), (terms, rest) = carry, outputs, losses
+    gradients = jax.tree.map(lambda total, leaf: total.astype(leaf.dtype), sums, state.trainable)
+    loss = whole_loss(trainer, terms, rest, y_pred)
+    return gradients, Forward(loss, y_pred, masks, non_trainable, terms, rest)
 
 
-def _valid(forward: Forward) -> Array:
-    """How many entries of the outputs count."""
-    for leaf, mask in zip(jax.tree.leaves(forward.y_pred), forward.masks, strict=True):
-        if mask is not None:
-            return jnp.sum(mask.astype("float32"))
-        return jnp.float32(leaf.shape[0])
-    return jnp.float32(1)
+def _counts(run: Pass, non_trainable: PyTree, parts: Parts) -> Mapping[str, Any]:
+    """The counts of the whole batch, by the losses' keys."""
+    part, left, size = parts.sizes
+    found: dict[str, Any] = {}
+
+    def look(non_trainable: PyTree, piece: PyTree) -> None:
+        found.update({key: count for key, (_, count) in run(non_trainable, piece).terms.items()})
+
+    jax.eval_shape(look, non_trainable, jax.tree.map(lambda leaf: leaf[0], parts.full))
+    if all(isinstance(count, np.floating) for count in found.values()):  # it follows from shapes, example by example
+        return {key: count * np.float32(size / part) for key, count in found.items()}
+
+    def add(carry: Any, piece: PyTree) -> Any:
+        non_trainable, counts = carry
+        forward = run(non_trainable, piece)
+        counts = {key: count + forward.terms[key][1].astype("float32") for key, count in counts.items()}
+        return (forward.non_trainable, counts), None
+
+    start = non_trainable, {key: jnp.zeros((), "float32") for key in found}
+    (non_trainable, counts), _ = jax.lax.scan(add, start, parts.full)
+    return add((non_trainable, counts), parts.last)[0][1] if left else counts

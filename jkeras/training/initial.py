@@ -12,8 +12,12 @@ import jax.numpy as jnp
 
 from jkeras import optimizers
 from jkeras.core import Layer, stateless
+from jkeras.core.tensor import is_shape
+from jkeras.errors import NeverCalledError
+from jkeras.optimizers.transformations import widen
 from jkeras.training.buffers import copied, distinct
 from jkeras.training.extra_arguments import strong
+from jkeras.training.inputs import spread
 from jkeras.training.scaling import init_scale
 from jkeras.training.state import TrainState
 from jkeras.typing import Array, Key, PyTree
@@ -21,6 +25,7 @@ from jkeras.typing import Array, Key, PyTree
 
 def init(trainer: Any, key: Key, inputs: tuple[PyTree, ...]) -> TrainState:
     """`Trainer.init`."""
+    inputs = spread(trainer.model, inputs)
 
     def initial(key: Key) -> TrainState:
         if trainer.replicas is None:
@@ -74,7 +79,7 @@ def state_of(trainer: Any, variables: tuple[PyTree, PyTree], inputs: tuple[PyTre
         non_trainable=non_trainable,
         opt_state=() if trainer.optimizer is None else strong(trainer.optimizer.init(trainable)),
         metrics=trainer.objective.init(trainer.output_spec(*inputs)),
-        ema=None if trainer.ema is None else copied(trainable),
+        ema=None if trainer.ema is None else copied(widen(trainable)),
         loss_scale=init_scale() if trainer.auto_scale_loss and _uses_float16(trainer.model) else None,
     )
     return distinct(state)
@@ -83,3 +88,24 @@ def state_of(trainer: Any, variables: tuple[PyTree, PyTree], inputs: tuple[PyTre
 def _uses_float16(model: Layer) -> bool:
     parts = model.structure().components
     return any(isinstance(part, Layer) and part.dtype_policy.name == "mixed_float16" for part in parts)
+
+
+def output_spec(trainer: Any, inputs: tuple[PyTree, ...]) -> PyTree:
+    """`Trainer.output_spec`."""
+    model: Layer = trainer.model
+    inputs = spread(model, inputs) or _known_inputs(model)
+    leaves, treedef = jax.tree.flatten(inputs, is_leaf=is_shape)
+    described = tuple((tuple(leaf.shape), str(leaf.dtype)) if hasattr(leaf, "shape") else leaf for leaf in leaves)
+    key = treedef, described, tuple(map(id, model.structure().components))
+    if trainer.found.output_spec is None or trainer.found.output_spec[0] != key:  # the last one is enough
+        trainer.found.output_spec = key, model.infer_build(*inputs)
+    return trainer.found.output_spec[1]
+
+
+def _known_inputs(model: Any) -> tuple[PyTree, ...]:
+    """Symbolic inputs of a model that knows its own, or the shapes for which it was built."""
+    try:
+        return (model.input,)
+    except NeverCalledError:
+        shapes = model.get_build_config() or {}
+        return tuple(shapes.get("shapes_dict", shapes).values())

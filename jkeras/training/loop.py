@@ -55,7 +55,10 @@ def _fit(trainer: Any, last: Last, x: PyTree, y: PyTree, options: FitOptions, hi
     state = last.state
     with contextlib.ExitStack() as resources:
         train, validation = _data(trainer, x, y, options, resources)
-        spec = check_data(trainer, train, options.batch_size, options.initial_epoch)
+        if trainer.has_own_step:  # what its batches mean is known to itself alone
+            spec = trainer.known_output_spec()
+        else:
+            spec = check_data(trainer, train, options.batch_size, options.initial_epoch)
         order = Order(train.size if isinstance(train, Arrays) else 0, options.shuffle, options.seed)
         steps = options.steps_per_epoch
         feed = feed_of(trainer, train, spec, batch_size=options.batch_size, steps=steps, order=order)
@@ -226,7 +229,8 @@ class Epoch:
                 check_alive(state, "the state that a hook returned")
                 self.last.state = state = distinct(state)
             ready = seen
-            state, seen, own = call.run(state)
+            with jax.profiler.StepTraceAnnotation("train", step_num=done):
+                state, seen, own = call.run(state)
             self.last.state = returned = state
             self.settle()
             self.pace.measure(call.steps, stopwatch.asked, seen)

@@ -6,22 +6,26 @@ Losses, weights, metrics and labels are brought into dicts by the names of the o
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
+import jax
 import jax.numpy as jnp
 
 from jkeras import losses as losses_module
 from jkeras import metrics as metrics_module
 from jkeras.core import get_mask
-from jkeras.errors import DataError
+from jkeras.errors import ArgumentError, DataError, ShapeError
 from jkeras.losses import Loss
-from jkeras.metrics import Mean, Metric
+from jkeras.losses.arrays import divide_no_nan
+from jkeras.metrics import Metric, sums
 from jkeras.training.outputs import Outputs, flat_list
 from jkeras.typing import Array, PyTree
 
-LOSS = "loss"
+LOSS, REST = "loss", "rest"
 OBJECTIVE_ARGUMENTS = ("loss", "loss_weights", "metrics", "weighted_metrics")
 BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")  # names whose meaning depends on the labels
+
+Terms: TypeAlias = Mapping[str, tuple[Any, Any]]  # the sum and the count of a loss, by its key in the logs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +47,11 @@ class Objective:
         """The outputs, or their specs, by name."""
         return Outputs(y_pred, self.output_names)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are no losses and no metrics."""
+        return not any(flat_list(each) for each in (self.loss, self.metrics, self.weighted_metrics))
+
     def check_names(self) -> None:
         """Raises `UnknownNameError` for a name that no table has."""
         for family, argument in ((losses_module, self.loss), (metrics_module, (self.metrics, self.weighted_metrics))):
@@ -52,26 +61,37 @@ class Objective:
 
     # -- losses
 
-    def losses(self, y: PyTree, y_pred: PyTree, sample_weight: PyTree) -> dict[str, tuple[Array, float]]:
-        """The loss of each output that has one, and its weight. Masks come from the current scope."""
+    def terms(self, y: PyTree, y_pred: PyTree, sample_weight: PyTree) -> Terms:
+        """The sum and the count of each output's loss, see `Loss.sum_and_count`. Masks come from the current scope."""
         outputs = self.outputs(y_pred)
         labels, weights = self._labels(y, outputs), outputs.weights(sample_weight)
-        factors = outputs.spread("loss_weights", self.loss_weights)
         found = {}
         for name, identifier in self._wanted(outputs).items():
             output = outputs.values[name]
             loss = self._loss(identifier, labels[name], output, name)
-            value = loss(labels[name], output, weights[name], mask=get_mask(output))
-            found[name] = (value, 1.0 if factors[name] is None else factors[name])
+            found[outputs.key(name, LOSS)] = loss.sum_and_count(
+                labels[name], output, weights[name], mask=get_mask(output)
+            )
         return found
 
-    def each_loss(self, y: PyTree, y_pred: PyTree, sample_weight: PyTree) -> dict[str, Array]:
-        """Where several outputs have a loss, that of each by its key in the logs; otherwise nothing."""
-        outputs = self.outputs(y_pred)
-        if len(self._loss_keys(outputs)) == 1:
-            return {}
-        found = self.losses(y, y_pred, sample_weight)
-        return {outputs.key(name, LOSS): value for name, (value, _) in found.items()}
+    def total(self, terms: Terms, y_pred: PyTree) -> Array:
+        """The weighted sum of the outputs' losses, each its sum divided by its count."""
+        reduced = self._reduced(terms, self.outputs(y_pred))
+        return sum((value * factor for value, factor in reduced.values()), jnp.zeros((), "float32"))
+
+    def has_terms_logged(self, y_pred: PyTree) -> bool:
+        """Whether the logs have each output's loss beside the total."""
+        return len(self._loss_keys(self.outputs(y_pred))) > 1
+
+    def _reduced(self, terms: Terms, outputs: Outputs) -> dict[str, tuple[Array, Any]]:
+        """The loss of each output and its factor. How sums are divided does not depend on the labels."""
+        factors = outputs.spread("loss_weights", self.loss_weights)
+        found = {}
+        for name, identifier in self._wanted(outputs).items():
+            shape, key = _shape(outputs.values[name]), outputs.key(name, LOSS)
+            loss = losses_module.resolve(identifier, shape[:-1], shape)
+            found[key] = loss.divide(*terms[key]), 1.0 if factors[name] is None else factors[name]
+        return found
 
     def validate(self, y: PyTree, y_pred: PyTree) -> None:
         """Looks at all labels on the host, before any work; `y_pred` gives the outputs' shapes."""
@@ -95,7 +115,17 @@ class Objective:
 
     def _wanted(self, outputs: Outputs) -> dict[str, Any]:
         """The losses of the outputs that have one."""
-        return {name: each for name, each in outputs.spread("loss", self.loss).items() if each is not None}
+        found = {name: flat_list(each) for name, each in outputs.spread("loss", self.loss).items()}
+        for name, each in found.items():
+            if len(each) > 1:
+                raise ArgumentError(
+                    "an output can have one loss.",
+                    path="Trainer(loss=)",
+                    expected=f"one loss for the output {name!r}",
+                    received=f"a list of {len(each)}",
+                    write="loss=lambda y_true, y_pred: first(y_true, y_pred) + second(y_true, y_pred)",
+                )
+        return {name: each[0] for name, each in found.items() if each and each[0] is not None}
 
     def _labels(self, y: PyTree, outputs: Outputs) -> dict[str, Any]:
         return outputs.labels(y, list(self._wanted(outputs)))
@@ -132,7 +162,13 @@ class Objective:
         outputs = self.outputs(y_pred)
         outputs.spread("loss_weights", self.loss_weights)  # whether they fit is known now
         state = {key: metric.init_for(outputs.values[name]) for key, (name, metric, _) in self.entries(outputs).items()}
-        return {**{key: Mean().init() for key in self._loss_keys(outputs)}, **state}
+        return {**self._no_losses(outputs), **state}
+
+    def _no_losses(self, outputs: Outputs) -> dict[str, Any]:
+        """The losses' states of nothing: the total's has those of all outputs, and of what is minimised beside them."""
+        keys = [outputs.key(name, LOSS) for name in self._wanted(outputs)]
+        whole: Any = {key: _no_sums() for key in (*keys, REST)}
+        return {key: whole if key == LOSS else _no_sums() for key in self._loss_keys(outputs)}
 
     def directions(self, y_pred: PyTree) -> dict[str, str | None]:
         """Whether more or less is better, by key in the logs: `"up"`, `"down"`, `None` where it is not known."""
@@ -141,20 +177,36 @@ class Objective:
         return {**dict.fromkeys(self._loss_keys(outputs), "down"), **measured}
 
     def measure(
-        self, y: PyTree, y_pred: PyTree, sample_weight: PyTree, losses: Mapping[str, Array], size: int
+        self,
+        y: PyTree,
+        y_pred: PyTree,
+        sample_weight: PyTree,
+        terms: Terms,
+        rest: Array | None,
+        size: int,
+        *,
+        counted: bool = True,
     ) -> dict[str, Any]:
         """The metrics' states of one batch.
 
         Args:
             y, y_pred, sample_weight: the batch and the outputs. Masks come from the current scope.
-            losses: the total under `"loss"`, and each output's under its name.
-            size: the number of examples, the weight of the batch's loss.
+            terms: the sum and the count of each output's loss.
+            rest: what is minimised beside them, such as penalties: a mean over examples, or `None`.
+            size: the number of examples, the weight of `rest`.
+            counted: whether the terms are what is minimised; otherwise `rest` is all of it.
         """
         outputs = self.outputs(y_pred)
         labels, weights = self._labels(y, outputs), outputs.weights(sample_weight)
-        state = {}
-        for key in self._loss_keys(outputs):
-            state[key] = Mean().update(Mean().init(), losses[key], jnp.asarray(size, "float32"))
+        state = self._no_losses(outputs)
+        for key, (total, count) in terms.items():
+            totals = _sums_of(total, count)
+            if counted:
+                state[LOSS][key] = totals
+            if key in state and key != LOSS:
+                state[key] = totals
+        if rest is not None:
+            state[LOSS][REST] = _sums_of(rest * size, size)
         for key, (name, metric, weighted) in self.entries(outputs, labels).items():
             if labels[name] is None:
                 raise DataError("the output has metrics and no labels.", path=key, write="trainer.fit(state, x, y)")
@@ -162,22 +214,83 @@ class Objective:
             given = weights[name] if weighted else None
             dtype = "float32" if given is not None else metric.dtype  # a mask is 0 or 1 in any
             weight = losses_module.apply_mask(given, get_mask(output), dtype=dtype)
-            state[key] = metric.update(metric.init_for(output), labels[name], output, weight)
+            empty = metric.init_for(output)
+            state[key] = metric.update(empty, labels[name], output, weight)
+            _check_state(key, metric, empty, state[key])
         return state
 
     def merge(self, a: Mapping[str, Any], b: Mapping[str, Any], y_pred: PyTree) -> dict[str, Any]:
         """What both states have seen."""
         entries = self.entries(self.outputs(y_pred))
-        return {key: (entries[key][1] if key in entries else Mean()).merge(a[key], b[key]) for key in b}
+        found = {}
+        for key in b:
+            if key in entries:
+                found[key] = entries[key][1].merge(a[key], b[key])
+            elif key == LOSS:
+                found[key] = {each: sums.add(a[key][each], b[key][each]) for each in b[key]}
+            else:
+                found[key] = sums.add(a[key], b[key])
+        return found
 
     def results(self, state: Mapping[str, Any], y_pred: PyTree) -> dict[str, Array]:
         """The value of each metric; those of a metric whose result is a dict, under their own names."""
-        entries = self.entries(self.outputs(y_pred))
+        outputs = self.outputs(y_pred)
+        entries = self.entries(outputs)
         found: dict[str, Array] = {}
         for key in state:
-            value = (entries[key][1] if key in entries else Mean()).result(state[key])
-            found.update(value if isinstance(value, Mapping) else {key: value})
+            if key in entries:
+                value = entries[key][1].result(state[key])
+                found.update(_scalars(value if isinstance(value, Mapping) else {key: value}, entries[key][1]))
+            elif key == LOSS:
+                terms = {each: _total_and_count(totals) for each, totals in state[key].items()}
+                found[key] = self.total(terms, y_pred) + divide_no_nan(*terms[REST])
+            else:
+                terms = {each: _total_and_count(totals) for each, totals in state[LOSS].items()}
+                found[key] = self._reduced({**terms, key: _total_and_count(state[key])}, outputs)[key][0]
         return found
+
+
+def _no_sums() -> dict[str, Array]:
+    return sums.zeros(("total", "count"), (), "float32")
+
+
+def _sums_of(total: Any, count: Any) -> dict[str, Array]:
+    return sums.single({"total": jnp.asarray(total, "float32"), "count": jnp.asarray(count, "float32")})
+
+
+def _total_and_count(state: Mapping[str, Array]) -> tuple[Array, Array]:
+    return sums.value(state, "total"), sums.value(state, "count")
+
+
+def _check_state(key: str, metric: Metric, before: PyTree, after: PyTree) -> None:
+    """Raises `ShapeError` where `update` returned a state of another form than it was given."""
+    structures: list[Any] = [jax.tree.structure(state) for state in (before, after)]
+    if structures[0] == structures[1]:
+        wrong = [a for a, b in zip(*map(jax.tree.leaves, (before, after)), strict=True) if jnp.shape(a) != jnp.shape(b)]
+        if not wrong:
+            return
+    forms = [str(jax.tree.map(jnp.shape, state))[:120] for state in (before, after)]
+    raise ShapeError(
+        f"`{type(metric).__name__}.update` must return a state of the structure and shapes that `init` returns.",
+        path=key,
+        expected=forms[0],
+        received=forms[1],
+        write="return {'total': state['total'] + jnp.sum(values)}   # sums over the batch",
+    )
+
+
+def _scalars(values: Mapping[str, Array], metric: Metric) -> Mapping[str, Array]:
+    """The values of a metric. Raises `ShapeError` for one that is not a single number."""
+    for key, value in values.items():
+        if jnp.shape(value):
+            raise ShapeError(
+                "the result of a metric must be one number, or a dict of numbers.",
+                path=key,
+                expected="shape ()",
+                received=f"{type(metric).__name__}.result returned shape {jnp.shape(value)}",
+                write="return jnp.mean(values)   # or {'first': values[0], 'second': values[1]}",
+            )
+    return values
 
 
 def _free(key: str, taken: Mapping[str, Any]) -> str:
@@ -192,4 +305,4 @@ def _shape(value: Any) -> tuple[int, ...]:
     return tuple(value.shape) if hasattr(value, "shape") else jnp.shape(value)
 
 
-__all__ = ["LOSS", "Objective"]
+__all__ = ["LOSS", "Objective", "Terms"]

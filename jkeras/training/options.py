@@ -1,6 +1,7 @@
 """The options of the loops, checked before any work is done."""
 
 import dataclasses
+import math
 import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -162,7 +163,7 @@ def check_return_dict(value: Any, method: str) -> None:
 
 
 def check_weights(sample_weight: Any, class_weight: Any, path: str) -> None:
-    """Raises `ArgumentError` where both kinds of weights are given."""
+    """Raises `ArgumentError` where both kinds of weights are given, or class weights are not `{class: weight}`."""
     if sample_weight is not None and class_weight is not None:
         raise ArgumentError(
             "`class_weight` and `sample_weight` exclude each other.",
@@ -171,6 +172,27 @@ def check_weights(sample_weight: Any, class_weight: Any, path: str) -> None:
             received="both",
             write="sample_weight=sample_weight * np.array([class_weight[label] for label in y])",
         )
+    if class_weight is None:
+        return
+    is_dict = isinstance(class_weight, Mapping)
+    pairs = class_weight.items() if is_dict else ()
+    wrong = [(key, value) for key, value in pairs if not (_is_class(key) and _is_weight(value))]
+    if not is_dict or wrong:
+        raise ArgumentError(
+            "`class_weight` must be a dict from class indices to finite weights of at least 0.",
+            path=f"{path}(class_weight=)",
+            expected="{class: weight}",
+            received=f"{wrong[0][0]!r}: {wrong[0][1]!r}" if is_dict else f"a {type(class_weight).__name__}",
+            write="class_weight={0: 1.0, 1: 5.0}" if is_dict else "class_weight=dict(enumerate(weights))",
+        )
+
+
+def _is_class(key: Any) -> bool:
+    return isinstance(key, numbers.Integral) or (isinstance(key, float) and key.is_integer())
+
+
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and 0 <= value < math.inf
 
 
 def check_verbose(value: Any, method: str) -> None:

@@ -1,9 +1,11 @@
 """Dynamic loss scaling: what keeps float16 gradients from vanishing.
 
 The loss is multiplied by a scale before gradients are taken, and the gradients are divided by it. A scale that makes a
-gradient overflow is halved and the step is left out; after `GROWTH_STEPS` steps without overflow it is doubled.
+gradient overflow is halved and the step is left out; after `GROWTH_STEPS` steps without overflow it is doubled. It
+stays between `LEAST_SCALE` and `LARGEST_SCALE`: a scale of 0 or infinity would leave out every later step.
 
-Source: Micikevicius et al., "Mixed Precision Training" (2018), section 3.2; the numbers are Keras's.
+Sources: Micikevicius et al., "Mixed Precision Training" (2018), section 3.2. The first scale and the number of steps
+are Keras's, which has no bounds; the least scale is TensorFlow's and that of DeepMind's jmp, the largest NVIDIA apex's.
 """
 
 from typing import Any
@@ -15,6 +17,7 @@ from jkeras.typing import Array, PyTree
 
 INITIAL_SCALE = 2.0**15
 GROWTH_STEPS = 2000
+LEAST_SCALE, LARGEST_SCALE = 1.0, 2.0**24
 
 State = dict[str, Array]
 
@@ -38,7 +41,8 @@ def next_scale(state: State, finite: Array) -> State:
     good = jnp.where(finite, state["good_steps"] + 1, 0)
     grow = good >= GROWTH_STEPS
     factor = jnp.where(finite, jnp.where(grow, 2.0, 1.0), 0.5)
-    return {"scale": state["scale"] * factor, "good_steps": jnp.where(grow, 0, good)}
+    scale = jnp.clip(state["scale"] * factor, LEAST_SCALE, LARGEST_SCALE)
+    return {"scale": scale, "good_steps": jnp.where(grow, 0, good)}
 
 
 def all_finite(tree: PyTree) -> Array:

@@ -20,7 +20,7 @@ class TrainState:
         trainable, non_trainable: the model's trees.
         opt_state: the optimizer's state.
         metrics: the state of each metric by name, `"loss"` included: sums since the last reset.
-        ema: the moving average of `trainable`, where the trainer keeps one.
+        ema: the moving average of `trainable`, where the trainer keeps one; that of half-precision values in float32.
         loss_scale: the state of dynamic loss scaling, where the policy needs it.
 
     >>> import jax.numpy as jnp
@@ -44,8 +44,10 @@ class TrainState:
 
     @property
     def averaged(self) -> "TrainState":
-        """The state with the moving average in place of the trainable values; the same state where none is kept."""
-        return self if self.ema is None else self.replace(trainable=self.ema)
+        """The state with the moving average, in their dtypes, for the trainable values; itself where none is kept."""
+        if self.ema is None:
+            return self
+        return self.replace(trainable=jax.tree.map(lambda a, b: a.astype(b.dtype), self.ema, self.trainable))
 
     def replace(self, **changes: Any) -> "TrainState":
         """A state with some fields replaced."""

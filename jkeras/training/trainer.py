@@ -22,12 +22,12 @@ import jax.numpy as jnp
 from jkeras import optimizers, registry
 from jkeras.callbacks import Callback, History
 from jkeras.core import Layer
-from jkeras.core.tensor import is_shape
 from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
-from jkeras.errors import ArgumentError, NeverCalledError
+from jkeras.errors import ArgumentError
 from jkeras.training import evaluation, initial, loop
 from jkeras.training.frozen import Frozen
 from jkeras.training.initial import Found
+from jkeras.training.inputs import call_arguments
 from jkeras.training.objective import OBJECTIVE_ARGUMENTS, Objective
 from jkeras.training.options import EvaluateOptions, FitOptions, check_return_dict, check_trainer
 from jkeras.training.programs import Programs
@@ -57,8 +57,8 @@ class Trainer(Frozen):
         run_eagerly: run without compiling, one operation at a time, for debugging.
         auto_scale_loss: whether a model with layers of the policy `"mixed_float16"` gets dynamic loss scaling.
         gradient_accumulation_steps: in how many parts a batch goes through the model before its one update.
-        ema: the momentum of a moving average of the trainable values, kept in `state.ema`; `state.averaged` is the
-            state to evaluate and predict with.
+        ema: the momentum of a moving average of the trainable values, kept in `state.ema`, in float32 for weights
+            of half precision; `state.averaged` is the state to evaluate and predict with.
         skip_nonfinite: whether an update is left out whose gradient has an infinity or a NaN; `skipped` in the logs
             is the share of such steps.
         log_norms: whether the logs have `gradient_norm` and `update_norm`.
@@ -171,22 +171,13 @@ class Trainer(Frozen):
 
         Found by running the model for shapes alone, once for inputs of the same shapes and the same layers.
         """
-        inputs = inputs or self._known_inputs()
-        leaves, treedef = jax.tree.flatten(inputs, is_leaf=is_shape)
-        described = tuple((tuple(leaf.shape), str(leaf.dtype)) if hasattr(leaf, "shape") else leaf for leaf in leaves)
-        parts = tuple(map(id, self.model.structure().components))
-        key = (treedef, described, parts)
-        if self.found.output_spec is None or self.found.output_spec[0] != key:  # the last one is enough
-            self.found.output_spec = key, self.model.infer_build(*inputs)
-        return self.found.output_spec[1]
+        return initial.output_spec(self, inputs)
 
-    def _known_inputs(self) -> tuple[PyTree, ...]:
-        """Symbolic inputs of a model that knows its own, or the shapes for which it was built."""
-        try:
-            return (self.model.input,)
-        except NeverCalledError:
-            shapes = self.model.get_build_config() or {}
-            return tuple(shapes.get("shapes_dict", shapes).values())
+    def known_output_spec(self) -> PyTree:
+        """The specs of the outputs that were found last, or of the model's own inputs; `None` where nobody asks."""
+        if self.objective.is_empty:
+            return None
+        return self.output_spec() if self.found.output_spec is None else self.found.output_spec[1]
 
     def reset_metrics(self, state: TrainState, *inputs: PyTree) -> TrainState:
         """The state with metrics that have seen nothing."""
@@ -214,13 +205,24 @@ class Trainer(Frozen):
         """The scalar that training minimises, before the model's own penalties are added.
 
         By default the weighted sum of the configured losses. `jkeras.get_mask(y_pred)` gives the outputs' mask.
+
+        Of an override only this number is known: over several batches, and over the parts of an accumulated gradient,
+        it is a mean weighed by examples. The configured losses are divided by what counts in all of them together.
         """
-        losses = self.objective.losses(y, y_pred, sample_weight)
-        return sum((value * factor for value, factor in losses.values()), jnp.zeros((), "float32"))
+        terms = self.objective.terms(y, y_pred, sample_weight)
+        return self.objective.total(terms, y_pred)
 
     def compute_metrics(self, x: PyTree, y: PyTree, y_pred: PyTree, sample_weight: PyTree) -> dict[str, Array]:
-        """Further entries of a batch's logs, scalars; those of an epoch are their means. By default none."""
+        """Further entries of a batch's logs, scalars; those of an epoch are their means. By default none.
+
+        Runs in the scope of the model's call, so parts of the model can be called.
+        """
         return {}
+
+    @property
+    def has_own_loss(self) -> bool:
+        """Whether a subclass overrides `compute_loss`."""
+        return type(self).compute_loss is not Trainer.compute_loss
 
     @property
     def has_own_step(self) -> bool:
@@ -248,7 +250,7 @@ class Trainer(Frozen):
         """
         data = unpack_x_y_sample_weight(batch)
         new, forward, own = update(self, state, data)
-        metrics, logs = run_metrics(self, state.metrics, data, forward)
+        metrics, logs = run_metrics(self, state, data, forward, training=True)
         if self.skip_nonfinite:  # one NaN would spoil the sums of a whole epoch
             metrics = select(jnp.isfinite(forward.loss), metrics, state.metrics)
         return new.replace(metrics=metrics), {**logs, **own}
@@ -257,13 +259,14 @@ class Trainer(Frozen):
         """One batch of evaluation: the state with its metrics updated, and the loss and metrics of the batch."""
         x, y, sample_weight = unpack_x_y_sample_weight(batch)
         forward = run_forward(self, state.variables, (x, y, sample_weight), training=False)
-        metrics, logs = run_metrics(self, state.metrics, (x, y, sample_weight), forward)
+        metrics, logs = run_metrics(self, state, (x, y, sample_weight), forward, training=False)
         return state.replace(metrics=metrics), logs
 
     def predict_step(self, state: TrainState, batch: PyTree) -> PyTree:
         """The outputs for one batch."""
         x, _, _ = unpack_x_y_sample_weight(batch)
-        outputs, _ = self.model.stateless_call(state.trainable, state.non_trainable, x, training=False)
+        inputs = call_arguments(self.model, x)
+        outputs, _ = self.model.stateless_call(state.trainable, state.non_trainable, *inputs, training=False)
         return outputs
 
     # -- loops
@@ -273,7 +276,8 @@ class Trainer(Frozen):
 
         Args:
             state: consumed: its memory is reused, and only the returned state is valid afterwards.
-            x, y: arrays, or structures of arrays with one length.
+            x, y: arrays, or structures of arrays with one length. A model whose `call` must be given several arguments
+                takes them from `x`: a tuple or list in their order, or a dict by their names.
             options: see `jkeras.training.FitOptions`: `batch_size=32`, `epochs=1`, `verbose="auto"`,
                 `callbacks`, `validation_split=0.0`, `validation_data`, `shuffle=True`, `class_weight`,
                 `sample_weight`, `initial_epoch=0`, `steps_per_epoch`, `validation_steps`, `validation_batch_size`,
