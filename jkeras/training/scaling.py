@@ -5,7 +5,7 @@ gradient overflow is halved and the step is left out; after `GROWTH_STEPS` steps
 stays between `LEAST_SCALE` and `LARGEST_SCALE`: a scale of 0 or infinity would leave out every later step.
 
 Sources: Micikevicius et al., "Mixed Precision Training" (2018), section 3.2. The first scale and the number of steps
-are Keras's, which has no bounds; the least scale is TensorFlow's and that of DeepMind's jmp, the largest NVIDIA apex's.
+are Keras's, which has no bounds; the least scale is that of TensorFlow and DeepMind's jmp.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from jkeras.typing import Array, PyTree
 
 INITIAL_SCALE = 2.0**15
 GROWTH_STEPS = 2000
-LEAST_SCALE, LARGEST_SCALE = 1.0, 2.0**24
+LEAST_SCALE, LARGEST_SCALE = 1.0, 2.0**126  # of which the inverse is a normal float32 too
 
 State = dict[str, Array]
 

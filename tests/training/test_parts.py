@@ -145,7 +145,7 @@ def test_the_sums_of_a_loss_go_on_past_the_last_odd_float():
 @pytest.mark.parametrize("finite", [False, True])
 def test_a_loss_scale_stays_between_its_bounds(finite):
     scale = init_scale()
-    scale = jax.lax.fori_loop(0, 100_000, lambda _, each: next_scale(each, jnp.array(finite)), scale)
+    scale = jax.lax.fori_loop(0, 300_000, lambda _, each: next_scale(each, jnp.array(finite)), scale)
     assert float(scale["scale"]) == (LARGEST_SCALE if finite else LEAST_SCALE)
 
 
