@@ -5,6 +5,7 @@ They spare users from repeating themselves; no computation depends on them once 
 
 import dataclasses
 import os
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -21,6 +22,7 @@ class _Defaults:
     epsilon: float = 1e-7
     image_data_format: str = "channels_last"
     dtype_policy: Any = None
+    policy_of: Callable[[Any], Any] = str  # makes a policy of a name; `jkeras.dtypes`, a floor above, sets it
 
 
 _defaults = _Defaults()
@@ -75,12 +77,12 @@ def image_data_format() -> str:
     return _defaults.image_data_format
 
 
-def set_image_data_format(value: str) -> None:
+def set_image_data_format(data_format: str) -> None:
     """Sets `image_data_format`.
 
     >>> set_image_data_format("channels_last")
     """
-    _defaults.image_data_format = standardize_data_format(value)
+    _defaults.image_data_format = standardize_data_format(data_format)
 
 
 def standardize_data_format(value: str | None) -> str:
@@ -97,12 +99,22 @@ def standardize_data_format(value: str | None) -> str:
 
 
 def dtype_policy() -> Any:
-    """What was set with `set_dtype_policy`, or the name of `floatx`.
+    """The `DTypePolicy` of layers that are constructed without `dtype`: that of `set_dtype_policy`, else of `floatx`.
 
-    >>> dtype_policy()
+    >>> import jkeras
+    >>> dtype_policy().compute_dtype
     'float32'
     """
-    return _defaults.floatx if _defaults.dtype_policy is None else _defaults.dtype_policy
+    return _defaults.policy_of(_defaults.floatx if _defaults.dtype_policy is None else _defaults.dtype_policy)
+
+
+def make_policies_by(function: Callable[[Any], Any]) -> None:
+    """Says which function makes a policy out of a name: `jkeras.dtypes` is a floor above.
+
+    >>> from jkeras import dtypes
+    >>> make_policies_by(dtypes.get)
+    """
+    _defaults.policy_of = function
 
 
 def set_dtype_policy(policy: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import config, registry
+from jkeras import config, families
 from jkeras.configurable import Configurable
 from jkeras.errors import ArgumentError
 from jkeras.typing import Array, Axes, Config
@@ -38,7 +38,7 @@ class Constraint(Configurable):
         return w
 
 
-family = registry.Family("constraint", "keras.constraints", base=Constraint)
+family = families.Family("constraint", "keras.constraints", base=Constraint)
 family.register()(Constraint)
 
 

@@ -101,8 +101,7 @@ class DTypePolicy:
 
     def __init__(self, name: str | None = None) -> None:
         if name is None:
-            default = get(config.dtype_policy())
-            name = default.name
+            name = config.dtype_policy().name
         if not isinstance(name, str):
             raise ArgumentError(
                 "a policy is made from its name.", path="DTypePolicy", expected="a str", received=repr(name)
@@ -220,7 +219,7 @@ def get(identifier: Any) -> Any:
     (<DTypePolicy "float16">, <DTypePolicy "float32">)
     """
     if identifier is None:
-        identifier = config.dtype_policy()
+        return config.dtype_policy()
     if isinstance(identifier, DTypePolicy | DTypePolicyMap):
         return identifier
     if isinstance(identifier, str):
@@ -231,3 +230,6 @@ def get(identifier: Any) -> Any:
             raise ArgumentError("not the config of a policy.", path="dtype", received=repr(identifier)[:80])
         return policy
     return DTypePolicy(standardize(identifier))
+
+
+config.make_policies_by(get)

@@ -11,7 +11,7 @@ so: a name that no table holds is an error. Tables hold classes and functions, n
 - `export(module)` puts a built-in into the table under its public module.
 - `register_keras_serializable(package)` does the same for a user's class or function.
 - `custom_object_scope({...})` and `custom_objects=` name objects for one block or one call.
-- `Family` is the table of one kind of built-in (activations, losses, ...) with its string names and its `get`.
+- `jkeras.families.Family` is the table of one kind of built-in (activations, losses, ...) and its `get`.
 """
 
 import contextlib
@@ -26,7 +26,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import slots
 from jkeras.errors import ArgumentError, ConfigError, SerializationError, UnknownNameError, did_you_mean
 from jkeras.typing import Config
 
@@ -88,22 +87,29 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     return declare
 
 
-def get_registered_name(thing: Any) -> str:
+def get_registered_name(obj: Any) -> str:
     """The name under which a class or function was registered, else its own name.
 
     >>> get_registered_name(abs)
     'abs'
     """
-    return _registered_names.get(thing, thing.__name__)
+    return _registered_names.get(obj, obj.__name__)
 
 
-def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def get_registered_object(
+    name: str, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
+) -> Any:
     """The class or function of a registered name, or `None`.
+
+    Args:
+        name: the name.
+        custom_objects: classes and functions by name, before all others.
+        module_objects: the same, after all others.
 
     >>> get_registered_object("double", custom_objects={"double": abs})
     <built-in function abs>
     """
-    for table in (custom_objects or {}, _custom_objects.get(), _registered):
+    for table in (custom_objects or {}, _custom_objects.get(), _registered, module_objects or {}):
         if name in table:
             return table[name]
     return None
@@ -120,18 +126,31 @@ def get_custom_objects() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def custom_object_scope(objects: Mapping[str, Any]) -> Iterator[None]:
+def custom_object_scope(custom_objects: Mapping[str, Any] | None) -> Iterator[None]:
     """Names classes and functions for the configs and strings that are read in the block. Scopes nest.
+
+    Args:
+        custom_objects: classes and functions by name; `None` for none.
 
     >>> with custom_object_scope({"double": abs}):
     ...     get_registered_object("double")
     <built-in function abs>
     """
-    token = _custom_objects.set({**_custom_objects.get(), **objects})
+    token = _custom_objects.set({**_custom_objects.get(), **(custom_objects or {})})
     try:
         yield
     finally:
         _custom_objects.reset(token)
+
+
+def public_name(thing: Any) -> str:
+    """The name of a built-in in configs.
+
+    >>> from jkeras import losses
+    >>> public_name(losses.Huber)
+    'Huber'
+    """
+    return _addresses[thing][1]
 
 
 def is_builtin(thing: Any) -> bool:
@@ -139,26 +158,26 @@ def is_builtin(thing: Any) -> bool:
     return thing in _addresses
 
 
-def serialize(thing: Any) -> Any:
+def serialize(obj: Any) -> Any:
     """The config of anything that has one: plain values, containers, arrays, functions, objects with `get_config`.
 
     >>> serialize((1, None, slice(2)))
     [1, None, {'class_name': '__slice__', 'config': {'start': None, 'stop': 2, 'step': None}}]
     """
-    if thing is None or isinstance(thing, str | bool | int | float):
-        return thing
-    if isinstance(thing, list | tuple):
-        return [serialize(item) for item in thing]
-    if hasattr(thing, "get_config") and not inspect.isclass(thing):
-        return _serialize_object(thing)
-    if isinstance(thing, Mapping):
-        return {key: serialize(value) for key, value in thing.items()}
-    if (plain := _serialize_plain(thing)) is not None:
+    if obj is None or isinstance(obj, str | bool | int | float):
+        return obj
+    if isinstance(obj, list | tuple):
+        return [serialize(item) for item in obj]
+    if hasattr(obj, "get_config") and not inspect.isclass(obj):
+        return _serialize_object(obj)
+    if isinstance(obj, Mapping):
+        return {key: serialize(value) for key, value in obj.items()}
+    if (plain := _serialize_plain(obj)) is not None:
         return plain
-    if callable(thing) and hasattr(thing, "__name__"):
-        return _serialize_function(thing)
+    if callable(obj) and hasattr(obj, "__name__"):
+        return _serialize_function(obj)
     raise SerializationError(
-        "the object has no config.", path=type(thing).__name__, write="def get_config(self): return {...}"
+        "the object has no config.", path=type(obj).__name__, write="def get_config(self): return {...}"
     )
 
 
@@ -226,13 +245,15 @@ def _serialize_function(thing: Any) -> Config:
     return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None, family: "Family | None" = None) -> Any:
+def deserialize(
+    config: Any, custom_objects: Mapping[str, Any] | None = None, table: Mapping[str, Any] | None = None
+) -> Any:
     """The object of a config; the inverse of `serialize`, for configs of ours and of Keras's.
 
     Args:
         config: what `serialize` returned. Plain values come back as they are.
         custom_objects: classes and functions by name, before all other tables.
-        family: the table in which a bare class name is looked up.
+        table: classes by name, in which a class name without a module is looked up.
 
     Raises:
         UnknownNameError: no table has the name.
@@ -242,11 +263,11 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None, fa
     [1, Ellipsis]
     """
     if isinstance(config, list | tuple):
-        return type(config)(deserialize(item, custom_objects, family) for item in config)
+        return type(config)(deserialize(item, custom_objects, table) for item in config)
     if not isinstance(config, Mapping):
         return config
     if "class_name" not in config or "config" not in config:
-        return {key: deserialize(value, custom_objects, family) for key, value in config.items()}
+        return {key: deserialize(value, custom_objects, table) for key, value in config.items()}
     class_name, inner = config["class_name"], config["config"]
     named = inner if class_name == "function" else class_name
     if not isinstance(named, str):
@@ -254,8 +275,8 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None, fa
     if class_name in _PLAIN:
         return _deserialize_plain(class_name, inner)
     if class_name == "function":
-        return _resolve({**config, "class_name": inner}, custom_objects, family)
-    cls = _resolve(config, custom_objects, family)
+        return _resolve({**config, "class_name": inner}, custom_objects, table)
+    cls = _resolve(config, custom_objects, table)
     if not hasattr(cls, "from_config"):
         raise ConfigError(
             "the class has no `from_config`.",
@@ -274,7 +295,38 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None, fa
     return thing
 
 
-def _resolve(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None, family: "Family | None") -> Any:
+def deserialize_keras_object(
+    config: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True, **kwargs: Any
+) -> Any:
+    """The object of a config: `deserialize`, with Keras's arguments.
+
+    Args:
+        config: what `serialize_keras_object`, or Keras, returned.
+        custom_objects: classes and functions by name, before all other tables.
+        safe_mode: not false: a config never holds code that could be run.
+        kwargs: `module_objects`, classes and functions by name, after all other tables.
+
+    Raises:
+        ArgumentError: `safe_mode=False`.
+        UnknownNameError: no table has the name.
+
+    >>> deserialize_keras_object({"class_name": "__ellipsis__", "config": {}})
+    Ellipsis
+    """
+    if not safe_mode:
+        raise ArgumentError(
+            "`safe_mode` must be true: code is never read from a config.",
+            path="deserialize_keras_object",
+            expected="safe_mode=True",
+            received=repr(safe_mode),
+            write="deserialize_keras_object(config, custom_objects={'my_function': my_function})",
+        )
+    return deserialize(config, custom_objects, kwargs.get("module_objects"))
+
+
+def _resolve(
+    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None, table: Mapping[str, Any] | None
+) -> Any:
     """The class or function that an envelope names."""
     class_name, registered = config["class_name"], config.get("registered_name")
     for name in (registered, class_name):
@@ -282,8 +334,12 @@ def _resolve(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None
             return found
     if (found := _exports.get((config.get("module") or "", class_name))) is not None:
         return found
-    if family is not None and class_name in family.table:
-        return family.table[class_name]
+    if table is not None and class_name in table:
+        return table[class_name]
+    if not config.get("module"):  # configs of Keras 2 have no modules
+        for module in ("keras.layers", "keras"):
+            if (found := _exports.get((module, class_name))) is not None:
+                return found
     if config.get("module") == "builtins":  # Keras writes the home of its own functions so
         found = next(
             (thing for (_, name), thing in _exports.items() if name == class_name and inspect.isfunction(thing)), None
@@ -297,102 +353,3 @@ def _resolve(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None
         expected=did_you_mean(class_name, known),
         write=f"deserialize(config, custom_objects={{{class_name!r}: {class_name}}})",
     )
-
-
-class Family:
-    """The table of one kind of built-in: its names, and `get` / `serialize` / `deserialize` over it.
-
-    Args:
-        kind: what an entry is called in messages, such as `"activation"`.
-        module: the public module that configs name, such as `"keras.activations"`.
-        base: the class whose instances are entries; `None` where entries are functions.
-        default: what `get(None)` returns.
-    """
-
-    def __init__(self, kind: str, module: str, base: type | None = None, default: Any = None) -> None:
-        self.kind, self.module, self.base, self.default = kind, module, base, default
-        self.table: dict[str, Any] = {}
-        if base is not None:
-            slots.KINDS[base] = kind
-        self.path = f"{module.removeprefix('keras.')}.get"
-
-    def register(self, *aliases: str, module: str | None = None) -> Callable[[T], T]:
-        """Puts a class or function into the table under its name, its snake-case name and the aliases."""
-
-        def declare(thing: T) -> T:
-            name = thing.__name__  # type: ignore[attr-defined]
-            export(module or self.module, self.module)(thing)
-            for key in (name, snake_case(name), *aliases):
-                self.table[key] = thing
-            return thing
-
-        return declare
-
-    def get(self, identifier: Any) -> Any:
-        """What an identifier stands for: `None`, a name, a config, a class, an instance, or a callable."""
-        if identifier is None:
-            return self.default
-        if isinstance(identifier, str):
-            return self._instance(self.lookup(identifier))
-        if isinstance(identifier, Mapping):
-            return self.deserialize(identifier)
-        slots.check(identifier, self.kind, self.path)
-        if inspect.isclass(identifier):
-            return self._instance(identifier)
-        if callable(identifier) or (self.base is not None and isinstance(identifier, self.base)):
-            return identifier
-        raise ArgumentError(
-            f"this is no {self.kind}.",
-            path=self.path,
-            expected="a name, a config, a class, an instance or a callable",
-            received=repr(identifier)[:80],
-        )
-
-    def lookup(self, name: str) -> Any:
-        """The class or function of a name; raises `UnknownNameError` with the nearest known one."""
-        custom = get_registered_object(name)
-        if custom is not None:
-            return custom
-        if name not in self.table:
-            raise UnknownNameError(
-                f"unknown {self.kind} {name!r}.", path=self.path, expected=did_you_mean(name, self.table)
-            )
-        return self.table[name]
-
-    def serialize(self, thing: Any) -> Any:
-        """The config of an entry: the bare name of a built-in function, the envelope of anything else."""
-        if thing is None:
-            return None
-        if not hasattr(thing, "get_config") and is_builtin(thing):
-            return _addresses[thing][1]
-        return serialize(thing)
-
-    def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-        """The entry of a config or of a name."""
-        if isinstance(config, str):
-            with custom_object_scope(custom_objects or {}):
-                return self._instance(self.lookup(config))
-        thing = deserialize(config, custom_objects, family=self)
-        slots.check(thing, self.kind, self.path)
-        return thing
-
-    def check_complete(self, cls: type) -> None:
-        """Raises `ArgumentError` where a class cannot be made without arguments."""
-        parameters = inspect.signature(cls).parameters.values()
-        needed = [
-            each.name
-            for each in parameters
-            if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
-        ]
-        if needed:
-            raise ArgumentError(
-                f"its name alone does not make this {self.kind}: it has arguments without a default.",
-                path=cls.__name__,
-                write=f"{cls.__name__}({', '.join(f'{name}=...' for name in needed)})",
-            )
-
-    def _instance(self, thing: Any) -> Any:
-        if not inspect.isclass(thing):
-            return thing
-        self.check_complete(thing)
-        return thing()

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jkeras import config, registry
+from jkeras import config, families
 from jkeras.configurable import Configurable
 from jkeras.errors import ArgumentError, SerializationError, ShapeError
 from jkeras.typing import Array, Config
@@ -41,7 +41,7 @@ class Regularizer(Configurable):
         )
 
 
-family = registry.Family("regularizer", "keras.regularizers", base=Regularizer)
+family = families.Family("regularizer", "keras.regularizers", base=Regularizer)
 family.register(module="keras")(Regularizer)
 
 

@@ -168,7 +168,7 @@ def test_unknown_names_come_with_the_nearest_one():
         activations.get("rellu")
     with pytest.raises(UnknownNameError, match="twize"):
         activations.deserialize({"class_name": "function", "config": "tests>twize", "registered_name": "function"})
-    with pytest.raises(ArgumentError, match="this is no activation"):
+    with pytest.raises(ArgumentError, match="the activation must be"):
         activations.get(3)
 
 

@@ -32,7 +32,7 @@ from tests.repository import LATE, OPTIONAL, ROOT, tracked_files
 FLOORS = (
     ("typing", "errors", "config", "version", "slots"),
     (
-        *("tree", "keys", "registry", "dtypes", "configurable"),
+        *("tree", "keys", "registry", "families", "dtypes", "configurable"),
         *("activations", "initializers", "regularizers", "constraints", "functional"),
     ),
     ("losses", "metrics", "optimizers"),

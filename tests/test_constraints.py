@@ -92,7 +92,7 @@ def test_get():
     assert constraints.get("NonNeg") == constraints.NonNeg()
     with pytest.raises(UnknownNameError, match=r"'unit_norm' \(did you mean it\?\)"):
         constraints.get("unit_nrom")
-    with pytest.raises(ArgumentError, match="this is no constraint"):
+    with pytest.raises(ArgumentError, match="the constraint must be"):
         constraints.get(1.0)
 
 

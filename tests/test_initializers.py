@@ -224,7 +224,7 @@ def test_get():
     assert initializers.get({"class_name": "Constant", "config": {"value": 2}}) == initializers.Constant(2)
     with pytest.raises(UnknownNameError, match=r"'glorot_uniform' \(did you mean it\?\)"):
         initializers.get("glorot_unifrom")
-    with pytest.raises(ArgumentError, match="this is no initializer"):
+    with pytest.raises(ArgumentError, match="the initializer must be"):
         initializers.get(3)
 
 

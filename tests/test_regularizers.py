@@ -99,7 +99,7 @@ def test_get():
     assert regularizers.L1(None) == regularizers.L1() and regularizers.L1L2(None, None) == regularizers.L1L2()
     with pytest.raises(UnknownNameError, match=r"'orthogonal_regularizer' \(did you mean it\?\)"):
         regularizers.get("orthogonal_regulariser")
-    with pytest.raises(ArgumentError, match="this is no regularizer"):
+    with pytest.raises(ArgumentError, match="the regularizer must be"):
         regularizers.get(0.01)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import families
 from jkeras.typing import Activation, Array, ArrayLike
 
 
@@ -29,7 +29,7 @@ def linear(x: Array) -> Array:
     return x
 
 
-family = registry.Family("activation", "keras.activations", default=linear)
+family = families.Family("activation", "keras.activations", default=linear)
 family.register()(linear)
 
 

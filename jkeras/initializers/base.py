@@ -13,7 +13,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jkeras import dtypes, keys, registry
+from jkeras import dtypes, families, keys
 from jkeras.configurable import Configurable
 from jkeras.errors import ArgumentError, MissingCallError, ShapeError
 from jkeras.typing import Array, Config, DTypeLike, Key
@@ -53,7 +53,7 @@ class Initializer(Configurable):
         return type(self).from_config(self.get_config())
 
 
-family = registry.Family("initializer", "keras.initializers", base=Initializer)
+family = families.Family("initializer", "keras.initializers", base=Initializer)
 family.register(module="keras")(Initializer)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 from jkeras import activations
 from jkeras.errors import ArgumentError
 
+LARGEST = 2**63  # sizes of arrays are 64-bit integers
+
 
 class ActivationAttribute:
     """An attribute that holds an activation. It is set to a function, a name or a config; `None` means linear.
@@ -33,11 +35,11 @@ def positive_int(value: Any, argument: str, owner: str, write: str) -> int:
     >>> positive_int(3, "units", "Dense", "Dense(3)")
     3
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < LARGEST:
         raise ArgumentError(
             f"`{argument}` must be a positive int.",
             path=owner,
-            expected="an int >= 1",
+            expected="an int >= 1, below 2**63",
             received=repr(value),
             write=write,
         )

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import config, dtypes, registry
+from jkeras import config, dtypes, families, registry
 from jkeras.errors import ArgumentError, MissingCallError, did_you_mean
 from jkeras.losses import entries
 from jkeras.losses.arrays import as_arrays, examples_of, match_ranks
@@ -253,7 +253,7 @@ class SameShapeLoss(FunctionLoss):
         check_same_shape(self, y_true, y_pred_shape, path)
 
 
-FAMILY = registry.Family("loss", "keras.losses", Loss)
+FAMILY = families.Family("loss", "keras.losses", Loss)
 
 
 def public(*aliases: str, module: str = "keras.losses") -> Callable[[T], T]:

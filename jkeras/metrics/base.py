@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 
-from jkeras import config, dtypes, registry
+from jkeras import config, dtypes, families, registry
 from jkeras.errors import ArgumentError, Elsewhere, MissingCallError
 from jkeras.typing import Array, Config
 
@@ -128,7 +128,7 @@ class Metric:
         return f"<{type(self).__name__} name={self.name}>"
 
 
-FAMILY = registry.Family("metric", "keras.metrics", Metric)
+FAMILY = families.Family("metric", "keras.metrics", Metric)
 FAMILY.register()(Metric)
 
 

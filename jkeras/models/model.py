@@ -18,6 +18,7 @@ from jkeras.errors import ArgumentError, ConfigError, Elsewhere, LeafError, Unkn
 from jkeras.models import config as configs
 from jkeras.models import summary as summaries
 from jkeras.models.functional import GraphLayer, graph_arguments
+from jkeras.models.parsing import parse
 from jkeras.typing import Config
 
 SECTIONS = ("trainable_variables", "non_trainable_variables")  # Keras's names of the two trees
@@ -275,22 +276,7 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     >>> model_from_json(model.to_json()).output_shape
     (None, 2)
     """
-    try:
-        config = json.loads(json_string, object_pairs_hook=_without_doubles)
-    except (json.JSONDecodeError, RecursionError) as error:
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise ConfigError(f"the text cannot be read as JSON: {why}.", path="model_from_json") from None
-    model = registry.deserialize(config, custom_objects)
+    model = registry.deserialize(parse(json_string), custom_objects)
     if not isinstance(model, Model):
         raise ConfigError("this is no config of a model.", path="model_from_json", received=type(model).__name__)
     return model
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The dict of a JSON object; of two values of one key, no one knows which was meant."""
-    read = dict(pairs)
-    if len(read) < len(pairs):
-        names = [name for name, _ in pairs]
-        double = next(name for name in names if names.count(name) > 1)
-        raise ConfigError(f"the key {double!r} is given twice in one object.", path="model_from_json")
-    return read

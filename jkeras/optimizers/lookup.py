@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 import optax
 
-from jkeras import registry, slots
+from jkeras import families, slots
 from jkeras.errors import ArgumentError, SerializationError
 from jkeras.optimizers.base import Optimizer
 from jkeras.typing import Config
 
 T = TypeVar("T", bound=type)
-FAMILY = registry.Family("optimizer", "keras.optimizers", Optimizer)
+FAMILY = families.Family("optimizer", "keras.optimizers", Optimizer)
 
 
 def register(cls: T) -> T:

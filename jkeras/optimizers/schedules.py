@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import jax.numpy as jnp
 import optax
 
-from jkeras import registry
+from jkeras import families, registry
 from jkeras.errors import ArgumentError, SerializationError
 from jkeras.optimizers.checks import check_number, optional_fields
 from jkeras.typing import Array, ArrayLike, Config
@@ -50,7 +50,7 @@ class LearningRateSchedule(abc.ABC):
         return cls(**config)
 
 
-FAMILY = registry.Family("schedule", MODULE, LearningRateSchedule)
+FAMILY = families.Family("schedule", MODULE, LearningRateSchedule)
 
 
 @dataclasses.dataclass(frozen=True)

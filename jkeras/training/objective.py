@@ -53,10 +53,10 @@ class Objective:
         return not any(flat_list(each) for each in (self.loss, self.metrics, self.weighted_metrics))
 
     def check_names(self) -> None:
-        """Raises `UnknownNameError` for a name that no table has."""
+        """Raises `UnknownNameError` for a name that no table has, `ArgumentError` for a layer as a loss and so on."""
         for family, argument in ((losses_module, self.loss), (metrics_module, (self.metrics, self.weighted_metrics))):
             for thing in flat_list(argument):
-                if isinstance(thing, str) and thing.lower() not in BY_SHAPE:
+                if not (isinstance(thing, str) and thing.lower() in BY_SHAPE):
                     family.get(thing)
 
     # -- losses
@@ -222,7 +222,7 @@ class Objective:
     def merge(self, a: Mapping[str, Any], b: Mapping[str, Any], y_pred: PyTree) -> dict[str, Any]:
         """What both states have seen."""
         entries = self.entries(self.outputs(y_pred))
-        found = {}
+        found: dict[str, Any] = {}
         for key in b:
             if key in entries:
                 found[key] = entries[key][1].merge(a[key], b[key])

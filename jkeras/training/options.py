@@ -192,7 +192,7 @@ def _is_class(key: Any) -> bool:
 
 
 def _is_weight(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and 0 <= value < math.inf
+    return isinstance(value, numbers.Real) and 0 <= float(value) < math.inf
 
 
 def check_verbose(value: Any, method: str) -> None:

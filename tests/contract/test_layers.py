@@ -388,4 +388,4 @@ def test_a_layer_does_not_run_outside_a_scope(name):
 
 
 def test_policies_are_left_as_they_were():
-    assert config.dtype_policy() == "float32"
+    assert config.dtype_policy().name == "float32"

@@ -96,7 +96,7 @@ def test_old_arguments(name, args, old, warns):
     [
         ('{"class_name": "Sequential", "class_name": "Dense", "config": {}}', "given twice"),
         ("[" * 100_000, "nested too deeply"),
-        ("{", "cannot be read as JSON"),
+        ("{", "must be JSON"),
     ],
 )
 def test_texts_that_are_not_configs(text, why):

@@ -1,0 +1,55 @@
+"""Parsing of JSON that may come from anywhere: what is ambiguous, or made to exhaust a reader, is refused at once."""
+
+import json
+import re
+from typing import Any
+
+from jkeras.errors import ConfigError
+
+MAX_DEPTH = 200  # of objects and lists inside one another; the networks of keras.applications have 15
+STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def parse(text: str) -> Any:
+    """The value of a JSON text.
+
+    Args:
+        text: the text.
+
+    Raises:
+        ConfigError: the text is not JSON, gives a key twice, or is nested deeper than `MAX_DEPTH`.
+
+    >>> parse('{"units": 3}')
+    {'units': 3}
+    """
+    depth = deepest = 0
+    for character in STRINGS.sub("", text):
+        depth += (character in "[{") - (character in "]}")
+        deepest = max(deepest, depth)
+    if deepest > MAX_DEPTH:
+        raise ConfigError(
+            "the config is nested too deeply.",
+            path="model_from_json",
+            expected=f"at most {MAX_DEPTH} levels",
+            received=f"{deepest} levels",
+        )
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except ValueError as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"the text must be JSON: {error}", path="model_from_json", received=repr(text[:60])) from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, whose keys differ."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ConfigError(
+            "a key is given twice.",
+            path="model_from_json",
+            expected="distinct keys",
+            received=next(name for name in names if names.count(name) > 1),
+        )
+    return found
