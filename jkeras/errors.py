@@ -12,8 +12,8 @@ the same mistake, so `except ValueError` keeps working.
 
 import contextlib
 import difflib
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 
 class JKerasError(Exception):
@@ -258,3 +258,30 @@ class Elsewhere:
             received=f"{holder}.{self.name}",
             write=self.write,
         )
+
+
+Class = TypeVar("Class", bound=type)
+
+
+def elsewhere(*names: str, expected: str, write: str) -> Callable[[Class], Class]:
+    """A class decorator that gives a class names of Keras's as `Elsewhere`.
+
+    Args:
+        names: the names.
+        expected: what does here what they do.
+        write: the lines that do it.
+
+    >>> @elsewhere("save", "load", expected="a file of values", write="write_state(path, values)")
+    ... class Holder:
+    ...     pass
+    >>> hasattr(Holder(), "save"), isinstance(Holder.save, Elsewhere)
+    (False, True)
+    """
+
+    def declare(cls: Class) -> Class:
+        for name in names:
+            setattr(cls, name, Elsewhere(expected, write))
+            getattr(cls, name).__set_name__(cls, name)
+        return cls
+
+    return declare

@@ -497,3 +497,12 @@ def test_configs_have_the_keys_of_keras():
     }
     assert set(layers.Hashing(3).get_config()) == base | {"num_bins", "salt", "mask_value", "output_mode", "sparse"}
     assert set(layers.HashedCrossing(3).get_config()) == {"num_bins", "output_mode", "sparse", "name", "dtype"}
+
+
+def test_functions_of_any_name_survive_adapt():
+    data = np.array(["A-b", "a-a"])
+    layer = layers.TextVectorization(standardize=np.char.lower, split=lambda texts: [text.split("-") for text in texts])
+    adapted = layer.adapt(data)
+    assert adapted.get_vocabulary() == ["", "[UNK]", "a", "b"]
+    assert adapted.standardize is layer.standardize and adapted.split is layer.split
+    assert layer.vocabulary is None

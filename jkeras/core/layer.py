@@ -26,10 +26,31 @@ from jkeras.core.stateless import Variables
 from jkeras.core.structure import Structure
 from jkeras.core.tensor import KerasTensor, any_symbolic, is_shape
 from jkeras.core.weights import WeightOwner
-from jkeras.errors import ArgumentError, BuildError, JKerasError, MissingCallError, OutsideScopeError
+from jkeras.errors import ArgumentError, BuildError, JKerasError, MissingCallError, OutsideScopeError, elsewhere
 from jkeras.typing import Array, Config, Key, PyTree
 
 
+@elsewhere(
+    *("save_own_variables", "load_own_variables"),
+    expected="the two trees of values, which `jkeras.callbacks.write_state` and `read_state` keep in files",
+    write="jkeras.callbacks.write_state(path, variables)\n"
+    "            variables = jkeras.callbacks.read_state(path, like=variables)",
+)
+@elsewhere(
+    *("metrics", "metrics_variables", "add_metric"),
+    expected="metrics of a Trainer, and their states in its TrainState",
+    write="trainer = jkeras.Trainer(model, metrics=['accuracy'])\n            values = trainer.results(state)",
+)
+@elsewhere(
+    *("quantize", "quantized_build", "quantized_call", "quantization_mode"),
+    expected="layers that compute in the dtypes of their policy; they are not quantized",
+    write="layer = type(layer)(..., dtype='mixed_bfloat16')",
+)
+@elsewhere(
+    "rematerialized_call",
+    expected="`jkeras.remat` where the layer is called, or `layers.Remat` around it",
+    write="outputs = jkeras.remat(layer)(inputs)",
+)
 @registry.export("keras", "keras.layers")
 class Layer(Operation, WeightOwner):
     """The declaration of one computation with weights; the base of all layers and models.

@@ -18,13 +18,18 @@ import numpy as np
 
 from jkeras import constraints, dtypes, initializers, regularizers
 from jkeras.core import scope as scopes
-from jkeras.errors import ArgumentError, ShapeError
+from jkeras.errors import ArgumentError, ShapeError, elsewhere
 from jkeras.typing import Array, DType, Key
 
 AGGREGATIONS = ("none", "mean", "sum", "only_first_replica")
 SYNCHRONIZATIONS = ("none", "auto", "on_read", "on_write")
 
 
+@elsewhere(
+    "numpy",
+    expected="`variable.value` inside `call`, and a leaf of the trees outside",
+    write="np.asarray(variables.trainable['dense']['kernel'])",
+)
 class Variable:
     """The declaration of one weight or one piece of state.
 

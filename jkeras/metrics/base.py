@@ -22,13 +22,20 @@ from typing import Any, TypeAlias
 import jax.numpy as jnp
 
 from jkeras import config, dtypes, families, registry
-from jkeras.errors import ArgumentError, Elsewhere, MissingCallError
+from jkeras.errors import ArgumentError, MissingCallError, elsewhere
 from jkeras.typing import Array, Config
 
 State: TypeAlias = dict[str, Array]
 HELD, UPDATE = "a state that the caller holds", "state = metric.update(state, y_true, y_pred)   # from metric.init() on"
 
 
+@elsewhere("update_state", "stateless_update_state", expected=HELD, write=UPDATE)
+@elsewhere(
+    *("reset_state", "stateless_reset_state", "variables", "add_variable", "add_weight"),
+    expected=HELD,
+    write="state = metric.init()   # a dict of arrays",
+)
+@elsewhere("stateless_result", expected=HELD, write="value = metric.result(state)")
 class Metric:
     """The base of metrics: override `init`, `update`, `result` and `merge`.
 
@@ -100,12 +107,6 @@ class Metric:
     def __call__(self, *args: Any, **kwargs: Any) -> Array:
         """The value of one batch alone: `result(update(init(), ...))`."""
         return self.result(self.update(self.init(), *args, **kwargs))
-
-    # -- what Keras does to a metric, and here is done to a state
-
-    update_state, stateless_update_state = (Elsewhere(HELD, UPDATE) for _ in range(2))
-    reset_state, stateless_reset_state = (Elsewhere(HELD, "state = metric.init()") for _ in range(2))
-    stateless_result = Elsewhere(HELD, "value = metric.result(state)")
 
     def _in_dtype(self, result: Array) -> Array:
         """A result in `dtype`; that of an integer state is a float nevertheless."""

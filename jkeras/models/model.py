@@ -14,7 +14,7 @@ import numpy as np
 
 from jkeras import registry, tree
 from jkeras.core import Layer, Variables, describe, stateless
-from jkeras.errors import ArgumentError, ConfigError, Elsewhere, LeafError, UnknownNameError, did_you_mean
+from jkeras.errors import ArgumentError, ConfigError, LeafError, UnknownNameError, did_you_mean, elsewhere
 from jkeras.models import config as configs
 from jkeras.models import summary as summaries
 from jkeras.models.functional import GraphLayer, graph_arguments
@@ -23,14 +23,43 @@ from jkeras.typing import Config
 
 SECTIONS = ("trainable_variables", "non_trainable_variables")  # Keras's names of the two trees
 VALUE_FORMATS = ("backend_tensor", "numpy_array")
-TRAINING = (
-    "a Trainer of the model, and a state",
-    "trainer = jkeras.Trainer(model, optimizer='adam', loss='mse')\n"
-    "            state = trainer.init(jax.random.key(0))\n"
-    "            state, history = trainer.fit(state, x, y)",
+TRAINER = "trainer = jkeras.Trainer(model, optimizer='adam', loss='mse')\n            "
+
+
+@elsewhere(
+    *("compile", "fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"),
+    expected="a Trainer of the model, and a state",
+    write=f"{TRAINER}state = trainer.init(jax.random.key(0))\n            state, history = trainer.fit(state, x, y)",
 )
-
-
+@elsewhere(
+    *("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics", "get_metrics_result"),
+    *("make_train_function", "make_test_function", "make_predict_function", "metrics_names", "reset_metrics"),
+    *("stateless_compute_loss", "compute_loss_and_updates", "jax_state_sync"),
+    expected="a step of a Trainer, which a subclass of Trainer may override",
+    write=f"{TRAINER}state, logs = jax.jit(trainer.train_step)(state, (x, y))",
+)
+@elsewhere(
+    *("get_compile_config", "compile_from_config", "jit_compile", "run_eagerly", "optimizer", "loss", "compiled"),
+    expected="an argument or a config of the model's Trainer",
+    write=f"{TRAINER}config = trainer.get_compile_config()",
+)
+@elsewhere(
+    *("save", "save_weights", "load_weights"),
+    expected="the model's config, and a file of its values",
+    write="text = model.to_json()   # jkeras.models.model_from_json(text)\n"
+    "            jkeras.callbacks.write_state(path, variables)\n"
+    "            variables = jkeras.callbacks.read_state(path, like=variables)",
+)
+@elsewhere(
+    *("export", "get_quantization_layer_structure"),
+    expected="a function of values and inputs, which `jax.export` writes",
+    write="exported = jax.export.export(jax.jit(lambda x: model.stateless_call(*variables, x)[0]))(x)",
+)
+@elsewhere(
+    "reset_states",
+    expected="the values of `init`, or a recurrent layer's `reset_state(variables)`",
+    write="variables = model.init(jax.random.key(0))",
+)
 class Model(GraphLayer):
     """A network.
 
@@ -61,11 +90,6 @@ class Model(GraphLayer):
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         described = cls is Model and graph_arguments(args, kwargs) is not None
         return super().__new__(Functional if described else cls, *args, **kwargs)
-
-    # -- what Keras does here, and a Trainer does
-
-    compile, fit, evaluate, predict = (Elsewhere(*TRAINING) for _ in range(4))
-    train_on_batch, test_on_batch, predict_on_batch = (Elsewhere(*TRAINING) for _ in range(3))
 
     # -- parts
 

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import optax
 
 from jkeras import registry
-from jkeras.errors import ArgumentError, Elsewhere
+from jkeras.errors import ArgumentError, Elsewhere, HoldsNoValuesError, elsewhere
 from jkeras.optimizers.averaging import track_average
 from jkeras.optimizers.checks import check_integer, check_number, check_patterns, optional_fields
 from jkeras.optimizers.transformations import clip_by_norm, compute_in_float32, decay_weights
@@ -39,6 +39,31 @@ UPDATE = (
 CLIPPINGS = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
+class Rate(float):
+    """A learning rate: a number that is not assigned, since its value in training is in the state.
+
+    >>> Rate(0.5) * 2
+    1.0
+    """
+
+    assign = Elsewhere(
+        "a hyper-parameter in the optimizer's state",
+        "state = state.replace(opt_state=jkeras.optimizers.set_learning_rate(state.opt_state, 0.1))",
+    )
+
+
+@elsewhere(
+    *("apply", "apply_gradients", "stateless_apply", "update_step", "scale_loss"),
+    expected=HELD,
+    write=UPDATE,
+)
+@elsewhere(
+    *("variables", "iterations", "add_variable", "add_variable_from_reference", "add_optimizer_variables"),
+    *("assign", "assign_add", "assign_sub", "set_weights", "finalize_variable_values"),
+    *("save_own_variables", "load_own_variables"),
+    expected="the optimizer's state, a tree that the caller holds",
+    write="opt_state = optimizer.init(params)   # state.opt_state of a TrainState; state.step counts",
+)
 @dataclasses.dataclass(frozen=True)
 class Optimizer(abc.ABC):
     """The base of the optimizers: the arguments that all of them have, and the way from a config to a transformation.
@@ -125,7 +150,8 @@ class Optimizer(abc.ABC):
                 _check_schedule(self._path(name), value)
             else:
                 default = getattr(type(self), name, None)  # a dataclass keeps it there
-                self._put(name, check_number(self._path(name), value, self.intervals[name], default))
+                number = check_number(self._path(name), value, self.intervals[name], default)
+                self._put(name, Rate(number) if name == "learning_rate" else number)
         given = [name for name in CLIPPINGS if getattr(self, name) is not None]
         if len(given) > 1:
             raise ArgumentError(
@@ -171,8 +197,23 @@ class Optimizer(abc.ABC):
         added = (*exact, *check_patterns("exclude_from_weight_decay(var_names=)", var_names or ()))
         return dataclasses.replace(self, weight_decay_exclusions=(*self.weight_decay_exclusions, *added))
 
-    def build(self) -> optax.GradientTransformationExtraArgs:
-        """The optax transformation that this config describes."""
+    def build(self, variables: Any = None) -> optax.GradientTransformationExtraArgs:
+        """The optax transformation that this config describes.
+
+        Args:
+            variables: not given: the state for parameters is `init(params)`.
+
+        Raises:
+            HoldsNoValuesError: variables are given, as to an optimizer of Keras.
+        """
+        if variables is not None:
+            raise HoldsNoValuesError(
+                "it holds no values, so it is not built for variables.",
+                path=type(self).__name__,
+                expected=HELD,
+                received=f"{type(self).__name__}.build(variables)",
+                write="opt_state = optimizer.init(params)",
+            )
         transformation = self._injected()
         calls = self.gradient_accumulation_steps or 1
         if calls > 1:
@@ -190,8 +231,6 @@ class Optimizer(abc.ABC):
     def update(self, updates: PyTree, state: PyTree, params: PyTree = None, **extra_args: Any) -> tuple[PyTree, PyTree]:
         """From gradients and state to what `optax.apply_updates` adds to the parameters, and the next state."""
         return self.build().update(updates, state, params, **extra_args)
-
-    apply, apply_gradients, stateless_apply = (Elsewhere(HELD, UPDATE) for _ in range(3))  # Keras's names for it
 
     def get_config(self) -> Config:
         """The arguments by name, with Keras's keys."""

@@ -3,6 +3,8 @@
 Names are looked up in lower case, as Keras does: `"adamw"`, `"AdamW"` and `"ADAMW"` are one.
 """
 
+import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -14,12 +16,38 @@ from jkeras.optimizers.base import Optimizer
 from jkeras.typing import Config
 
 T = TypeVar("T", bound=type)
+UNKNOWN_TO_KERAS = ("weight_decay_exclusions",)
 FAMILY = families.Family("optimizer", "keras.optimizers", Optimizer)
 
 
 def register(cls: T) -> T:
-    """Puts an optimizer into the table, under its name in lower case too."""
-    return FAMILY.register(cls.__name__.lower())(cls)
+    """Puts an optimizer into the table, under its name in lower case too. Its arguments may be given by position."""
+    return FAMILY.register(cls.__name__.lower())(by_position(cls))
+
+
+def by_position(cls: T) -> T:
+    """Lets the common arguments of an optimizer be given by position, behind its own, in Keras's order.
+
+    A dataclass has those of its base by name only, since they would come before its own.
+    """
+    fields = [field for field in dataclasses.fields(cls) if field.init]
+    own = [field.name for field in fields if not field.kw_only]
+    common = [field.name for field in dataclasses.fields(Optimizer) if field.name not in (*own, *UNKNOWN_TO_KERAS)]
+    others = [field.name for field in fields if field.name not in (*own, *common, *UNKNOWN_TO_KERAS)]
+    names, construct = (*common, *others), cls.__init__  # type: ignore[misc]
+
+    @functools.wraps(construct)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        further = args[len(own) :]
+        if len(further) > len(names):
+            raise TypeError(f"{cls.__name__} takes at most {len(own) + len(names)} arguments, received {len(args)}")
+        named = dict(zip(names, further, strict=False))
+        if twice := named.keys() & kwargs.keys():
+            raise TypeError(f"{cls.__name__} received {min(twice)!r} by position and by name")
+        construct(self, *args[: len(own)], **named, **kwargs)
+
+    cls.__init__ = __init__  # type: ignore[misc]
+    return cls
 
 
 def _known(name: str) -> str:

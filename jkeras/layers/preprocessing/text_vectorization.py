@@ -1,5 +1,6 @@
 """TextVectorization: sentences as the indices of their words, or as one vector each."""
 
+import copy
 import re
 import string
 from collections.abc import Iterator, Sequence
@@ -154,7 +155,12 @@ class TextVectorization(HostLayer):
         batches = [data] if isinstance(data, list | tuple) else batches_of(data, "TextVectorization", steps)
         documents = (row for batch in batches for row in self._documents(batch, batch_size or 1024))
         found = learn(self.lookup, self.lookup.words, documents)
-        return self.from_config({**self.get_config(), **found})
+        functions = {name: given for name, _ in DEFAULTS if callable(given := getattr(self, name))}
+        plain = copy.copy(self)  # a function may have no name that a config could find again, so it moves as it is
+        vars(plain).update((name, default) for name, default in DEFAULTS if name in functions)
+        adapted = self.from_config({**plain.get_config(), **found})
+        vars(adapted).update(functions)
+        return adapted
 
     def _documents(self, batch: Any, size: int) -> Iterator[Sequence[str]]:
         array = np.atleast_1d(np.asarray(batch))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.core import Layer, Variables, describe
-from jkeras.errors import ArgumentError, ShapeError
+from jkeras.errors import ArgumentError, ShapeError, elsewhere
 from jkeras.layers.recurrent.base import renamed
 from jkeras.layers.recurrent.rnn import RNN
 from jkeras.typing import Array, Config, PyTree
@@ -21,6 +21,11 @@ MERGES: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
+@elsewhere(
+    "reset_states",
+    expected="the states of stateful layers, in their values",
+    write="variables = layer.reset_state(variables)",
+)
 @registry.export("keras.layers")
 class Bidirectional(Layer):
     """Two recurrent layers over one sequence, one of them from the end: `merge(forward(x), backward(x))`.

@@ -10,7 +10,7 @@ from jkeras import core, registry, tree
 from jkeras.core import Layer, Variable, Variables, get_mask
 from jkeras.core.structure import Component
 from jkeras.core.tensor import standardize_shape
-from jkeras.errors import ArgumentError, BuildError, ShapeError
+from jkeras.errors import ArgumentError, BuildError, ShapeError, elsewhere
 from jkeras.functional.recurrence import selected, widened
 from jkeras.layers.recurrent.base import Recurrence, States, check_cell, check_states, initial_state_of, recurrence_of
 from jkeras.layers.recurrent.stacked import StackedRNNCells
@@ -29,6 +29,11 @@ class CarriedStates(Component):
         yield from ((str(index), variable) for index, variable in enumerate(self.variables))
 
 
+@elsewhere(
+    "reset_states",
+    expected="the states of a stateful layer, in its values",
+    write="variables = layer.reset_state(variables)",
+)
 @registry.export("keras.layers")
 class RNN(Layer):
     """A cell applied to each step of a sequence: `outputs[t], states[t] = cell(inputs[t], states[t-1])`.
