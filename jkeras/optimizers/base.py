@@ -249,8 +249,10 @@ class Optimizer(abc.ABC):
         common = ("weight_decay", *CLIPPINGS)
         names = ("learning_rate", *self.hyperparameters(), *(n for n in common if getattr(self, n) is not None))
         values = {name: (lambda count: count + 1) if name == "step" else getattr(self, name) for name in names}
-        if callable(self.learning_rate):
-            values["learning_rate"] = self._schedule(self.learning_rate)
+        rate = self.learning_rate
+        values["learning_rate"] = (
+            self._schedule(rate) if callable(rate) else float(rate)
+        )  # JAX knows plain floats alone
 
         def factory(**hyper: Array) -> optax.GradientTransformation:
             return self._whole(hyper)
