@@ -71,7 +71,9 @@ class _NormConstraint(Constraint):
         w = jnp.asarray(w)
         dtype = jnp.result_type(w, 0.0)
         wide = jnp.asarray(w, jnp.promote_types(dtype, "float32"))
-        norms = jnp.sqrt(jnp.sum(jnp.square(wide), axis=self.axis, keepdims=True))
+        squares = jnp.sum(jnp.square(wide), axis=self.axis, keepdims=True)
+        some = squares > 0  # the root of zero has no derivative
+        norms = jnp.where(some, jnp.sqrt(jnp.where(some, squares, 1)), 0)
         # Keras's quotient: `epsilon` in the denominator keeps zero vectors at zero.
         factor = self._desired(norms) / (self._epsilon + norms)
         return (wide * jnp.broadcast_to(factor, wide.shape)).astype(dtype)

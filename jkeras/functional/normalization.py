@@ -12,6 +12,7 @@ because `x * scale - mean * scale` loses the digits in which the two products ag
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -191,8 +192,22 @@ def unit_normalize(x: Array, *, epsilon: float = 1e-12, axis: Axes | None = -1) 
     """
     wide = _widen(x)
     total = jnp.sum(lax.square(wide), axis, keepdims=True)
-    # the maximum is taken of squares, before the root: the derivative of a root of zero is no number
-    return _apply(x, wide, lax.rsqrt(jnp.maximum(total, epsilon**2)), None, None)
+    return _apply(x, wide, _inverse_root(total, epsilon**2), None, None)
+
+
+@jax.custom_jvp
+def _inverse_root(total: Array, least: Any) -> Array:
+    """`1 / sqrt(max(total, least))`, constant below `least`.
+
+    The second derivative of `lax.rsqrt` divides by the square of its argument: 0 in float32 for a `least` of 1e-24.
+    """
+    return lax.rsqrt(jnp.maximum(total, least))
+
+
+@_inverse_root.defjvp
+def _slope(primals: tuple[Array, Any], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
+    root = _inverse_root(*primals)
+    return root, tangents[0] * jnp.where(primals[0] > primals[1], -0.5 * root**3, 0)
 
 
 def group_normalize(

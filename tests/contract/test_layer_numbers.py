@@ -66,6 +66,19 @@ def test_scores_of_attention_leave_float16():
     np.testing.assert_allclose(ours.astype("float32"), wide, rtol=8 * EPS16, atol=64 * EPS16)
 
 
+@pytest.mark.parametrize("use_scale", [False, True])
+def test_sums_of_additive_attention_are_float32(use_scale):
+    x = [jnp.asarray(np.random.default_rng(i).normal(size=(1, 3, 4096)) * 8, "float16") for i in (0, 1)]
+    half = layers.AdditiveAttention(use_scale=use_scale, dtype="float16")
+    variables = half.init(KEY, x)  # one draw for both: in float16 and float32 a key draws other numbers
+    wide = layers.AdditiveAttention(use_scale=use_scale)
+    wide.init(KEY, x)
+    ours = half.stateless_call(*variables, x)[0]
+    kept = jax.tree.map(lambda leaf: leaf.astype("float32"), variables.trainable)
+    theirs = wide.stateless_call(kept, {}, [each.astype("float32") for each in x])[0]
+    np.testing.assert_allclose(ours.astype("float32"), theirs, rtol=8 * EPS16, atol=16 * EPS16)
+
+
 @pytest.mark.parametrize("norm", ["LayerNormalization", "RMSNormalization", "BatchNormalization", "UnitNormalization"])
 def test_inputs_reach_a_norm_before_they_are_cast(norm):
     x = jnp.array([[-1.2e5, 1.2e5], [1.2e5, -1.2e5]])  # beyond float16
