@@ -192,4 +192,6 @@ def declared_output_spec(layer: Any, args: tuple[Any, ...], kwargs: dict[str, An
             expected="a tuple of ints and None, or a structure of them",
             received=repr(outputs)[:80],
         )
-    return as_tensors(outputs, layer.compute_dtype)
+    dtype = layer.compute_dtype
+    # int64 is int32 unless 64 bits are enabled
+    return as_tensors(outputs, dtype if dtype == "string" else jax.dtypes.canonicalize_dtype(dtype).name)
