@@ -368,6 +368,7 @@ def test_projections_can_be_adapted():
     assert {name: set(leaves) for name, leaves in adapted.non_trainable.items()} == {
         "query": {"kernel"},
         "value": {"kernel"},
+        **{name: {"kernel", "bias"} for name in ("key", "attention_output")},  # a pattern freezes what it leaves out
     }
     assert_close(layer.stateless_call(*adapted, x, x)[0], before)
 
