@@ -78,8 +78,10 @@ def test_control_flow_is_recorded_and_replayed(name):
         assert (tensor.shape, tensor.dtype) == (array.shape, array.dtype.name)
         assert_close(array, expected)
     assert name in tensors[0].history.operation.name or name in ("vectorize", "custom_gradient")
-    with pytest.raises(SerializationError):
-        tensors[0].history.operation.get_config()
+    operation = tensors[0].history.operation
+    with pytest.raises(SerializationError):  # a lambda has no name that a config could keep
+        operation.get_config()
+        jkeras.Model.from_config(model.get_config())
 
 
 def test_unknown_batches_stay_unknown():
@@ -414,7 +416,7 @@ def test_a_graph_of_new_operations_goes_through_its_config():
     x = ops.image.resize(inputs, (4, 4))
     x = ops.rearrange(x, "b h w c -> b (h w) c")
     x = ops.fft((x, x))[0]
-    outputs = layers.Dense(2)(ops.space_to_depth(ops.expand_dims(x, 1)[:, :, :, :2], 1))
+    outputs = layers.Dense(2)(ops.space_to_depth(ops.reshape(x, (2, 4, 4, 3)), 2))
     model = jkeras.Model(inputs, outputs)
     again = jkeras.Model.from_config(model.get_config())
     images = R.normal(size=(2, 8, 8, 3)).astype("float32")

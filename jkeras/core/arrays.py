@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import dtypes
+from jkeras.errors import ArgumentError
 from jkeras.typing import Array, PyTree
 
 # Parameters that are arrays, given to the call; all others belong to the config.
@@ -110,4 +111,12 @@ def as_array(value: Any) -> Array:
     plain = bool(leaves) and all(isinstance(leaf, bool | int | float) for leaf in leaves)
     kinds = {type(leaf) for leaf in leaves}
     kind = next((kind for kind in (float, int, bool) if kind in kinds), None)
-    return jnp.asarray(value, dtypes.standardize(kind) if plain else None)
+    try:
+        return jnp.asarray(value, dtypes.standardize(kind) if plain else None)
+    except ValueError as error:
+        raise ArgumentError(
+            "the rows of a nested list must have one length: operations take dense arrays.",
+            path="as_array",
+            expected="lists of one length in each axis",
+            received=repr(value)[:80],
+        ) from error

@@ -87,11 +87,11 @@ def _sampled(run: Callable[..., PyTree]) -> PyTree:
 
 
 def _concerns_symbols(error: Exception) -> bool:
-    """Whether an error may be one of symbolic dimensions: JAX says so, or its message names one of them."""
+    """Whether an error may be one of unknown dimensions: JAX says so, or its message names one (`None` in `build`)."""
     return isinstance(error, jax.errors.InconclusiveDimensionOperation) or bool(NAMED.search(str(error)))
 
 
-NAMED = re.compile(rf"_DimExpr|(?<![\w'])({'|'.join(SYMBOLS)})(?![\w'])")
+NAMED = re.compile(rf"_DimExpr|NoneType|(?<![\w'])({'|'.join(SYMBOLS)})(?![\w'])")
 SAMPLED = re.compile(rf"(?<=[\[( ])({'|'.join(str(size) for sizes in SIZES for size in sizes)})(?=[,)\]])")
 
 

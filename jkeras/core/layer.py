@@ -204,6 +204,7 @@ class Layer(Operation, WeightOwner):
             BuildError: the layer is not built.
             LeafError: a leaf is missing, unknown, in the wrong tree or mis-shaped.
         """
+        self.check_initialized()
         trainable = stateless.named("trainable_variables", trainable, kwargs, self.name)
         non_trainable = stateless.named("non_trainable_variables", non_trainable, kwargs, self.name)
         if mask is not None:

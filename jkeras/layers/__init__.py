@@ -40,7 +40,7 @@ from jkeras.layers.augmentation import (
     RandomZoom,
     Solarization,
 )
-from jkeras.layers.composition import Remat, Residual, Stack
+from jkeras.layers.composition import CustomScaleLayer, LayerScale, Remat, Residual, Stack, StochasticDepth
 from jkeras.layers.convolution import (
     Conv1D,
     Conv1DTranspose,
@@ -238,6 +238,7 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CustomScaleLayer",
     "CutMix",
     "Dense",
     "DepthwiseConv1D",
@@ -278,6 +279,7 @@ __all__ = [
     "Lambda",
     "Layer",
     "LayerNormalization",
+    "LayerScale",
     "LeakyReLU",
     "Masking",
     "MaxPool1D",
@@ -342,6 +344,7 @@ __all__ = [
     "SpectralNormalization",
     "Stack",
     "StackedRNNCells",
+    "StochasticDepth",
     "StringLookup",
     "Subtract",
     "SwiGLU",

@@ -159,8 +159,7 @@ def refusal(
         f"a {what} is not one of the {classes} classes.",
         path=path,
         expected=f"integers 0 <= {what} < {classes}{also}",
-        received=f"{labels.dtype} {what} {float(labels[index]):.15g}{place}; "
-        f"{wrong.sum()} of {wrong.size} are out of range",
+        received=f"{labels.dtype} {what} {labels[index]!s}{place}; {wrong.sum()} of {wrong.size} are out of range",
         write=write,
     )
 

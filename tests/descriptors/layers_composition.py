@@ -4,6 +4,7 @@ from jkeras import Sequential, layers
 from tests.descriptors.row import LayerRow
 
 ABSENT = "Keras has no such layer"
+APPLICATIONS = "Keras keeps it inside of an application; see tests/models/test_applications.py"
 INNER = "the layers inside have policies of their own"
 
 
@@ -37,6 +38,24 @@ def tree(*lead: int) -> dict[str, dict[str, tuple[int, ...]]]:
 
 
 ROWS = [
+    LayerRow(
+        "LayerScale",
+        {"init_values": 0.5, "projection_dim": 3},
+        ((2, 4, 3),),
+        {"trainable": {"gamma": (3,)}},
+        keras=APPLICATIONS,
+    ),
+    LayerRow("StochasticDepth", {"drop_path_rate": 0.0}, ((2, 3),), keras=APPLICATIONS),
+    LayerRow(
+        "StochasticDepth/training",
+        {"drop_path_rate": 0.5, "seed": 3},
+        ((4, 3),),
+        {"non_trainable": {"seed_generator/seed_generator_state": (2,)}},
+        training=True,
+        per_example="each example of a batch has a number of its own in one draw",
+        keras=APPLICATIONS,
+    ),
+    LayerRow("CustomScaleLayer", {"scale": 0.25}, ([(2, 3), (2, 3)],), keras=APPLICATIONS),
     LayerRow(
         "Residual",
         lambda: {"layer": block().layer},

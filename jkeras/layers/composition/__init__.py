@@ -2,6 +2,7 @@
 
 from jkeras.layers.composition.remat import Remat
 from jkeras.layers.composition.residual import Residual
+from jkeras.layers.composition.residual_scaling import CustomScaleLayer, LayerScale, StochasticDepth
 from jkeras.layers.composition.stack import Stack
 
-__all__ = ["Remat", "Residual", "Stack"]
+__all__ = ["CustomScaleLayer", "LayerScale", "Remat", "Residual", "Stack", "StochasticDepth"]
