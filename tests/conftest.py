@@ -7,6 +7,7 @@ all. So there are none while tests run; every hundred tests there is one, and wh
 import gc
 import importlib.util
 import os
+import signal
 
 os.environ["KERAS_BACKEND"] = "jax"
 
@@ -17,6 +18,9 @@ from tests import compilation
 
 compilation.quickly()
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# A shell that starts the suite in the background ignores SIGINT, and processes inherit that; tests press Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # torch and TensorFlow have an environment of their own: `make test-loaders`
 collect_ignore = [] if all(importlib.util.find_spec(name) for name in ("tensorflow", "torch")) else ["loaders"]
