@@ -4,12 +4,55 @@ Such an object holds Python scalars, strings, tuples and objects of its own kind
 argument of `jax.jit`: two that were made alike share one compiled program.
 """
 
+import functools
+from collections.abc import Callable
 from typing import Any, Self
+
+import numpy as np
 
 from jkeras.typing import Config
 
 
-class Configurable:
+def plain(value: Any) -> Any:
+    """A value with Python's numbers in place of NumPy's scalars, in lists and tuples too.
+
+    >>> plain(np.int64(3)), plain((np.float64(0.5), [np.bool_(True)])), plain("same")
+    (3, (0.5, [True]), 'same')
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) in (list, tuple):
+        return type(value)(map(plain, value))
+    return value
+
+
+def with_plain_arguments(construct: Callable[..., None]) -> Callable[..., None]:
+    """A constructor that sees Python's numbers where it is given NumPy's scalars, so that configs have them too."""
+
+    @functools.wraps(construct)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        construct(self, *map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
+
+    return __init__
+
+
+class PlainArguments:
+    """A base whose subclasses have constructors that see Python's numbers where they are given NumPy's scalars.
+
+    >>> class Repeat(PlainArguments):
+    ...     def __init__(self, n):
+    ...         self.n = n
+    >>> Repeat(np.int64(3)).n
+    3
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = with_plain_arguments(cls.__init__)  # type: ignore[method-assign]
+
+
+class Configurable(PlainArguments):
     """The base of initializers, regularizers and constraints.
 
     >>> Configurable() == Configurable(), Configurable()

@@ -10,6 +10,7 @@ from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
 def check_count(owner: str, name: str, value: Any, *, least: int = 0) -> int:
     """The value as an int, if it is an integer, NumPy's included, of at least `least`; else raises `ArgumentError`.
 
+    >>> import numpy as np
     >>> check_count("EarlyStopping", "patience", np.int64(3))
     3
     """

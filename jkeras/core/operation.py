@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from jkeras import dtypes, registry
+from jkeras.configurable import PlainArguments
 from jkeras.core.infer import infer
 from jkeras.core.node import Node
 from jkeras.core.tensor import any_symbolic
@@ -17,7 +18,7 @@ from jkeras.errors import ConfigError, JKerasError, MissingCallError, NeverCalle
 from jkeras.typing import Config, PyTree
 
 
-class Operation:
+class Operation(PlainArguments):
     """Something that can be called on symbolic and on real tensors.
 
     Subclasses override `call`, and `compute_output_spec` where the outputs' shapes cannot be found by running it.

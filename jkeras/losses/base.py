@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import config, dtypes, families, registry
+from jkeras.configurable import PlainArguments
 from jkeras.errors import ArgumentError, MissingCallError, did_you_mean
 from jkeras.losses import entries
 from jkeras.losses.arrays import as_arrays, examples_of, match_ranks
@@ -37,7 +38,7 @@ LossFunction = Callable[..., Array]
 T = TypeVar("T")
 
 
-class Loss:
+class Loss(PlainArguments):
     """The base of losses: override `call`.
 
     `loss(y_true, y_pred, sample_weight) = reduction(sample_weight * call(y_true, y_pred))`

@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 import jax.numpy as jnp
 
 from jkeras import config, dtypes, families, registry
+from jkeras.configurable import PlainArguments
 from jkeras.errors import ArgumentError, MissingCallError, elsewhere
 from jkeras.typing import Array, Config
 
@@ -36,7 +37,7 @@ HELD, UPDATE = "a state that the caller holds", "state = metric.update(state, y_
     write="state = metric.init()   # a dict of arrays",
 )
 @elsewhere("stateless_result", expected=HELD, write="value = metric.result(state)")
-class Metric:
+class Metric(PlainArguments):
     """The base of metrics: override `init`, `update`, `result` and `merge`.
 
     Args:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import optax
 
 from jkeras import families, slots
+from jkeras.configurable import with_plain_arguments
 from jkeras.errors import ArgumentError, SerializationError
 from jkeras.optimizers.base import Optimizer
 from jkeras.typing import Config
@@ -46,7 +47,7 @@ def by_position(cls: T) -> T:
             raise TypeError(f"{cls.__name__} received {min(twice)!r} by position and by name")
         construct(self, *args[: len(own)], **named, **kwargs)
 
-    cls.__init__ = __init__  # type: ignore[misc]
+    cls.__init__ = with_plain_arguments(__init__)  # type: ignore[misc]
     return cls
 
 

@@ -240,7 +240,7 @@ class Objective:
         for key in state:
             if key in entries:
                 value = entries[key][1].result(state[key])
-                found.update(_scalars(value if isinstance(value, Mapping) else {key: value}, entries[key][1]))
+                found.update(value if isinstance(value, Mapping) else {key: value})
             elif key == LOSS:
                 terms = {each: _total_and_count(totals) for each, totals in state[key].items()}
                 found[key] = self.total(terms, y_pred) + divide_no_nan(*terms[REST])
@@ -277,20 +277,6 @@ def _check_state(key: str, metric: Metric, before: PyTree, after: PyTree) -> Non
         received=forms[1],
         write="return {'total': state['total'] + jnp.sum(values)}   # sums over the batch",
     )
-
-
-def _scalars(values: Mapping[str, Array], metric: Metric) -> Mapping[str, Array]:
-    """The values of a metric. Raises `ShapeError` for one that is not a single number."""
-    for key, value in values.items():
-        if jnp.shape(value):
-            raise ShapeError(
-                "the result of a metric must be one number, or a dict of numbers.",
-                path=key,
-                expected="shape ()",
-                received=f"{type(metric).__name__}.result returned shape {jnp.shape(value)}",
-                write="return jnp.mean(values)   # or {'first': values[0], 'second': values[1]}",
-            )
-    return values
 
 
 def _free(key: str, taken: Mapping[str, Any]) -> str:

@@ -16,7 +16,11 @@ X = np.array(
 )
 WEIGHTS = np.linspace(0.0, 3.0, SIZE).astype("float32")
 REDUCTIONS = ("sum", "sum_over_batch_size", "mean_with_sample_weight")
-INDICES = ("SparseCategoricalCrossentropy", "SparseCategoricalFocalCrossentropy")
+INDICES = (
+    "SparseCategoricalCrossentropy",
+    "SparseCategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+)
 NOT_ADDITIVE = {  # one value for a whole batch, or examples that are compared with each other
     "Circle": "compares the examples of a part with each other",
     "Dice": "one value for the batch, unless an axis is given",
