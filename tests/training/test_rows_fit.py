@@ -47,6 +47,9 @@ def test_masks_of_an_embedding(options):
     ours, expected = histories(tagger(), TOKENS, TAGS, rate=0.5, arguments=of_tags, **more)
     for name in ("accuracy", "weighted_accuracy"):  # in training, Keras's metrics lose the mask on JAX
         assert np.isfinite(ours.pop(name)).all() and expected.pop(name)
+    if "batch_size" in options:  # Keras weighs batches by their examples, not by the entries that count in them
+        for name in ("loss", "val_loss"):
+            assert np.isfinite(ours.pop(name)).all() and expected.pop(name)
     assert_same(ours, expected)
 
 
@@ -140,17 +143,11 @@ def test_T01_T55_T59_arguments_and_defaults_are_those_of_keras():
     ours, theirs = {name: each.default for name, each in fields.items()}, defaults(keras.Model.fit)
     assert set(theirs) - set(ours) == {"self", "x", "y"}
     assert all(ours[name] == theirs[name] for name in ours if name in theirs)
-    for name, missing in {
-        "evaluate": {"return_dict"},
-        "predict": set(),
-        "train_on_batch": {"return_dict"},
-        "test_on_batch": {"return_dict"},
-        "predict_on_batch": set(),
-    }.items():
-        ours, theirs = defaults(getattr(jkeras.Trainer, name)), vars(keras.Model)
-        theirs = defaults(getattr(keras.Model, name))
-        assert set(theirs) - set(ours) == missing, name
-        assert all(ours[each] == theirs[each] for each in set(theirs) & set(ours) - {"x"}), name
+    for name in ("evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"):
+        ours, theirs = defaults(getattr(jkeras.Trainer, name)), defaults(getattr(keras.Model, name))
+        assert set(theirs) <= set(ours), name
+        differing = {"x", "return_dict"}  # results are dicts here
+        assert all(ours[each] == theirs[each] for each in set(theirs) - differing), name
 
 
 def test_T02_optimizers():

@@ -181,7 +181,7 @@ def test_T36_T53_labels_and_weights_that_do_not_fit_the_outputs(y, sample_weight
 
 def test_T35_class_weights_need_one_output():
     trainer = jkeras.Trainer(network(pair), "sgd", "mse")
-    with pytest.raises(errors.ArgumentError, match="one output"):
+    with pytest.raises(errors.ArgumentError, match="one array of labels"):
         trainer.fit(trainer.init(jax.random.key(0)), X, [A, B], class_weight={0: 1.0}, verbose=0)
 
 
