@@ -18,7 +18,7 @@ import numpy as np
 from jkeras.data import Arrays, Source, check_arrays, pack_x_y_sample_weight, prefetch
 from jkeras.data.batch import batch_size_of
 from jkeras.data.uniform import Place
-from jkeras.training.checks import Checks
+from jkeras.training.checks import Checks, check_real, takes_complex
 from jkeras.training.inputs import call_arguments
 from jkeras.training.pace import Pace
 from jkeras.training.state import TrainState, save_state
@@ -63,6 +63,8 @@ def check_data(trainer: Any, data: Arrays | Source, batch_size: int | None, epoc
     if isinstance(data, Source):
         data = check_arrays(*data.peek(epoch))
         batch_size = data.size
+    if not takes_complex(trainer.model):
+        check_real({"x": data.x, "y": data.y})  # before the model runs for shapes, which would cast them
     size = min(batch_size or DEFAULT_BATCH_SIZE, data.size)
     batch = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype), data.x)
     spec = trainer.output_spec(*call_arguments(trainer.model, batch))

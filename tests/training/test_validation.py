@@ -178,7 +178,7 @@ def test_what_is_wrong_with_validation_data_is_known_before_the_first_step(fault
         ((None, Y), "no inputs"),
         (iter(()), "no batches"),
         (Loader(X[:0], Y[:0]), "no batches"),
-        (object(), "holds data"),
+        (object(), "must hold data"),
         ((Loader(X, Y), Y), "`y` goes with arrays"),
     ],
 )
