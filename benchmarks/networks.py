@@ -164,7 +164,7 @@ def transformer(width: int = 64, heads: int = 4, time: int = 16, vocabulary: int
 
 
 class State(NamedTuple):
-    """What one step hands to the next, with the same leaves as `jkeras.TrainState` holds for the same network."""
+    """What one step hands to the next: what `jkeras.TrainState` holds for the same network, with sums of one word."""
 
     step: jax.Array
     params: Params

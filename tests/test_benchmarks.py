@@ -42,9 +42,11 @@ def test_both_sides_compute_the_same(pair, training):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), ours, by_hand)
 
 
-def test_both_training_steps_have_the_same_leaves():
+def test_both_training_steps_have_the_same_leaves_but_for_sums_of_two_words():
     leaves = pairs.train_steps(PAIRS[1]).leaves()
-    assert leaves["jkeras"] == leaves["hand"]
+    # The loss and the accuracy: two sums each, whose second words keep what float32 rounds away. The loss has two sums
+    # more, with their second words, for penalties.
+    assert leaves["jkeras"] == leaves["hand"] + 2 * 2 + 4
 
 
 def test_the_order_of_a_round_alternates():

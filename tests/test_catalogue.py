@@ -57,7 +57,6 @@ VALUES = "a layer holds no values; `weights=None` and what follows it is taken b
 NAME = "a name is given by name, to every layer"
 QUANTIZED = "layers are not quantized; `None` is taken by name"
 ORDER = "the order is that of Conv1DTranspose and Conv2DTranspose; a format in the place of a number is an error"
-FORMER = "Keras's former `num_tokens` takes its place; here it is never left out"
 
 # By name, or with what it is an argument of.
 DIFFERENT = {
@@ -71,7 +70,6 @@ DIFFERENT = {
     "layers.Conv3DTranspose(output_padding)": ORDER,
     "layers.Convolution3DTranspose(data_format)": ORDER,
     "layers.Convolution3DTranspose(output_padding)": ORDER,
-    "ops.multi_hot(num_classes)": FORMER,
 }
 
 
