@@ -94,6 +94,10 @@ def map(f: Function, xs: PyTree) -> PyTree:
 def vectorized_map(function: Function, elements: PyTree) -> PyTree:
     """`function` of each element along the first axis, all at once: `jax.vmap`.
 
+    Args:
+        function: of one element. Graphs with a registered one have a config.
+        elements: an array, or a structure of arrays, whose first axes have one length.
+
     >>> vectorized_map(lambda x: 2 * x, jnp.arange(3)).tolist()
     [0, 2, 4]
     """
