@@ -5,6 +5,7 @@ argument of `jax.jit`: two that were made alike share one compiled program.
 """
 
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ from jkeras.typing import Config
 
 
 def plain(value: Any) -> Any:
-    """A value with Python's numbers in place of NumPy's scalars, in lists and tuples too.
+    """A value with Python's numbers in place of NumPy's scalars, in lists and tuples too; without any, the value itself.
 
     >>> plain(np.int64(3)), plain((np.float64(0.5), [np.bool_(True)])), plain("same")
     (3, (0.5, [True]), 'same')
@@ -22,7 +23,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if type(value) in (list, tuple):
-        return type(value)(map(plain, value))
+        made = type(value)(map(plain, value))
+        return value if all(map(operator.is_, made, value)) else made
     return value
 
 

@@ -255,10 +255,14 @@ def test_without_seed_a_key_is_required(row):
     assert "initializer(shape, key=jax.random.key(0))" in str(caught.value) and row.name in str(caught.value)
 
 
-@pytest.mark.parametrize("seed", [1.5, "3", True, -1, {"class_name": "SeedGenerator"}, np.int64(3)])
+@pytest.mark.parametrize("seed", [1.5, "3", True, -1, {"class_name": "SeedGenerator"}, np.float64(3.0)])
 def test_seeds_are_ints(seed):
     with pytest.raises(ArgumentError, match="the seed is not an integer"):
         initializers.RandomNormal(seed=seed)
+
+
+def test_a_seed_of_numpy_is_a_python_int():
+    assert initializers.RandomNormal(seed=np.int64(3)).get_config()["seed"] == 3
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ class StochasticDepth(RandomLayer):
     >>> layer = StochasticDepth(0.5, seed=1)
     >>> variables = layer.init(jax.random.key(0), (4, 1))
     >>> layer.stateless_call(*variables, jnp.ones((4, 1)), training=True)[0].ravel().tolist()
-    [2.0, 0.0, 0.0, 0.0]
+    [2.0, 0.0, 0.0, 2.0]
 
     Source: G. Huang et al., "Deep networks with stochastic depth", arXiv:1603.09382.
     """
