@@ -2,6 +2,7 @@
 
 from jkeras import (
     activations,
+    backend,
     callbacks,
     config,
     constraints,
@@ -69,6 +70,7 @@ __all__ = [
     "Variables",
     "__version__",
     "activations",
+    "backend",
     "callbacks",
     "cond",
     "config",

@@ -15,7 +15,7 @@ from jkeras.typing import Config
 
 
 def plain(value: Any) -> Any:
-    """A value with Python's numbers in place of NumPy's scalars, in lists and tuples too; without any, the value itself.
+    """A value with Python's numbers for NumPy's scalars, in lists and tuples too; without any, the value itself.
 
     >>> plain(np.int64(3)), plain((np.float64(0.5), [np.bool_(True)])), plain("same")
     (3, (0.5, [True]), 'same')

@@ -40,7 +40,7 @@ FLOORS = (
     ("layers",),
     ("models",),
     ("data", "training", "callbacks"),
-    ("saving", "export", "distribution", "lora", "applications", "datasets", "utils"),
+    ("saving", "export", "distribution", "lora", "applications", "datasets", "utils", "backend"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FILE_LINES, FUNCTION_LINES = 400, 50
