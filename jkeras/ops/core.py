@@ -23,6 +23,7 @@ from jkeras.ops.control import (
     vectorized_map,
     while_loop,
 )
+from jkeras.ops.precision import in_float32
 from jkeras.typing import Array, ArrayLike, DType, Shape
 
 REDUCTIONS = {None: "set", "add": "add", "mul": "multiply", "min": "min", "max": "max"}
@@ -184,6 +185,7 @@ def slice_update(inputs: Array, start_indices: Sequence[Any], updates: Array) ->
 
 
 @listed
+@in_float32
 def scatter(indices: Array, values: Array, shape: Sequence[int]) -> Array:
     """Zeros, to which values are added: `outputs[indices[n]] += values[n]`.
 
@@ -199,6 +201,7 @@ def scatter(indices: Array, values: Array, shape: Sequence[int]) -> Array:
 
 
 @listed
+@in_float32
 def scatter_update(inputs: Array, indices: Array, updates: Array, reduction: str | None = None) -> Array:
     """An array with values at other places: `outputs[indices[n]] = updates[n]`.
 

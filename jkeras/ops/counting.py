@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jkeras.core.lift import listed
 from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError, ShapeError
+from jkeras.ops.precision import in_float32
 from jkeras.typing import Array, ArrayLike, PyTree
 
 
@@ -46,7 +47,7 @@ def bincount(
         length = max(int(jnp.max(x)) + 1 if x.size else 0, minlength)
 
     def count(row: Array, weights: Array | None = None) -> Array:
-        return jnp.bincount(row, weights, length=length)
+        return in_float32(jnp.bincount)(row, weights, length=length)
 
     rows = (x,) if weights is None else (x, jnp.asarray(weights))
     return count(*rows) if x.ndim == 1 else jax.vmap(count)(*rows)
@@ -80,7 +81,7 @@ def histogram(x: ArrayLike, bins: int = 10, range: tuple[float, float] | None = 
     if x.ndim > 1:
         raise ShapeError("a histogram is of one axis.", path="histogram", expected="rank 1",
                          received=f"shape {x.shape}", write="ops.histogram(ops.ravel(x))")  # fmt: skip
-    return jnp.histogram(x, bins, range)
+    return in_float32(jnp.histogram)(x, bins, range)
 
 
 @listed

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jkeras.core.lift import lift, listed
 from jkeras.errors import ShapeError
 from jkeras.ops.control import jvp
+from jkeras.ops.singular import norm
 from jkeras.typing import Array
 
 det = lift(jnp.linalg.det, "det", "x")
@@ -15,7 +16,6 @@ eig = lift(jnp.linalg.eig, "eig", "x")
 eigh = lift(jnp.linalg.eigh, "eigh", "x")
 inv = lift(jnp.linalg.inv, "inv", "x")
 lu_factor = lift(jax.scipy.linalg.lu_factor, "lu_factor", "x")
-norm = lift(jnp.linalg.norm, "norm")
 qr = lift(jnp.linalg.qr, "qr", "x")
 svd = lift(jnp.linalg.svd, "svd", "x")
 

@@ -1,41 +1,24 @@
 """The other mathematics of the table: special functions, segments, distances, Fourier transforms, best entries."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jkeras.core.lift import lift, listed
+from jkeras.dtypes import as_floats
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.ops import fourier
 from jkeras.ops.complex import view_as_complex, view_as_real
 from jkeras.ops.fourier import *  # noqa: F403
-from jkeras.typing import Array, ArrayLike, PyTree
+from jkeras.ops.precision import in_float32
+from jkeras.ops.singular import logsumexp, root
+from jkeras.typing import Array, PyTree
 
 erf = lift(jax.scipy.special.erf, "erf")
 erfc = lift(jax.scipy.special.erfc, "erfc")
 erfinv = lift(jax.scipy.special.erfinv, "erfinv")
 rsqrt = lift(jax.lax.rsqrt, "rsqrt")
-
-
-@listed
-def logsumexp(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
-    """`log(sum(exp(x)))`, computed without overflow: `m + log(sum(exp(x - m)))` with the maximum `m`.
-
-    Args:
-        x: array of any shape; integers become floats.
-        axis: over which axes: an int, several, or `None` for all.
-        keepdims: whether these axes stay, with length 1.
-
-    Returns:
-        An array without these axes, in the dtype of `x`; `-inf` for a sum of nothing.
-
-    >>> x = jnp.array([[0.0, 0.0], [1000.0, 1000.0]])
-    >>> [round(y, 3) for y in logsumexp(x, axis=1).tolist()]
-    [0.693, 1000.693]
-    """
-    return jax.scipy.special.logsumexp(x, axis=tuple(axis) if isinstance(axis, list) else axis, keepdims=keepdims)
 
 
 @listed
@@ -98,7 +81,7 @@ def _segment(function: Callable[..., Array], op: str, **words: str) -> Callable[
                 expected="num_segments, an int",
                 write=f"ops.{op}(data, segment_ids, num_segments=8)",
             )
-        return function(data, segment_ids, num_segments, indices_are_sorted=sorted)
+        return in_float32(function)(data, segment_ids, num_segments, indices_are_sorted=sorted)
 
     segment.__name__, segment.__doc__ = op, _SEGMENTS.format(op=op, **words)
     return lift(segment, op)
@@ -163,6 +146,7 @@ def in_top_k(targets: Array, predictions: Array, k: int) -> Array:
 
 
 @listed
+@in_float32
 def cdist(x: Array, y: Array) -> Array:
     """Euclidean distances of every row of `x` to every row of `y`; where they coincide the gradient is zero.
 
@@ -189,9 +173,7 @@ def cdist(x: Array, y: Array) -> Array:
             received=f"shapes {x.shape} and {y.shape}",
         )
     differences = jnp.expand_dims(x, -2) - jnp.expand_dims(y, -3)  # (..., n, m, k)
-    squares = jnp.sum(jnp.square(differences), axis=-1)
-    apart = squares > 0
-    return jnp.where(apart, jnp.sqrt(jnp.where(apart, squares, 1)), 0)
+    return root(as_floats(jnp.sum(jnp.square(differences), axis=-1)))
 
 
 # fmt: off

@@ -13,6 +13,7 @@ from jkeras.ops.crossentropy import *  # noqa: F403
 from jkeras.ops.encoding import *  # noqa: F403
 from jkeras.ops.normalization import *  # noqa: F403
 from jkeras.ops.windows import *  # noqa: F403
+from jkeras.ops.precision import in_float32
 from jkeras.typing import Array, ArrayLike
 
 # -- activations
@@ -124,6 +125,7 @@ def dot_product_attention(
 
 
 @listed
+@in_float32
 def psnr(x1: Array, x2: Array, max_val: float) -> Array:
     """Peak signal-to-noise ratio in decibels: `20 log10(max_val) - 10 log10(mean((x1 - x2)^2))`.
 

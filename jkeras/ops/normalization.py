@@ -8,6 +8,7 @@ from jkeras import config, functional
 from jkeras.core.lift import listed
 from jkeras.core.synchronization import check_synchronized, named_axes
 from jkeras.errors import ArgumentError
+from jkeras.ops.precision import in_float32
 from jkeras.typing import Array, Axes
 
 
@@ -162,7 +163,7 @@ def normalize(x: Array, axis: Axes = -1, order: int = 2, epsilon: float | None =
     if order == 2:
         return functional.unit_normalize(x, epsilon=_epsilon(epsilon), axis=axis)
     zeros = jnp.all(x == 0, axis=axis, keepdims=True)  # where the norm has no gradient, but the quotient has
-    norm = jnp.linalg.norm(jnp.where(zeros, 1, x), ord=order, axis=axis, keepdims=True)
+    norm = in_float32(jnp.linalg.norm)(jnp.where(zeros, 1, x), ord=order, axis=axis, keepdims=True)
     return x / jnp.where(zeros, _epsilon(epsilon), jnp.maximum(norm, _epsilon(epsilon)))
 
 

@@ -13,14 +13,15 @@ from jkeras.ops.choosing import *  # noqa: F403
 from jkeras.ops.control import vectorize
 from jkeras.ops.counting import *  # noqa: F403
 from jkeras.ops.creation import *  # noqa: F403 - what Keras's namespace has too
+from jkeras.ops.precision import in_float32
 from jkeras.ops.reductions import *  # noqa: F403
 from jkeras.ops.shapes import *  # noqa: F403
+from jkeras.ops.singular import angle, arctan2, hypot, logaddexp, logaddexp2, power
 
 # -- one argument
 
 abs = lift(jnp.abs, "abs", "x")
 absolute = lift(jnp.absolute, "absolute", "x")
-angle = lift(jnp.angle, "angle", "x")
 arccos = lift(jnp.arccos, "arccos", "x")
 arccosh = lift(jnp.arccosh, "arccosh", "x")
 arcsin = lift(jnp.arcsin, "arcsin", "x")
@@ -73,7 +74,6 @@ trunc = lift(jnp.trunc, "trunc")
 # -- two arguments
 
 add = lift(jnp.add, "add", "x1 x2")
-arctan2 = lift(jnp.arctan2, "arctan2", "x1 x2")
 bitwise_and = lift(jnp.bitwise_and, "bitwise_and", "x y")
 bitwise_left_shift = lift(jnp.left_shift, "bitwise_left_shift", "x y")
 bitwise_or = lift(jnp.bitwise_or, "bitwise_or", "x y")
@@ -89,14 +89,11 @@ gcd = lift(jnp.gcd, "gcd")
 greater = lift(jnp.greater, "greater", "x1 x2")
 greater_equal = lift(jnp.greater_equal, "greater_equal", "x1 x2")
 heaviside = lift(jnp.heaviside, "heaviside", "x1 x2")
-hypot = lift(jnp.hypot, "hypot", "x1 x2")
 lcm = lift(jnp.lcm, "lcm")
 ldexp = lift(jnp.ldexp, "ldexp", "x1 x2")
 left_shift = lift(jnp.left_shift, "left_shift", "x y")
 less = lift(jnp.less, "less", "x1 x2")
 less_equal = lift(jnp.less_equal, "less_equal", "x1 x2")
-logaddexp = lift(jnp.logaddexp, "logaddexp", "x1 x2")
-logaddexp2 = lift(jnp.logaddexp2, "logaddexp2", "x1 x2")
 logical_and = lift(jnp.logical_and, "logical_and", "x1 x2")
 logical_or = lift(jnp.logical_or, "logical_or", "x1 x2")
 logical_xor = lift(jnp.logical_xor, "logical_xor", "x1 x2")
@@ -106,7 +103,6 @@ mod = lift(jnp.mod, "mod", "x1 x2")
 multiply = lift(jnp.multiply, "multiply", "x1 x2")
 nextafter = lift(jnp.nextafter, "nextafter", "x1 x2")
 not_equal = lift(jnp.not_equal, "not_equal", "x1 x2")
-power = lift(jnp.power, "power", "x1 x2")
 right_shift = lift(jnp.right_shift, "right_shift", "x y")
 subtract = lift(jnp.subtract, "subtract", "x1 x2")
 true_divide = lift(jnp.true_divide, "true_divide", "x1 x2")
@@ -114,7 +110,7 @@ true_divide = lift(jnp.true_divide, "true_divide", "x1 x2")
 
 # -- products
 
-corrcoef = lift(jnp.corrcoef, "corrcoef")
+corrcoef = lift(in_float32(jnp.corrcoef), "corrcoef")
 correlate = lift(jnp.correlate, "correlate", "x1 x2")
 cross = lift(jnp.cross, "cross", "x1 x2")
 dot = lift(jnp.dot, "dot", "x1 x2")
@@ -130,13 +126,13 @@ vdot = lift(jnp.vdot, "vdot", "x1 x2")
 # -- along an axis, and all together
 
 allclose = lift(jnp.allclose, "allclose", "x1 x2")
-average = lift(jnp.average, "average", "x")
+average = lift(in_float32(jnp.average), "average", "x")
 count_nonzero = lift(jnp.count_nonzero, "count_nonzero", "x")
-cumprod = lift(jnp.cumprod, "cumprod", "x")
+cumprod = lift(in_float32(jnp.cumprod), "cumprod", "x")
 cumsum = lift(jnp.cumsum, "cumsum", "x")
 diff = lift(jnp.diff, "diff")
 isclose = lift(jnp.isclose, "isclose", "x1 x2")
-nancumprod = lift(jnp.nancumprod, "nancumprod", "x")
+nancumprod = lift(in_float32(jnp.nancumprod), "nancumprod", "x")
 nancumsum = lift(jnp.nancumsum, "nancumsum", "x")
 trapezoid = lift(jnp.trapezoid, "trapezoid")
 
@@ -203,23 +199,24 @@ empty_like = lift(jnp.empty_like, "empty_like", "x")
 
 # fmt: off
 __all__ = [
-    "abs", "absolute", "add", "allclose", "angle", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
-    "arctan", "arctan2", "arctanh", "argpartition", "array", "array_split", "average", "bitwise_and",
+    "abs", "absolute", "add", "allclose", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
+    "arctan", "arctanh", "argpartition", "array", "array_split", "average", "bitwise_and",
     "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
     "broadcast_to", "cbrt", "conj", "conjugate", "copy", "corrcoef", "correlate", "cos", "cosh", "count_nonzero",
     "cross", "cumprod", "cumsum", "deg2rad", "diag", "diagflat", "diagonal", "diff", "digitize", "divide", "dot",
     "dsplit", "dstack", "empty_like", "equal", "exp", "exp2", "expand_dims", "expm1", "fabs", "flip", "fliplr",
     "flipud", "floor_divide", "fmax", "fmin", "fmod", "full_like", "gcd", "geomspace", "greater", "greater_equal",
-    "heaviside", "hsplit", "hstack", "hypot", "i0", "imag", "inner", "isclose", "isfinite", "isin", "isinf",
+    "heaviside", "hsplit", "hstack", "i0", "imag", "inner", "isclose", "isfinite", "isin", "isinf",
     "isnan", "isneginf", "isposinf", "isreal", "kron", "lcm", "ldexp", "left_shift", "less", "less_equal",
-    "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not",
+    "linspace", "log", "log10", "log1p", "log2", "logical_and", "logical_not",
     "logical_or", "logical_xor", "logspace", "maximum", "meshgrid", "minimum", "mod", "moveaxis", "multiply",
-    "nancumprod", "nancumsum", "negative", "nextafter", "not_equal", "ones_like", "outer", "positive", "power",
+    "nancumprod", "nancumsum", "negative", "nextafter", "not_equal", "ones_like", "outer", "positive",
     "rad2deg", "ravel", "real", "reciprocal", "right_shift", "roll", "rot90", "round", "searchsorted",
     "select", "sign", "signbit", "sin", "sinc", "sinh", "slogdet", "sort", "split", "sqrt", "square", "squeeze",
     "stack", "subtract", "swapaxes", "take", "tan", "tanh", "tensordot", "trace", "transpose", "trapezoid", "tril",
     "triu", "true_divide", "trunc", "unravel_index", "vander", "vdot", "vectorize", "vsplit", "vstack",
     "zeros_like",
+    "angle", "arctan2", "hypot", "logaddexp", "logaddexp2", "power",
     *arithmetic.__all__, *choosing.__all__, *counting.__all__, *reductions.__all__, *shapes.__all__,
 ]
 # fmt: on

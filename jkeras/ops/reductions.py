@@ -6,6 +6,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras.core.lift import lift
+from jkeras.ops.precision import in_float32
+from jkeras.ops.singular import root
 from jkeras.typing import Array, ArrayLike, PyTree
 
 DOCSTRING = """{what}
@@ -54,7 +56,7 @@ def _extreme(function: Callable[..., Array], what: str, result: str) -> Callable
 
 def _quantile(function: Callable[..., Array], what: str, unit: str) -> Callable[..., PyTree]:
     def quantile(x: ArrayLike, q: ArrayLike, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Array:
-        return function(x, q, axis=_axes(axis), method=method, keepdims=keepdims)
+        return in_float32(function)(x, q, axis=_axes(axis), method=method, keepdims=keepdims)
 
     return _named(
         quantile,
@@ -64,6 +66,18 @@ def _quantile(function: Callable[..., Array], what: str, unit: str) -> Callable[
         given=f"    q: which part lies below, from 0 to {unit}; one number or several, whose axis then comes first.\n",
         more='    method: between two elements: `"linear"`, `"lower"`, `"higher"`, `"midpoint"` or `"nearest"`.\n',
         example=f"{float(unit) / 4:g}, ",
+    )
+
+
+def _deviation(variance: Callable[..., Array], op: str, what: str) -> Callable[..., PyTree]:
+    def deviation(x: ArrayLike, axis: Any = None, keepdims: bool = False, **options: Any) -> Array:
+        return root(variance(x, axis=_axes(axis), keepdims=keepdims, **options))
+
+    return _named(
+        in_float32(deviation),
+        op,
+        f"{what}: the root of the variance; where that is 0, so is the derivative.",
+        "[1.5, 1.5]",
     )
 
 
@@ -79,16 +93,16 @@ argmax = _reduction(jnp.argmax, "The index of the largest element, the first of 
 argmin = _reduction(jnp.argmin, "The index of the smallest element, the first of several.", "[0, 1]")
 max = _extreme(jnp.max, "The largest element.", "[4.0, 5.0]")
 mean = _reduction(jnp.mean, "The mean: the sum over the number of elements.", "[2.5, 3.5]")
-median = _reduction(jnp.median, "The median: as many elements are below as above.", "[2.5, 3.5]")
+median = _reduction(in_float32(jnp.median), "The median: as many elements are below as above.", "[2.5, 3.5]")
 min = _extreme(jnp.min, "The smallest element.", "[1.0, 2.0]")
 nanargmax = _reduction(jnp.nanargmax, "The index of the largest element that is not NaN.", "[1, 0]")
 nanargmin = _reduction(jnp.nanargmin, "The index of the smallest element that is not NaN.", "[0, 1]")
 nanmax = _reduction(jnp.nanmax, "The largest element that is not NaN.", "[4.0, 5.0]")
-nanmean = _reduction(jnp.nanmean, "The mean of the elements that are not NaN.", "[2.5, 3.5]")
-nanmedian = _reduction(jnp.nanmedian, "The median of the elements that are not NaN.", "[2.5, 3.5]")
+nanmean = _reduction(in_float32(jnp.nanmean), "The mean of the elements that are not NaN.", "[2.5, 3.5]")
+nanmedian = _reduction(in_float32(jnp.nanmedian), "The median of the elements that are not NaN.", "[2.5, 3.5]")
 nanmin = _reduction(jnp.nanmin, "The smallest element that is not NaN.", "[1.0, 2.0]")
 nanprod = _reduction(jnp.nanprod, "The product of the elements that are not NaN.", "[4.0, 10.0]")
-nanstd = _reduction(jnp.nanstd, "The standard deviation of the elements that are not NaN.", "[1.5, 1.5]")
+nanstd = _deviation(jnp.nanvar, "nanstd", "The standard deviation of the elements that are not NaN")
 nansum = _reduction(jnp.nansum, "The sum of the elements that are not NaN.", "[5.0, 7.0]")
 nanvar = _reduction(jnp.nanvar, "The variance of the elements that are not NaN.", "[2.25, 2.25]")
 prod = _named(
@@ -99,7 +113,7 @@ prod = _named(
     more="    dtype: of the result; by default that of `x`, and of small integers int32.\n",
 )
 ptp = _reduction(jnp.ptp, "The largest element minus the smallest.", "[3.0, 3.0]")
-std = _reduction(jnp.std, "The standard deviation: the root of the variance.", "[1.5, 1.5]")
+std = _deviation(jnp.var, "std", "The standard deviation")
 sum = _reduction(jnp.sum, "The sum of all elements.", "[5.0, 7.0]")
 var = _reduction(jnp.var, "The variance: the mean of squared distances from the mean.", "[2.25, 2.25]")
 
