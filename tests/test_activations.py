@@ -1,12 +1,14 @@
 """Activations against Keras: names, signatures, values, gradients, extremes, configs."""
 
 import inspect
+import json
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jkeras
 from jkeras import activations, registry
 from jkeras.activations.base import family
 from jkeras.errors import ArgumentError, SerializationError, UnknownNameError
@@ -185,3 +187,62 @@ def test_lists_and_integers_become_floats(name):
         outputs = getattr(activations, name)(x, *arguments)
         assert outputs.dtype == "float32"
         assert outputs.tolist() == expected.tolist()
+
+
+# -- on symbolic tensors
+
+
+SETTINGS = {
+    "relu": {"negative_slope": 0.5, "max_value": 6.0},
+    "gelu": {"approximate": True},
+    "threshold": {"threshold": 0.5, "default_value": -1.0},
+    "softmax": {"axis": 1},
+    "elu": {"alpha": 0.5},
+}
+UNSPOKEN = {
+    "hard_silu",
+    "hard_swish",
+    "mish",
+    "sparsemax",
+    "threshold",
+}  # which Keras does not take on symbolic tensors
+
+
+def graph(library, name, **settings):
+    x = library.Input((3, 4), name="x")
+    return library.Model(x, getattr(library.activations, name)(x, **settings))
+
+
+def recorded(config):
+    """The operation in a config of a graph, but for the numbers that Keras counts names with."""
+    _, entry = json.loads(json.dumps(config))["layers"]
+    return entry["module"], entry["class_name"], {k: v for k, v in entry["config"].items() if k != "name"}
+
+
+@pytest.mark.parametrize("name", sorted(set(activations.__all__) - {"get", "serialize", "deserialize", "linear"}))
+def test_a_symbolic_tensor_records_an_activation(name):
+    x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
+    for settings in [SETTINGS[name]] if name == "threshold" else [{}, SETTINGS.get(name, {})]:
+        model = graph(jkeras, name, **settings)
+        expected = getattr(activations, name)(x, **settings)
+        assert_close(model.stateless_call(*model.init(jax.random.key(0)), x)[0], expected)
+        if name == "mish":
+            with pytest.raises(SerializationError):
+                model.get_config()
+            continue
+        config = model.get_config()
+        again = jkeras.Model.from_config(config)
+        assert_close(again.stateless_call(*again.init(jax.random.key(0)), x)[0], expected)
+        assert again.get_config() == config
+        if name not in UNSPOKEN:
+            theirs = graph(keras, name, **settings).get_config()
+            assert recorded(config) == recorded(theirs)
+            read = jkeras.Model.from_config(theirs)
+            assert_close(read.stateless_call(*read.init(jax.random.key(0)), x)[0], expected)
+            with asking_keras():
+                assert_close(np.asarray(keras.Model.from_config(config)(x)), expected)
+
+
+def test_linear_of_a_symbolic_tensor_is_the_tensor():
+    x = jkeras.Input((3,))
+    assert activations.linear(x) is x

@@ -5,6 +5,7 @@ float16 included. Names, argument names and defaults are Keras's; `jax.nn` does 
 """
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,12 +34,23 @@ family = families.Family("activation", "keras.activations", default=linear)
 family.register()(linear)
 
 
-def activation(*aliases: str) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
-    """Puts a function into the table, and an array in place of what becomes one: a list, the value of a Variable."""
+def activation(*aliases: str, op: str | None = None) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    """Puts a function into the table, and an array in place of what becomes one: a list, the value of a Variable.
+
+    A symbolic tensor records the call, with every setting, under the name of the operation.
+
+    Args:
+        aliases: further names in the table.
+        op: the name of the operation that configs of graphs have; by default the function's, `""` where there is none.
+    """
 
     def decorate(function: Callable[..., Array]) -> Callable[..., Array]:
         @functools.wraps(function)
         def activate(x: ArrayLike, *args: Any, **kwargs: Any) -> Array:
+            if (record := getattr(x, "record", None)) is not None:
+                call = inspect.signature(function).bind(x, *args, **kwargs)
+                call.apply_defaults()
+                return record(function, function.__name__ if op is None else op, **call.arguments)
             return function(jnp.asarray(x), *args, **kwargs)
 
         return family.register(*aliases)(activate)

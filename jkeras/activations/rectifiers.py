@@ -8,7 +8,7 @@ from jkeras.dtypes import as_floats
 from jkeras.typing import Array
 
 
-@activation()
+@activation(op="re_lu")
 def relu(x: Array, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Array:
     """The rectified linear unit: `max(x, 0)` by default.
 

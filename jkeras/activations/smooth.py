@@ -7,7 +7,7 @@ from jkeras.activations.base import activation
 from jkeras.typing import Array
 
 
-@activation()
+@activation(op="exp")
 def exponential(x: Array) -> Array:
     """`exp(x)`.
 
@@ -125,7 +125,7 @@ def gelu(x: Array, approximate: bool = False) -> Array:
     return jax.nn.gelu(x, approximate)
 
 
-@activation()
+@activation(op="")
 def mish(x: Array) -> Array:
     """A smooth, not monotone rectifier: `x * tanh(softplus(x))`.
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.core.lift import lift
+from jkeras.core.lift import Lifted, lift
 from jkeras.core.tensor import KerasTensor
 from jkeras.core.variable import Variable
 from jkeras.errors import ArgumentError
@@ -135,3 +135,18 @@ for _cls in (KerasTensor, Variable):
     install(_cls, NAMED)
     setattr(_cls, "__getitem__", _subscript)  # noqa: B010 - a method of both, as those above
 install(KerasTensor, SYMBOLIC_ONLY)
+
+
+def record(tensor: KerasTensor, function: Callable[..., Any], op: str, **arguments: Any) -> Any:
+    """Records the call of a function that takes arrays and stands below symbolic tensors, such as an activation.
+
+    Args:
+        tensor: the symbolic tensor that is asked; it is among the arguments.
+        function: of arrays.
+        op: its name in the table of operations; `""` where it is not in it, and the graph has no config.
+        arguments: of the call.
+    """
+    return Lifted(function, op or None).symbolic_call(**arguments)
+
+
+KerasTensor.record = record  # type: ignore[attr-defined]

@@ -26,7 +26,7 @@ from jkeras.typing import Config, PyTree
 
 GRAPH_KEYS = ("layers", "input_layers", "output_layers")
 TENSOR = "__keras_tensor__"
-OPERATIONS = "keras.src.ops."  # the modules of Keras's operations
+OPERATIONS = ("keras.src.ops.", "keras.src.activations.")  # the modules of Keras's operations
 
 
 def is_graph_config(config: Mapping[str, Any]) -> bool:

@@ -12,8 +12,8 @@ from jkeras.ops.complex import polar
 from jkeras.ops.crossentropy import *  # noqa: F403
 from jkeras.ops.encoding import *  # noqa: F403
 from jkeras.ops.normalization import *  # noqa: F403
-from jkeras.ops.windows import *  # noqa: F403
 from jkeras.ops.precision import in_float32
+from jkeras.ops.windows import *  # noqa: F403
 from jkeras.typing import Array, ArrayLike
 
 # -- activations

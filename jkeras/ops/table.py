@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jkeras import activations
 from jkeras.core.arrays import is_array
 from jkeras.core.lift import Lifted
 from jkeras.errors import ConfigError, UnknownNameError, did_you_mean
@@ -25,6 +26,7 @@ CLASS_NAMES = {
     "ctc_loss": "CTCLoss",
     "hsv_to_rgb": "HSVToRGB",
     "isin": "IsIn",
+    "re_lu": "ReLU",
     "rgb_to_grayscale": "RGBToGrayscale",
     "rgb_to_hsv": "RGBToHSV",
     "searchsorted": "SearchSorted",
@@ -58,7 +60,9 @@ TABLE: dict[str, Row] = {
     for name, lifted in vars(module).items()
     if name in module.__all__ and hasattr(lifted, "__wrapped__")
 }
-_BY_CLASS = {name.replace("_", ""): name for name in TABLE}
+# `activations.relu`, which has a slope and a maximum, and is a class of its own in Keras.
+TABLE["re_lu"] = Row(inspect.unwrap(activations.relu), activations.relu, "keras.src.activations.activations")
+_BY_CLASS = {name.replace("_", ""): name for name in reversed(TABLE)}
 
 
 def _revived(op: str) -> Lifted:
@@ -83,7 +87,7 @@ def named(class_name: str) -> str:
     >>> named("ExpandDims"), named("Log1p")
     ('expand_dims', 'log1p')
     """
-    found = _BY_CLASS.get(class_name.lower())
+    found = "re_lu" if class_name == "ReLU" else _BY_CLASS.get(class_name.lower())
     if found is None:
         raise UnknownNameError(
             f"no operation is known as {class_name!r}.", path="jkeras.ops", expected=did_you_mean(class_name, TABLE)
