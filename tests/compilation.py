@@ -1,8 +1,8 @@
 """How the suite compiles: quickly, or as users do where the compiled program is what a test judges.
 
-The suite compiles tens of thousands of small programs for the CPU, and each runs once or twice. So LLVM does not optimize
-them, and works in one thread for each: this halves the time of compiling. In JAX 0.10, XLA's fusion emitters take as long
-for a small program as all else together, so its older emitters are used; later versions have no older ones.
+The suite compiles tens of thousands of small programs for the CPU, and each runs once or twice. So LLVM does not
+optimize them, and works in one thread for each: this halves the time of compiling. In JAX 0.10, XLA's fusion emitters
+take as long for a small program as all else together, so its older emitters are used; later versions have no older ones.
 """
 
 import os

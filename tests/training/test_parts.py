@@ -42,13 +42,13 @@ def labels(name, size=SIZE):
     return indices if name in INDICES else np.eye(3, dtype="float32")[indices]
 
 
-def network():
-    """Two outputs, of which the first has a mask."""
+def network(*masked):
+    """An output of each name, in alphabetical order; those that are named have the mask of their tokens."""
     tokens = jkeras.Input((STEPS,), dtype="int32")
-    masked = layers.Embedding(7, 3, mask_zero=True)(tokens)
-    plain = layers.Embedding(7, 3)(tokens)
-    outputs = [layers.Dense(3, activation="softmax", name=name)(x) for name, x in (("a", masked), ("b", plain))]
-    return jkeras.Model(tokens, outputs)
+    inner = {
+        name: layers.Embedding(7, 3, mask_zero=name in masked)(tokens) for name in ("abcd" if len(masked) > 1 else "ab")
+    }
+    return jkeras.Model(tokens, [layers.Dense(3, activation="softmax", name=name)(x) for name, x in inner.items()])
 
 
 def step(loss, y, parts, model, weights=WEIGHTS):
@@ -63,34 +63,32 @@ def assert_close(one, two, **tolerance):
         np.testing.assert_allclose(a, b, **({"rtol": 2e-5, "atol": 1e-5} | tolerance))
 
 
+def whole_and_cut(losses, labels, parts, *masked):
+    """Gradients and logs of a step on the whole batch, and on parts of it."""
+    model = network(*masked)
+    return jax.jit(lambda: [step(losses, labels, n, model) for n in (1, *parts)])()
+
+
 @pytest.mark.parametrize("name", public())
 def test_an_accumulated_gradient_is_that_of_the_batch(name):
-    """Every loss, with each reduction, masks, weights, and outputs of different masks; 7 examples in parts of 3."""
-    model, y = network(), labels(name)
-
-    @jax.jit
-    def both():
-        found = []
-        for reduction in REDUCTIONS:
-            loss = getattr(losses, name)(reduction=reduction)
-            found.append([step([loss, loss], [y, y], parts, model) for parts in (1, 3)])
-        return found
-
-    for whole, cut in both():
-        assert_close(whole, cut)
+    """Every loss, with each reduction where there is a mask, and weights; 7 examples in parts of 3."""
+    rows = [getattr(losses, name)(reduction=reduction) for reduction in (*REDUCTIONS, "sum_over_batch_size")]
+    whole, cut = whole_and_cut(rows, 4 * [labels(name)], [3], "a", "b", "c")
+    assert_close(whole, cut)
 
 
 def test_an_accumulated_gradient_counts_the_classes_that_are_not_ignored():
-    model, y = network(), np.where(np.arange(SIZE)[:, None] % 3 == 0, -1, labels(INDICES[0]))
-    for reduction in REDUCTIONS:
-        loss = losses.SparseCategoricalCrossentropy(ignore_class=-1, reduction=reduction)
-        for parts in (2, 8):  # more parts than examples are one for each
-            assert_close(step([loss, loss], [y, y], 1, model), step([loss, loss], [y, y], parts, model))
+    y = np.where(np.arange(SIZE)[:, None] % 3 == 0, -1, labels(INDICES[0]))
+    kinds = (*REDUCTIONS, "sum")
+    rows = [losses.SparseCategoricalCrossentropy(ignore_class=-1, reduction=reduction) for reduction in kinds]
+    whole, *cut = whole_and_cut(rows, 4 * [y], [2, 8], "a", "b", "c")  # more parts than examples are one for each
+    for each in cut:
+        assert_close(whole, each)
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_an_evaluation_does_not_depend_on_the_size_of_its_batches(reduction):
-    model, y = network(), np.where(np.arange(SIZE)[:, None] % 3 == 0, -1, labels(INDICES[0]))
+    model, y = network("a"), np.where(np.arange(SIZE)[:, None] % 3 == 0, -1, labels(INDICES[0]))
     loss = losses.SparseCategoricalCrossentropy(ignore_class=-1, reduction=reduction)
     trainer = jkeras.Trainer(model, optax.sgd(0.0), [loss, loss], loss_weights=[1.0, 0.5])
     state = trainer.init(jax.random.key(0))
@@ -107,7 +105,7 @@ def test_an_evaluation_does_not_depend_on_the_size_of_its_batches(reduction):
 
 def test_plain_means_need_no_pass_for_their_counts():
     def text(loss, weights):
-        trainer = jkeras.Trainer(network(), optax.sgd(0.1), loss, gradient_accumulation_steps=2)
+        trainer = jkeras.Trainer(network("a"), optax.sgd(0.1), loss, gradient_accumulation_steps=2)
         state, y = trainer.init(jax.random.key(0)), labels("MeanSquaredError")
         batch = (X, [None, y]) if weights is None else (X, [None, y], weights)
         return str(jax.make_jaxpr(trainer.train_step)(state, batch))
