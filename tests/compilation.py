@@ -2,7 +2,7 @@
 
 The suite compiles tens of thousands of small programs for the CPU, and each runs once or twice. So LLVM does not
 optimize them, and works in one thread for each: this halves the time of compiling. In JAX 0.10, XLA's fusion emitters
-take as long for a small program as all else together, so its older emitters are used; later versions have no older ones.
+take as long for a small program as all else together, so its older emitters are used; later versions have none.
 """
 
 import os
@@ -24,3 +24,4 @@ AS_USERS_DO = {
 def quickly() -> None:
     """Chooses this for the process and those that it starts, before XLA compiles for the first time."""
     os.environ["XLA_FLAGS"] = " ".join([*QUICKLY, os.environ.get("XLA_FLAGS", "")])
+    jax.config.update("jax_traceback_in_locations_limit", 0)  # what only messages of compilers show

@@ -6,8 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-# Quickly compiled; each rounding that is asked for is kept.
-OPTIONS = {"xla_backend_optimization_level": 0, "xla_allow_excess_precision": False}
+OPTIONS = {"xla_allow_excess_precision": False}  # each rounding that is asked for is kept
 Arrays = list[Any]
 
 

@@ -18,7 +18,6 @@ from jkeras.functional import (
     rotary_embedding,
     weigh,
 )
-from tests.contract.subject import jit_quickly
 from tests.oracle import asking_keras, assert_close, keras
 
 R = np.random.default_rng(0)
@@ -208,7 +207,7 @@ def check_padding(layer, length, with_weights):
     poisoned = jnp.where(mask[..., None], x, jnp.nan)
     variables = layer.init(jax.random.key(0), x, x)
 
-    @jit_quickly
+    @jax.jit
     @functools.partial(jax.value_and_grad, argnums=(0, 1), has_aux=True)
     def run(trainable, x):
         outputs, _ = layer.stateless_call(

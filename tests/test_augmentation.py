@@ -12,7 +12,6 @@ import jkeras
 from jkeras import layers
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.layers.augmentation.base import successors
-from tests.contract.subject import jit_quickly
 from tests.oracle import asking_keras, assert_close, keras
 
 GENERATOR = np.random.default_rng(0)
@@ -214,7 +213,7 @@ def test_both_data_formats_do_the_same():
     config = {"RandomErasing": {"fill_value": [1.0, 2.0, 3.0]}}
     made_layers = {f: {n: made(n, data_format=f, **config.get(n, {})) for n in names} for f in images}
 
-    @jit_quickly
+    @jax.jit
     def outputs(images, drawn):
         return {
             f: {n: layer.transform_images(images[f], drawn[f][n]) for n, layer in made_layers[f].items()}
@@ -280,7 +279,7 @@ def test_equalization_of_a_batch_is_that_of_its_images():
 def test_every_choice_of_rand_augment_is_what_keras_does():
     layer, batch = layers.RandAugment(num_ops=1, factor=0.4), IMAGES[:1]
     drawn = layer.get_random_transformation(batch, seed=5)
-    apply = jit_quickly(lambda choice: layer.transform_images(batch, {**drawn, "layer_idxes": choice}))
+    apply = jax.jit(lambda choice: layer.transform_images(batch, {**drawn, "layer_idxes": choice}))
     with asking_keras():
         theirs = keras.layers.RandAugment(num_ops=1, factor=0.4, seed=5)
         parameters = theirs.get_random_transformation(batch)

@@ -1,6 +1,9 @@
-"""The programs under `docs/examples` run to their end; each checks its own result."""
+"""The programs under `docs/examples` run to their end, each in a process of its own, compiled as users do; each checks
+its own result."""
 
-import runpy
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -11,4 +14,6 @@ EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
 
 @pytest.mark.parametrize("program", EXAMPLES, ids=lambda program: program.name)
 def test_the_example_runs(program):
-    runpy.run_path(str(program), run_name="__main__")
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"} | {"PYTHONPATH": str(ROOT)}
+    ran = subprocess.run([sys.executable, "-W", "error", program], env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr

@@ -1,6 +1,5 @@
 """Losses against Keras, and what is our own: masks as arguments, integer labels, labels looked at beforehand."""
 
-import functools
 import inspect
 import types
 
@@ -24,10 +23,6 @@ REDUCTIONS = ("sum", "sum_over_batch_size", "mean", "mean_with_sample_weight", "
 UNLISTED = {"CategoricalGeneralizedCrossEntropy", "categorical_generalized_cross_entropy"}
 
 
-# Programs that run once on small arrays: compiling them without optimizations takes a third of the time.
-jit_quickly = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
-
-
 def value_and_gradient(loss, y_true, y_pred):
     """The values of a loss, and the gradient of their sum with respect to the predictions."""
 
@@ -35,7 +30,7 @@ def value_and_gradient(loss, y_true, y_pred):
         values = loss(y_true, y_pred)
         return jnp.sum(values), values
 
-    (_, values), gradient = jit_quickly(jax.value_and_grad(total, argnums=1, has_aux=True))(y_true, y_pred)
+    (_, values), gradient = jax.jit(jax.value_and_grad(total, argnums=1, has_aux=True))(y_true, y_pred)
     return values, gradient
 
 
@@ -56,8 +51,8 @@ def test_values_and_gradients_are_those_of_keras(row):
     if row.arguments != NAMED:  # whose reduction another row has shown already
         y = sample(row.kind)
         with asking_keras():
-            theirs = jit_quickly(row.make(THEIRS).__call__)(*y)
-        close(jit_quickly(row.make().__call__)(*y), theirs, "reduced")
+            theirs = jax.jit(row.make(THEIRS).__call__)(*y)
+        close(jax.jit(row.make().__call__)(*y), theirs, "reduced")
 
 
 # (values of shape (4, 3)): the shape of the weights, and the shape in which Keras takes the same ones

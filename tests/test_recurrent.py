@@ -9,7 +9,6 @@ import jkeras
 from jkeras import layers
 from jkeras.core import Layer, get_mask
 from jkeras.errors import ArgumentError, BuildError, ShapeError
-from tests.contract.subject import jit_quickly
 from tests.oracle import asking_keras, assert_close, keras
 
 X = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
@@ -210,7 +209,7 @@ def test_loops_of_known_activations_have_the_derivatives_that_jax_finds(cls):
         def total(trainable, x):
             return jnp.sum(layer.stateless_call(trainable, variables.non_trainable, x, mask=KEEP)[0] ** 2)
 
-        return jax.tree.leaves(jit_quickly(jax.grad(total, (0, 1)))(variables.trainable, X))
+        return jax.tree.leaves(jax.jit(jax.grad(total, (0, 1)))(variables.trainable, X))
 
     def unknown(x):
         return jnp.tanh(x)

@@ -12,9 +12,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jkeras import dtypes
-from jkeras.errors import ArgumentError
+from jkeras.errors import ArgumentError, DataError
 from jkeras.typing import Array, PyTree
 
 # Parameters that are arrays, given to the call; all others belong to the config.
@@ -99,6 +100,34 @@ def _converted(op: str, name: str, value: Any) -> Any:
     if name == "start_indices" or name in SEVERAL or op in PAIRS:
         return tuple(as_array(entry) if isinstance(entry, list | tuple) else entry for entry in value)
     return as_array(value)
+
+
+def from_numpy(value: np.ndarray | np.generic, path: str) -> Array:
+    """An array of NumPy as one of JAX, whose integers have 32 bits unless JAX works with 64.
+
+    Args:
+        value: the array.
+        path: its address, for the message.
+
+    Raises:
+        DataError: 32 bits do not hold one of the integers, which JAX would cut to another one.
+
+    >>> from_numpy(np.array([1, 2]), "ids")
+    Array([1, 2], dtype=int32)
+    """
+    if value.dtype in ("int64", "uint64") and not jax.config.read("jax_enable_x64"):
+        numbers, info = np.asarray(value), np.iinfo(value.dtype.name.replace("64", "32"))
+        wrong = (numbers < info.min) | (numbers > info.max)
+        if np.any(wrong):
+            index = tuple(int(each) for each in np.argwhere(wrong)[0])
+            raise DataError(
+                "32 bits do not hold this integer.",
+                path=path,
+                expected=f"{info.min} <= integer <= {info.max}",
+                received=f"{value.dtype} {numbers[index]} at {list(index)}; {np.sum(wrong)} are out of range",
+                write='jax.config.update("jax_enable_x64", True)   # or a Hashing layer in front',
+            )
+    return jnp.asarray(value)
 
 
 def as_array(value: Any) -> Array:

@@ -12,11 +12,11 @@ import warnings
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jkeras import dtypes, tree
 from jkeras.core import building
+from jkeras.core.arrays import from_numpy
 from jkeras.core.input_spec import check_inputs
 from jkeras.core.scope import Frame, Scope
 from jkeras.core.signature import is_tensor, shapes_of, tensor_arguments
@@ -164,7 +164,7 @@ def _convert(
     def convert(leaf: Any) -> Any:
         if not is_tensor(leaf):
             return leaf
-        new = jnp.asarray(leaf) if isinstance(leaf, np.ndarray | np.generic) else leaf
+        new = from_numpy(leaf, label) if isinstance(leaf, np.ndarray | np.generic) else leaf
         if target is not None and new.dtype != target and dtypes.is_float(new.dtype):
             new = new.astype(target)
         if new is not leaf:

@@ -23,6 +23,7 @@ from jkeras.configurable import PlainArguments
 from jkeras.errors import ArgumentError, MissingCallError, did_you_mean
 from jkeras.losses import entries
 from jkeras.losses.arrays import as_arrays, examples_of, match_ranks
+from jkeras.losses.callables import check_takes_labels, check_values
 from jkeras.losses.validation import check_same_shape
 from jkeras.losses.weighting import (
     REDUCTIONS,
@@ -175,10 +176,13 @@ class Loss(PlainArguments):
         dtype = jnp.promote_types(self.dtype, "float32")
         y_pred = as_arrays(y_pred, dtype)
         y_true = as_arrays(y_true, None if self.integer_labels else dtype)
+        check_takes_labels(self.call, f"{type(self).__name__}.call", {})
         with jax.named_scope(self.name):
             counts = entries.counting(sample_weight, mask)
             y_true, y_pred = self._without(y_true, y_pred, counts)
-            values = as_arrays(self.call(y_true, y_pred), dtype)
+            values = self.call(y_true, y_pred)
+            check_values(values, self.name)
+            values = as_arrays(values, dtype)
             return values, merge_masks(self._mask_of_values(mask, y_pred), self.valid(y_true, y_pred))
 
     def _without(self, y_true: PyTree, y_pred: PyTree, counts: Array | None) -> tuple[PyTree, PyTree]:
@@ -296,6 +300,7 @@ class LossFunctionWrapper(FunctionLoss):
     ) -> None:
         if not callable(fn):
             raise ArgumentError("a loss needs a function.", path="LossFunctionWrapper", received=repr(fn)[:80])
+        check_takes_labels(fn, str(name or getattr(fn, "__name__", "LossFunctionWrapper")), kwargs)
         super().__init__(fn, reduction, name, dtype, **kwargs)
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:

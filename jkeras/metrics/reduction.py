@@ -15,6 +15,7 @@ from jkeras.losses import entries
 from jkeras.losses.arrays import append_axes, as_arrays, broadcasts, divide_no_nan, match_ranks, widened
 from jkeras.losses.base import FAMILY as LOSSES
 from jkeras.losses.base import Loss
+from jkeras.losses.callables import check_takes_labels, check_values
 from jkeras.losses.weighting import apply_mask, weigh
 from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State
@@ -240,6 +241,7 @@ class FunctionMean(_MeanState):
         counts = entries.counting(sample_weight, None)
         y_true, y_pred = entries.without(self.fn, y_true, y_pred, counts, self.arguments)
         values = self.fn(y_true, y_pred, **self.arguments)
+        check_values(values, self.name)
         valid = entries.valid_entries(self.fn, y_true, y_pred, **self.arguments)
         if sample_weight is not None or valid is not None:
             mask = entries.mask_of_values(self.fn, sample_weight, y_pred, self.arguments)
@@ -273,6 +275,7 @@ class MeanMetricWrapper(FunctionMean):
     def __init__(self, fn: MetricFunction, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         if not callable(fn):
             raise ArgumentError("a metric needs a function.", path="MeanMetricWrapper", received=repr(fn)[:80])
+        check_takes_labels(fn, str(name or getattr(fn, "__name__", "MeanMetricWrapper")), kwargs)
         super().__init__(fn, name, dtype, **kwargs)
         if isinstance(fn, Loss) or any(fn is each for each in LOSSES.table.values()):
             self.direction = "down"

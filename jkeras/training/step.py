@@ -8,6 +8,8 @@ import jax.numpy as jnp
 
 from jkeras.core import Scope, stateless
 from jkeras.data.batch import batch_size_of
+from jkeras.errors import ArgumentError
+from jkeras.losses.callables import check_values
 from jkeras.training.inputs import call_arguments
 from jkeras.training.objective import Objective, Terms
 from jkeras.training.state import TrainState
@@ -59,7 +61,8 @@ def run_forward(
     rest: list[Array] = []
     with scope.open(), jax.named_scope("loss"):
         if trainer.has_own_loss:
-            rest = [jnp.asarray(trainer.compute_loss(x, y, y_pred, sample_weight, training=training), "float32")]
+            own = trainer.compute_loss(x, y, y_pred, sample_weight, training=training)
+            rest = [as_scalar(own, f"{type(trainer).__name__}.compute_loss")]
         if not trainer.has_own_loss or objective.has_terms_logged(y_pred):
             terms = objective.terms(y, y_pred, sample_weight)
         rest += [*scope.losses.values(), *stateless.penalties(structure, scope.values).values()]
@@ -67,6 +70,25 @@ def run_forward(
         loss = whole_loss(trainer, terms, others, y_pred, share)
     masks = [scope.mask_of(leaf) for leaf in jax.tree.leaves(y_pred)]
     return Forward(loss, y_pred, masks, non_trainable, terms, others)
+
+
+def as_scalar(loss: Any, path: str) -> Array:
+    """The loss that a method returned, in float32.
+
+    Raises:
+        ArgumentError: it is no number.
+    """
+    check_values(loss, path)
+    loss = jnp.asarray(loss, "float32")
+    if loss.ndim:
+        raise ArgumentError(
+            "the loss is not one number.",
+            path=path,
+            expected="a scalar",
+            received=f"shape {loss.shape}",
+            write="return jnp.mean(values)",
+        )
+    return loss
 
 
 def whole_loss(trainer: Any, terms: Terms, rest: Array | None, y_pred: PyTree, share: Share | None = None) -> Array:

@@ -9,11 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core import Layer, Variables
+from tests.compilation import AS_USERS_DO
 from tests.descriptors.layers import ROWS
 from tests.descriptors.row import LayerRow
-
-# Programs that run once on small arrays: compiling them without optimizations takes a third of the time.
-jit_quickly = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def half_twins() -> list[str]:
@@ -40,7 +38,7 @@ class Subject:
         self.row = row
         self.layer: Layer = row.make(policy)
         self.args, self.kwargs = row.arrays(float_dtype)
-        self.initialized = jit_quickly(self.init)
+        self.initialized = jax.jit(self.init)
         self.variables: Variables = self.initialized(jax.random.key(0))
         self.traces = 0
 
@@ -76,7 +74,7 @@ def stateless(layer: Layer, row: LayerRow) -> Callable[..., Any]:
     return call
 
 
-# XLA from JAX 0.12 on computes other hues than all other ways to run this, if it does not optimize
+# XLA computes other hues than all other ways to run this, if it does not optimize
 MISCOMPILED = frozenset({"RandomColorJitter"})
 
 
@@ -105,7 +103,7 @@ def differentiated(call: Callable[..., Any], row: LayerRow) -> Callable[..., tup
         (_, results), gradients = jax.value_and_grad(scalar, has_aux=True)(floats)
         return (*results, gradients)
 
-    return jax.jit(run) if row.name in MISCOMPILED else jit_quickly(run)
+    return jax.jit(run, compiler_options=AS_USERS_DO if row.name in MISCOMPILED else None)
 
 
 @functools.lru_cache(maxsize=4)

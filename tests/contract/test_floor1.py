@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from jkeras import activations, constraints, initializers, regularizers
+from tests.compilation import AS_USERS_DO
 from tests.descriptors import activations as activation_rows
 from tests.descriptors import constraints as constraint_rows
 from tests.descriptors import initializers as initializer_rows
@@ -186,16 +187,17 @@ def test_initializers_honour_shape_and_dtype(row):
 
 @pytest.mark.parametrize("row", DRAWN)
 def test_initial_values_depend_on_the_key_alone(row):
-    """Bit by bit: eager, and as a part of a larger program."""
+    """Bit by bit: alone, and as a part of a larger program, both compiled as users do."""
     initializer, key = row.make(), jax.random.key(7)
 
-    @jax.jit
     def program(key):
         value = initializer(row.shape, key=key)
         return value, jnp.tanh(value * 3 + 1)
 
-    value, _ = program(key)
-    np.testing.assert_array_equal(value, initializer(row.shape, key=key))
+    value, _ = jax.jit(program, compiler_options=AS_USERS_DO)(key)
+    alone = jax.jit(lambda key: initializer(row.shape, key=key), compiler_options=AS_USERS_DO)
+    np.testing.assert_array_equal(value, alone(key))
+    assert_close(value, initializer(row.shape, key=key))
     assert np.unique(np.asarray(value)).size == value.size
 
 

@@ -14,7 +14,7 @@ from jkeras.core import Variables
 from jkeras.core.tensor import KerasTensor
 from jkeras.errors import OutsideScopeError
 from tests.contract.object_graph import arrays_in
-from tests.contract.subject import HALF_TWINS, Subject, is_float, jit_quickly, split_floats, subject
+from tests.contract.subject import HALF_TWINS, Subject, is_float, split_floats, subject
 from tests.descriptors.layers import AT_DEFAULT, NO_ROW, ROWS, constructor_defaults, public_layers
 from tests.leaks import checking_leaks
 from tests.oracle import assert_close
@@ -113,7 +113,7 @@ def test_init_gives_the_same_values_in_every_program_and_for_every_member_of_a_v
     init = jax.jit(made.init)
     assert_all_close(init(key), made.variables, 16)  # from a program that is not optimized
     keys = jax.random.split(jax.random.key(1), 2)
-    ensemble = jit_quickly(jax.vmap(made.init))(keys)
+    ensemble = jax.jit(jax.vmap(made.init))(keys)
     # members of a batch may be factorized or summed in another order
     assert_all_close(jax.tree.map(lambda leaf: leaf[1], ensemble), init(keys[1]), 16)
 
@@ -216,7 +216,7 @@ def test_the_other_data_format_is_a_transposition(name):
     layer = made.row.layer(**{**made.row.arguments, "data_format": "channels_first" if last else "channels_last"})
     layer.init(jax.random.key(0), *turned(made.args, there), **turned(made.kwargs, there), **made.row.static)
     other = _Under(layer, made.row)
-    call = jit_quickly(lambda *call: Subject.call(other, *call))
+    call = jax.jit(lambda *call: Subject.call(other, *call))
     outputs, _ = call(made.variables, turned(made.args, there), turned(made.kwargs, there))
     assert_all_close(turned(outputs, back), made.results[0], made.row.ulps)
 
@@ -232,7 +232,7 @@ def test_vmap_over_the_batch_changes_nothing(name):
         example = jax.tree.map(lambda leaf: leaf[None], (args, kwargs))
         return jax.tree.map(lambda leaf: leaf[0], made.call(made.variables, *example)[0])
 
-    assert_all_close(jit_quickly(jax.vmap(one))(made.args, made.kwargs), made.results[0], made.row.ulps)
+    assert_all_close(jax.jit(jax.vmap(one))(made.args, made.kwargs), made.results[0], made.row.ulps)
 
 
 @rows(plain=True)
@@ -242,7 +242,7 @@ def test_vmap_over_variables_runs_an_ensemble(name):
         return
     members = [made.variables, jax.tree.map(lambda leaf: leaf * 2 if is_float(leaf) else leaf, made.variables)]
     ensemble = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
-    together = jit_quickly(jax.vmap(made.call, (0, None, None)))(ensemble, made.args, made.kwargs)
+    together = jax.jit(jax.vmap(made.call, (0, None, None)))(ensemble, made.args, made.kwargs)
     for index, member in enumerate(members):
         alone = made.jitted(member, made.args, made.kwargs)
         assert_all_close(jax.tree.map(lambda leaf, i=index: leaf[i], together), alone, made.row.ulps)
@@ -277,7 +277,7 @@ def test_derivatives_agree_with_finite_differences_in_float64(name):
         cotangent = jax.tree.map(random_like, jax.eval_shape(outputs, floats))
         step = 1e-5
 
-        @jit_quickly
+        @jax.jit
         def derivatives(floats, direction, cotangent):
             ahead = outputs([value + step * by for value, by in zip(floats, direction, strict=True)])
             behind = outputs([value - step * by for value, by in zip(floats, direction, strict=True)])
@@ -318,7 +318,7 @@ def test_half_precision_policies(name, policy):
     for spec in (leaf for leaf in jax.tree.leaves(specs) if is_float(leaf)):
         assert spec.dtype in (layer.variable_dtype, "float32")
     variables = jax.tree.map(lambda spec, value: value.astype(spec.dtype), specs, reference.variables)
-    call = jit_quickly(lambda *call: Subject.call(_Under(layer, reference.row), *call))
+    call = jax.jit(lambda *call: Subject.call(_Under(layer, reference.row), *call))
     outputs, _ = call(variables, reference.args, reference.kwargs)
     eps = float(jnp.finfo(layer.compute_dtype).eps) / float(jnp.finfo("float32").eps)
     for half, full in zip(jax.tree.leaves(outputs), jax.tree.leaves(reference.results[0]), strict=True):

@@ -16,7 +16,7 @@ import jkeras
 from jkeras import layers
 from jkeras.core import Layer, set_mask
 from jkeras.layers.merging.base import Merge
-from tests.contract.subject import is_float, jit_quickly
+from tests.contract.subject import is_float
 from tests.descriptors.layers import NO_ROW, ROWS
 from tests.oracle import assert_close
 
@@ -177,10 +177,8 @@ def test_what_a_mask_hides_may_hold_anything(name):
 
 
 def check(case):
-    variables = jit_quickly(lambda key: case.layer.init(key, *case.args, **case.keywords, **case.static))(
-        jax.random.key(0)
-    )
-    run = jit_quickly(lambda inputs: case.run(variables, inputs))
+    variables = jax.jit(lambda key: case.layer.init(key, *case.args, **case.keywords, **case.static))(jax.random.key(0))
+    run = jax.jit(lambda inputs: case.run(variables, inputs))
     expected = run(case.inputs(0.0))
     for poison in (np.nan, np.inf):
         found = run(case.inputs(poison))

@@ -9,7 +9,6 @@
 - No array is held by a loss or a metric.
 """
 
-import functools
 import inspect
 
 import jax
@@ -24,8 +23,6 @@ from tests.leaks import checking_leaks
 from tests.oracle import assert_close
 
 LOSSES, METRICS = loss_rows.ROWS, metric_rows.ROWS
-# Programs that run once on small arrays: compiling them without optimizations takes a third of the time.
-jit_quickly = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 # a row that differs from another in its name, reduction and dtype alone computes nothing new
 COMPUTING = [row for row in LOSSES if row.arguments != loss_rows.NAMED]
 MEASURING = [row for row in METRICS if row.arguments != metric_rows.NAMED]
@@ -75,7 +72,7 @@ def test_loss(row):
     np.testing.assert_array_equal(compiled(y_true, y_pred, weight), compiled(y_true, y_pred, weight))
     np.testing.assert_array_equal(y_true, before[0])
     np.testing.assert_array_equal(y_pred, before[1])
-    many = jit_quickly(jax.vmap(loss, (None, 0, None)))(y_true, np.stack([y_pred, y_pred[::-1]]), weight)
+    many = jax.jit(jax.vmap(loss, (None, 0, None)))(y_true, np.stack([y_pred, y_pred[::-1]]), weight)
     assert_close(many[0], eager, ulps=16)
 
 
@@ -85,7 +82,7 @@ def test_gradient_of_loss(row):
     loss, step = row.make(dtype="float64"), 1e-6
     direction = np.random.default_rng(0).normal(size=y_pred.shape)
 
-    @jit_quickly
+    @jax.jit
     def derivatives(y_pred, direction):
         def along(t):
             return loss(y_true, y_pred + t * direction)
@@ -108,7 +105,7 @@ def test_half_precision_predictions_of_loss(row):
     y_true, y_pred = loss_rows.sample(row.kind)
     halves = [jnp.asarray(y_pred, dtype) for dtype in HALF]
 
-    @jit_quickly
+    @jax.jit
     def values(y_true, *halves):
         loss = row.make()
         return [
@@ -156,7 +153,7 @@ def test_metric(row):
 def test_vmapped_metric(row):
     metric, (first, second) = row.make(), (row.sample((4,), seed) for seed in (0, 1))
     states = jax.vmap(lambda _: metric.init())(jnp.arange(2))
-    states = jit_quickly(jax.vmap(lambda state, data: metric.update(state, *data)))(
+    states = jax.jit(jax.vmap(lambda state, data: metric.update(state, *data)))(
         states, tuple(np.stack(pair) for pair in zip(first, second, strict=True))
     )
     each = [metric(*first), metric(*second)]
@@ -174,7 +171,7 @@ def test_half_precision_predictions_of_metric(row):
     if y_pred.dtype.kind != "f":
         return
 
-    @jit_quickly
+    @jax.jit
     def values(*halves):
         return [(row.make()(*y_true, half), row.make()(*y_true, half.astype("float32"))) for half in halves]
 

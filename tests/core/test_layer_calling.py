@@ -11,7 +11,7 @@ import jkeras
 import jkeras.core
 from jkeras import dtypes
 from jkeras.core import Input, InputSpec, Layer, get_mask, set_mask
-from jkeras.errors import ArgumentError, BuildError, OutsideScopeError, ShapeError
+from jkeras.errors import ArgumentError, BuildError, DataError, OutsideScopeError, ShapeError
 from jkeras.layers import Dense
 from tests.core.samples import KEY, Chain, Penalty, Run, Scale, run
 from tests.oracle import asking_keras, assert_close, keras
@@ -631,3 +631,15 @@ class TestLosses:
     def test_L66_outside_a_scope(self):
         with pytest.raises(OutsideScopeError, match="return_losses=True"):
             _ = Scale().losses
+
+
+# -- integers
+
+
+@pytest.mark.parametrize("wrong", [np.array([[1, 2**32 + 1]]), np.array([[1, 2**32 + 1]], "uint64")], ids=str)
+def test_an_integer_that_32_bits_do_not_hold_is_refused_with_its_place(wrong):
+    layer = jkeras.layers.Embedding(4, 2)
+    variables = layer.init(jax.random.key(0), (1, 2))
+    with pytest.raises(DataError, match=r"int64 4294967297 at \[0, 1\]"):
+        layer.stateless_call(*variables, wrong)
+    assert_close(layer.stateless_call(*variables, wrong[:, :1])[0], variables.trainable["embeddings"][1][None, None])

@@ -70,9 +70,37 @@ def within(layer: jkeras.Layer) -> jkeras.Sequential:
     return jkeras.Sequential([jkeras.Input((4,)), layers.Dense(4), layer])
 
 
-def fit(x=X, y=Y, loss=SPARSE, model=None, **options):
+def nothing(y_true, y_pred):
+    """A loss that forgets to return."""
+
+
+def one(y_pred):
+    return y_pred
+
+
+class Nothing(jkeras.Loss):
+    def call(self, y_true, y_pred):
+        nothing(y_true, y_pred)
+
+
+class One(jkeras.Loss):
+    def call(self, y_pred):
+        return y_pred
+
+
+class OwnNothing(jkeras.Trainer):
+    def compute_loss(self, x, y, y_pred, sample_weight, training=True):
+        nothing(y, y_pred)
+
+
+class OwnVector(jkeras.Trainer):
+    def compute_loss(self, x, y, y_pred, sample_weight, training=True):
+        return y_pred
+
+
+def fit(x=X, y=Y, loss=SPARSE, model=None, metrics=(), kind=jkeras.Trainer, **options):
     """Trains, and says of an exception or a warning whether its state may still be used, and how far it came."""
-    trainer = jkeras.Trainer(model or network(), "sgd", loss)
+    trainer = kind(model or network(), "sgd", loss, metrics=list(metrics))
     state = trainer.init(jax.random.key(0))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -145,6 +173,15 @@ def rows() -> list[Row]:
         Row("49l", lambda: fit(model=within(Maker(name="maker"))), errors.BuildError, "^maker/dense:",
             "made in `__init__`",
             "Dense .*made in `call`", r"self.dense = Dense\("),
+        Row("50", lambda: fit(loss=nothing), argument, "^nothing:", "each example", "None", "return jnp.mean"),
+        Row("51", lambda: fit(loss=one), argument, "^one:", r"\(y_true, y_pred\)", r"\(y_pred\)", "def one.y_true"),
+        Row("52", lambda: fit(loss=lambda y, p: 1j * p), argument, "^<lambda>:", "real numbers", "complex", "return"),
+        Row("53", lambda: fit(loss=Nothing()), argument, "^nothing:", "each example", "None", "return jnp.mean"),
+        Row("54", lambda: fit(loss=One()), argument, "^One.call:", r"\(y_true, y_pred\)", r"\(y_pred\)", "def call"),
+        Row("55", lambda: fit(metrics=[nothing]), argument, "^nothing:", "each example", "None", "return jnp.mean"),
+        Row("56", lambda: fit(metrics=[one]), argument, "^one:", r"\(y_true, y_pred\)", r"\(y_pred\)", "def one"),
+        Row("57", lambda: fit(kind=OwnNothing), argument, "^OwnNothing.compute_loss", "real", "None", "return"),
+        Row("58", lambda: fit(kind=OwnVector), argument, "^OwnVector.compute_loss", "a scalar", r"\(16, 3\)", "return"),
     ]  # fmt: skip
 
 
