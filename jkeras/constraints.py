@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jkeras import config, families
 from jkeras.configurable import Configurable
 from jkeras.errors import ArgumentError
+from jkeras.functional.roots import root
 from jkeras.typing import Array, Axes, Config
 
 
@@ -71,9 +72,7 @@ class _NormConstraint(Constraint):
         w = jnp.asarray(w)
         dtype = jnp.result_type(w, 0.0)
         wide = jnp.asarray(w, jnp.promote_types(dtype, "float32"))
-        squares = jnp.sum(jnp.square(wide), axis=self.axis, keepdims=True)
-        some = squares > 0  # the root of zero has no derivative
-        norms = jnp.where(some, jnp.sqrt(jnp.where(some, squares, 1)), 0)
+        norms = root(jnp.sum(jnp.square(wide), axis=self.axis, keepdims=True))
         # Keras's quotient: `epsilon` in the denominator keeps zero vectors at zero.
         factor = self._desired(norms) / (self._epsilon + norms)
         return (wide * jnp.broadcast_to(factor, wide.shape)).astype(dtype)

@@ -18,8 +18,9 @@ from collections.abc import Iterable, Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jkeras.typing import Array
+from jkeras.typing import Array, PyTree
 
 State = dict[str, Array]
 REST = "_rest"
@@ -42,9 +43,21 @@ def single(sums: Mapping[str, Array]) -> State:
     """
     found = dict(sums)
     for name, each in sums.items():
-        negative = jnp.issubdtype(each.dtype, jnp.integer) and each < 0
-        found[name + REST] = jnp.where(negative, -1, 0).astype(each.dtype) * jnp.ones_like(each)
+        integer = jnp.issubdtype(each.dtype, jnp.integer)
+        found[name + REST] = jnp.where(each < 0, -1, 0).astype(each.dtype) if integer else jnp.zeros_like(each)
     return found
+
+
+def nothing(state: PyTree) -> PyTree:
+    """A state that a metric begins with, with its sums as zeros of NumPy: adding to them is no operation.
+
+    >>> type(nothing(zeros(("total",), (), "float32"))["total"]).__name__
+    'ndarray'
+    """
+    if not isinstance(state, dict):
+        return state
+    words = {word for name in state if name + REST in state for word in (name, name + REST)}
+    return {name: np.zeros(leaf.shape, leaf.dtype) if name in words else leaf for name, leaf in state.items()}
 
 
 def names(state: Mapping[str, Array]) -> list[str]:
@@ -76,6 +89,9 @@ def add(a: Mapping[str, Array], b: Mapping[str, Array]) -> State:
     found: State = {}
     for name in names(a):
         words = a[name], a[name + REST], b[name], b[name + REST]
+        if isinstance(a[name], np.ndarray) and not a[name].any() and a[name].shape == b[name].shape:
+            found[name], found[name + REST] = words[2:]
+            continue
         add_words = _add_integers if jnp.issubdtype(a[name].dtype, jnp.integer) else _add_floats
         found[name], found[name + REST] = add_words(*words)
     return found
@@ -85,9 +101,9 @@ def _add_floats(a: Array, a_rest: Array, b: Array, b_rest: Array) -> tuple[Array
     total = a + b
     of_b = total - a
     rest = (a - (total - of_b)) + (b - of_b) + (a_rest + b_rest)
-    rest = jnp.where(jnp.isfinite(total), rest, 0)  # infinity minus itself is NaN
     rounded = total + rest
-    return rounded, jnp.where(jnp.isfinite(rounded), rest - (rounded - total), 0)
+    finite = jnp.isfinite(rounded)  # infinity minus itself is NaN
+    return jnp.where(finite, rounded, total), jnp.where(finite, rest - (rounded - total), 0)
 
 
 def _add_integers(a: Array, a_rest: Array, b: Array, b_rest: Array) -> tuple[Array, Array]:

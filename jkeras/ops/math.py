@@ -8,11 +8,12 @@ import jax.numpy as jnp
 from jkeras.core.lift import lift, listed
 from jkeras.dtypes import as_floats
 from jkeras.errors import ArgumentError, ShapeError
+from jkeras.functional.roots import root
 from jkeras.ops import fourier
 from jkeras.ops.complex import view_as_complex, view_as_real
 from jkeras.ops.fourier import *  # noqa: F403
 from jkeras.ops.precision import in_float32
-from jkeras.ops.singular import logsumexp, root
+from jkeras.ops.singular import logsumexp
 from jkeras.typing import Array, PyTree
 
 erf = lift(jax.scipy.special.erf, "erf")

@@ -6,8 +6,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras.core.lift import lift
+from jkeras.functional.roots import root
 from jkeras.ops.precision import in_float32
-from jkeras.ops.singular import root
 from jkeras.typing import Array, ArrayLike, PyTree
 
 DOCSTRING = """{what}

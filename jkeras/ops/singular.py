@@ -13,18 +13,9 @@ import jax.numpy as jnp
 
 from jkeras.core.lift import listed
 from jkeras.dtypes import as_floats
+from jkeras.functional.roots import root
 from jkeras.ops.precision import in_float32
 from jkeras.typing import Array, ArrayLike, Axes
-
-
-def root(squares: Array) -> Array:
-    """The square root, with the derivative 0 at 0.
-
-    >>> float(jax.grad(root)(0.0)), float(root(4.0))
-    (0.0, 2.0)
-    """
-    zero = jnp.equal(squares, 0)
-    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, squares)))
 
 
 @listed

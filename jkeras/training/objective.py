@@ -5,7 +5,7 @@ Losses, weights, metrics and labels are brought into dicts by the names of the o
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import jax
@@ -165,10 +165,13 @@ class Objective:
         return {**self._no_losses(outputs), **state}
 
     def _no_losses(self, outputs: Outputs) -> dict[str, Any]:
-        """The losses' states of nothing: the total's has those of all outputs, and of what is minimised beside them."""
-        keys = [outputs.key(name, LOSS) for name in self._wanted(outputs)]
-        whole: Any = {key: _no_sums() for key in (*keys, REST)}
-        return {key: whole if key == LOSS else _no_sums() for key in self._loss_keys(outputs)}
+        """The losses' states of nothing: the total's has a row for each output's, and for what is minimised beside."""
+        rows = len(self._rows(outputs))
+        return {key: _no_sums(rows if key == LOSS else 1) for key in self._loss_keys(outputs)}
+
+    def _rows(self, outputs: Outputs) -> list[str]:
+        """What the rows of the total loss's state are of."""
+        return [*(outputs.key(name, LOSS) for name in self._wanted(outputs)), REST]
 
     def directions(self, y_pred: PyTree) -> dict[str, str | None]:
         """Whether more or less is better, by key in the logs: `"up"`, `"down"`, `None` where it is not known."""
@@ -198,15 +201,12 @@ class Objective:
         """
         outputs = self.outputs(y_pred)
         labels, weights = self._labels(y, outputs), outputs.weights(sample_weight)
-        state = self._no_losses(outputs)
-        for key, (total, count) in terms.items():
-            totals = _sums_of(total, count)
-            if counted:
-                state[LOSS][key] = totals
-            if key in state and key != LOSS:
-                state[key] = totals
+        minimised: dict[str, tuple[Any, Any]] = dict(terms) if counted else {}
         if rest is not None:
-            state[LOSS][REST] = _sums_of(rest * size, size)
+            minimised[REST] = rest * size, size
+        state: dict[str, Any] = {LOSS: _sums_of([minimised.get(row, (0.0, 0.0)) for row in self._rows(outputs)])}
+        for key in self._loss_keys(outputs)[1:]:
+            state[key] = _sums_of([terms.get(key, (0.0, 0.0))])
         for key, (name, metric, weighted) in self.entries(outputs, labels).items():
             if labels[name] is None:
                 raise DataError("the output has metrics and no labels.", path=key, write="trainer.fit(state, x, y)")
@@ -214,7 +214,7 @@ class Objective:
             given = weights[name] if weighted else None
             dtype = "float32" if given is not None else metric.dtype  # a mask is 0 or 1 in any
             weight = losses_module.apply_mask(given, get_mask(output), dtype=dtype)
-            empty = metric.init_for(output)
+            empty = sums.nothing(metric.init_for(output))
             state[key] = metric.update(empty, labels[name], output, weight)
             _check_state(key, metric, empty, state[key])
         return state
@@ -222,44 +222,40 @@ class Objective:
     def merge(self, a: Mapping[str, Any], b: Mapping[str, Any], y_pred: PyTree) -> dict[str, Any]:
         """What both states have seen."""
         entries = self.entries(self.outputs(y_pred))
-        found: dict[str, Any] = {}
-        for key in b:
-            if key in entries:
-                found[key] = entries[key][1].merge(a[key], b[key])
-            elif key == LOSS:
-                found[key] = {each: sums.add(a[key][each], b[key][each]) for each in b[key]}
-            else:
-                found[key] = sums.add(a[key], b[key])
-        return found
+        return {key: entries[key][1].merge(a[key], b[key]) if key in entries else sums.add(a[key], b[key]) for key in b}
 
     def results(self, state: Mapping[str, Any], y_pred: PyTree) -> dict[str, Array]:
         """The value of each metric; those of a metric whose result is a dict, under their own names."""
         outputs = self.outputs(y_pred)
         entries = self.entries(outputs)
+        terms = dict(zip(self._rows(outputs), _terms_of(state[LOSS]), strict=True)) if LOSS in state else {}
         found: dict[str, Array] = {}
         for key in state:
             if key in entries:
                 value = entries[key][1].result(state[key])
                 found.update(value if isinstance(value, Mapping) else {key: value})
             elif key == LOSS:
-                terms = {each: _total_and_count(totals) for each, totals in state[key].items()}
                 found[key] = self.total(terms, y_pred) + divide_no_nan(*terms[REST])
             else:
-                terms = {each: _total_and_count(totals) for each, totals in state[LOSS].items()}
-                found[key] = self._reduced({**terms, key: _total_and_count(state[key])}, outputs)[key][0]
+                (own,) = _terms_of(state[key])
+                found[key] = self._reduced({**terms, key: own}, outputs)[key][0]
         return found
 
 
-def _no_sums() -> dict[str, Array]:
-    return sums.zeros(("total", "count"), (), "float32")
+def _no_sums(rows: int) -> dict[str, Array]:
+    """The state of losses: in a row for each its sum and its count. One array is one leaf, and is added at once."""
+    return sums.zeros(("terms",), (rows, 2), "float32")
 
 
-def _sums_of(total: Any, count: Any) -> dict[str, Array]:
-    return sums.single({"total": jnp.asarray(total, "float32"), "count": jnp.asarray(count, "float32")})
+def _sums_of(rows: Sequence[tuple[Any, Any]]) -> dict[str, Array]:
+    return sums.single(
+        {"terms": jnp.stack([jnp.asarray(each, "float32") for row in rows for each in row]).reshape(-1, 2)}
+    )
 
 
-def _total_and_count(state: Mapping[str, Array]) -> tuple[Array, Array]:
-    return sums.value(state, "total"), sums.value(state, "count")
+def _terms_of(state: Mapping[str, Array]) -> list[tuple[Array, Array]]:
+    table = sums.value(state, "terms")
+    return [(table[row, 0], table[row, 1]) for row in range(table.shape[0])]
 
 
 def _check_state(key: str, metric: Metric, before: PyTree, after: PyTree) -> None:
