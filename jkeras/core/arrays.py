@@ -79,12 +79,12 @@ def takes_lists(function: Callable[..., PyTree], op: str) -> Callable[..., PyTre
     >>> takes_lists(jnp.take, "take")(jnp.array([5, 6, 7]), [0, 2]).tolist()
     [5, 7]
     """
-    signature = inspect.signature(function)
+    signature = functools.cache(lambda: inspect.signature(function))  # looked at when it is needed: there are 500
 
     @functools.wraps(function)
     def taking(*args: Any, **kwargs: Any) -> PyTree:
         if any(isinstance(value, list | tuple) for value in (*args, *kwargs.values())):
-            bound = signature.bind(*args, **kwargs)
+            bound = signature().bind(*args, **kwargs)
             for name, value in bound.arguments.items():
                 bound.arguments[name] = _converted(op, name, value)
             args, kwargs = bound.args, bound.kwargs

@@ -103,7 +103,7 @@ def _add_floats(a: Array, a_rest: Array, b: Array, b_rest: Array) -> tuple[Array
     rest = (a - (total - of_b)) + (b - of_b) + (a_rest + b_rest)
     rounded = total + rest
     finite = jnp.isfinite(rounded)  # infinity minus itself is NaN
-    return jnp.where(finite, rounded, total), jnp.where(finite, rest - (rounded - total), 0)
+    return jnp.where(finite, rounded, total), jnp.where(finite, rest - (rounded - total), 0.0)
 
 
 def _add_integers(a: Array, a_rest: Array, b: Array, b_rest: Array) -> tuple[Array, Array]:
