@@ -35,8 +35,8 @@ def kind_of_labels(y_true_shape: Shape, y_pred_shape: Shape) -> str:
 def name_of(thing: Any) -> str | None:
     """The name of an object, function or class.
 
-    >>> name_of(len), name_of(LossFunctionWrapper(len, name="length"))
-    ('len', 'length')
+    >>> name_of(len), name_of(LossFunctionWrapper(pow, name="power"))
+    ('len', 'power')
     """
     return getattr(thing, "name", None) or getattr(thing, "__name__", None)
 
