@@ -23,10 +23,10 @@ def test_each_replica_is_the_network_trained_alone(fitted):
         alone = trainer(optimizer=optimizers.SGD(RATES[member]))
         single, expected = alone.fit(alone.init(key), X, Y, epochs=2, validation_split=0.2, verbose=0)
         for name, values in expected.history.items():
-            # the same numbers from batched products, whose sums are in another order
-            np.testing.assert_allclose([each[member] for each in history.history[name]], values, rtol=1e-4)
+            # the same numbers from batched products, whose sums may be in another order
+            np.testing.assert_allclose([each[member] for each in history.history[name]], values, rtol=1e-6)
         for a, b in zip(jax.tree.leaves(state.trainable), jax.tree.leaves(single.trainable), strict=True):
-            np.testing.assert_allclose(a[member], b, rtol=1e-3, atol=1e-5)
+            assert np.linalg.norm(a[member] - b) <= 1e-6 * np.linalg.norm(b)
 
 
 def test_outputs_have_an_axis_of_replicas(fitted):
