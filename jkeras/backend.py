@@ -71,7 +71,7 @@ def clear_session(free_memory: bool = True) -> None:
     A model and its values are freed when the last reference to them goes; compiled programs by `jax.clear_caches()`.
 
     Args:
-        free_memory: Keras's argument, for which there is no use here.
+        free_memory: accepted because Keras has it, and ignored.
 
     >>> clear_session()
     """

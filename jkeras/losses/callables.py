@@ -1,4 +1,4 @@
-"""Functions of the user's own, as losses and metrics: what they must take, and what they must return."""
+"""Checks of functions that users write as losses and metrics: their arguments and their results."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ def check_takes_labels(function: Callable[..., Any], owner: str, arguments: Mapp
     """Raises `ArgumentError` for a function that cannot be called with labels and predictions.
 
     Args:
-        function: what is called.
+        function: the loss or metric function.
         owner: its address, for the message.
         arguments: given by name.
 
@@ -60,7 +60,7 @@ def check_values(values: Any, owner: str) -> None:
 
 
 def _kind(values: PyTree) -> str | None:
-    """What values are, where they are no numbers."""
+    """Names what a function returned if it is not real numbers; `None` if it is."""
     leaves = jax.tree.leaves(values)
     if not leaves:
         return "None" if values is None else "nothing"

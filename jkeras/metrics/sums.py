@@ -49,7 +49,7 @@ def single(sums: Mapping[str, Array]) -> State:
 
 
 def nothing(state: PyTree) -> PyTree:
-    """A state that a metric begins with, with its sums as zeros of NumPy: adding to them is no operation.
+    """An initial state whose sums are NumPy zeros, so that `add` returns the other state and compiles nothing.
 
     >>> type(nothing(zeros(("total",), (), "float32"))["total"]).__name__
     'ndarray'

@@ -36,7 +36,7 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
         An array without these axes; half precision is computed in float32.
 
     Raises:
-        ValueError: there is no such norm of so many axes.
+        ValueError: `ord` is not defined for this number of axes.
 
     >>> norm(jnp.array([[3.0, 4.0], [0.0, 0.0]]), axis=1).tolist(), jax.grad(norm)(jnp.zeros(2)).tolist()
     ([5.0, 0.0], [0.0, 0.0])
