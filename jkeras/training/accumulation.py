@@ -19,11 +19,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.data.batch import batch_size_of
-from jkeras.training.step import Forward, Share, whole_loss
-from jkeras.typing import PyTree
+from jkeras.training.forward import Data, Forward, Share
+from jkeras.training.objective import Terms
+from jkeras.training.state import TrainState
+from jkeras.typing import Array, PyTree
 
 Pass = Callable[[PyTree, PyTree], Forward]
 Gradient = Callable[[PyTree, PyTree, Share], tuple[PyTree, Forward]]
+Total = Callable[[Terms, Array | None, PyTree], Array]
 
 
 class Parts(NamedTuple):
@@ -54,17 +57,20 @@ def cut(data: PyTree, size: int, count: int) -> Parts:
     return Parts(full, last, (part, left, size))
 
 
-def accumulated(trainer: Any, gradient: Gradient, run: Pass, state: Any, data: PyTree) -> tuple[PyTree, Forward]:
+def accumulated(
+    count: int, gradient: Gradient, run: Pass, total: Total, state: TrainState, data: Data
+) -> tuple[PyTree, Forward]:
     """The gradient and the pass of a whole batch, part by part.
 
     Args:
-        trainer: says into how many parts.
+        count: into how many parts.
         gradient: `(non_trainable, data, share) -> (gradients, forward)` for a part.
         run: `(non_trainable, data) -> forward` for a part.
+        total: `(terms, rest, y_pred) -> loss` of the whole batch.
         state: before the batch.
         data: `(x, y, sample_weight)`.
     """
-    parts = cut(data, batch_size_of(data[0]), trainer.gradient_accumulation_steps)
+    parts = cut(data, batch_size_of(data[0]), count)
     counts = _counts(run, state.non_trainable, parts)
     part, left, size = parts.sizes
 
@@ -87,8 +93,7 @@ def accumulated(trainer: Any, gradient: Gradient, run: Pass, state: Any, data: P
         losses = jax.tree.map(jnp.add, losses, last[1])
     (non_trainable, sums), (y_pred, masks), (terms, rest) = carry, outputs, losses
     gradients = jax.tree.map(lambda total, leaf: total.astype(leaf.dtype), sums, state.trainable)
-    loss = whole_loss(trainer, terms, rest, y_pred)
-    return gradients, Forward(loss, y_pred, masks, non_trainable, terms, rest)
+    return gradients, Forward(total(terms, rest, y_pred), y_pred, masks, non_trainable, terms, rest)
 
 
 def _counts(run: Pass, non_trainable: PyTree, parts: Parts) -> Mapping[str, Any]:

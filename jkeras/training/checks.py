@@ -13,6 +13,7 @@ from jkeras.data.checks import host_labels, host_values
 from jkeras.errors import DataError
 from jkeras.layers import Embedding
 from jkeras.models import Model
+from jkeras.training.steps import Steps
 from jkeras.typing import PyTree
 
 
@@ -154,15 +155,16 @@ class Checks:
     """Looks at batches one after another. What does not change between them is found once.
 
     Args:
-        trainer: whose model and objective say what is right.
+        steps: whose model and objective say what is right.
         spec: the specs of the outputs for the first batch.
     """
 
-    def __init__(self, trainer: Any, spec: PyTree) -> None:
-        self.objective, self.spec, self.uses = trainer.objective, spec, embedded_inputs(trainer.model)
-        self.model = None if trainer.has_own_step or _has_graph(trainer.model) else trainer.model
-        self.free = trainer.model.output if isinstance(trainer.model, Model) and _has_graph(trainer.model) else None
-        self.complex = takes_complex(trainer.model)
+    def __init__(self, steps: Steps, spec: PyTree) -> None:
+        model = steps.model
+        self.objective, self.spec, self.uses = steps.objective, spec, embedded_inputs(model)
+        self.model = None if steps.overrides("train_step") or _has_graph(model) else model
+        self.free = model.output if isinstance(model, Model) and _has_graph(model) else None
+        self.complex = takes_complex(model)
         self._axes: list[tuple[int, ...]] | None = None  # of the first inputs
 
     def look(self, x: PyTree, y: PyTree, specs: PyTree = None) -> None:
@@ -183,4 +185,4 @@ class Checks:
         if y is not None and spec is not None:
             labels = jax.tree.map(host_labels, y)
             if len(jax.tree.leaves(labels)) == len(jax.tree.leaves(y)):
-                self.objective.validate(labels, spec)
+                self.objective.bind_batch(spec, labels).validate()

@@ -1,6 +1,7 @@
 """Evaluation and prediction: passes over data that leave the state as it is, and calls for single batches."""
 
 import contextlib
+import functools
 import sys
 import time
 from collections.abc import Iterator
@@ -25,18 +26,20 @@ from jkeras.data.checks import check_values
 from jkeras.data.uniform import Place
 from jkeras.errors import within
 from jkeras.training.buffers import distinct
+from jkeras.training.calls import added
 from jkeras.training.checks import Checks, has_free_axes
 from jkeras.training.feed import DEFAULT_BATCH_SIZE, batch_size_for, check_data, fits_on_device
 from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import EvaluateOptions, check_weights
+from jkeras.training.session import Session
 from jkeras.training.state import TrainState
 from jkeras.training.state_checks import check_metrics, check_state
 from jkeras.typing import PyTree
 
 
-def evaluate(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: EvaluateOptions) -> Logs:
+def evaluate(session: Session, state: TrainState, x: PyTree, y: PyTree, options: EvaluateOptions) -> Logs:
     """`Trainer.evaluate`."""
-    check_state(trainer, state, "evaluate")
+    check_state(session, state, "evaluate")
     data = adapt(
         x,
         y,
@@ -44,15 +47,15 @@ def evaluate(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: Eva
         batch_size=options.batch_size,
         steps=options.steps,
         epochs=None,
-        same_shapes=not has_free_axes(trainer.model),
+        same_shapes=not has_free_axes(session.steps.model),
     )
     with data if isinstance(data, Source) else contextlib.nullcontext():
         size = batch_size_for(data, options.batch_size, options.steps) or DEFAULT_BATCH_SIZE
-        spec = check_data(trainer, data, size)
+        spec = check_data(session, data, size)
         callbacks = CallbackList(options.callbacks)
         callbacks.set_loop(Loop({"steps": _steps(data, size, options.steps), "verbose": options.verbose}))
         started = time.perf_counter()
-        logs = run_evaluation(trainer, state, data, size, options.steps, spec, callbacks)
+        logs = run_evaluation(session, state, data, size, options.steps, spec, callbacks)
     report("evaluate", options.verbose, started, logs)
     return logs
 
@@ -82,28 +85,28 @@ def host_batches(
 
 
 def trace_evaluation(
-    trainer: Any, state: TrainState, data: Arrays | Source, batch_size: int, steps: int | None, spec: PyTree
+    session: Session, state: TrainState, data: Arrays | Source, batch_size: int, steps: int | None, spec: PyTree
 ) -> None:
     """Traces what an evaluation would call first, so that what cannot be evaluated is known before training begins.
 
     JAX keeps the trace, so the evaluation itself does not trace again. A step that is not compiled is left alone.
     """
-    if not trainer.jit_compile:
+    if not session.steps.jit_compile:
         return
-    metrics, programs = trainer.empty_metrics(spec), trainer.programs
+    metrics, programs = session.empty_metrics(spec), session.programs
     if isinstance(data, Source):
-        programs.test_batch.eval_shape(state, metrics, pack_x_y_sample_weight(*data.peek(0)))
+        jax.eval_shape(programs.test_batch, state, metrics, pack_x_y_sample_weight(*data.peek(0)))
         return
     full = min(data.size // batch_size, steps or data.size)
-    if full and fits_on_device(data) and not trainer.has_own_logs:
-        programs.test_many.eval_shape(state, metrics, data.parts, np.int32(full), batch_size=batch_size)
+    if full and fits_on_device(data):
+        jax.eval_shape(programs.test_many, state, metrics, data.parts, np.int32(full), batch_size=batch_size)
     else:
         first = data.rows(0, min(batch_size, data.size))
-        programs.test_batch.eval_shape(state, metrics, pack_x_y_sample_weight(*first.parts))
+        jax.eval_shape(programs.test_batch, state, metrics, pack_x_y_sample_weight(*first.parts))
 
 
 def run_evaluation(
-    trainer: Any,
+    session: Session,
     state: TrainState,
     data: Arrays | Source,
     batch_size: int,
@@ -112,43 +115,38 @@ def run_evaluation(
     callbacks: CallbackList,
 ) -> Logs:
     """The logs over data: whole batches in one call where a program loops over them, the rest batch by batch."""
-    metrics = trainer.empty_metrics(spec)
-    own: dict[str, Any] = {}
+    programs, metrics = session.programs, session.empty_metrics(spec)
+    sums: dict[str, Any] = {}
     state, done = callbacks.on_test_begin({}, state), 0
-
-    def values(metrics: PyTree, own: dict[str, Any], done: int) -> dict[str, Any]:
-        found = trainer.metric_values(metrics, spec)
-        return {**found, **{name: value / done for name, value in own.items() if name not in found}}
-
+    logs = functools.partial(session.logs, "test_step", spec)
     if isinstance(data, Arrays) and fits_on_device(data):
         data = data.on_device()
         full = min(data.size // batch_size, steps or data.size)
         args = (state, metrics, data.parts, np.int32(full))
-        loops = full and not trainer.has_own_logs and not callbacks.every_batch
-        if loops and trainer.programs.loops("test_many", *args, batch_size=batch_size):
+        if full and not callbacks.every_batch and programs.loops("test_many", *args, batch_size=batch_size):
             state = callbacks.on_test_batch_begin(0, {}, state)
-            metrics, done = trainer.programs.test_many(state, *args[1:], batch_size=batch_size), full
-            state = callbacks.on_test_batch_end(full - 1, LateLogs(values, metrics, {}, done), state)
-    for batch in host_batches(data, batch_size, steps, Checks(trainer, spec), done):
+            metrics, sums = programs.test_many(state, *args[1:], batch_size=batch_size)
+            done = full
+            state = callbacks.on_test_batch_end(full - 1, LateLogs(logs, metrics, sums, done), state)
+    for batch in host_batches(data, batch_size, steps, Checks(session.steps, spec), done):
         state = callbacks.on_test_batch_begin(done, {}, state)
-        metrics, logs = trainer.programs.test_batch(state, metrics, batch)
-        unkept = [name for name in logs if trainer.is_own_log(name, state) and name not in metrics]
-        own = {**own, **{name: own.get(name, 0.0) + logs[name] for name in unkept}}
-        state = callbacks.on_test_batch_end(done, LateLogs(values, metrics, own, done + 1), state)
+        metrics, found = programs.test_batch(state, metrics, batch)
+        sums = added(sums, programs.extra("test_step", found, metrics))
+        state = callbacks.on_test_batch_end(done, LateLogs(logs, metrics, sums, done + 1), state)
         done += 1
-    found = on_host(values(metrics, own, max(done, 1)))
+    found = on_host(logs(metrics, sums, max(done, 1)))
     callbacks.on_test_end(found, state)
     return found
 
 
-def predict(trainer: Any, state: TrainState, x: PyTree, options: EvaluateOptions) -> PyTree:
+def predict(session: Session, state: TrainState, x: PyTree, options: EvaluateOptions) -> PyTree:
     """`Trainer.predict`. The last batch of arrays is padded with its last row, so that one program serves all."""
-    check_state(trainer, state, "predict")
-    free = has_free_axes(trainer.model)
+    check_state(session, state, "predict")
+    free = has_free_axes(session.steps.model)
     data = adapt(x, batch_size=options.batch_size, steps=options.steps, epochs=None, same_shapes=not free)
     with data if isinstance(data, Source) else contextlib.nullcontext():
         size = batch_size_for(data, options.batch_size, options.steps) or DEFAULT_BATCH_SIZE
-        checks = Checks(trainer, check_data(trainer, data, size))
+        checks = Checks(session.steps, check_data(session, data, size))
         callbacks = CallbackList(options.callbacks)
         callbacks.set_loop(Loop({"steps": _steps(data, size, options.steps), "verbose": options.verbose}))
         started = time.perf_counter()
@@ -159,8 +157,8 @@ def predict(trainer: Any, state: TrainState, x: PyTree, options: EvaluateOptions
             size = batch_size_of(inputs)
             padded = inputs if whole is None else jax.tree.map(lambda leaf: _padded(leaf, whole), inputs)
             state = callbacks.on_predict_batch_begin(index, {}, state)
-            outputs = trainer.programs.predict_batch(state, pack_x_y_sample_weight(padded))
-            axis = 0 if trainer.replicas is None else 1  # replicas come before examples
+            outputs = session.programs.predict_batch(state, pack_x_y_sample_weight(padded))
+            axis = 0 if session.steps.replicas is None else 1  # replicas come before examples
             pieces.append(jax.tree.map(lambda leaf: np.asarray(leaf).take(np.arange(size), axis), outputs))  # noqa: B023
             state = callbacks.on_predict_batch_end(index, {"outputs": pieces[-1]}, state)
         callbacks.on_predict_end({}, state)
@@ -185,39 +183,41 @@ def report(what: str, verbose: int | str, started: float, logs: Logs) -> None:
 
 
 def train_on_batch(
-    trainer: Any, state: TrainState, x: PyTree, y: PyTree, sample_weight: PyTree, class_weight: Any
+    session: Session, state: TrainState, x: PyTree, y: PyTree, sample_weight: PyTree, class_weight: Any
 ) -> tuple[TrainState, Logs]:
     """`Trainer.train_on_batch`."""
-    check_state(trainer, state, "train_on_batch", trains=True)
+    check_state(session, state, "train_on_batch", trains=True)
     check_weights(sample_weight, class_weight, "Trainer.train_on_batch")
-    batch = _batch(trainer, x, y, sample_weight, class_weight)
-    check_metrics(trainer, state, trainer.programs.checks.spec, "train_on_batch")
-    state, _, logs = trainer.programs.train_batch(distinct(state), batch)
+    batch, spec = _batch(session, x, y, sample_weight, class_weight)
+    check_metrics(session, state, spec, "train_on_batch")
+    state, _, logs = session.programs.train_batch(distinct(state), batch)
     return state, on_host(logs)
 
 
-def test_on_batch(trainer: Any, state: TrainState, x: PyTree, y: PyTree, sample_weight: PyTree) -> Logs:
+def test_on_batch(session: Session, state: TrainState, x: PyTree, y: PyTree, sample_weight: PyTree) -> Logs:
     """`Trainer.test_on_batch`."""
-    check_state(trainer, state, "test_on_batch")
-    batch = _batch(trainer, x, y, sample_weight)
-    check_metrics(trainer, state, trainer.programs.checks.spec, "test_on_batch")
-    _, logs = trainer.programs.test_batch(state, state.metrics, batch)
+    check_state(session, state, "test_on_batch")
+    batch, spec = _batch(session, x, y, sample_weight)
+    check_metrics(session, state, spec, "test_on_batch")
+    _, logs = session.programs.test_batch(state, state.metrics, batch)
     return on_host(logs)
 
 
-def predict_on_batch(trainer: Any, state: TrainState, x: PyTree) -> PyTree:
+def predict_on_batch(session: Session, state: TrainState, x: PyTree) -> PyTree:
     """`Trainer.predict_on_batch`."""
-    check_state(trainer, state, "predict_on_batch")
-    return jax.tree.map(np.asarray, trainer.programs.predict_batch(state, _batch(trainer, x)))
+    check_state(session, state, "predict_on_batch")
+    return jax.tree.map(np.asarray, session.programs.predict_batch(state, _batch(session, x)[0]))
 
 
-def _batch(trainer: Any, x: PyTree, y: PyTree = None, sample_weight: PyTree = None, class_weight: Any = None) -> PyTree:
-    """One batch, looked at as all data of `fit` is."""
+def _batch(
+    session: Session, x: PyTree, y: PyTree = None, sample_weight: PyTree = None, class_weight: Any = None
+) -> Any:
+    """One batch, looked at as all data of `fit` is, and the specs of the outputs."""
     arrays = check_arrays(x, y, sample_weight)
-    if trainer.programs.checks is None:  # what it finds serves all later batches
-        trainer.programs.checks = Checks(trainer, check_data(trainer, arrays, arrays.size))
-    trainer.programs.checks.look(arrays.x, arrays.y)
+    if session.checks is None:  # what it finds serves all later batches
+        session.checks = Checks(session.steps, check_data(session, arrays, arrays.size))
+    session.checks.look(arrays.x, arrays.y)
     check_values({"x": arrays.x, "y": arrays.y}, kinds=["int"])
     if class_weight is not None:
-        return arrays.x, arrays.y, class_weights(arrays.y, class_weight)
-    return pack_x_y_sample_weight(*arrays.parts)
+        return (arrays.x, arrays.y, class_weights(arrays.y, class_weight)), session.checks.spec
+    return pack_x_y_sample_weight(*arrays.parts), session.checks.spec

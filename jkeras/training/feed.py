@@ -1,7 +1,7 @@
 """Feeds: how data reaches the compiled step.
 
-A feed turns an epoch into calls of a program: how many steps each runs, on how many examples. Arrays that fit lie on
-the device, and a call runs as many steps as the pace asks for. Everything else comes batch by batch from the host.
+A feed cuts an epoch into pieces, each for one call: how many steps it runs, on how many examples. Arrays that fit lie
+on the device, and a call runs as many steps as the pace asks for. Everything else comes batch by batch from the host.
 """
 
 import abc
@@ -15,13 +15,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.data import Arrays, Source, check_arrays, pack_x_y_sample_weight, prefetch
+from jkeras.data import Arrays, Source, check_arrays, prefetch
 from jkeras.data.batch import batch_size_of
 from jkeras.data.uniform import Place
+from jkeras.training.calls import Calls, added
 from jkeras.training.checks import Checks, check_real, takes_complex
 from jkeras.training.inputs import call_arguments
 from jkeras.training.pace import Pace
+from jkeras.training.session import Session
 from jkeras.training.state import TrainState, save_state
+from jkeras.training.steps import Logs, Steps
 from jkeras.typing import Array, PyTree
 
 DEFAULT_BATCH_SIZE = 32
@@ -29,11 +32,11 @@ DEVICE_SHARE = 0.25  # of a device's memory, up to which data is kept there
 UNKNOWN_DEVICE_BYTES = 8 * 2**30  # assumed where the device does not say, as on CPU
 
 Batch: TypeAlias = tuple[PyTree, PyTree, PyTree]
-Run: TypeAlias = Callable[[TrainState], tuple[TrainState, PyTree, dict[str, Array]]]
+Run: TypeAlias = Callable[[TrainState], tuple[TrainState, PyTree, Logs]]
 
 
-class Call(NamedTuple):
-    """One call of a program: how many steps it runs on how many examples, and the call itself."""
+class Piece(NamedTuple):
+    """A piece of an epoch that one call trains on: its steps, its examples, and the call."""
 
     steps: int
     samples: int
@@ -58,17 +61,18 @@ def batch_size_for(data: Arrays | Source, batch_size: int | None, steps: int | N
     return DEFAULT_BATCH_SIZE if steps is None else -(-data.size // steps)
 
 
-def check_data(trainer: Any, data: Arrays | Source, batch_size: int | None, epoch: int = 0) -> PyTree:
+def check_data(session: Session, data: Arrays | Source, batch_size: int | None, epoch: int = 0) -> PyTree:
     """Looks at inputs and labels before any work; returns the specs of the model's outputs for a batch."""
     if isinstance(data, Source):
         data = check_arrays(*data.peek(epoch))
         batch_size = data.size
-    if not takes_complex(trainer.model):
+    model = session.steps.model
+    if not takes_complex(model):
         check_real({"x": data.x, "y": data.y})  # before the model runs for shapes, which would cast them
     size = min(batch_size or DEFAULT_BATCH_SIZE, data.size)
     batch = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype), data.x)
-    spec = trainer.output_spec(*call_arguments(trainer.model, batch))
-    Checks(trainer, spec).look(data.x, data.y, batch)
+    spec = session.output_spec(call_arguments(model, batch))
+    Checks(session.steps, spec).look(data.x, data.y, batch)
     return spec
 
 
@@ -132,7 +136,7 @@ class Passes(NamedTuple):
 
 
 class Feed(abc.ABC):
-    """An epoch of data as calls of programs.
+    """An epoch of data in pieces.
 
     Attributes:
         steps: batches in an epoch, where that is known.
@@ -143,8 +147,8 @@ class Feed(abc.ABC):
     batch_size: int | None
 
     @abc.abstractmethod
-    def calls(self, epoch: int, first: int, pace: Pace) -> Iterator[Call]:
-        """The calls of an epoch from a batch on."""
+    def pieces(self, epoch: int, first: int, pace: Pace, calls: Calls) -> Iterator[Piece]:
+        """The pieces of an epoch from a batch on. Each is trained on by one of these calls."""
 
     @property
     def exhausted(self) -> bool:
@@ -155,8 +159,8 @@ class Feed(abc.ABC):
 class DeviceFeed(Feed):
     """Arrays that lie on the device."""
 
-    def __init__(self, trainer: Any, arrays: Arrays, batch_size: int, steps: int | None, order: Order) -> None:
-        self.programs, self.order = trainer.programs, order
+    def __init__(self, arrays: Arrays, batch_size: int, steps: int | None, order: Order) -> None:
+        self.order = order
         self.spans = any(
             isinstance(leaf, jax.Array) and not leaf.is_fully_addressable for leaf in jax.tree.leaves(arrays.parts)
         )
@@ -170,28 +174,16 @@ class DeviceFeed(Feed):
         self.steps = self.passes.steps
         self._drawn: tuple[int, PyTree, Array | np.ndarray | None] | None = None
 
-    def calls(self, epoch: int, first: int, pace: Pace) -> Iterator[Call]:
-        for number, start, end in self.passes.pieces(epoch, first):
-            parts, order = self._ordered(number, keep=end < self.passes.batches)
-            yield from self._calls(parts, order, start, end, pace)
-
-    def _calls(
-        self, parts: PyTree, order: Array | np.ndarray | None, done: int, end: int, pace: Pace
-    ) -> Iterator[Call]:
+    def pieces(self, epoch: int, first: int, pace: Pace, calls: Calls) -> Iterator[Piece]:
         size = self.batch_size or 1
-
-        def call(start: int, steps: int, size: int) -> Call:
-            def run(state: TrainState) -> Any:
-                return self.programs.train(state, parts, order, np.int32(start), np.int32(steps), batch_size=size)
-
-            return Call(steps, steps * size, run)
-
-        while done < min(end, self.whole):
-            steps = pace.next(min(end, self.whole) - done)
-            yield call(done * size, steps, size)
-            done += steps
-        if done < end:
-            yield call(done * size, 1, self.rest)
+        for number, done, end in self.passes.pieces(epoch, first):
+            parts, order = self._ordered(number, keep=end < self.passes.batches)
+            while done < end:
+                steps = pace.next(min(end, self.whole) - done) if done < self.whole else 1
+                examples = size if done < self.whole else self.rest  # in a batch
+                given = parts, order, np.int32(done * size), np.int32(steps)
+                yield Piece(steps, steps * examples, functools.partial(_train, calls, given, examples))
+                done += steps
 
     def _ordered(self, number: int, keep: bool) -> tuple[PyTree, Array | np.ndarray | None]:
         """The arrays and the order of a pass; kept if the next epoch goes on with it."""
@@ -211,19 +203,20 @@ class DeviceFeed(Feed):
 class StreamFeed(Feed):
     """Batches from the host. A thread keeps some ready on the device, and looks at their indices and labels."""
 
-    def __init__(self, trainer: Any, batches: Callable[[int], Iterator[Batch]], spec: PyTree) -> None:
-        self.trainer, self.batches, self.checks = trainer, batches, Checks(trainer, spec)
+    def __init__(self, steps: Steps, batches: Callable[[int], Iterator[Batch]], spec: PyTree) -> None:
+        self.batches, self.checks = batches, Checks(steps, spec)
+        self.looks = not steps.overrides("train_step")  # what its batches mean is known to itself alone
         self.steps = self.batch_size = None
 
-    def calls(self, epoch: int, first: int, pace: Pace) -> Iterator[Call]:
+    def pieces(self, epoch: int, first: int, pace: Pace, calls: Calls) -> Iterator[Piece]:
         with prefetch(itertools.islice(self._checked(epoch), first, None)) as ready:
             failure, done = None, first
             while failure is None:
                 group, failure = _taken(ready, pace.next(pace.steps))
                 if not group:
                     break
-                run = functools.partial(self._run, group, Place(done, epoch))
-                yield Call(len(group), sum(batch_size_of(x) for x, _, _ in group), run)
+                run = functools.partial(_train_on, calls, group, Place(done, epoch))
+                yield Piece(len(group), sum(batch_size_of(x) for x, _, _ in group), run)
                 done += len(group)
             if failure is not None:
                 raise failure
@@ -231,28 +224,33 @@ class StreamFeed(Feed):
     def _checked(self, epoch: int) -> Iterator[Batch]:
         for index, (x, y, sample_weight) in enumerate(self.batches(epoch)):
             try:
-                if not self.trainer.has_own_step:  # what its batches mean is known to itself alone
+                if self.looks:
                     self.checks.look(x, y)
             except Exception as error:
                 error.add_note(f"in {Place(index, epoch)}")
                 raise
             yield x, y, sample_weight
 
-    def _run(self, group: list[Batch], first: Place, state: TrainState) -> tuple[TrainState, PyTree, dict[str, Array]]:
-        sums: dict[str, Array] = {}
-        metrics: PyTree = None
-        for index, batch in enumerate(group):
-            given, packed = state, pack_x_y_sample_weight(*batch)
-            try:
-                state, metrics, logs = self.trainer.programs.train_batch(given, packed)
-                self.trainer.programs.watch("train_batch", given, packed)
-            except Exception as error:
-                error.add_note(f"in {Place(first.batch + index, first.epoch)}")
-                save_state(error, state)
-                raise
-            own = {name: value for name, value in logs.items() if self.trainer.is_own_log(name, state)}
-            sums = jax.tree.map(jnp.add, sums, own) if sums else own
-        return state, metrics, sums
+
+def _train(calls: Calls, given: tuple[Any, ...], batch_size: int, state: TrainState) -> tuple[TrainState, PyTree, Logs]:
+    """Trains on batches of arrays on the device, in one call."""
+    return calls.many(state, *given, batch_size=batch_size)
+
+
+def _train_on(calls: Calls, group: list[Batch], first: Place, state: TrainState) -> tuple[TrainState, PyTree, Logs]:
+    """Trains on batches from the host, one after another."""
+    sums: Logs = {}
+    metrics: PyTree = None
+    for index, batch in enumerate(group):
+        given = state
+        try:
+            state, metrics, extra = calls.one(given, batch)
+        except Exception as error:
+            error.add_note(f"in {Place(first.batch + index, first.epoch)}")
+            save_state(error, given)
+            raise
+        sums = added(sums, extra)
+    return state, metrics, sums
 
 
 def _taken(ready: Iterator[Batch], count: int) -> tuple[list[Batch], Exception | None]:
@@ -269,8 +267,8 @@ def _taken(ready: Iterator[Batch], count: int) -> tuple[list[Batch], Exception |
 class SourceFeed(StreamFeed):
     """The batches of a source."""
 
-    def __init__(self, trainer: Any, source: Source, spec: PyTree) -> None:
-        super().__init__(trainer, source.epoch, spec)
+    def __init__(self, steps: Steps, source: Source, spec: PyTree) -> None:
+        super().__init__(steps, source.epoch, spec)
         self.source = source
         self.steps, self.batch_size = source.steps, source.batch_size
 
@@ -283,11 +281,11 @@ class HostFeed(StreamFeed):
     """Arrays that the device has no room for."""
 
     def __init__(
-        self, trainer: Any, arrays: Arrays, batch_size: int, steps: int | None, order: Order, spec: PyTree
+        self, steps: Steps, arrays: Arrays, batch_size: int, length: int | None, order: Order, spec: PyTree
     ) -> None:
-        super().__init__(trainer, self._slices, spec)
+        super().__init__(steps, self._slices, spec)
         self.arrays, self.batch_size, self.order = arrays, batch_size, order
-        self.passes = Passes.over(arrays.size, batch_size, steps)
+        self.passes = Passes.over(arrays.size, batch_size, length)
         self.steps = self.passes.steps
 
     def _slices(self, epoch: int) -> Iterator[Batch]:
@@ -301,12 +299,12 @@ class HostFeed(StreamFeed):
 
 
 def feed_of(
-    trainer: Any, data: Arrays | Source, spec: PyTree, *, batch_size: int | None, steps: int | None, order: Order
+    steps: Steps, data: Arrays | Source, spec: PyTree, *, batch_size: int | None, length: int | None, order: Order
 ) -> Feed:
-    """The feed that suits the data."""
+    """The feed that suits the data. `length` is the number of batches in an epoch, where somebody says so."""
     if isinstance(data, Source):
-        return SourceFeed(trainer, data, spec)
-    size = batch_size_for(data, batch_size, steps) or DEFAULT_BATCH_SIZE
+        return SourceFeed(steps, data, spec)
+    size = batch_size_for(data, batch_size, length) or DEFAULT_BATCH_SIZE
     if fits_on_device(data):
-        return DeviceFeed(trainer, data, size, steps, order)
-    return HostFeed(trainer, data, size, steps, order, spec)
+        return DeviceFeed(data, size, length, order)
+    return HostFeed(steps, data, size, length, order, spec)

@@ -6,26 +6,27 @@ progress bar those of the call before the last, which are ready.
 
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from jkeras.callbacks import CallbackList, History, Loop, Progress
+from jkeras.core import Layer
 from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, split, unpack_x_y_sample_weight
 from jkeras.errors import DataError, within
 from jkeras.training.buffers import distinct
+from jkeras.training.calls import Calls, added
 from jkeras.training.checks import has_free_axes
 from jkeras.training.evaluation import run_evaluation, trace_evaluation
-from jkeras.training.feed import DEFAULT_BATCH_SIZE, Call, Feed, Order, batch_size_for, check_data, feed_of
+from jkeras.training.feed import DEFAULT_BATCH_SIZE, Feed, Order, batch_size_for, check_data, feed_of
 from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import FitOptions
 from jkeras.training.pace import Pace
-from jkeras.training.programs import Programs
 from jkeras.training.quiet import deferred_interrupt, rare_collection
+from jkeras.training.session import Session
 from jkeras.training.state import TrainState, check_alive, is_alive, save_state
 from jkeras.training.state_checks import check_state
 from jkeras.typing import Array, PyTree
@@ -33,12 +34,12 @@ from jkeras.typing import Array, PyTree
 VALIDATION_DATA, VALIDATION_SPLIT = "validation_data", "validation_split"  # what messages call it
 
 
-def fit(trainer: Any, state: TrainState, x: PyTree, y: PyTree, options: FitOptions) -> tuple[TrainState, History]:
+def fit(session: Session, state: TrainState, x: PyTree, y: PyTree, options: FitOptions) -> tuple[TrainState, History]:
     """`Trainer.fit`."""
-    check_state(trainer, state, "fit", trains=True)
+    check_state(session, state, "fit", trains=True)
     history, last = History(), Last(state)
     try:
-        return _fit(trainer, last, x, y, options, history), history
+        return _fit(session, last, x, y, options, history), history
     except BaseException as error:
         save_state(error, last.state, history=history)
         raise
@@ -51,18 +52,18 @@ class Last:
     state: TrainState
 
 
-def _fit(trainer: Any, last: Last, x: PyTree, y: PyTree, options: FitOptions, history: History) -> TrainState:
+def _fit(session: Session, last: Last, x: PyTree, y: PyTree, options: FitOptions, history: History) -> TrainState:
     state = last.state
     with contextlib.ExitStack() as resources:
-        train, validation = _data(trainer, x, y, options, resources)
-        if trainer.has_own_step:  # what its batches mean is known to itself alone
-            spec = trainer.known_output_spec()
+        train, validation = _data(session.steps.model, x, y, options, resources)
+        if session.steps.overrides("train_step"):  # what its batches mean is known to itself alone
+            spec = session.known_output_spec()
         else:
-            spec = check_data(trainer, train, options.batch_size, options.initial_epoch)
+            spec = check_data(session, train, options.batch_size, options.initial_epoch)
         order = Order(train.size if isinstance(train, Arrays) else 0, options.shuffle, options.seed)
-        steps = options.steps_per_epoch
-        feed = feed_of(trainer, train, spec, batch_size=options.batch_size, steps=steps, order=order)
-        validate = None if validation is None else Validation(trainer, state, validation, options, spec)
+        size, length = options.batch_size, options.steps_per_epoch
+        feed = feed_of(session.steps, train, spec, batch_size=size, length=length, order=order)
+        validate = None if validation is None else Validation(session, state, validation, options, spec)
 
         callbacks = CallbackList([options.callbacks, Progress(options.verbose), history])
         loop = Loop(
@@ -72,15 +73,15 @@ def _fit(trainer: Any, last: Last, x: PyTree, y: PyTree, options: FitOptions, hi
                 "batch_size": feed.batch_size,
                 "validation_freq": None if validate is None else options.validation_freq,
             },
-            directions=trainer.objective.directions(spec),
+            directions=session.bound(spec).directions(),
             initial_epoch=options.initial_epoch,
         )
         resources.callback(callbacks.close)
         callbacks.set_loop(loop)
-        trainer.programs.remember(state, _first_batch(train, options))
+        calls = session.begin(state, _first_batch(train, options))
         collect = resources.enter_context(rare_collection(options.rare_gc))
         settle = resources.enter_context(deferred_interrupt(loop.stop, lambda: is_alive(last.state)))
-        epoch_runner = Epoch(trainer, feed, callbacks, spec, last, settle, collect)
+        epoch_runner = Epoch(session, calls, feed, callbacks, spec, last, settle, collect)
         return _epochs(state, options, callbacks, epoch_runner, validate, collect)
 
 
@@ -111,10 +112,10 @@ def _epochs(
 
 
 def _data(
-    trainer: Any, x: PyTree, y: PyTree, options: FitOptions, resources: contextlib.ExitStack
+    model: Layer, x: PyTree, y: PyTree, options: FitOptions, resources: contextlib.ExitStack
 ) -> tuple[Arrays | Source, Arrays | Source | None]:
     """The data to train on, and that to validate on; sources are closed with the resources."""
-    same_shapes = not has_free_axes(trainer.model)
+    same_shapes = not has_free_axes(model)
 
     def adapted(*data: PyTree, **more: Any) -> Arrays | Source:
         found = adapt(*data, **more, same_shapes=same_shapes)
@@ -167,20 +168,20 @@ class Validation:
     """
 
     def __init__(
-        self, trainer: Any, state: TrainState, data: Arrays | Source, options: FitOptions, spec: PyTree
+        self, session: Session, state: TrainState, data: Arrays | Source, options: FitOptions, spec: PyTree
     ) -> None:
         steps = options.validation_steps
         size = batch_size_for(data, options.validation_batch_size or options.batch_size, steps) or DEFAULT_BATCH_SIZE
         with within(VALIDATION_SPLIT if options.validation_data is None else VALIDATION_DATA):
             _check_repeats(data, options)
-            check_data(trainer, data, size)
-            trace_evaluation(trainer, state, data, size, steps, spec)
-        self.arguments = trainer, data, size, steps, spec
+            check_data(session, data, size)
+            trace_evaluation(session, state, data, size, steps, spec)
+        self.arguments = session, data, size, steps, spec
 
     def run(self, state: TrainState, callbacks: CallbackList) -> Logs:
         """The logs of validation, `val_` before their names."""
-        trainer, data, batch_size, steps, spec = self.arguments
-        found = run_evaluation(trainer, state, data, batch_size, steps, spec, callbacks)
+        session, data, batch_size, steps, spec = self.arguments
+        found = run_evaluation(session, state, data, batch_size, steps, spec, callbacks)
         return {f"val_{name}": value for name, value in found.items()}
 
 
@@ -201,7 +202,8 @@ class Epoch:
 
     def __init__(
         self,
-        trainer: Any,
+        session: Session,
+        calls: Calls,
         feed: Feed,
         callbacks: CallbackList,
         spec: PyTree,
@@ -209,74 +211,42 @@ class Epoch:
         settle: Callable[[], None],
         collect: Callable[..., None],
     ) -> None:
-        self.trainer, self.feed, self.callbacks, self.spec, self.last = trainer, feed, callbacks, spec, last
+        self.session, self.calls, self.feed, self.callbacks = session, calls, feed, callbacks
+        self.spec, self.last = spec, last
         self.settle, self.collect = settle, collect  # called when the next state is held, and after each call
-        self.pace = Pace(1) if callbacks.every_batch else trainer.programs.pace(feed)
+        self.pace = Pace(1) if callbacks.every_batch else session.pace(type(feed))
 
     def run(self, state: TrainState, epoch: int) -> tuple[TrainState, Logs]:
         """Trains one epoch; the state and the epoch's logs."""
-        loop = self.callbacks.loop
+        loop, logs = self.callbacks.loop, functools.partial(self.session.logs, "train_step", self.spec)
         first = loop.initial_batch if epoch == loop.initial_epoch else 0
         if first == 0:
-            state = state.replace(metrics=self.trainer.empty_metrics(self.spec))
+            state = state.replace(metrics=self.session.empty_metrics(self.spec))
         self.last.state = state
         done, seen, sums = first, None, dict[str, Array]()
         returned: TrainState | None = None
-        stopwatch = Stopwatch(self.trainer.programs)
-        for call in self.feed.calls(epoch, first, self.pace):
+        self.calls.begin()
+        for piece in self.feed.pieces(epoch, first, self.pace, self.calls):
             self.last.state = state = self.callbacks.on_train_batch_begin(done, {}, state)
             if state is not returned:  # a hook made it
                 check_alive(state, "the state that a hook returned")
                 self.last.state = state = distinct(state)
             ready = seen
             with jax.profiler.StepTraceAnnotation("train", step_num=done):
-                state, seen, own = call.run(state)
+                state, seen, extra = piece.run(state)
             self.last.state = returned = state
             self.settle()
-            self.pace.measure(call.steps, stopwatch.asked, seen)
-            sums = jax.tree.map(jnp.add, sums, own) if sums else own
+            self.pace.measure(piece.steps, self.calls.asked, seen)
+            sums = added(sums, extra)
             jax.block_until_ready(ready)  # one call may be under way, not more: what is shown is what has happened
-            stopwatch.under_way(call)
+            self.calls.under_way(piece.steps, piece.samples)
             self.collect()
-            done += call.steps
-            late = LateLogs(self._logs, seen if ready is None else ready, sums, done - first)
+            done += piece.steps
+            late = LateLogs(logs, seen if ready is None else ready, sums, done - first)
             self.last.state = state = self.callbacks.on_train_batch_end(done - 1, late, state)
             if loop.stop_training:
                 break
-            stopwatch.asked = time.perf_counter()
+            self.calls.asked = time.perf_counter()
         jax.block_until_ready(seen)
-        stopwatch.under_way(None)
-        return state, on_host(self._logs(state.metrics if seen is None else seen, sums, max(done - first, 1)))
-
-    def _logs(self, metrics: PyTree, sums: dict[str, Array], done: int) -> Logs:
-        """The values of the metrics, and the means of the logs that no metric keeps."""
-        if self.trainer.has_own_step:  # it may leave metrics untouched
-            untouched = self.trainer.empty_metrics(self.spec)
-            metrics = {key: value for key, value in metrics.items() if not _equal(value, untouched[key])}
-        found = self.trainer.metric_values(metrics, self.spec)
-        return {**found, **{name: value / done for name, value in sums.items() if name not in found}}
-
-
-class Stopwatch:
-    """Times the calls of an epoch, of which one may be under way while the next is made.
-
-    Attributes:
-        asked: when the next call was asked for.
-    """
-
-    def __init__(self, programs: Programs) -> None:
-        self.programs, self.forms = programs, programs.forms()
-        self.begun = self.asked = time.perf_counter()
-        self.call: Call | None = None
-
-    def under_way(self, call: Call | None) -> None:
-        """The call before is ready, and this one has been made. A call that compiled says nothing of a step's time."""
-        now, forms = time.perf_counter(), self.programs.forms()
-        if self.call is not None:
-            self.programs.calls.append((self.call.steps, self.call.samples, now - self.begun))
-        self.begun = now if self.call is not None else self.asked
-        self.call, self.forms = (call if forms == self.forms else None), forms
-
-
-def _equal(a: PyTree, b: PyTree) -> bool:
-    return all(np.array_equal(one, two) for one, two in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+        self.calls.under_way()
+        return state, on_host(logs(state.metrics if seen is None else seen, sums, max(done - first, 1)))

@@ -1,12 +1,14 @@
 """What a network is trained towards and measured by: losses and metrics, output by output.
 
-Losses, weights, metrics and labels are brought into dicts by the names of the outputs before anything else, see
-`jkeras.training.outputs`.
+An `Objective` is the configuration. Bound to the outputs of a batch, or to their specs, it is a `BoundObjective`: there
+each loss and each metric has been found, with its output, its labels and its key in the logs. Losses, weights, metrics
+and labels are brought into dicts by the names of the outputs before that, see `jkeras.training.outputs`.
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -43,10 +45,6 @@ class Objective:
     weighted_metrics: Any
     output_names: tuple[str, ...] | None
 
-    def outputs(self, y_pred: PyTree) -> Outputs:
-        """The outputs, or their specs, by name."""
-        return Outputs(y_pred, self.output_names)
-
     @property
     def is_empty(self) -> bool:
         """Whether there are no losses and no metrics."""
@@ -59,50 +57,97 @@ class Objective:
                 if not (isinstance(thing, str) and thing.lower() in BY_SHAPE):
                     family.get(thing)
 
+    def bind(self, y_pred: PyTree) -> "BoundObjective":
+        """The losses and metrics for outputs, or specs of them, whose labels are not known.
+
+        What depends on the kind of the labels is of some kind; all kinds have the same state.
+        """
+        return BoundObjective(self, Outputs(y_pred, self.output_names))
+
+    def bind_batch(self, y_pred: PyTree, y: PyTree) -> "BoundObjective":
+        """The losses and metrics for the outputs of a batch and its labels."""
+        outputs = Outputs(y_pred, self.output_names)
+        return BoundObjective(self, outputs, outputs.labels(y, list(wanted_losses(self.loss, outputs))))
+
+
+class BoundLoss(NamedTuple):
+    """The loss of an output: the output's name, the key in the logs, and the factor in the total."""
+
+    output: str
+    key: str
+    loss: Loss
+    factor: Any
+
+
+class BoundMetric(NamedTuple):
+    """A metric of an output: the output's name, and whether sample weights apply."""
+
+    output: str
+    metric: Metric
+    weighted: bool
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BoundObjective:
+    """The losses and metrics of a batch, or of batches of a form.
+
+    Attributes:
+        objective: the configuration.
+        outputs: the outputs or their specs, by name.
+        labels: the labels by output; `None` where they are not known.
+    """
+
+    objective: Objective
+    outputs: Outputs
+    labels: Mapping[str, Any] | None = None
+
+    def _label_shape(self, name: str) -> tuple[int, ...]:
+        """The shape of an output's labels; that of class indices where they are not known."""
+        label = None if self.labels is None else self.labels[name]
+        return _shape(self.outputs.values[name])[:-1] if label is None else _shape(label)
+
     # -- losses
 
-    def terms(self, y: PyTree, y_pred: PyTree, sample_weight: PyTree) -> Terms:
+    @functools.cached_property
+    def losses(self) -> dict[str, BoundLoss]:
+        """The losses by their keys in the logs."""
+        factors = self.outputs.spread("loss_weights", self.objective.loss_weights)
+        found = {}
+        for name, identifier in wanted_losses(self.objective.loss, self.outputs).items():
+            loss = losses_module.resolve(identifier, self._label_shape(name), _shape(self.outputs.values[name]))
+            key, factor = self.outputs.key(name, LOSS), factors[name]
+            found[key] = BoundLoss(name, key, loss, 1.0 if factor is None else factor)
+        return found
+
+    @property
+    def loss_keys(self) -> list[str]:
+        """The keys in the logs of the total loss and, where there are several, of each."""
+        return [LOSS, *self.losses] if len(self.losses) > 1 else [LOSS]
+
+    def terms(self, sample_weight: PyTree) -> Terms:
         """The sum and the count of each output's loss, see `Loss.sum_and_count`. Masks come from the current scope."""
-        outputs = self.outputs(y_pred)
-        labels, weights = self._labels(y, outputs), outputs.weights(sample_weight)
+        weights = self.outputs.weights(sample_weight)
         found = {}
-        for name, identifier in self._wanted(outputs).items():
-            output = outputs.values[name]
-            loss = self._loss(identifier, labels[name], output, name)
-            found[outputs.key(name, LOSS)] = loss.sum_and_count(
-                labels[name], output, weights[name], mask=get_mask(output)
-            )
+        for name, key, loss, _ in self.losses.values():
+            output = self.outputs.values[name]
+            found[key] = loss.sum_and_count(self._labels_of(name), output, weights[name], mask=get_mask(output))
         return found
 
-    def total(self, terms: Terms, y_pred: PyTree) -> Array:
+    def total(self, terms: Terms) -> Array:
         """The weighted sum of the outputs' losses, each its sum divided by its count."""
-        reduced = self._reduced(terms, self.outputs(y_pred))
-        return sum((value * factor for value, factor in reduced.values()), jnp.zeros((), "float32"))
+        reduced = [each.loss.divide(*terms[key]) * each.factor for key, each in self.losses.items()]
+        return sum(reduced, jnp.zeros((), "float32"))
 
-    def has_terms_logged(self, y_pred: PyTree) -> bool:
-        """Whether the logs have each output's loss beside the total."""
-        return len(self._loss_keys(self.outputs(y_pred))) > 1
+    def validate(self) -> None:
+        """Looks at all labels on the host, before any work."""
+        for name, _, loss, _ in self.losses.values():
+            several = self.labels is not None and len(self.labels) > 1
+            loss.validate(
+                self._labels_of(name), _shape(self.outputs.values[name]), path=f"y[{name!r}]" if several else "y"
+            )
 
-    def _reduced(self, terms: Terms, outputs: Outputs) -> dict[str, tuple[Array, Any]]:
-        """The loss of each output and its factor. How sums are divided does not depend on the labels."""
-        factors = outputs.spread("loss_weights", self.loss_weights)
-        found = {}
-        for name, identifier in self._wanted(outputs).items():
-            shape, key = _shape(outputs.values[name]), outputs.key(name, LOSS)
-            loss = losses_module.resolve(identifier, shape[:-1], shape)
-            found[key] = loss.divide(*terms[key]), 1.0 if factors[name] is None else factors[name]
-        return found
-
-    def validate(self, y: PyTree, y_pred: PyTree) -> None:
-        """Looks at all labels on the host, before any work; `y_pred` gives the outputs' shapes."""
-        outputs = self.outputs(y_pred)
-        labels = self._labels(y, outputs)
-        for name, identifier in self._wanted(outputs).items():
-            output = outputs.values[name]
-            loss = self._loss(identifier, labels[name], output, name)
-            loss.validate(labels[name], _shape(output), path=f"y[{name!r}]" if len(labels) > 1 else "y")
-
-    def _loss(self, identifier: Any, label: Any, output: Any, name: str) -> Loss:
+    def _labels_of(self, name: str) -> Any:
+        label = None if self.labels is None else self.labels[name]
         if label is None:
             raise DataError(
                 "the output has a loss and no labels.",
@@ -111,135 +156,115 @@ class Objective:
                 received="None",
                 write="trainer.fit(state, x, y)",
             )
-        return losses_module.resolve(identifier, _shape(label), _shape(output))
-
-    def _wanted(self, outputs: Outputs) -> dict[str, Any]:
-        """The losses of the outputs that have one."""
-        found = {name: flat_list(each) for name, each in outputs.spread("loss", self.loss).items()}
-        for name, each in found.items():
-            if len(each) > 1:
-                raise ArgumentError(
-                    "an output can have one loss.",
-                    path="Trainer(loss=)",
-                    expected=f"one loss for the output {name!r}",
-                    received=f"a list of {len(each)}",
-                    write="loss=lambda y_true, y_pred: first(y_true, y_pred) + second(y_true, y_pred)",
-                )
-        return {name: each[0] for name, each in found.items() if each and each[0] is not None}
-
-    def _labels(self, y: PyTree, outputs: Outputs) -> dict[str, Any]:
-        return outputs.labels(y, list(self._wanted(outputs)))
-
-    def _loss_keys(self, outputs: Outputs) -> list[str]:
-        """The keys in the logs of the total loss and, where there are several, of each."""
-        names = list(self._wanted(outputs))
-        return [LOSS, *(outputs.key(name, LOSS) for name in names)] if len(names) > 1 else [LOSS]
+        return label
 
     # -- metrics
 
-    def entries(self, outputs: Outputs, labels: dict[str, Any] | None = None) -> dict[str, tuple[str, Metric, bool]]:
-        """The metrics by their key in the logs: the output, the metric, and whether it is weighted.
-
-        Without labels the metrics whose kind depends on them are of some kind; all kinds have the same state.
-        """
-        found: dict[str, tuple[str, Metric, bool]] = {}
+    @functools.cached_property
+    def metrics(self) -> dict[str, BoundMetric]:
+        """The metrics by their keys in the logs."""
+        found: dict[str, BoundMetric] = {}
         for argument, weighted in (("metrics", False), ("weighted_metrics", True)):
-            for name, given in outputs.spread(argument, getattr(self, argument), lists=True).items():
-                output = outputs.values[name]
+            given_by_output = self.outputs.spread(argument, getattr(self.objective, argument), lists=True)
+            for name, given in given_by_output.items():
                 for identifier in flat_list(given):
-                    label = labels[name] if labels is not None else None
-                    shape = _shape(label) if label is not None else _shape(output)[:-1]
-                    metric = metrics_module.resolve(identifier, shape, _shape(output))
-                    key = outputs.key(name, metric.name)
+                    shape = _shape(self.outputs.values[name])
+                    metric = metrics_module.resolve(identifier, self._label_shape(name), shape)
+                    key = self.outputs.key(name, metric.name)
                     if weighted and key in found:
-                        key = outputs.key(name, f"weighted_{metric.name}")
-                    found[_free(key, found)] = (name, metric, weighted)
+                        key = self.outputs.key(name, f"weighted_{metric.name}")
+                    found[_free(key, found)] = BoundMetric(name, metric, weighted)
         return found
 
-    def init(self, y_pred: PyTree) -> dict[str, Any]:
-        """The state of having seen nothing, for outputs of these shapes: every metric's, the loss's, and where several
-        outputs have a loss, that of each."""
-        outputs = self.outputs(y_pred)
-        outputs.spread("loss_weights", self.loss_weights)  # whether they fit is known now
-        state = {key: metric.init_for(outputs.values[name]) for key, (name, metric, _) in self.entries(outputs).items()}
-        return {**self._no_losses(outputs), **state}
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the state."""
+        return [*self.loss_keys, *self.metrics]
 
-    def _no_losses(self, outputs: Outputs) -> dict[str, Any]:
-        """The losses' states of nothing: the total's has a row for each output's, and for what is minimised beside."""
-        rows = len(self._rows(outputs))
-        return {key: _no_sums(rows if key == LOSS else 1) for key in self._loss_keys(outputs)}
+    def empty(self) -> dict[str, Any]:
+        """The state of having seen nothing: every metric's, the loss's, and where several outputs have a loss, that of
+        each."""
+        rows = len(self._rows)
+        state = {key: metric.init_for(self.outputs.values[name]) for key, (name, metric, _) in self.metrics.items()}
+        return {**{key: _no_sums(rows if key == LOSS else 1) for key in self.loss_keys}, **state}
 
-    def _rows(self, outputs: Outputs) -> list[str]:
-        """What the rows of the total loss's state are of."""
-        return [*(outputs.key(name, LOSS) for name in self._wanted(outputs)), REST]
+    @property
+    def _rows(self) -> list[str]:
+        """What the rows of the total loss's state are of: each output's loss, and what is minimised beside them."""
+        return [*self.losses, REST]
 
-    def directions(self, y_pred: PyTree) -> dict[str, str | None]:
+    def directions(self) -> dict[str, str | None]:
         """Whether more or less is better, by key in the logs: `"up"`, `"down"`, `None` where it is not known."""
-        outputs = self.outputs(y_pred)
-        measured = {key: metric.direction for key, (_, metric, _) in self.entries(outputs).items()}
-        return {**dict.fromkeys(self._loss_keys(outputs), "down"), **measured}
+        measured = {key: metric.direction for key, (_, metric, _) in self.metrics.items()}
+        return {**dict.fromkeys(self.loss_keys, "down"), **measured}
 
     def measure(
-        self,
-        y: PyTree,
-        y_pred: PyTree,
-        sample_weight: PyTree,
-        terms: Terms,
-        rest: Array | None,
-        size: int,
-        *,
-        counted: bool = True,
+        self, sample_weight: PyTree, terms: Terms, rest: Array | None, size: int, *, counted: bool = True
     ) -> dict[str, Any]:
-        """The metrics' states of one batch.
+        """The metrics' states of one batch. Masks come from the current scope.
 
         Args:
-            y, y_pred, sample_weight: the batch and the outputs. Masks come from the current scope.
+            sample_weight: of the batch.
             terms: the sum and the count of each output's loss.
             rest: what is minimised beside them, such as penalties: a mean over examples, or `None`.
             size: the number of examples, the weight of `rest`.
             counted: whether the terms are what is minimised; otherwise `rest` is all of it.
         """
-        outputs = self.outputs(y_pred)
-        labels, weights = self._labels(y, outputs), outputs.weights(sample_weight)
+        weights = self.outputs.weights(sample_weight)
         minimised: dict[str, tuple[Any, Any]] = dict(terms) if counted else {}
         if rest is not None:
             minimised[REST] = rest * size, size
-        state: dict[str, Any] = {LOSS: _sums_of([minimised.get(row, (0.0, 0.0)) for row in self._rows(outputs)])}
-        for key in self._loss_keys(outputs)[1:]:
+        state: dict[str, Any] = {LOSS: _sums_of([minimised.get(row, (0.0, 0.0)) for row in self._rows])}
+        for key in self.loss_keys[1:]:
             state[key] = _sums_of([terms.get(key, (0.0, 0.0))])
-        for key, (name, metric, weighted) in self.entries(outputs, labels).items():
-            if labels[name] is None:
+        for key, (name, metric, weighted) in self.metrics.items():
+            label, output = (self.labels or {}).get(name), self.outputs.values[name]
+            if label is None:
                 raise DataError("the output has metrics and no labels.", path=key, write="trainer.fit(state, x, y)")
-            output = outputs.values[name]
             given = weights[name] if weighted else None
             dtype = "float32" if given is not None else metric.dtype  # a mask is 0 or 1 in any
             weight = losses_module.apply_mask(given, get_mask(output), dtype=dtype)
             empty = sums.nothing(metric.init_for(output))
-            state[key] = metric.update(empty, labels[name], output, weight)
+            state[key] = metric.update(empty, label, output, weight)
             _check_state(key, metric, empty, state[key])
         return state
 
-    def merge(self, a: Mapping[str, Any], b: Mapping[str, Any], y_pred: PyTree) -> dict[str, Any]:
+    def merge(self, a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
         """What both states have seen."""
-        entries = self.entries(self.outputs(y_pred))
-        return {key: entries[key][1].merge(a[key], b[key]) if key in entries else sums.add(a[key], b[key]) for key in b}
+        return {
+            key: self.metrics[key].metric.merge(a[key], b[key]) if key in self.metrics else sums.add(a[key], b[key])
+            for key in b
+        }
 
-    def results(self, state: Mapping[str, Any], y_pred: PyTree) -> dict[str, Array]:
+    def results(self, state: Mapping[str, Any]) -> dict[str, Array]:
         """The value of each metric; those of a metric whose result is a dict, under their own names."""
-        outputs = self.outputs(y_pred)
-        entries = self.entries(outputs)
-        terms = dict(zip(self._rows(outputs), _terms_of(state[LOSS]), strict=True)) if LOSS in state else {}
+        terms = dict(zip(self._rows, _terms_of(state[LOSS]), strict=True)) if LOSS in state else {}
         found: dict[str, Array] = {}
         for key in state:
-            if key in entries:
-                value = entries[key][1].result(state[key])
+            if key in self.metrics:
+                value = self.metrics[key].metric.result(state[key])
                 found.update(value if isinstance(value, Mapping) else {key: value})
             elif key == LOSS:
-                found[key] = self.total(terms, y_pred) + divide_no_nan(*terms[REST])
+                found[key] = self.total(terms) + divide_no_nan(*terms[REST])
             else:
-                (own,) = _terms_of(state[key])
-                found[key] = self._reduced({**terms, key: own}, outputs)[key][0]
+                ((total, count),) = _terms_of(state[key])
+                found[key] = self.losses[key].loss.divide(total, count)
         return found
+
+
+def wanted_losses(loss: Any, outputs: Outputs) -> dict[str, Any]:
+    """The losses of the outputs that have one, as they were given."""
+    found = {name: flat_list(each) for name, each in outputs.spread("loss", loss).items()}
+    for name, each in found.items():
+        if len(each) > 1:
+            raise ArgumentError(
+                "an output can have one loss.",
+                path="Trainer(loss=)",
+                expected=f"one loss for the output {name!r}",
+                received=f"a list of {len(each)}",
+                write="loss=lambda y_true, y_pred: first(y_true, y_pred) + second(y_true, y_pred)",
+            )
+    return {name: each[0] for name, each in found.items() if each and each[0] is not None}
 
 
 def _no_sums(rows: int) -> dict[str, Array]:
@@ -287,4 +312,4 @@ def _shape(value: Any) -> tuple[int, ...]:
     return tuple(value.shape) if hasattr(value, "shape") else jnp.shape(value)
 
 
-__all__ = ["LOSS", "Objective", "Terms"]
+__all__ = ["LOSS", "OBJECTIVE_ARGUMENTS", "BoundObjective", "Objective", "Terms"]

@@ -1,15 +1,19 @@
 """The options of the loops, checked before any work is done."""
 
 import dataclasses
+import functools
+import inspect
 import math
 import numbers
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 from jkeras.callbacks import Callback
 from jkeras.core import Layer
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
 from jkeras.typing import PyTree
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,17 +97,6 @@ class FitOptions:
             return (epoch + 1) % self.validation_freq == 0
         return epoch + 1 in self.validation_freq
 
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> "FitOptions":
-        """The options of keyword arguments; an unknown one raises `UnknownNameError`."""
-        known = [field.name for field in dataclasses.fields(cls)]
-        for name in options:
-            if name not in known:
-                raise UnknownNameError(
-                    f"`fit` has no argument {name!r}.", path="Trainer.fit", expected=did_you_mean(name, known)
-                )
-        return cls(**options)
-
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateOptions:
@@ -123,6 +116,34 @@ class EvaluateOptions:
 
 def _put(options: Any, name: str, value: Any) -> None:
     object.__setattr__(options, name, value)  # the dataclasses are frozen; their constructors may normalise
+
+
+def known_keywords(method: F) -> F:
+    """A method of `Trainer` that raises `UnknownNameError`, with the nearest name, for a keyword that it does not have.
+
+    >>> @known_keywords
+    ... def fit(self, *, epochs=1):
+    ...     return epochs
+    >>> fit(None, epoch=3)
+    Traceback (most recent call last):
+    ...
+    jkeras.errors.UnknownNameError: Trainer.fit: `fit` has no argument 'epoch'.
+      expected:  'epochs' (did you mean it?)
+    """
+    known = list(inspect.signature(method).parameters)[1:]
+
+    @functools.wraps(method)
+    def checked(*args: Any, **keywords: Any) -> Any:
+        for name in keywords:
+            if name not in known:
+                raise UnknownNameError(
+                    f"`{method.__name__}` has no argument {name!r}.",
+                    path=f"Trainer.{method.__name__}",
+                    expected=did_you_mean(name, known),
+                )
+        return method(*args, **keywords)
+
+    return cast(F, checked)
 
 
 def check_count(name: str, value: Any, method: str, *, least: int | None, optional: bool = False) -> int | None:

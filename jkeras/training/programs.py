@@ -9,35 +9,28 @@ step of 2 ms takes 70 ms in `fori_loop` and in `scan`). There, a call that runs 
 convolutions is several calls of a program for one.
 """
 
-import collections
 import functools
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jkeras.data import take
 from jkeras.data.batch import pack_x_y_sample_weight
-from jkeras.training.checks import Checks
-from jkeras.training.pace import Pace
-from jkeras.training.retrace import Traced, Watch
+from jkeras.training.retrace import Traced
 from jkeras.training.state import TrainState
+from jkeras.training.steps import Logs, Steps
 from jkeras.typing import Array, PyTree
-
-Logs = dict[str, Array]
-Timed: TypeAlias = collections.deque[tuple[int, int, float]]
-
-TIMED_CALLS = 10_000  # enough for a median and the slowest hundredth; they take a megabyte
 
 
 class Programs:
-    """The compiled steps of one trainer."""
+    """The compiled steps of one trainer. What a `fit` notes of their calls is in its `Calls`."""
 
-    def __init__(self, trainer: Any) -> None:
-        self.trainer = trainer
-        self.train_step, self.test_step = self._mapped(trainer.train_step), self._mapped(trainer.test_step)
-        self.predict_step = self._mapped(trainer.predict_step)
+    def __init__(self, steps: Steps) -> None:
+        self.steps = steps
+        self.train_step, self.test_step = self._mapped(steps.train_step), self._mapped(steps.test_step)
+        self.predict_step = self._mapped(steps.predict_step)
         size = {"static_argnames": "batch_size"}
         self.many = self._compiled(self._many, donate_argnums=0, **size)
         self.one = self._compiled(self._one, donate_argnums=0, **size)
@@ -46,26 +39,19 @@ class Programs:
         self.test_batch = self._compiled(self._test_batch)
         self.predict_batch = self._compiled(self.predict_step)
         self._loops: dict[str, bool] = {}
-        self._watches: dict[str, Watch] = {}
-        self.calls: Timed = collections.deque(
-            maxlen=TIMED_CALLS
-        )  # steps, samples and seconds of the last calls of the last `fit`
-        self._spec: PyTree = None
-        self._paces: dict[type, Pace] = {}
-        self.checks: Checks | None = None  # of batches that are given one by one
 
     def _mapped(self, step: Callable[..., Any]) -> Callable[..., Any]:
         """A step for all replicas, which see the same batch."""
-        return step if self.trainer.replicas is None else jax.vmap(step, (0, None))
+        return step if self.steps.replicas is None else jax.vmap(step, (0, None))
 
     def _compiled(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-        if not self.trainer.jit_compile:
+        if not self.steps.jit_compile:
             return function
         return jax.jit(Traced(function), compiler_options=compiler_options(), **options)
 
     def loops(self, which: str, *args: Any, **kwargs: Any) -> bool:
         """Whether a program that loops over batches is the fast way to run them."""
-        if not self.trainer.jit_compile:
+        if not self.steps.jit_compile:
             return False
         if jax.default_backend() != "cpu":
             return True
@@ -75,96 +61,66 @@ class Programs:
             self._loops[which] = "conv_general_dilated" not in primitives(jaxpr)
         return self._loops[which]
 
-    def remember(self, state: TrainState, batch: PyTree) -> None:
-        """Keeps the shapes and dtypes of a step; forgets the timed calls, and what was noted of other shapes."""
-        spec = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (state, batch))
-        if spec != self._spec:
-            self._spec, self._paces = spec, {}
-            self._watches = {name: Watch(getattr(self, name)) for name in ("many", "one", "train_batch")}
-        self.calls.clear()
-
-    def pace(self, of: object) -> Pace:
-        """The pace for a kind of feed, which the next `fit` of a kind on the same shapes goes on with."""
-        return self._paces.setdefault(type(of), Pace(self.trainer.steps_per_execution))
-
-    def forms(self) -> list[tuple[int, int]]:
-        """What changes when a training step is compiled: see `Watch.count`."""
-        return [watch.count() for watch in self._watches.values()]
-
-    def watch(self, name: str, state: TrainState, batch: PyTree = None) -> None:
-        """Warns if the program of a name was compiled again for this state and batch, which it was just given."""
-        self._watches[name].check(state, batch)
-
-    def flops_per_step(self) -> float:
+    def flops_per_step(self, state: PyTree, batch: PyTree) -> float:
         """The floating-point operations of a step, as XLA counts them before it optimizes; 0 where it does not."""
-        analysis = jax.jit(self.train_step).lower(*self._spec).cost_analysis()
+        analysis = jax.jit(self.train_step).lower(state, batch).cost_analysis()
         return float((analysis or {}).get("flops", 0.0))
-
-    def train(
-        self, state: TrainState, parts: PyTree, order: Array | None, start: Any, count: Any, *, batch_size: int
-    ) -> tuple[TrainState, PyTree, Logs]:
-        """Trains on `count` batches from a position of an order; consumes the state.
-
-        Returns:
-            The next state; the metrics' states once more, which outlive the donation of the next state; the sums of
-            the logs that no metric keeps.
-        """
-        if self.loops("many", state, parts, order, start, count, batch_size=batch_size):
-            results = self.many(state, parts, order, start, count, batch_size=batch_size)
-            self.watch("many", state)
-            return results
-        metrics: PyTree = state.metrics
-        sums: Logs = {}
-        for index in range(int(count)):
-            given = state
-            state, metrics, logs = self.one(given, parts, order, start + index * batch_size, batch_size=batch_size)
-            self.watch("one", given)
-            sums = jax.tree.map(jnp.add, sums, logs) if sums else logs
-        return state, metrics, sums
 
     def _many(
         self, state: TrainState, parts: PyTree, order: Array | None, start: Any, count: Any, *, batch_size: int
     ) -> tuple[TrainState, PyTree, Logs]:
-        def body(index: Any, carry: tuple[TrainState, Logs]) -> tuple[TrainState, Logs]:
-            state, sums = carry
-            state, logs = self.train_step(state, batch_of(parts, order, start + index * batch_size, batch_size))
-            return state, {name: sums[name] + logs[name] for name in sums}
+        def batch(index: Any) -> PyTree:
+            return batch_of(parts, order, start + index * batch_size, batch_size)
 
-        state, sums = jax.lax.fori_loop(0, count, body, (state, self._no_sums(state, parts, batch_size)))
+        state, sums = self._loop(self._step, state, batch, count)
         return state, state.metrics, sums
+
+    def _loop(
+        self, step: Callable[[Any, PyTree], tuple[Any, Logs]], value: Any, batch: Callable[[Any], PyTree], count: Any
+    ) -> tuple[Any, Logs]:
+        """`count` times `value, logs = step(value, batch(index))`; the last value, and the sums of the logs."""
+        step = jax.jit(step, inline=True)  # one trace says which logs there are, and is the body of the loop
+
+        def body(index: Any, carry: tuple[Any, Logs]) -> tuple[Any, Logs]:
+            value, sums = carry
+            value, logs = step(value, batch(index))
+            return value, jax.tree.map(jnp.add, sums, logs)
+
+        specs = jax.eval_shape(lambda: step(value, batch(0))[1])
+        sums = {name: jnp.zeros(spec.shape, spec.dtype) for name, spec in specs.items()}
+        return jax.lax.fori_loop(0, count, body, (value, sums))
+
+    def _step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, Logs]:
+        state, logs = self.train_step(state, batch)
+        return state, self.extra("train_step", logs, state.metrics)
 
     def _one(
         self, state: TrainState, parts: PyTree, order: Array | None, start: Any, *, batch_size: int
     ) -> tuple[TrainState, PyTree, Logs]:
-        state, logs = self.train_step(state, batch_of(parts, order, start, batch_size))
-        return state, state.metrics, self._own(logs, state)
-
-    def _test_many(self, state: TrainState, metrics: PyTree, parts: PyTree, count: Any, *, batch_size: int) -> PyTree:
-        def body(index: Any, metrics: PyTree) -> PyTree:
-            batch = batch_of(parts, None, index * batch_size, batch_size)
-            return self.test_step(state.replace(metrics=metrics), batch)[0].metrics
-
-        return jax.lax.fori_loop(0, count, body, metrics)
+        state, extra = self._step(state, batch_of(parts, order, start, batch_size))
+        return state, state.metrics, extra
 
     def _train_batch(self, state: TrainState, batch: PyTree) -> tuple[TrainState, PyTree, Logs]:
         state, logs = self.train_step(state, batch)
         return state, state.metrics, logs
 
+    def _test_many(
+        self, state: TrainState, metrics: PyTree, parts: PyTree, count: Any, *, batch_size: int
+    ) -> tuple[PyTree, Logs]:
+        def test(metrics: PyTree, batch: PyTree) -> tuple[PyTree, Logs]:
+            metrics, logs = self._test_batch(state, metrics, batch)
+            return metrics, self.extra("test_step", logs, metrics)
+
+        return self._loop(test, metrics, lambda index: batch_of(parts, None, index * batch_size, batch_size), count)
+
     def _test_batch(self, state: TrainState, metrics: PyTree, batch: PyTree) -> tuple[PyTree, Logs]:
         state, logs = self.test_step(state.replace(metrics=metrics), batch)
         return state.metrics, logs
 
-    def _own(self, logs: Logs, state: TrainState) -> Logs:
-        """The logs that no metric keeps: those of a step or of `compute_metrics` of the user's own."""
-        if not self.trainer.has_own_logs:
-            return {}
-        return {name: value for name, value in logs.items() if self.trainer.is_own_log(name, state)}
-
-    def _no_sums(self, state: TrainState, parts: PyTree, batch_size: int) -> Logs:
-        if not self.trainer.has_own_logs:
-            return {}
-        logs = jax.eval_shape(lambda: self.train_step(state, batch_of(parts, None, 0, batch_size))[1])
-        return {name: jnp.zeros(spec.shape, spec.dtype) for name, spec in self._own(logs, state).items()}
+    def extra(self, step: str, logs: Logs, metrics: PyTree) -> Logs:
+        """The logs of a step that no metric keeps, of which the loop takes the mean: all those of an overridden one."""
+        own = self.steps.overrides(step)
+        return {name: value for name, value in logs.items() if own or name not in metrics}
 
 
 @functools.cache

@@ -7,13 +7,15 @@ import jax
 from jkeras import tree
 from jkeras.core import Variables
 from jkeras.errors import StateError
+from jkeras.training.session import Session
 from jkeras.training.state import TrainState, check_alive
+from jkeras.training.steps import Steps
 from jkeras.typing import PyTree
 
 NEW_STATE = "state = trainer.init(jax.random.key(0), x)"
 
 
-def check_state(trainer: Any, state: Any, method: str, *, trains: bool = False) -> None:
+def check_state(session: Session, state: Any, method: str, *, trains: bool = False) -> None:
     """Raises `StateError` unless a state is one of this trainer's, and `ConsumedStateError` if it is used up.
 
     The trees of the model are compared where the model is called, leaf by leaf. For an evaluation the state of another
@@ -23,24 +25,23 @@ def check_state(trainer: Any, state: Any, method: str, *, trains: bool = False) 
     if not isinstance(state, TrainState):
         raise _no_state(state, method, path)
     check_alive(state, path)
-    _check_replicas(trainer, state, path)
-    if not trains or trainer.has_own_step or trainer.optimizer is None:  # a custom step knows its own state
+    steps = session.steps
+    _check_replicas(steps, state, path)
+    if not trains or steps.overrides("train_step") or steps.optimizer is None:  # a custom step knows its own state
         return
-    if trainer.found.checked != (form := _form(state)):
-        _check_optimizer(trainer, state, path)
-        trainer.found.checked = form
+    if session.checked != (form := _form(state)):
+        _check_optimizer(steps, state, path)
+        session.checked = form
 
 
-def check_metrics(trainer: Any, state: TrainState, spec: PyTree, method: str) -> None:
+def check_metrics(session: Session, state: TrainState, spec: PyTree, method: str) -> None:
     """Raises `StateError` where the state has other metrics than the trainer, for outputs of these specs."""
-    found = trainer.found
-    if found.metrics is None:
-        found.metrics = sorted(jax.eval_shape(lambda: trainer.empty_metrics(spec)))
-    if not trainer.has_own_step and found.metrics != sorted(state.metrics):
+    keys = sorted(session.bound(spec).keys)
+    if not session.steps.overrides("train_step") and keys != sorted(state.metrics):
         raise StateError(
             "`state.metrics` must be those of the trainer's metrics.",
             path=f"Trainer.{method}(state)",
-            expected=", ".join(found.metrics),
+            expected=", ".join(keys),
             received=", ".join(sorted(state.metrics)),
             write="state = trainer.reset_metrics(state)",
         )
@@ -72,8 +73,8 @@ def _is_tree(value: Any) -> bool:
     return isinstance(value, dict | list)
 
 
-def _check_replicas(trainer: Any, state: TrainState, path: str) -> None:
-    shape, replicas = tuple(getattr(state.step, "shape", ())), trainer.replicas
+def _check_replicas(steps: Steps, state: TrainState, path: str) -> None:
+    shape, replicas = tuple(getattr(state.step, "shape", ())), steps.replicas
     if shape == (() if replicas is None else (replicas,)):
         return
 
@@ -92,9 +93,9 @@ def _check_replicas(trainer: Any, state: TrainState, path: str) -> None:
     )
 
 
-def _check_optimizer(trainer: Any, state: TrainState, path: str) -> None:
+def _check_optimizer(steps: Steps, state: TrainState, path: str) -> None:
     """Compares the optimizer's state with what the optimizer makes for these parameters, by paths and shapes."""
-    make = trainer.optimizer.init if trainer.replicas is None else jax.vmap(trainer.optimizer.init)
+    make = steps.optimizer.init if steps.replicas is None else jax.vmap(steps.optimizer.init)
     expected, given = _shapes(jax.eval_shape(make, state.trainable)), _shapes(state.opt_state)
     missing = [name for name in expected if name not in given]
     unknown = [name for name in given if name not in expected]
@@ -103,7 +104,7 @@ def _check_optimizer(trainer: Any, state: TrainState, path: str) -> None:
         return
     lines = [f"{text} {', '.join(names[:3])}" for text, names in (("no", missing), ("unknown", unknown)) if names]
     lines += [f"{name} of shape {given[name]}, not {expected[name]}" for name in misshaped[:3]]
-    kind = type(trainer.optimizer).__name__
+    kind = type(steps.optimizer).__name__
     raise StateError(
         f"`state.opt_state` must be that of the trainer's optimizer ({kind}), got another one's.",
         path=path,

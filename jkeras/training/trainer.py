@@ -4,9 +4,8 @@
     test_step(state, batch) -> (state, logs)       one batch of evaluation; only `state.metrics` changes
     predict_step(state, batch) -> outputs
 
-They are plain functions of arrays: `jit`, `vmap`, `scan` and `grad` apply to them as they are. `fit`, `evaluate` and
-`predict` (in `jkeras.training.loop`) run them fast over data. A subclass may override `compute_loss`,
-`compute_metrics` or a step.
+The arguments are in `jkeras.training.recipe`, the steps in `jkeras.training.steps`. `fit`, `evaluate` and `predict` (in
+`jkeras.training.loop` and `evaluation`) run the steps fast over data. A subclass may override a step, or a piece of it.
 
 The logs of a step are those of its batch. What has been seen since the last reset is in `state.metrics`;
 `results(state)` gives its values.
@@ -19,28 +18,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras import optimizers, registry
 from jkeras.callbacks import Callback, History
-from jkeras.core import Layer
-from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
-from jkeras.errors import ArgumentError
-from jkeras.training import evaluation, initial, loop
-from jkeras.training.frozen import Frozen
-from jkeras.training.initial import Found
-from jkeras.training.inputs import call_arguments
-from jkeras.training.objective import OBJECTIVE_ARGUMENTS, Objective
-from jkeras.training.options import EvaluateOptions, FitOptions, check_return_dict, check_trainer
-from jkeras.training.programs import Programs
-from jkeras.training.replicas import check_replicas
-from jkeras.training.scaling import select
+from jkeras.core import stateless
+from jkeras.data.batch import pack_x_y_sample_weight
+from jkeras.training import evaluation, loop
+from jkeras.training.initial import state_around, with_hyperparameters
+from jkeras.training.inputs import spread
+from jkeras.training.options import EvaluateOptions, FitOptions, check_return_dict, known_keywords
+from jkeras.training.session import Session
 from jkeras.training.state import TrainState
-from jkeras.training.stats import Stats, summarize
-from jkeras.training.step import run_forward, run_metrics
-from jkeras.training.update import update
-from jkeras.typing import Array, Config, Key, PyTree
+from jkeras.training.stats import Stats
+from jkeras.training.steps import Steps
+from jkeras.typing import Array, Key, PyTree
 
 
-class Trainer(Frozen):
+class Trainer(Steps):
     """How a model is trained. Holds no arrays; every value is in a `TrainState`.
 
     Args:
@@ -82,72 +74,6 @@ class Trainer(Frozen):
     (2, 2)
     """
 
-    def __init__(
-        self,
-        model: Layer,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        metrics: Any = None,
-        *,
-        loss_weights: Any = None,
-        weighted_metrics: Any = None,
-        steps_per_execution: int | str = "auto",
-        jit_compile: bool | str = "auto",
-        run_eagerly: bool = False,
-        auto_scale_loss: bool = True,
-        gradient_accumulation_steps: int = 1,
-        ema: float | None = None,
-        skip_nonfinite: bool = False,
-        log_norms: bool = False,
-        replicas: int | None = None,
-        hyperparameters: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.steps_per_execution, self.gradient_accumulation_steps = check_trainer(
-            model, steps_per_execution, run_eagerly, jit_compile, gradient_accumulation_steps, ema
-        )
-        self.model = model
-        is_grouped = isinstance(optimizer, Mapping) and "class_name" not in optimizer
-        self.optimizer = optimizers.by_path(optimizer) if is_grouped else optimizers.get(optimizer)
-        names = getattr(model, "output_names", None)
-        self.objective = Objective(loss, loss_weights, metrics, weighted_metrics, tuple(names) if names else None)
-        self.objective.check_names()
-        self.jit_compile = jit_compile is not False and not run_eagerly
-        self.run_eagerly = run_eagerly
-        self.auto_scale_loss = auto_scale_loss
-        self.ema = ema
-        self.skip_nonfinite = skip_nonfinite
-        self.log_norms = log_norms
-        self.replicas, self.hyperparameters = check_replicas(replicas, hyperparameters)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What is copied and pickled: all but compiled functions and what they know, which a copy makes for itself."""
-        return {name: value for name, value in vars(self).items() if name not in ("found", "programs")}
-
-    def get_compile_config(self) -> Config:
-        """The arguments but the model, with Keras's keys; `from_compile_config` reads them.
-
-        Raises `SerializationError` for a bare optax transformation, which has no config.
-        """
-        objective = self.objective
-        config = {name: registry.serialize(getattr(objective, name)) for name in OBJECTIVE_ARGUMENTS}
-        plain = {name: getattr(self, name) for name in ("steps_per_execution", "run_eagerly", "auto_scale_loss")}
-        return {"optimizer": optimizers.serialize(self.optimizer), **config, **plain, "jit_compile": self.jit_compile}
-
-    @classmethod
-    def from_compile_config(cls, model: Layer, config: Config) -> "Trainer":
-        """The trainer of a config for a model.
-
-        >>> import jkeras
-        >>> model = jkeras.Sequential([jkeras.Input((2,)), jkeras.layers.Dense(1)])
-        >>> config = Trainer(model, "sgd", jkeras.losses.Huber(delta=2.0)).get_compile_config()
-        >>> Trainer.from_compile_config(model, config).objective.loss
-        <Huber name=huber_loss>
-        """
-        options = dict(config)
-        optimizer = optimizers.get(options.pop("optimizer", "rmsprop"))
-        found = {name: registry.deserialize(options.pop(name, None)) for name in OBJECTIVE_ARGUMENTS}
-        return cls(model, optimizer, **found, **options)
-
     # -- state
 
     def init(self, key: Key, *inputs: PyTree) -> TrainState:
@@ -157,144 +83,120 @@ class Trainer(Frozen):
             key: draws the model's initial values, exactly as `model.init(key, *inputs)` does.
             inputs: an example batch of inputs or its specs; none for a model that knows its inputs.
         """
-        return initial.init(self, key, inputs)
+        inputs = spread(self.model, inputs)
+
+        def one(key: Key, hyperparameters: dict[str, Array]) -> TrainState:
+            return with_hyperparameters(self.state_of(self.model.init(key, *inputs), *inputs), hyperparameters)
+
+        def initial(key: Key) -> TrainState:
+            if self.replicas is None:
+                return one(key, {})
+            values = {name: jnp.asarray(each, "float32") for name, each in self.hyperparameters.items()}
+            return jax.vmap(one)(jax.random.split(key, self.replicas), values)
+
+        stateless.as_key(key, "trainer")
+        knows_shapes = bool(inputs) or self.model.built
+        if isinstance(key, jax.core.Tracer) or not self.jit_compile or not knows_shapes:
+            return initial(key)
+        self.output_spec(*inputs)  # builds the model outside of a trace
+        return self.session.initial_state(initial, key)
 
     def state_of(self, variables: tuple[PyTree, PyTree], *inputs: PyTree) -> TrainState:
         """A state around a copy of given values, such as pretrained ones: step 0, a fresh optimizer, empty metrics.
 
         A copy, because `fit` reuses the memory of its state.
+
+        Args:
+            variables: the trainable and the non-trainable values.
+            inputs: as `init` takes them.
         """
-        return initial.state_of(self, variables, inputs)
+        return state_around(self, variables, self.objective.bind(self.output_spec(*inputs)).empty())
 
     def output_spec(self, *inputs: PyTree) -> PyTree:
         """The shapes and dtypes of the model's outputs, as symbolic tensors.
 
         Found by running the model for shapes alone, once for inputs of the same shapes and the same layers.
         """
-        return initial.output_spec(self, inputs)
-
-    def known_output_spec(self) -> PyTree:
-        """The specs of the outputs that were found last, or of the model's own inputs; `None` where nobody asks."""
-        if self.objective.is_empty:
-            return None
-        return self.output_spec() if self.found.output_spec is None else self.found.output_spec[1]
+        return self.session.output_spec(inputs)
 
     def reset_metrics(self, state: TrainState, *inputs: PyTree) -> TrainState:
         """The state with metrics that have seen nothing."""
-        return state.replace(metrics=self.empty_metrics(self.output_spec(*inputs)))
+        return state.replace(metrics=self.session.empty_metrics(self.output_spec(*inputs)))
 
     def results(self, state: TrainState, *inputs: PyTree) -> dict[str, Array]:
         """The values of the metrics since the last reset."""
-        return self.metric_values(state.metrics, self.output_spec(*inputs))
+        return self.session.metric_values(state.metrics, self.output_spec(*inputs))
 
-    def empty_metrics(self, spec: PyTree) -> dict[str, Any]:
-        """The states of metrics that have seen nothing, for outputs of these specs; of all replicas."""
-        empty, replicas = self.objective.init(spec), self.replicas
-        if replicas is None:
-            return empty
-        return jax.tree.map(lambda leaf: jnp.repeat(leaf[None], replicas, axis=0), empty)
-
-    def metric_values(self, metrics: dict[str, Any], spec: PyTree) -> dict[str, Array]:
-        """The values of metrics, for outputs of these specs; of all replicas."""
-        values = functools.partial(self.objective.results, y_pred=spec)
-        return values(metrics) if self.replicas is None else jax.vmap(values)(metrics)
-
-    # -- override points
-
-    def compute_loss(self, x: PyTree, y: PyTree, y_pred: PyTree, sample_weight: PyTree, training: bool = True) -> Array:
-        """The scalar that training minimises, before the model's own penalties are added.
-
-        By default the weighted sum of the configured losses. `jkeras.get_mask(y_pred)` gives the outputs' mask.
-
-        Of an override only this number is known: over several batches, and over the parts of an accumulated gradient,
-        it is a mean weighed by examples. The configured losses are divided by what counts in all of them together.
-        """
-        terms = self.objective.terms(y, y_pred, sample_weight)
-        return self.objective.total(terms, y_pred)
-
-    def compute_metrics(self, x: PyTree, y: PyTree, y_pred: PyTree, sample_weight: PyTree) -> dict[str, Array]:
-        """Further entries of a batch's logs, scalars; those of an epoch are their means. By default none.
-
-        Runs in the scope of the model's call, so parts of the model can be called.
-        """
-        return {}
-
-    @property
-    def has_own_loss(self) -> bool:
-        """Whether a subclass overrides `compute_loss`."""
-        return type(self).compute_loss is not Trainer.compute_loss
-
-    @property
-    def has_own_step(self) -> bool:
-        """Whether a subclass overrides `train_step`."""
-        return type(self).train_step is not Trainer.train_step
-
-    @property
-    def has_own_logs(self) -> bool:
-        """Whether steps log more than the metrics."""
-        own = self.has_own_step or type(self).compute_metrics is not Trainer.compute_metrics
-        return own or self.log_norms or self.skip_nonfinite
-
-    def is_own_log(self, name: str, state: TrainState) -> bool:
-        """Whether the loop averages a log itself, because no metric keeps it."""
-        return self.has_own_step or name not in state.metrics
-
-    # -- steps
-
-    def train_step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, dict[str, Array]]:
-        """One update: the next state, and the loss and metrics of the batch.
-
-        Args:
-            state: the state now.
-            batch: `(x, y)`, `(x, y, sample_weight)`, or `x` for a model whose loss needs no labels.
-        """
-        data = unpack_x_y_sample_weight(batch)
-        new, forward, own = update(self, state, data)
-        metrics, logs = run_metrics(self, state, data, forward, training=True)
-        if self.skip_nonfinite:  # one NaN would spoil the sums of a whole epoch
-            metrics = select(jnp.isfinite(forward.loss), metrics, state.metrics)
-        return new.replace(metrics=metrics), {**logs, **own}
-
-    def test_step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, dict[str, Array]]:
-        """One batch of evaluation: the state with its metrics updated, and the loss and metrics of the batch."""
-        x, y, sample_weight = unpack_x_y_sample_weight(batch)
-        forward = run_forward(self, state.variables, (x, y, sample_weight), training=False)
-        metrics, logs = run_metrics(self, state, (x, y, sample_weight), forward, training=False)
-        return state.replace(metrics=metrics), logs
-
-    def predict_step(self, state: TrainState, batch: PyTree) -> PyTree:
-        """The outputs for one batch."""
-        x, _, _ = unpack_x_y_sample_weight(batch)
-        inputs = call_arguments(self.model, x)
-        outputs, _ = self.model.stateless_call(state.trainable, state.non_trainable, *inputs, training=False)
-        return outputs
+    @functools.cached_property
+    def session(self) -> Session:
+        """What the trainer found out and compiled so far; it is no part of what a trainer is."""
+        return Session(self)
 
     # -- loops
 
-    def fit(self, state: TrainState, x: PyTree = None, y: PyTree = None, **options: Any) -> tuple[TrainState, History]:
-        """Trains on arrays.
+    @known_keywords
+    def fit(
+        self,
+        state: TrainState,
+        x: PyTree = None,
+        y: PyTree = None,
+        *,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Callback | Sequence[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: PyTree = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+        seed: int = 0,
+        rare_gc: bool = True,
+    ) -> tuple[TrainState, History]:
+        """Trains on arrays, or on what yields batches.
 
         Args:
             state: consumed: its memory is reused, and only the returned state is valid afterwards.
             x, y: arrays, or structures of arrays with one length. A model whose `call` must be given several arguments
                 takes them from `x`: a tuple or list in their order, or a dict by their names.
-            options: see `jkeras.training.FitOptions`: `batch_size=32`, `epochs=1`, `verbose="auto"`,
-                `callbacks`, `validation_split=0.0`, `validation_data`, `shuffle=True`, `class_weight`,
-                `sample_weight`, `initial_epoch=0`, `steps_per_epoch`, `validation_steps`, `validation_batch_size`,
-                `validation_freq=1`, `seed=0`, `rare_gc=True`.
+            batch_size: examples per update; 32 by default. The last batch of an epoch may be smaller.
+            epochs: the final epoch index, exclusive.
+            verbose: 0 for silence, 1 for a live bar, 2 for a line per epoch, `"auto"` for what suits the output.
+            callbacks: functions of the state, see `jkeras.callbacks`.
+            validation_split: the fraction of the last examples that is set aside for validation, before shuffling.
+            validation_data: `(x, y)` or `(x, y, sample_weight)`, or what yields batches; it replaces
+                `validation_split`. It is looked at, and its evaluation is traced, before the first step.
+            shuffle: whether each epoch has an order of its own.
+            class_weight: `{class: weight}`, for training only.
+            sample_weight: a weight per example.
+            initial_epoch: the index of the first epoch.
+            steps_per_epoch: batches per epoch; all by default.
+            validation_steps, validation_batch_size: the same for validation. Each evaluation begins again, so that
+                all see the same batches; a generator, which is read once, goes on where the last evaluation ended.
+            validation_freq: validate every so many epochs, or after the epochs whose numbers (from 1) are listed.
+            seed: of the orders; the order of an epoch depends on it and the epoch's index alone.
+            rare_gc: whether Python's garbage collector runs more rarely while training: after 50,000 allocations,
+                every 5 s and after each epoch. `False` leaves it alone.
 
         Returns:
-            The trained state, and a `History` whose `history` has a list per log.
+            The trained state, and a `History` whose `history` has a list per logged value.
 
         Raises:
             ConsumedStateError: the state was consumed before.
-            DataError: data that cannot be batched, or labels that the loss cannot mean. Before any work is done.
+            DataError: data that cannot be batched, or labels that are not valid for the loss. Before any work is done.
             ArgumentError: an option out of range.
             Exception: of the data, a callback, a worker. Whatever is raised has the attributes `state`, the state after
                 the last finished step, and `history`, the epochs until then.
         """
-        return loop.fit(self, state, x, y, FitOptions.of(options))
+        given = {name: value for name, value in locals().items() if name not in ("self", "state", "x", "y")}
+        return loop.fit(self.session, state, x, y, FitOptions(**given))
 
+    @known_keywords
     def evaluate(
         self,
         state: TrainState,
@@ -318,8 +220,9 @@ class Trainer(Frozen):
         """
         check_return_dict(return_dict, "evaluate")
         options = EvaluateOptions(batch_size, sample_weight, steps, verbose, callbacks)
-        return evaluation.evaluate(self, state, x, y, options)
+        return evaluation.evaluate(self.session, state, x, y, options)
 
+    @known_keywords
     def predict(
         self,
         state: TrainState,
@@ -338,7 +241,7 @@ class Trainer(Frozen):
         >>> trainer.predict(trainer.init(jax.random.key(0)), np.ones((3, 2), "float32")).tolist()
         [[2.0], [2.0], [2.0]]
         """
-        return evaluation.predict(self, state, x, EvaluateOptions(batch_size, None, steps, verbose, callbacks))
+        return evaluation.predict(self.session, state, x, EvaluateOptions(batch_size, None, steps, verbose, callbacks))
 
     def train_on_batch(
         self,
@@ -351,7 +254,7 @@ class Trainer(Frozen):
     ) -> tuple[TrainState, dict[str, float]]:
         """One compiled update on one batch; the state is consumed, the logs are those of the batch."""
         check_return_dict(return_dict, "train_on_batch")
-        return evaluation.train_on_batch(self, state, x, y, sample_weight, class_weight)
+        return evaluation.train_on_batch(self.session, state, x, y, sample_weight, class_weight)
 
     def test_on_batch(
         self,
@@ -363,35 +266,24 @@ class Trainer(Frozen):
     ) -> dict[str, float]:
         """The logs of one batch."""
         check_return_dict(return_dict, "test_on_batch")
-        return evaluation.test_on_batch(self, state, x, y, sample_weight)
+        return evaluation.test_on_batch(self.session, state, x, y, sample_weight)
 
     def predict_on_batch(self, state: TrainState, x: PyTree) -> PyTree:
         """The outputs for one batch, as NumPy arrays."""
-        return evaluation.predict_on_batch(self, state, x)
+        return evaluation.predict_on_batch(self.session, state, x)
 
-    def lower(self, *batch: PyTree) -> jax.stages.Compiled:
-        """The compiled training step for a batch `x[, y[, sample_weight]]` of arrays or specs, without running it.
+    def lower(self, *batch: PyTree) -> jax.stages.Lowered:
+        """The lowered training step for a batch `x[, y[, sample_weight]]` of arrays or specs, without compiling it.
 
         Returns:
-            What `jax.jit(trainer.train_step).lower(state, batch).compile()` gives: call it, or ask for its
-            `cost_analysis()` and `memory_analysis()`.
+            What `jax.jit(trainer.train_step).lower(state, batch)` gives: its `as_text()`, its `cost_analysis()`, and
+            `compile()`, which gives the program with its `memory_analysis()`. So the times of tracing and lowering, and
+            of compiling, can be read apart.
         """
         state = jax.eval_shape(lambda: self.init(jax.random.key(0), batch[0]))
-        return jax.jit(self.train_step, donate_argnums=0).lower(state, pack_x_y_sample_weight(*batch)).compile()
+        return jax.jit(self.train_step, donate_argnums=0).lower(state, pack_x_y_sample_weight(*batch))
 
     @property
     def stats(self) -> Stats:
         """The speed of the last `fit`. Raises `ArgumentError` where every call compiled."""
-        if not self.programs.calls:
-            raise ArgumentError("nothing has been timed yet.", path="Trainer.stats", write="trainer.fit(state, x, y)")
-        return summarize(self.programs.calls, self.programs.flops_per_step())
-
-    @functools.cached_property
-    def programs(self) -> Programs:
-        """The compiled forms of the steps; made when they are first needed."""
-        return Programs(self)
-
-    @functools.cached_property
-    def found(self) -> Found:
-        """What was found for the inputs that were asked for last."""
-        return Found()
+        return self.session.stats()

@@ -71,14 +71,21 @@ def in_a_generator(keyboard):
 
 def after_the_donation(trainer, keyboard):
     """The moment in which the state is given away, and the next one not there yet."""
-    train = trainer.programs.train
+    begin = trainer.session.begin
 
-    def pressing(*args, **kwargs):
-        results = train(*args, **kwargs)
-        keyboard()
-        return results
+    def watched(*args):
+        calls = begin(*args)
+        many = calls.many
 
-    trainer.programs.train = pressing
+        def pressing(*args, **kwargs):
+            results = many(*args, **kwargs)
+            keyboard()
+            return results
+
+        calls.many = pressing
+        return calls
+
+    trainer.session.begin = watched
 
 
 def while_saving(keyboard, folder):

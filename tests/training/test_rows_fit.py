@@ -157,7 +157,7 @@ def test_T02_optimizers():
     trainer = jkeras.Trainer(model, None, "mse")
     state = trainer.init(jax.random.key(0))
     assert set(trainer.evaluate(state, X, Y, verbose=0)) == {"loss"}
-    with pytest.raises(errors.ArgumentError, match="without an optimizer") as caught:
+    with pytest.raises(errors.ArgumentError, match="`optimizer` must not be None") as caught:
         trainer.fit(state, X, Y, verbose=0)
     assert int(caught.value.state.step) == 0
     assert jkeras.Trainer.from_compile_config(model, trainer.get_compile_config()).optimizer is None

@@ -39,7 +39,7 @@ def fitted():
 def test_a_copy_after_fit_trains_as_the_original_does(fitted, copied):
     t, state = fitted
     other = copied(t)
-    assert "programs" in vars(t) and "programs" not in vars(other)
+    assert "session" in vars(t) and "session" not in vars(other)
     mine, theirs = (each.train_on_batch(each.init(jax.random.key(0)), X, Y)[1] for each in (t, other))
     assert mine == theirs
     assert other.evaluate(state, X, Y, verbose=0) == t.evaluate(state, X, Y, verbose=0)
@@ -160,8 +160,8 @@ COUNTS = {
 def test_numpy_integers_are_counts():
     t = trainer(**{name: np.int64(2) for name in ("replicas", "steps_per_execution", "gradient_accumulation_steps")})
     assert (t.replicas, t.steps_per_execution, t.gradient_accumulation_steps) == (2, 2, 2)
-    assert FitOptions.of({name: np.int64(value) for name, value in COUNTS.items()}) == FitOptions.of(COUNTS)
-    options = FitOptions.of({name: np.uint8(value) for name, value in COUNTS.items()})
+    assert FitOptions(**{name: np.int64(value) for name, value in COUNTS.items()}) == FitOptions(**COUNTS)
+    options = FitOptions(**{name: np.uint8(value) for name, value in COUNTS.items()})
     assert all(type(getattr(options, name)) is int for name in COUNTS)
     assert EvaluateOptions(batch_size=np.int32(8), steps=np.int64(2)) == EvaluateOptions(batch_size=8, steps=2)
 
