@@ -55,7 +55,8 @@ class Recipe(Frozen):
         is_grouped = isinstance(optimizer, Mapping) and "class_name" not in optimizer
         self.optimizer = optimizers.by_path(optimizer) if is_grouped else optimizers.get(optimizer)
         names = getattr(model, "output_names", None)
-        self.objective = Objective(loss, loss_weights, metrics, weighted_metrics, tuple(names) if names else None)
+        given = {name: self._given[name] for name in OBJECTIVE_ARGUMENTS}
+        self.objective = Objective(**given, output_names=tuple(names) if names else None)
         self.objective.check_names()
         self.jit_compile = jit_compile is not False and not run_eagerly
         self.run_eagerly = run_eagerly
