@@ -8,26 +8,28 @@ stateless_call   runs the layer on two trees: outputs and new non-trainable valu
 
 import functools
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jkeras import registry, regularizers, slots, tree
+from jkeras import registry, regularizers, slots
 from jkeras.core import building, describe, stateless
 from jkeras.core import call as calls
 from jkeras.core import scope as scopes
 from jkeras.core.infer import infer
+from jkeras.core.losses import AddsLosses
 from jkeras.core.masked import infer_with_masks, takes_mask
 from jkeras.core.operation import Operation
+from jkeras.core.probe import Probe, by_path
 from jkeras.core.scope import Scope
 from jkeras.core.signature import CallSignature
 from jkeras.core.stateless import Variables
 from jkeras.core.structure import Structure
 from jkeras.core.tensor import KerasTensor, any_symbolic, is_shape
-from jkeras.core.weights import WeightOwner
 from jkeras.errors import ArgumentError, BuildError, JKerasError, MissingCallError, OutsideScopeError, elsewhere
-from jkeras.typing import Array, Config, Key, PyTree
+from jkeras.typing import Config, Key, PyTree
 
 
 @elsewhere(
@@ -52,7 +54,7 @@ from jkeras.typing import Array, Config, Key, PyTree
     write="outputs = jkeras.remat(layer)(inputs)",
 )
 @registry.export("keras", "keras.layers")
-class Layer(Operation, WeightOwner):
+class Layer(Operation, AddsLosses):
     """The declaration of one computation with weights; the base of all layers and models.
 
     A subclass declares weights in `build` (or `__init__`), describes its computation in `call`, and holds sublayers as
@@ -116,7 +118,7 @@ class Layer(Operation, WeightOwner):
             raise ArgumentError(
                 "`trainable` is no bool.", path=type(self).__name__, expected="True or False", received=repr(trainable)
             )
-        WeightOwner.__init__(self, trainable=trainable, dtype=dtype, autocast=autocast)
+        AddsLosses.__init__(self, trainable=trainable, dtype=dtype, autocast=autocast)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.input_spec: Any = None
         self.context_arguments: tuple[str, ...] = ("training",)
@@ -184,6 +186,8 @@ class Layer(Operation, WeightOwner):
         training: bool | None = False,
         mask: PyTree = None,
         return_losses: bool = False,
+        capture: str | None = None,
+        replace: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> tuple[Any, ...]:
         """Runs the layer on values: a pure function of its arguments.
@@ -195,24 +199,36 @@ class Layer(Operation, WeightOwner):
             training: whether layers such as Dropout behave as in training.
             mask: the mask of the first argument.
             return_losses: whether to return the losses too.
+            capture: a pattern, searched in paths with `re.search`, of the layers inside whose outputs are returned too.
+            replace: by path, an array in place of what a layer inside returns, or a function of what it returns.
 
         Returns:
             `(outputs, non_trainable)`, the new values in the form in which the old ones came; with `return_losses`
-            also a dict `{path: scalar}` of added losses, activity penalties and weight penalties.
+            also a dict `{path: scalar}` of added losses, activity penalties and weight penalties; with `capture` last a
+            dict `{path: outputs}`. A layer that runs several times has a tuple there. What layers in a `Stack` return,
+            or in the transforms of jkeras, has the axis of the loop first, and so has an array that replaces it.
 
         Raises:
             BuildError: the layer is not built.
             LeafError: a leaf is missing, unknown, in the wrong tree or mis-shaped.
+            ArgumentError: no layer that `capture` or `replace` names ran.
         """
         self.check_initialized()
         trainable = stateless.named("trainable_variables", trainable, kwargs, self.name)
         non_trainable = stateless.named("non_trainable_variables", non_trainable, kwargs, self.name)
         if mask is not None:
             kwargs["mask"] = mask
-        outputs, new, scope, structure = self.run(trainable, non_trainable, args, kwargs, training=training)
-        if not return_losses:
-            return outputs, new
-        return outputs, new, {**scope.losses, **stateless.penalties(structure, scope.values)}
+        probe = None if capture is None and replace is None else Probe(capture, replace)
+        outputs, new, scope, structure = self.run(
+            trainable, non_trainable, args, kwargs, training=training, probe=probe
+        )
+        results = [outputs, new]
+        if return_losses:
+            results.append({**scope.losses, **stateless.penalties(structure, scope.values)})
+        if probe is not None:
+            probe.check(scope.captured)
+            results += [] if capture is None else [by_path(scope.captured)]
+        return tuple(results)
 
     def run(
         self,
@@ -222,8 +238,9 @@ class Layer(Operation, WeightOwner):
         kwargs: dict[str, Any],
         *,
         training: bool | None,
+        probe: Probe | None = None,
     ) -> tuple[PyTree, Any, Scope, Structure]:
-        """`stateless_call`, with the scope that it ran in: for losses and masks."""
+        """`stateless_call`, with the scope that it ran in: for losses, masks and what layers return."""
         self.check_initialized()
         if not self.built:
             raise BuildError(
@@ -234,7 +251,7 @@ class Layer(Operation, WeightOwner):
             )
         structure = self.structure()
         bound = stateless.bind(structure, trainable, non_trainable, self.name)
-        scope = Scope(bound.values, structure.paths, context={"training": training})
+        scope = Scope(bound.values, structure.paths, context={"training": training}, probe=probe)
         with scope.open():
             outputs = self(*args, **kwargs)
         return outputs, bound.collect(scope.values), scope, structure
@@ -333,7 +350,7 @@ class Layer(Operation, WeightOwner):
         outputs = self._infer_shapes(shapes, named_shapes)
         return jax.tree.map(lambda tensor: tensor.shape, outputs)
 
-    # -- masks and losses
+    # -- masks and context
 
     @property
     def supports_masking(self) -> bool:
@@ -349,28 +366,6 @@ class Layer(Operation, WeightOwner):
     def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> PyTree:
         """The outputs' mask from the inputs and their mask; by default that mask."""
         return previous_mask
-
-    def add_loss(self, loss: PyTree) -> None:
-        """Adds a scalar, or several in a structure, to the losses of this call. Needs a scope."""
-        scope = scopes.require(f"Layer '{self.name}'.add_loss", "self.add_loss(penalty)   # inside `call`")
-        for leaf in jax.tree.leaves(loss):
-            if not hasattr(leaf, "shape") and not isinstance(leaf, int | float):
-                raise ArgumentError(
-                    "a loss is no tensor.", path=self.name, expected="a scalar", received=type(leaf).__name__
-                )
-            scope.add_loss(tree.join(scope.paths.get(self, self.path or ""), "add_loss"), jnp.asarray(leaf))
-
-    @property
-    def losses(self) -> list[Array]:
-        """Inside a scope: what this layer and its sublayers have added so far, and their weight penalties."""
-        scope = scopes.require(
-            f"Layer '{self.name}'.losses",
-            "outputs, non_trainable, losses = layer.stateless_call(..., return_losses=True)",
-        )
-        path = scope.paths.get(self, "")
-        added = [loss for name, loss in scope.losses.items() if not path or name.startswith(path + tree.SEPARATOR)]
-        values = {variable: scope.stored(variable) for variable in self.trainable_variables}
-        return added + list(stateless.penalties(self.structure(), values).values())
 
     def register_context_arguments(self, *names: str) -> None:
         """Makes further arguments travel from caller to callee as `training` does."""

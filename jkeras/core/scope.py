@@ -26,8 +26,9 @@ import jax.extend.core
 import jax.numpy as jnp
 
 from jkeras import dtypes
+from jkeras.core.probe import Captured, Probe
 from jkeras.errors import AssignmentError, LeafError, OutsideScopeError, ShapeError, TraceLevelError
-from jkeras.typing import Array, DType
+from jkeras.typing import Array, DType, PyTree
 
 
 class Declared(Protocol):
@@ -72,6 +73,10 @@ class Scope:
         building: whether layers may declare variables, read as zeros.
         newborn: the layers built so far by the inference that this scope is part of, each with the run that did it.
         watch: is called with each layer that runs, and its first argument.
+        probe: what the call is asked of the layers inside it.
+
+    Attributes:
+        captured: what layers returned, where the probe wants it.
 
     >>> from jkeras.core.variable import Variable
     >>> total = Variable("zeros", (), trainable=False)
@@ -90,12 +95,14 @@ class Scope:
         building: bool = False,
         newborn: dict[Any, object] | None = None,
         watch: Callable[[Any, Any], None] | None = None,
+        probe: Probe | None = None,
     ) -> None:
         self.values: dict[Any, Array] = dict(values or {})
         _check(self.values)
         self.paths: dict[Any, str] = dict(paths or {})
         self.context: dict[str, Any] = dict(context or {})
-        self.building, self.watch = building, watch
+        self.building, self.watch, self.probe = building, watch, probe
+        self.captured: Captured = {}
         self.newborn: dict[Any, object] = {} if newborn is None else newborn
         self.run = object()  # the identity of one run of the outermost call
         self.updated: dict[Any, None] = {}  # the variables assigned so far, in order
@@ -124,7 +131,12 @@ class Scope:
     def inside(self, values: dict[Any, Array]) -> "Scope":
         """A scope for the body of a JAX transform: what this one holds, with other values of some variables."""
         inner = Scope(
-            {**self.values, **values}, self.paths, context=self.context, building=self.building, newborn=self.newborn
+            {**self.values, **values},
+            self.paths,
+            context=self.context,
+            building=self.building,
+            newborn=self.newborn,
+            probe=self.probe,
         )
         inner.frames, inner.run, inner._masks = list(self.frames), self.run, dict(self._masks)
         return inner
@@ -214,7 +226,28 @@ class Scope:
                     self.values[variable] = value
             self._renew_cache_key()
 
-    # -- losses and masks
+    # -- losses, masks, and what layers return
+
+    def probed(self, path: str, outputs: PyTree) -> PyTree:
+        """The outputs of the layer at a path, captured and replaced as the probe says."""
+        if self.probe is None:
+            return outputs
+        outputs = self.probe.replaced(path, outputs)
+        if self.probe.wants(path):
+            if trace_level() != self._level:
+                raise TraceLevelError(
+                    "cannot capture what a layer returns inside a JAX transform (scan, cond, vmap, ...).",
+                    path=path,
+                    expected="a `capture` pattern that leaves this layer out, or a transform of jkeras's",
+                    write="jkeras.scan(...)   # or jkeras.cond, jkeras.vmap, jkeras.remat: they carry captures out",
+                )
+            self.capture({path: (outputs,)})
+        return outputs
+
+    def capture(self, captured: Captured) -> None:
+        """Records what layers returned."""
+        for path, calls in captured.items():
+            self.captured[path] = self.captured.get(path, ()) + calls
 
     def add_loss(self, path: str, value: Array) -> None:
         """Records a scalar under a path, numbered where the path is taken."""

@@ -6,6 +6,7 @@ function that reads and writes the current scope into a pure one (where no scope
 
     pure(state, *args) -> ((outputs, losses), state)
 
+(Inside this module a third thing goes beside outputs and losses: what layers returned, where the call captures it.)
 `state` holds the values of every variable that may be assigned; reads of the others are closed over. So are masks: the
 arguments of all but `remat` have none inside unless they are passed along as arguments of their own.
 """
@@ -18,6 +19,7 @@ import jax.numpy as jnp
 
 from jkeras import keys
 from jkeras.core import scope as scopes
+from jkeras.core.probe import Captured, padded
 from jkeras.core.scope import Scope
 from jkeras.core.seed import SeedState
 from jkeras.errors import TraceLevelError
@@ -39,6 +41,23 @@ def functionalize(function: Callable[..., PyTree]) -> tuple[Callable[..., Any], 
     >>> float(outputs), losses
     (0.0, {})
     """
+    pure, state, commit = _functionalize(function)
+
+    def without_captures(values: State, *args: Any, **kwargs: Any) -> Any:
+        (outputs, losses, captured), new = pure(values, *args, **kwargs)
+        if captured:
+            raise TraceLevelError(
+                "cannot capture what a layer returns inside `functionalize`.",
+                path=", ".join(captured),
+                expected="a `capture` pattern that leaves this layer out, or jkeras.scan, cond, vmap, remat",
+            )
+        return (outputs, losses), new
+
+    return without_captures, state, commit
+
+
+def _functionalize(function: Callable[..., PyTree]) -> tuple[Callable[..., Any], State, Callable[[State], None]]:
+    """`functionalize`, where `pure` returns `((outputs, losses, captured), state)`."""
     outer = scopes.require("functionalize", "jkeras.scan(...)   # inside `call`")
     variables = _assignable(outer)
     state = [outer.stored(variable) for variable in variables]
@@ -56,7 +75,7 @@ def functionalize(function: Callable[..., PyTree]) -> tuple[Callable[..., Any], 
                 expected="a call of jkeras.scan, cond, vmap or remat in the `call` of an owner of the variable",
             )
         new = [inner.values.get(variable, value) for variable, value in zip(variables, values, strict=True)]
-        return (outputs, inner.losses), new
+        return (outputs, inner.losses, inner.captured), new
 
     def commit(values: State) -> None:
         for variable, old, new in zip(variables, state, values, strict=True):
@@ -74,11 +93,12 @@ def _assignable(scope: Scope) -> list[Any]:
     return [v for v in found if v in scope.values or scope.building]
 
 
-def _record(losses: dict[str, Array]) -> None:
+def _record(losses: dict[str, Array], captured: Captured) -> None:
     scope = scopes.current()
     assert scope is not None
     for path, value in losses.items():
         scope.add_loss(path, value)
+    scope.capture(captured)
 
 
 def scan(
@@ -98,15 +118,15 @@ def scan(
     """
     if scopes.current() is None:
         return jax.lax.scan(f, init, xs, length, **options)
-    pure, state, commit = functionalize(f)
+    pure, state, commit = _functionalize(f)
 
     def body(carry: Any, x: Any) -> Any:
-        ((new, y), losses), values = pure(carry[0], carry[1], x)
-        return (values, new), (y, losses)
+        ((new, y), losses, captured), values = pure(carry[0], carry[1], x)
+        return (values, new), (y, losses, captured)
 
-    (values, carry), (ys, losses) = jax.lax.scan(body, (state, init), xs, length, **options)
+    (values, carry), (ys, losses, captured) = jax.lax.scan(body, (state, init), xs, length, **options)
     commit(values)
-    _record({path: jnp.sum(loss, axis=0) for path, loss in losses.items()})
+    _record({path: jnp.sum(loss, axis=0) for path, loss in losses.items()}, captured)
     return carry, ys
 
 
@@ -133,25 +153,26 @@ def switch(index: Any, branches: Sequence[Callable[..., PyTree]], *operands: Any
 def _branched(functions: Sequence[Callable[..., PyTree]], operands: Any, choose: Callable[..., Any]) -> PyTree:
     if scopes.current() is None:
         return choose(functions, *operands)
-    branches = [functionalize(function) for function in functions]
+    branches = [_functionalize(function) for function in functions]
     state = branches[0][1]
     known: dict[str, Any] = {}
-    for pure, _, _ in branches:  # the losses of one branch are zero in the others
-        known.update(jax.eval_shape(pure, state, *operands)[0][1])
+    seen: Captured = {}
+    for pure, _, _ in branches:  # the losses of one branch are zero in the others, and so is what it captures
+        _, losses, captured = jax.eval_shape(pure, state, *operands)[0]
+        known.update(losses)
+        seen.update(captured)
 
-    def padded(pure: Callable[..., Any]) -> Callable[..., Any]:
+    def whole(pure: Callable[..., Any]) -> Callable[..., Any]:
         def branch(values: State, *args: Any) -> Any:
-            (outputs, losses), new = pure(values, *args)
-            return (
-                outputs,
-                {path: losses.get(path, jnp.zeros(spec.shape, spec.dtype)) for path, spec in known.items()},
-            ), new
+            (outputs, losses, captured), new = pure(values, *args)
+            losses = {path: losses.get(path, jnp.zeros(spec.shape, spec.dtype)) for path, spec in known.items()}
+            return (outputs, losses, padded(captured, seen)), new
 
         return branch
 
-    (outputs, losses), values = choose([padded(pure) for pure, _, _ in branches], state, *operands)
+    (outputs, losses, captured), values = choose([whole(pure) for pure, _, _ in branches], state, *operands)
     branches[0][2](values)
-    _record(losses)
+    _record(losses, captured)
     return outputs
 
 
@@ -178,10 +199,10 @@ def remat(function: Callable[..., PyTree], **options: Any) -> Callable[..., PyTr
             outputs = function(*args, **kwargs)
             return outputs, _masks(outputs)
 
-        pure, state, commit = functionalize(masked)
-        ((outputs, masks), losses), values = jax.checkpoint(pure, **options)(state, args, _masks(args))
+        pure, state, commit = _functionalize(masked)
+        ((outputs, masks), losses, captured), values = jax.checkpoint(pure, **options)(state, args, _masks(args))
         commit(values)
-        _record(losses)
+        _record(losses, captured)
         _set_masks(outputs, masks)
         return outputs
 
@@ -219,7 +240,7 @@ def vmap(
     def mapped(*args: Any) -> PyTree:
         if scopes.current() is None:
             return jax.vmap(function, in_axes, out_axes, axis_name, axis_size)(*args)
-        pure, state, commit = functionalize(function)
+        pure, state, commit = _functionalize(function)
         streams = [isinstance(variable.initializer, SeedState) for variable in _assignable(scopes.require("vmap", ""))]
 
         def member(values: State, args: tuple[Any, ...]) -> Any:
@@ -232,9 +253,9 @@ def vmap(
             return results, next_values
 
         axes = tuple(in_axes) if isinstance(in_axes, list) else in_axes
-        run = jax.vmap(member, (None, axes), ((out_axes, 0), None), axis_name=axis, axis_size=axis_size)
+        run = jax.vmap(member, (None, axes), ((out_axes, 0, 0), None), axis_name=axis, axis_size=axis_size)
         try:
-            (outputs, losses), values = run(state, args)
+            (outputs, losses, captured), values = run(state, args)
         except ValueError as error:
             if "out_axes" not in str(error):
                 raise
@@ -245,7 +266,7 @@ def vmap(
                 write="variable.assign(jax.lax.pmean(value, axis_name))   # with jkeras.vmap(..., axis_name=...)",
             ) from error
         commit(values)
-        _record({path: jnp.mean(loss, axis=0) for path, loss in losses.items()})
+        _record({path: jnp.mean(loss, axis=0) for path, loss in losses.items()}, captured)
         return outputs
 
     return mapped

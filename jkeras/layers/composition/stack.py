@@ -193,28 +193,33 @@ class Stack(Layer):
         structure = self.block.structure()
         variables = list(structure.declarations)
         assignable = [variable for variable in variables if variable.assignable]
-        paths = {
-            part: tree.join(own, BLOCK, path) if path else tree.join(own, BLOCK)
-            for part, path in structure.paths.items()
-        }
+        block = tree.join(own, BLOCK)
+        paths = {part: tree.join(block, path) if path else block for part, path in structure.paths.items()}
 
-        def copy(x: Array, values: list[Array]) -> tuple[Array, Any]:
+        def copy(x: Array, turn: tuple[list[Array], Any, dict[str, PyTree]]) -> tuple[Array, Any]:
+            values, index, replaced = turn
             inner = outer.inside(dict(zip(variables, values, strict=True)))
             inner.paths.update(paths)
+            if outer.probe is not None:
+                inner.probe = outer.probe.turn(block, index, replaced)
             with inner.open():
                 inner.set_mask(x, outer.mask_of(inputs))
                 outputs = self._checked(x, self.block(x, *shared, **kwargs))
-            return outputs, ([inner.values[variable] for variable in assignable], inner.losses)
+            return outputs, ([inner.values[variable] for variable in assignable], inner.losses, inner.captured)
 
         if self.remat:
             policy = checkpoint_policy(self.remat if isinstance(self.remat, str) else None, own)
             copy = jax.checkpoint(copy, policy=policy, prevent_cse=False)
         stored = [outer.stored(self._made[variable]) for variable in variables]  # (n, ...) each
-        outputs, (updates, losses) = jax.lax.scan(copy, inputs, stored, length=self.n, unroll=self.unroll)
+        turns = (None, {}) if outer.probe is None else (jnp.arange(self.n), outer.probe.stacked(block))
+        outputs, (updates, losses, captured) = jax.lax.scan(
+            copy, inputs, (stored, *turns), length=self.n, unroll=self.unroll
+        )
         for variable, value in zip(assignable, updates, strict=True):
             outer.write(self._made[variable], value)
         for path, loss in losses.items():
             outer.add_loss(path, jnp.sum(loss, axis=0))
+        outer.capture(captured)
         return outputs
 
     def _checked(self, inputs: Array, outputs: PyTree) -> Array:
