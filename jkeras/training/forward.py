@@ -22,6 +22,14 @@ class Forward(NamedTuple):
         non_trainable: the model's non-trainable values after the pass.
         terms: the sum and the count of each output's loss, by its key in the logs.
         rest: what is minimised beside them, weighed by examples: penalties, or all of an overridden `compute_loss`.
+
+    >>> import jax, jkeras
+    >>> model = jkeras.Sequential([jkeras.Input((2,)), jkeras.layers.Dense(1, kernel_initializer="ones")])
+    >>> trainer = jkeras.Trainer(model, "sgd", "mse")
+    >>> state = trainer.init(jax.random.key(0))
+    >>> gradients, forward = trainer.compute_gradients(state, (jnp.ones((3, 2)), jnp.zeros((3, 1))))
+    >>> forward.y_pred.shape, float(forward.loss)
+    ((3, 1), 4.0)
     """
 
     loss: Array

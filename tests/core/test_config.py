@@ -1,4 +1,4 @@
-"""Configs of layers: arguments under Keras's keys, in Keras's envelope (rows L05, L07, L17, L42, L75, L85, O08-O13)."""
+"""Configs of layers: arguments under Keras's keys, in Keras's envelope."""
 
 import copy
 import json
@@ -53,10 +53,10 @@ POLICY = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "fl
 
 
 class TestLayerConfig:
-    def test_L05_the_keys_of_layer(self):
+    def test_the_keys_of_layer(self):
         assert Scale().get_config() == {"name": None, "trainable": True, "dtype": POLICY}
 
-    def test_L05_activity_regularizer_only_where_there_is_one(self):
+    def test_activity_regularizer_only_where_there_is_one(self):
         config = Scale(activity_regularizer="l2").get_config()
         assert config["activity_regularizer"]["class_name"] == "L2"
         assert isinstance(
@@ -69,7 +69,7 @@ class TestLayerConfig:
     @pytest.mark.parametrize(
         "arguments", [{}, {"trainable": False}, {"dtype": "mixed_float16"}, {"name": "n"}], ids=str
     )
-    def test_L05_as_in_keras(self, arguments):
+    def test_as_in_keras(self, arguments):
         class Theirs(keras.layers.Layer):
             def get_config(self):
                 return super().get_config()
@@ -78,12 +78,12 @@ class TestLayerConfig:
             theirs = Theirs(**{"name": "scale", **arguments}).get_config()
         assert Scale(**{"name": "scale", **arguments}).get_config() == theirs
 
-    def test_L07_plain_arguments_need_no_get_config(self):
+    def test_plain_arguments_need_no_get_config(self):
         config = Plain(3, names=["c"], trainable=False).get_config()
         assert config == {"name": None, "trainable": False, "dtype": POLICY, "size": 3, "ratio": 0.5, "names": ["c"]}
         assert Plain.from_config(config).width == 6
 
-    def test_L07_other_arguments_do(self):
+    def test_other_arguments_do(self):
         with pytest.raises(
             SerializationError, match=r"config of the argument `size` is not known(.|\n)*super\(\).get_config\(\)"
         ):
@@ -133,7 +133,7 @@ class TestEnvelope:
         assert theirs.get_config() == {**ours.get_config(), "name": theirs.name}
         assert (ours.units, ours.kernel_initializer) == (3, initializers.HeNormal(1))
 
-    def test_L17_the_build_config_rebuilds(self):
+    def test_the_build_config_rebuilds(self):
         layer = Dense(3)
         layer.build((None, 4))
         config = json.loads(json.dumps(registry.serialize(layer)))
@@ -188,7 +188,7 @@ class TestEnvelope:
 
 
 class TestPolicies:
-    def test_L42_policy_maps_are_configs_too(self):
+    def test_policy_maps_are_configs_too(self):
         policies = dtypes.DTypePolicyMap("mixed_bfloat16", {"a/b": dtypes.DTypePolicy("float32")})
         config = json.loads(json.dumps(registry.serialize(Dense(2, dtype=policies))))
         again = registry.deserialize(config).declared_dtype_policy
@@ -201,7 +201,7 @@ class TestPolicies:
         ("path", "expected"),
         [("encoder", "float32"), ("encoder/dense", "float16"), ("my/encoder/dense", "float32"), ("head", "bfloat16")],
     )
-    def test_L42_patterns_match_all_of_a_path_as_in_keras(self, path, expected):
+    def test_patterns_match_all_of_a_path_as_in_keras(self, path, expected):
         policies = {"encoder/.*": "float16", "head": "bfloat16"}
         ours = dtypes.DTypePolicyMap("float32", {k: dtypes.DTypePolicy(v) for k, v in policies.items()})
         with asking_keras():
@@ -220,10 +220,8 @@ COPIES = {
 
 
 class TestCopies:
-    """L85"""
-
     @pytest.mark.parametrize("how", COPIES)
-    def test_L85_layers_compute_the_same(self, how):
+    def test_layers_compute_the_same(self, how):
         layer = Chain(Dense(3, kernel_regularizer="l2"), Chain(Scale()))
         variables = layer.init(KEY, (1, 2))
         again = COPIES[how](layer)
@@ -234,7 +232,7 @@ class TestCopies:
         assert list(losses) == list(again_losses)
 
     @pytest.mark.parametrize("how", ["deepcopy", "pickle"])
-    def test_L85_a_copy_shares_nothing(self, how):
+    def test_a_copy_shares_nothing(self, how):
         layer = Chain(Dense(3))
         layer.init(KEY, (1, 2))
         again = COPIES[how](layer)
@@ -243,7 +241,7 @@ class TestCopies:
         assert not set(layer.variables) & set(again.variables)
 
     @pytest.mark.parametrize("how", ["deepcopy", "pickle"])
-    def test_L85_layers_of_a_graph(self, how):
+    def test_layers_of_a_graph(self, how):
         layer = Dense(3)
         layer(Scale()(Input((2,))))
         again = COPIES[how](layer)

@@ -1,4 +1,4 @@
-"""Building layers: from shapes to declared weights (rows L01-L04, L08-L24, L32, L61, L62, L86, L87, L92)."""
+"""Building layers: from shapes to declared weights."""
 
 import jax
 import jax.numpy as jnp
@@ -39,27 +39,27 @@ class TwoShapes(Recorder):
 
 
 class TestConstructing:
-    def test_L01_layer_s_own_arguments(self):
+    def test_layer_s_own_arguments(self):
         layer = Scale(activity_regularizer="l2", trainable=False, dtype="mixed_bfloat16", autocast=False, name="mine")
         assert isinstance(layer.activity_regularizer, regularizers.L2) and not layer.trainable and not layer.autocast
         assert (layer.dtype_policy.name, layer.name) == ("mixed_bfloat16", "mine")
 
-    def test_L01_unknown_arguments(self):
+    def test_unknown_arguments(self):
         with pytest.raises(ArgumentError, match=r"Dense: unrecognized arguments: \['unit'\](.|\n)*units, activation"):
             Dense(3, unit=3)
 
     @pytest.mark.parametrize("arguments", [{"input_shape": (3,)}, {"input_dim": 3}], ids=str)
-    def test_L02_the_old_way_to_declare_inputs(self, arguments):
+    def test_the_old_way_to_declare_inputs(self, arguments):
         with pytest.warns(UserWarning, match=r"put `jkeras.Input\(shape\)` before the layer"):
             layer = Scale(**arguments)
         assert layer.declared_input_shape == (None, 3)
 
     @pytest.mark.parametrize("trainable", [None, 1, "yes"])
-    def test_L03_trainable_is_a_bool(self, trainable):
+    def test_trainable_is_a_bool(self, trainable):
         with pytest.raises(ArgumentError, match="`trainable` is no bool"):
             Scale(trainable=trainable)
 
-    def test_L04_a_constructor_that_forgets_its_base(self):
+    def test_a_constructor_that_forgets_its_base(self):
         class Forgetful(Layer):
             def __init__(self):
                 self.size = 3
@@ -83,7 +83,7 @@ class TestConstructing:
             with pytest.raises(NotInitializedError, match=r"Forgetful: (.|\n)*super\(\).__init__\(\*\*kwargs\)"):
                 use(Forgetful())
 
-    def test_L06_repr(self):
+    def test_repr(self):
         layer = Scale(name="mine")
         assert repr(layer) == "<Scale name=mine, built=False>"
         layer.build((None, 2))
@@ -91,13 +91,13 @@ class TestConstructing:
 
 
 class TestBuilding:
-    def test_L09_build_marks_the_layer_built_and_creates_no_array(self):
+    def test_build_marks_the_layer_built_and_creates_no_array(self):
         layer = Recorder()
         assert not layer.built
         layer.build((None, 2))
         assert layer.built and layer.builds == [(None, 2)]
 
-    def test_L10_the_first_call_builds(self):
+    def test_the_first_call_builds(self):
         layer = Recorder()
         layer.init(KEY, jnp.ones((3, 2)))
         assert layer.builds == [(3, 2)]
@@ -109,12 +109,12 @@ class TestBuilding:
         [jnp.ones((3, 2)), np.ones((3, 2)), jax.ShapeDtypeStruct((3, 2), "float32"), (3, 2), KerasTensor((3, 2))],
         ids=["array", "numpy", "spec", "shape", "symbolic"],
     )
-    def test_L10_what_init_takes(self, example):
+    def test_what_init_takes(self, example):
         layer = Recorder()
         layer.init(KEY, example)
         assert layer.builds == [(3, 2)]
 
-    def test_L10_unknown_dimensions_stay_unknown(self):
+    def test_unknown_dimensions_stay_unknown(self):
         layer = Recorder()
         layer.init(KEY, KerasTensor((None, 2)))
         assert layer.builds == [(None, 2)]
@@ -124,48 +124,48 @@ class TestBuilding:
         [([(3, 2), (4,)], [(3, 2), (4,)]), ({"a": (3, 2), "b": (4,)}, {"a": (3, 2), "b": (4,)})],
         ids=["list", "dict"],
     )
-    def test_L11_nested_first_arguments_give_nested_shapes(self, inputs, expected):
+    def test_nested_first_arguments_give_nested_shapes(self, inputs, expected):
         layer = Recorder()
         layer.init(KEY, inputs)
         assert layer.builds == [expected]
 
-    def test_L11_the_first_argument_by_keyword(self):
+    def test_the_first_argument_by_keyword(self):
         layer = Recorder()
         layer.init(KEY, inputs=jnp.ones((3, 2)))
         assert layer.builds == [(3, 2)]
 
-    def test_L12_several_shapes_by_the_names_of_the_arguments(self):
+    def test_several_shapes_by_the_names_of_the_arguments(self):
         layer = TwoShapes()
         layer.init(KEY, (3, 2), (4, 5))
         assert layer.builds == [((3, 2), (4, 5))]
 
     @pytest.mark.parametrize("signature", ["a_shape, c_shape", "a_shape, b"])
-    def test_L12_names_that_fit_no_argument(self, signature):
+    def test_names_that_fit_no_argument(self, signature):
         scope = {}
         exec(f"def build(self, {signature}): pass", scope)
         layer = type("Wrong", (TwoShapes,), {"build": scope["build"]})()
         with pytest.raises(ArgumentError, match=r"Wrong: `build` takes several shapes(.|\n)*a_shape, b_shape"):
             layer.init(KEY, (3, 2), (4, 5))
 
-    def test_L13_the_same_for_compute_output_shape(self):
+    def test_the_same_for_compute_output_shape(self):
         class Shapes(TwoShapes):
             def compute_output_shape(self, b_shape, a_shape):
                 return (*a_shape, *b_shape)
 
         assert Shapes()(Input((2,)), b=Input((5,))).shape == (None, 2, None, 5)
 
-    def test_L14_a_layer_without_build_builds_its_parts(self):
+    def test_a_layer_without_build_builds_its_parts(self):
         layer = Chain(Scale(), Dense(3))
         assert not layer.built
         assert layer(Input((2,))).shape == (None, 3)
         assert layer.built and all(part.built for part in layer.parts)
 
-    def test_L15_calling_the_default_build_builds_the_parts_too(self):
+    def test_calling_the_default_build_builds_the_parts_too(self):
         layer = Chain(Scale(), Dense(3))
         layer.build((None, 2))
         assert layer.built and layer.count_params() == 2 + 9
 
-    def test_L16_no_weights_after_building(self):
+    def test_no_weights_after_building(self):
         layer = Recorder()
         layer.build((None, 2))
         with pytest.raises(BuildError, match=r"no variables can be added(.|\n)*in `build` or `__init__`"):
@@ -237,7 +237,7 @@ class TestBuilding:
         ],
         ids=["one", "two", "by running call"],
     )
-    def test_L17_build_configs(self, layer, inputs, config):
+    def test_build_configs(self, layer, inputs, config):
         assert layer.get_build_config() is None
         layer.infer_build(*inputs)
         assert layer.get_build_config() == config
@@ -245,7 +245,7 @@ class TestBuilding:
         again.build_from_config(config)
         assert again.built and [v.shape for v in again.weights] == [v.shape for v in layer.weights]
 
-    def test_L17_two_arguments_and_no_build(self):
+    def test_two_arguments_and_no_build(self):
         class Add(Layer):
             def __init__(self):
                 super().__init__()
@@ -259,22 +259,22 @@ class TestBuilding:
         again.build_from_config(layer.get_build_config())
         assert [v.shape for v in again.weights] == [(2, 3), (3,), (4, 3), (3,)]
 
-    def test_L18_layers_without_weights_are_built_from_the_start(self):
+    def test_layers_without_weights_are_built_from_the_start(self):
         assert Penalty().built and Chain(Penalty()).built and Noise().built and not Chain(Scale()).built
 
-    def test_L18_no_inputs_are_needed_for_what_is_built(self):
+    def test_no_inputs_are_needed_for_what_is_built(self):
         assert list(tree.flatten(Noise().init(KEY).non_trainable)) == ["generator/seed_generator_state"]
         with pytest.raises(BuildError, match="depend on the inputs"):
             Scale().init(KEY)
 
-    def test_L19_count_params(self):
+    def test_count_params(self):
         layer = Chain(Dense(3), Noise())
         with pytest.raises(BuildError, match="number of parameters is not known"):
             layer.count_params()
         layer.build((None, 2))
         assert layer.count_params() == 9
 
-    def test_L86_weights_in_the_constructor(self):
+    def test_weights_in_the_constructor(self):
         class Early(Layer):
             def __init__(self):
                 super().__init__()
@@ -286,14 +286,14 @@ class TestBuilding:
         variables = Early().init(KEY)
         assert variables.trainable["weight"].tolist() == [1.0, 1.0]
 
-    def test_L87_optional_tensors(self):
+    def test_optional_tensors(self):
         layer = TwoShapes()
         layer.init(KEY, (3, 2), b=None)
         assert layer.builds == [((3, 2), None)]
 
 
 class TestAddWeight:
-    def test_L20_arguments(self):
+    def test_arguments(self):
         layer = Layer()
         weight = layer.add_weight(
             shape=(2, 3),
@@ -310,7 +310,7 @@ class TestAddWeight:
         assert (weight.shape, weight.dtype, weight.trainable, weight.autocast) == ((2, 3), "float16", False, False)
         assert (weight.aggregation, weight.overwrite_with_gradient, weight.name) == ("sum", True, "w")
         assert isinstance(weight.initializer, initializers.Ones)
-        assert isinstance(weight.regularizer, regularizers.L2)  # L24
+        assert isinstance(weight.regularizer, regularizers.L2)
         assert isinstance(weight.constraint, constraints.NonNeg)
 
     @pytest.mark.parametrize(
@@ -322,26 +322,26 @@ class TestAddWeight:
             ("bool", "float32", initializers.Zeros),
         ],
     )
-    def test_L21_defaults(self, dtype, policy, expected):
+    def test_defaults(self, dtype, policy, expected):
         weight = Layer(dtype=policy).add_weight(dtype=dtype)
         assert (weight.shape, weight.dtype, weight.trainable) == ((), dtype or "float32", True)
         assert isinstance(weight.initializer, expected)
 
-    def test_L22_three_positional_arguments(self):
+    def test_three_positional_arguments(self):
         weight = Layer().add_weight((2,), "ones", "int8")
         assert (weight.shape, weight.dtype) == ((2,), "int8")
         with pytest.raises(TypeError, match="at most 3 positional"):
             Layer().add_weight((2,), "ones", "int8", True)
 
     @pytest.mark.parametrize(("args", "kwargs"), [(("kernel",), {"shape": (2,)}), (("kernel", (2,)), {})])
-    def test_L22_the_name_may_come_first(self, args, kwargs):
+    def test_the_name_may_come_first(self, args, kwargs):
         weight = Layer().add_weight(*args, **kwargs)
         assert (weight.name, weight.shape) == ("kernel", (2,))
 
-    def test_L23_add_variable(self):
+    def test_add_variable(self):
         assert Layer().add_variable((2,), name="w").shape == (2,)
 
-    def test_L32_a_weight_of_a_frozen_layer_is_not_trained(self):
+    def test_a_weight_of_a_frozen_layer_is_not_trained(self):
         layer = Scale(trainable=False)
         variables = layer.init(KEY, (1, 2))
         assert variables.trainable == {} and list(variables.non_trainable) == ["factor"]
@@ -353,7 +353,7 @@ class TestAddWeight:
 
 
 class TestOutputs:
-    def test_L61_compute_output_shape_is_used_where_a_class_has_it(self):
+    def test_compute_output_shape_is_used_where_a_class_has_it(self):
         class Declared(Layer):
             def compute_output_shape(self, input_shape):
                 return {"a": (*input_shape, 7), "b": [input_shape]}
@@ -365,7 +365,7 @@ class TestOutputs:
         assert outputs["a"].shape == (None, 2, 7) and outputs["b"][0].shape == (None, 2)
         assert outputs["a"].dtype == "float16"
 
-    def test_L61_then_the_layer_is_built_for_these_shapes(self):
+    def test_then_the_layer_is_built_for_these_shapes(self):
         class Declared(Layer):
             def call(self, inputs):
                 return inputs
@@ -380,7 +380,7 @@ class TestOutputs:
         assert layer.get_build_config() == {"input_shape": (None, 2)}
 
     @pytest.mark.parametrize("returned", ["text", 3, None, {"a": "b"}], ids=str)
-    def test_L61_something_that_is_no_shape(self, returned):
+    def test_something_that_is_no_shape(self, returned):
         class Wrong(Layer):
             def compute_output_shape(self, input_shape):
                 return returned
@@ -388,14 +388,14 @@ class TestOutputs:
         with pytest.raises(ShapeError, match="`compute_output_shape` returned no shape"):
             Wrong()(Input((2,)))
 
-    def test_L61_a_list_of_ints_is_one_shape(self):
+    def test_a_list_of_ints_is_one_shape(self):
         class Listed(Layer):
             def compute_output_shape(self, input_shape):
                 return [None, 5]
 
         assert Listed()(Input((2,))).shape == (None, 5)
 
-    def test_L61_parts_that_build_leaves_out_are_built_by_running_call(self):
+    def test_parts_that_build_leaves_out_are_built_by_running_call(self):
         class Partly(Layer):
             def __init__(self):
                 super().__init__()
@@ -414,12 +414,12 @@ class TestOutputs:
         assert layer(Input((2,))).shape == (None, 3)
         assert sorted(tree.flatten(layer.init(KEY).trainable)) == ["inner/bias", "inner/kernel", "scale"]
 
-    def test_L62_else_call_runs_for_shapes_alone(self):
+    def test_else_call_runs_for_shapes_alone(self):
         layer = Chain(Dense(4), Dense(3))
         assert layer.compute_output_shape((None, 2)) == (None, 3)
         assert layer.compute_output_spec(KerasTensor((5, 2))).shape == (5, 3)
 
-    def test_L62_structures(self):
+    def test_structures(self):
         class Swap(Layer):
             def call(self, inputs):
                 return {"b": inputs["a"], "a": inputs["b"]}
@@ -435,7 +435,7 @@ class TestOutputs:
             Broken(name="broken")(Input((2,)))
         assert any("outputs of layer 'broken' (Broken)" in note for note in error.value.__notes__)
 
-    def test_L63_a_symbolic_call_is_one_node(self):
+    def test_a_symbolic_call_is_one_node(self):
         layer, x = Chain(Scale()), Input((2,))
         y = layer(x)
         assert y.history == (layer, 0, 0) and layer.parts[0].nodes == [] and layer.nodes[0].args == (x,)
@@ -452,14 +452,12 @@ class TestOutputs:
 
 
 class TestInputSpec:
-    """L92"""
-
-    def test_L92_axes_within_the_rank(self):
+    def test_axes_within_the_rank(self):
         with pytest.raises(ArgumentError, match="an axis is beyond the rank"):
             InputSpec(ndim=2, axes={2: 3})
         assert InputSpec(shape=(None, 3)).ndim == 2
 
-    def test_L92_configs(self):
+    def test_configs(self):
         spec = InputSpec(dtype="int32", min_ndim=2, axes={-1: 4}, optional=True)
         config = spec.get_config()
         assert InputSpec.from_config(config).get_config() == config
@@ -467,7 +465,7 @@ class TestInputSpec:
             theirs = keras.InputSpec(dtype="int32", min_ndim=2, axes={-1: 4}, optional=True).get_config()
         assert set(theirs) <= set(config)
 
-    def test_L92_repr(self):
+    def test_repr(self):
         assert repr(InputSpec(shape=(None, 3))) == "InputSpec(shape=(None, 3))"
 
 

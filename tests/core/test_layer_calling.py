@@ -1,4 +1,4 @@
-"""Calling layers: casts, arguments, `training`, masks, losses (rows L38-L60, L64-L67, L89)."""
+"""Calling layers: casts, arguments, `training`, masks, losses."""
 
 import warnings
 
@@ -53,14 +53,14 @@ class TestDtypes:
         ],
         ids=str,
     )
-    def test_L38_L39_policies(self, dtype, variable, compute):
+    def test_policies(self, dtype, variable, compute):
         layer = Scale(dtype=dtype)
         assert (layer.dtype, layer.variable_dtype, layer.compute_dtype, layer.input_dtype) == (
             *(variable, variable),
             *(compute, compute),
         )
 
-    def test_L39_the_policy_can_be_set(self):
+    def test_the_policy_can_be_set(self):
         layer = Scale()
         layer.dtype_policy = "mixed_bfloat16"
         assert layer.compute_dtype == "bfloat16" and layer.dtype_policy.name == "mixed_bfloat16"
@@ -76,30 +76,30 @@ class TestDtypes:
         ],
     )
     @pytest.mark.parametrize("library", [np, jnp], ids=["numpy", "jax"])
-    def test_L40_float_inputs_are_cast(self, given, policy, expected, library):
+    def test_float_inputs_are_cast(self, given, policy, expected, library):
         layer = Look(dtype=policy)
         call(layer, library.ones((1, 1), given))
         assert layer.seen[-1][0] == expected
 
-    def test_L40_all_arguments_and_structures(self):
+    def test_all_arguments_and_structures(self):
         layer = Look(dtype="mixed_float16")
         call(
             layer, [jnp.ones((1, 1)), jnp.ones((1, 1), "int8")], other={"a": np.ones((1, 1), "float64")}, static="text"
         )
         assert layer.seen[-1] == ["float16", "int8", "float16", "float16"]
 
-    def test_L40_no_cast_without_autocast(self):
+    def test_no_cast_without_autocast(self):
         layer = Look(dtype="mixed_float16", autocast=False)
         call(layer, jnp.ones((1, 1)))
         assert layer.seen[-1] == ["float32", "float32"]
 
-    def test_L40_numpy_arrays_become_jax_arrays(self):
+    def test_numpy_arrays_become_jax_arrays(self):
         outputs = run(lambda layer, x: (isinstance(x, jax.Array), x)[1], np.ones((1, 1)))[0]
         assert isinstance(outputs, jax.Array)
 
     @pytest.mark.parametrize("inner", ["float32", "bfloat16", "mixed_bfloat16", "int32"])
     @pytest.mark.parametrize("autocast", [True, False])
-    def test_L41_nested_layers_swap_what_reads_are_cast_to(self, inner, autocast):
+    def test_nested_layers_swap_what_reads_are_cast_to(self, inner, autocast):
         ours = Look(dtype=inner, autocast=autocast)
         Chain(ours, dtype="mixed_float16").infer_build((1, 1))
 
@@ -124,7 +124,7 @@ class TestDtypes:
             Outer()(np.ones((1, 1), "float32"))
         assert ours.seen[-1] == seen[-1]
 
-    def test_L42_a_policy_map_goes_by_path(self):
+    def test_a_policy_map_goes_by_path(self):
         policies = dtypes.DTypePolicyMap("float32", {"parts/0": dtypes.DTypePolicy("bfloat16")})
         policies["parts/.*/inner"] = dtypes.DTypePolicy("float16")
 
@@ -143,13 +143,13 @@ class TestDtypes:
         assert kept == {"0": {"factor": "bfloat16"}, "1": {"inner": {"factor": "float16"}}, "2": {"factor": "float32"}}
         assert layer.stateless_call(*variables, jnp.ones((1, 2)))[0].dtype == "float32"
 
-    def test_L42_a_layer_on_its_own_goes_by_its_name(self):
+    def test_a_layer_on_its_own_goes_by_its_name(self):
         policies = dtypes.DTypePolicyMap("float32", {"head": dtypes.DTypePolicy("bfloat16")})
         assert Dense(2, dtype=policies, name="head").init(KEY, (1, 2)).trainable["kernel"].dtype == "bfloat16"
         assert Dense(2, dtype=policies, name="head")(Input((2,))).dtype == "bfloat16"
         assert Dense(2, dtype=policies).init(KEY, (1, 2)).trainable["kernel"].dtype == "float32"
 
-    def test_L42_what_a_layer_was_built_with_stays(self):
+    def test_what_a_layer_was_built_with_stays(self):
         # the name that a model gives comes after the variables are declared
         policies = dtypes.DTypePolicyMap("float32", {"dense_1": dtypes.DTypePolicy("bfloat16")})
         x = inputs = Input((2,))
@@ -161,7 +161,7 @@ class TestDtypes:
         model.layers[2].dtype_policy = "float16"
         assert model.layers[2].compute_dtype == "float16"
 
-    def test_L43_symbolic_inputs_are_cast_too(self):
+    def test_symbolic_inputs_are_cast_too(self):
         assert Scale(dtype="bfloat16")(Input((2,), dtype="float32")).dtype == "bfloat16"
         assert Chain(Penalty(dtype="bfloat16"))(Input((2,), dtype="int32")).dtype == "int32"
 
@@ -173,25 +173,25 @@ class Two(Layer):
 
 class TestArguments:
     @pytest.mark.parametrize("argument", [3.0, "text", True, [1.0, 2.0], {"a": 1}], ids=str)
-    def test_L44_only_tensors_by_position(self, argument):
+    def test_only_tensors_by_position(self, argument):
         with pytest.raises(ArgumentError, match=r"only tensors may be passed by position(.|\n)*two\(x, argument="):
             Two().stateless_call({}, {}, jnp.ones(2), argument)
 
-    def test_L44_none_is_allowed(self):
+    def test_none_is_allowed(self):
         assert Two().stateless_call({}, {}, jnp.ones(2), None)[0].tolist() == [1.0, 1.0]
 
-    def test_L44_others_by_keyword(self):
+    def test_others_by_keyword(self):
         assert Two().stateless_call({}, {}, jnp.ones(2), scale=3)[0].tolist() == [3.0, 3.0]
 
     @pytest.mark.parametrize("value", [[jnp.ones(1), "text"], {"a": jnp.ones(1), "b": 3}], ids=["list", "dict"])
-    def test_L45_no_mixtures(self, value):
+    def test_no_mixtures(self, value):
         with pytest.raises(ArgumentError, match="the argument 'b' mixes tensors with other things"):
             Two().stateless_call({}, {}, jnp.ones(2), b=value)
 
-    def test_L45_structures_of_tensors(self):
+    def test_structures_of_tensors(self):
         assert Two().stateless_call({}, {}, jnp.ones(2), b=[jnp.ones(1), {"c": np.ones(2)}])[0].shape == (2,)
 
-    def test_L58_all_by_keyword(self):
+    def test_all_by_keyword(self):
         assert Two().stateless_call({}, {}, b=jnp.ones(1), a=jnp.ones(2))[0].tolist() == [1.0, 1.0]
 
     @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ class TestArguments:
         with pytest.raises(TypeError, match=message):
             Two().stateless_call({}, {}, *arrays, **dict.fromkeys(kwargs, jnp.ones(2)))
 
-    def test_O07_other_errors_say_which_layer_they_left_first(self):
+    def test_other_errors_say_which_layer_they_left_first(self):
         class Broken(Layer):
             def call(self, inputs):
                 return inputs @ jnp.ones((7, 7))
@@ -219,7 +219,7 @@ class TestArguments:
         notes = [note for note in error.value.__notes__ if note.startswith("While")]
         assert notes == ["While calling layer 'parts/1/parts/broken' (Broken) with inputs_shape=(4, 3)."]
 
-    def test_O07_arguments_that_do_not_fit_say_so_too(self):
+    def test_arguments_that_do_not_fit_say_so_too(self):
         def program(layer, x):
             return layer.two(x, factor=2)
 
@@ -236,7 +236,7 @@ class TestArguments:
         assert Takes()(Input((2,)), training=True, axes=(0, 1), mode=2.5).shape == (None, 2)
         Takes().init(KEY, (1, 2), training=True, axes=(0, 1), mode=2.5)
 
-    def test_L55_no_call(self):
+    def test_no_call(self):
         class Empty(Layer):
             pass
 
@@ -270,7 +270,7 @@ SPECS = {
 
 class TestInputSpecs:
     @pytest.mark.parametrize("name", SPECS)
-    def test_L46_one_input(self, name):
+    def test_one_input(self, name):
         spec, good, bad, message = SPECS[name]
         layer = Penalty(name="layer")
         layer.input_spec = spec
@@ -279,14 +279,14 @@ class TestInputSpecs:
             layer.stateless_call({}, {}, jnp.ones(bad))
         assert f"received: shape {bad}, dtype float32" in str(error.value) and "write:" in str(error.value)
 
-    def test_L46_dtype(self):
+    def test_dtype(self):
         layer = Chain()
         layer.input_spec = InputSpec(dtype="int32")
         layer.stateless_call({}, {}, jnp.ones(2, "int32"))
         with pytest.raises(ShapeError, match="dtype int32"):
             layer.stateless_call({}, {}, jnp.ones(2))
 
-    def test_L46_several_inputs(self):
+    def test_several_inputs(self):
         layer = Run(lambda layer, x: x[0])
         layer.input_spec = [InputSpec(ndim=1), InputSpec(ndim=2)]
         layer.stateless_call({}, {}, [jnp.ones(1), jnp.ones((1, 1))])
@@ -295,19 +295,19 @@ class TestInputSpecs:
         with pytest.raises(ShapeError, match="rank 2"):
             layer.stateless_call({}, {}, [jnp.ones(1), jnp.ones(1)])
 
-    def test_L46_named_inputs(self):
+    def test_named_inputs(self):
         layer = Run(lambda layer, x: x["a"])
         layer.input_spec = [InputSpec(ndim=1, name="b"), InputSpec(ndim=2, name="a")]
         layer.stateless_call({}, {}, {"a": jnp.ones((1, 1)), "b": jnp.ones(1)})
         with pytest.raises(ShapeError, match=r"inputs are missing: \['b'\]"):
             layer.stateless_call({}, {}, {"a": jnp.ones((1, 1))})
 
-    def test_L46_optional_inputs(self):
+    def test_optional_inputs(self):
         layer = Run(lambda layer, x: x[0])
         layer.input_spec = [InputSpec(ndim=1), InputSpec(ndim=2, optional=True)]
         layer.stateless_call({}, {}, [jnp.ones(1), None])
 
-    def test_L46_checked_again_after_building(self):
+    def test_checked_again_after_building(self):
         class Strict(Layer):
             def build(self, input_shape):
                 self.input_spec = InputSpec(axes={-1: 5})
@@ -319,7 +319,7 @@ class TestInputSpecs:
             Strict().init(KEY, (1, 2))
 
     @pytest.mark.parametrize("name", SPECS)
-    def test_L46_keras_agrees(self, name):
+    def test_keras_agrees(self, name):
         spec, good, bad, _ = SPECS[name]
         with asking_keras():
             theirs = keras.InputSpec(**{k: v for k, v in vars(spec).items() if k != "axes"}, axes=spec.axes or None)
@@ -368,19 +368,19 @@ noted: list = []
 
 TRAINING = {
     "explicit": lambda Inner, Default, Plain, Taking, Starting: Inner(),
-    "L48-through a layer without it": lambda Inner, Default, Plain, Taking, Starting: Plain(Inner()),
-    "L47-through a layer that takes it": lambda Inner, Default, Plain, Taking, Starting: Taking(Plain(Inner())),
-    "L47-given to a part": lambda Inner, Default, Plain, Taking, Starting: Taking(Plain(Inner()), training=True),
-    "L47-given as False": lambda Inner, Default, Plain, Taking, Starting: Plain(Taking(Inner()), training=False),
-    "L47-default of the owner's signature": lambda Inner, Default, Plain, Taking, Starting: Starting(Plain(Inner())),
-    "L47-default of the signature": lambda Inner, Default, Plain, Taking, Starting: Plain(Default()),
+    "through a layer without it": lambda Inner, Default, Plain, Taking, Starting: Plain(Inner()),
+    "through a layer that takes it": lambda Inner, Default, Plain, Taking, Starting: Taking(Plain(Inner())),
+    "given to a part": lambda Inner, Default, Plain, Taking, Starting: Taking(Plain(Inner()), training=True),
+    "given as False": lambda Inner, Default, Plain, Taking, Starting: Plain(Taking(Inner()), training=False),
+    "default of the owner's signature": lambda Inner, Default, Plain, Taking, Starting: Starting(Plain(Inner())),
+    "default of the signature": lambda Inner, Default, Plain, Taking, Starting: Plain(Default()),
 }
 
 
 class TestTraining:
     @pytest.mark.parametrize("name", TRAINING)
     @pytest.mark.parametrize("training", [True, False, None])
-    def test_L47_L48_as_in_keras(self, name, training):
+    def test_as_in_keras(self, name, training):
         results = []
         for library in (jkeras.core, keras):
             noted.clear()
@@ -395,17 +395,17 @@ class TestTraining:
         # Keras first runs `call` to build. Where nobody says anything, it says None or False.
         assert [bool(value) for value in ours] == [bool(value) for value in theirs[-len(ours) :]]
 
-    def test_L47_an_argument_reaches_the_parts_of_a_layer_and_not_its_siblings(self):
+    def test_an_argument_reaches_the_parts_of_a_layer_and_not_its_siblings(self):
         Inner, _, Plain, _, _ = family(jkeras.core)
         noted.clear()
         first, second = Plain(Inner(), training=True), Plain(Inner())
         Chain(first, second).stateless_call({}, {}, jnp.ones(1), training=False)
         assert noted == [True, False]
 
-    def test_L47_training_is_not_given_to_a_call_that_does_not_take_it(self):
+    def test_training_is_not_given_to_a_call_that_does_not_take_it(self):
         assert Penalty().stateless_call({}, {}, jnp.ones(1), training=True)[0].tolist() == [1.0]
 
-    def test_L49_other_context_arguments(self):
+    def test_other_context_arguments(self):
         class Inner(Layer):
             def __init__(self):
                 super().__init__()
@@ -461,12 +461,12 @@ X = jnp.array([1.0, -1.0])
 
 
 class TestMasks:
-    def test_L50_one_tensor(self):
+    def test_one_tensor(self):
         noted.clear()
         Chain(Masks(), Passes(), Takes()).stateless_call({}, {}, X)
         assert noted[0].tolist() == [True, False]
 
-    def test_L50_several_tensors(self):
+    def test_several_tensors(self):
         class Both(Layer):
             def call(self, query, value, query_mask=None, value_mask=None, mask=None):
                 noted.append((query_mask, value_mask, mask))
@@ -481,7 +481,7 @@ class TestMasks:
             run(program, X, both=Both(), masks=Masks())
         assert noted[-1][0].tolist() == [True, False] and noted[-1][1:] == (None, None)
 
-    def test_L50_structures(self):
+    def test_structures(self):
         noted.clear()
 
         class Merge(Takes):
@@ -492,7 +492,7 @@ class TestMasks:
         run(lambda layer, x: layer.merge([layer.masks(x), x]), X, merge=Merge(), masks=Masks())
         assert noted[-1][0].tolist() == [True, False] and noted[-1][1] is None
 
-    def test_L51_an_explicit_mask_wins(self):
+    def test_an_explicit_mask_wins(self):
         given = jnp.array([False, False])
 
         def program(layer, x):
@@ -503,16 +503,16 @@ class TestMasks:
         outputs, _ = run(program, X, takes=Takes(), masks=Masks())
         assert outputs.tolist() == noted[-1].tolist() == [False, False]
 
-    def test_L51_a_mask_for_a_call_that_takes_none(self):
+    def test_a_mask_for_a_call_that_takes_none(self):
         outputs, _ = run(lambda layer, x: get_mask(layer.passes(x, mask=X > 0)), X, passes=Passes())
         assert outputs.tolist() == [True, False]
 
-    def test_L51_stateless_call(self):
+    def test_stateless_call(self):
         noted.clear()
         Takes().stateless_call({}, {}, X, mask=X > 0)
         assert noted[-1].tolist() == [True, False]
 
-    def test_L52_outputs_keep_masks_of_their_own(self):
+    def test_outputs_keep_masks_of_their_own(self):
         class Own(Passes):
             def call(self, inputs):
                 outputs = 2 * inputs
@@ -522,7 +522,7 @@ class TestMasks:
         outputs, _ = run(lambda layer, x: get_mask(layer.own(layer.masks(x))), X, own=Own(), masks=Masks())
         assert outputs.tolist() == [False, True]
 
-    def test_L52_every_output_gets_its_mask(self):
+    def test_every_output_gets_its_mask(self):
         class Fork(Layer):
             def call(self, inputs):
                 return [inputs * 1, inputs * 2, inputs * 3]
@@ -536,22 +536,22 @@ class TestMasks:
         (first, second, third), _ = run(program, X, fork=Fork(), masks=Masks())
         assert (first.tolist(), second, third.tolist()) == ([True, False], None, [False, True])
 
-    def test_L53_supports_masking(self):
+    def test_supports_masking(self):
         assert Masks().supports_masking and Passes().supports_masking and not Penalty().supports_masking
         layer = Penalty()
         layer.supports_masking = True
         assert layer.supports_masking
 
-    def test_L53_a_mask_that_ends_says_so(self):
+    def test_a_mask_that_ends_says_so(self):
         layer = Chain(Masks(), Chain(Scale(name="scale")))
         layer.parts[1].supports_masking = True
         with pytest.warns(UserWarning, match=r"Layer 'parts/1/parts/scale' \(Scale\) does not support masking"):
             call(layer, X[None])
 
-    def test_L54_the_default_passes_the_mask_on(self):
+    def test_the_default_passes_the_mask_on(self):
         assert Layer().compute_mask(None, "mask") == "mask"
 
-    def test_L89_a_cast_input_keeps_its_mask(self):
+    def test_a_cast_input_keeps_its_mask(self):
         noted.clear()
         takes = Takes()
         takes.dtype_policy = "bfloat16"
@@ -569,7 +569,7 @@ class TestMasks:
 
 class TestLosses:
     @pytest.mark.parametrize("shape", [(4, 3), (2,), ()], ids=str)
-    def test_L56_activity_is_penalized_per_example_as_in_keras(self, shape):
+    def test_activity_is_penalized_per_example_as_in_keras(self, shape):
         x = np.arange(1, 1 + int(np.prod(shape)), dtype="float32").reshape(shape)
         layer = Penalty(activity_regularizer="l2")
         _, _, losses = layer.stateless_call({}, {}, x, return_losses=True)
@@ -584,21 +584,21 @@ class TestLosses:
             expected = theirs.losses[0]
         assert_close(losses["activity_regularizer"], expected, ulps=2)  # a sum of a dozen squares, and one division
 
-    def test_L56_each_output(self):
+    def test_each_output(self):
         layer = Run(lambda layer, x: [x, {"y": x}])
         layer.activity_regularizer = Penalty(activity_regularizer="l1").activity_regularizer
         _, _, losses = layer.stateless_call({}, {}, jnp.ones(2), return_losses=True)
         assert list(losses) == ["activity_regularizer", "activity_regularizer_1"]
 
-    def test_L56_with_unknown_batch(self):
+    def test_with_unknown_batch(self):
         assert Scale(activity_regularizer="l2")(Input((2,))).shape == (None, 2)
 
     @pytest.mark.parametrize("value", ["text", object()], ids=["str", "object"])
-    def test_L64_something_that_is_no_loss(self, value):
+    def test_something_that_is_no_loss(self, value):
         with pytest.raises(ArgumentError, match="a loss is no tensor"):
             run(lambda layer, x: layer.add_loss(value), X)
 
-    def test_L66_losses_inside_a_scope_and_out_of_it(self):
+    def test_losses_inside_a_scope_and_out_of_it(self):
         layer = Chain(
             Dense(2, kernel_regularizer="l2", kernel_initializer="ones", activity_regularizer="l1"), Penalty()
         )
@@ -621,14 +621,14 @@ class TestLosses:
         }
         np.testing.assert_allclose(seen[0], [0.06, 6.0, 0.06], rtol=1e-6)
 
-    def test_L67_frozen_weights_have_no_penalty(self):
+    def test_frozen_weights_have_no_penalty(self):
         layer = Chain(Dense(2, kernel_regularizer="l2", bias_regularizer="l1"), Dense(2, kernel_regularizer="l2"))
         layer.init(KEY, (1, 2))
         layer.parts[0].trainable = False
         _, _, losses = layer.stateless_call(*layer.init(KEY), jnp.ones((1, 2)), return_losses=True)
         assert list(losses) == ["parts/1/kernel"]
 
-    def test_L66_outside_a_scope(self):
+    def test_outside_a_scope(self):
         with pytest.raises(OutsideScopeError, match="return_losses=True"):
             _ = Scale().losses
 

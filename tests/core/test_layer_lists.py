@@ -1,4 +1,4 @@
-"""The lists of a layer's declarations, in Keras's order (rows L19, L28-L36)."""
+"""The lists of a layer's declarations, in Keras's order."""
 
 import jax
 import jax.numpy as jnp
@@ -93,12 +93,12 @@ def described(variables):
 class TestOrder:
     @pytest.mark.parametrize("index", [0, 1, 2], ids=["one layer", "nested", "deep"])
     @pytest.mark.parametrize("which", LISTS)
-    def test_L28_L29_L30_the_order_is_keras_s(self, index, which):
+    def test_the_order_is_keras_s(self, index, which):
         ours, theirs = both(index, (1, 3))
         assert described(getattr(ours, which)) == described(getattr(theirs, which))
 
     @pytest.mark.parametrize("which", LISTS)
-    def test_L31_freezing_as_in_keras(self, which):
+    def test_freezing_as_in_keras(self, which):
         ours, theirs = both(2, (1, 3))
         states = []
         for layer in (ours, theirs):
@@ -111,11 +111,11 @@ class TestOrder:
             states.append((one, two, described(getattr(layer, which))))
         assert states[0] == states[1]
 
-    def test_L19_count_params_as_in_keras(self):
+    def test_count_params_as_in_keras(self):
         ours, theirs = both(2, (1, 3))
         assert ours.count_params() == theirs.count_params()
 
-    def test_L30_weights_have_no_streams_and_variables_do(self):
+    def test_weights_have_no_streams_and_variables_do(self):
         layer = Chain(Scale(), Noise())
         layer.init(KEY, (1, 2))
         assert [v.name for v in layer.weights] == ["factor"]
@@ -134,7 +134,7 @@ class TestOrder:
         layer.build((1,))
         assert len(layer.weights) == len(layer.non_trainable_weights) == 1
 
-    def test_L36_a_shared_layer_counts_once(self):
+    def test_a_shared_layer_counts_once(self):
         shared = Scale()
         layer = Chain(shared, Chain(shared))
         variables = layer.init(KEY, (1, 2))
@@ -144,14 +144,14 @@ class TestOrder:
 
 
 class TestTrainable:
-    def test_L31_the_setter_reaches_parts_and_weights(self):
+    def test_the_setter_reaches_parts_and_weights(self):
         layer = Chain(Scale(), Chain(Scale()))
         layer.init(KEY, (1, 2))
         layer.trainable = 0
         assert layer.trainable is False and not layer.parts[1].parts[0].trainable
         assert not any(v.trainable for v in layer.weights) and layer.trainable_weights == []
 
-    def test_L29_a_frozen_part_moves_to_the_other_tree(self):
+    def test_a_frozen_part_moves_to_the_other_tree(self):
         layer = Chain(Scale(), Scale())
         layer.init(KEY, (1, 2))
         layer.parts[0].trainable = False
@@ -204,7 +204,7 @@ class TestTrainable:
 
 
 class TestValues:
-    def test_L34_get_and_set_weights(self):
+    def test_get_and_set_weights(self):
         layer = Chain(Dense(2), Noise(), RunningMean())
         variables = layer.init(KEY, (1, 3))
         weights = layer.get_weights(variables)
@@ -218,18 +218,18 @@ class TestValues:
         old, new = (tree.flatten(v.non_trainable)[stream] for v in (variables, changed))
         assert old.tolist() == new.tolist()
 
-    def test_L34_values_keep_the_dtypes_of_the_leaves(self):
+    def test_values_keep_the_dtypes_of_the_leaves(self):
         layer = Scale(dtype="bfloat16")
         variables = layer.init(KEY, (1, 2))
         assert layer.set_weights(variables, [np.ones(2, "float64")]).trainable["factor"].dtype == "bfloat16"
 
-    def test_L34_the_wrong_number(self):
+    def test_the_wrong_number(self):
         layer = Dense(2)
         variables = layer.init(KEY, (1, 3))
         with pytest.raises(LeafError, match=r"dense: wrong number of weights(.|\n)*2 arrays(.|\n)*1 arrays"):
             layer.set_weights(variables, [np.ones((3, 2))])
 
-    def test_L34_wrong_shapes_are_all_named(self):
+    def test_wrong_shapes_are_all_named(self):
         layer = Dense(2)
         variables = layer.init(KEY, (1, 3))
         with pytest.raises(LeafError, match=r"'kernel' has shape(.|\n)*'bias' has shape"):

@@ -1,4 +1,4 @@
-"""Scope: values, updates, losses and masks for one trace (rows V09-V12, L57, L64, L65, L84)."""
+"""Scope: values, updates, losses and masks for one trace."""
 
 import threading
 
@@ -19,7 +19,7 @@ def counter():
 
 
 class TestValues:
-    def test_V09_reads_see_the_mapped_value_and_writes_are_recorded(self):
+    def test_reads_see_the_mapped_value_and_writes_are_recorded(self):
         variable = counter()
         with Scope({variable: jnp.float32(5)}).open() as scope:
             assert float(variable.value) == 5
@@ -29,15 +29,15 @@ class TestValues:
         with pytest.raises(OutsideScopeError):
             _ = variable.value
 
-    def test_V10_keys_are_variables(self):
+    def test_keys_are_variables(self):
         with pytest.raises(LeafError, match="keys of a scope are variables"):
             Scope({"counter": jnp.float32(0)})
 
-    def test_V10_values_have_the_shapes_of_their_variables(self):
+    def test_values_have_the_shapes_of_their_variables(self):
         with pytest.raises(LeafError, match=r"counter: the value has another shape(.|\n)*\(\)(.|\n)*\(2,\)"):
             Scope({counter(): jnp.zeros(2)})
 
-    def test_V11_scopes_nest(self):
+    def test_scopes_nest(self):
         variable = counter()
         with Scope({variable: jnp.float32(1)}).open():
             with Scope({variable: jnp.float32(2)}).open():
@@ -45,7 +45,7 @@ class TestValues:
                 assert float(variable.value) == 3
             assert float(variable.value) == 1
 
-    def test_V11_an_inner_stateless_call_neither_sees_nor_changes_the_outer_values(self):
+    def test_an_inner_stateless_call_neither_sees_nor_changes_the_outer_values(self):
         inner = RunningMean()
         variables = inner.init(KEY, (2, 3))
 
@@ -82,7 +82,7 @@ class TestValues:
 
 
 class TestBuildingScopes:
-    def test_V12_layers_can_tell(self):
+    def test_layers_can_tell(self):
         seen = []
 
         def look(layer, x):
@@ -106,7 +106,7 @@ class TestBuildingScopes:
 
 
 class TestLosses:
-    def test_L64_each_leaf_of_a_structure_is_one_loss(self):
+    def test_each_leaf_of_a_structure_is_one_loss(self):
         def add(layer, x):
             layer.add_loss([jnp.float32(1), {"a": jnp.float32(2)}])
             return x
@@ -115,12 +115,12 @@ class TestLosses:
         _, _, losses = layer.stateless_call({}, {}, jnp.ones(1), return_losses=True)
         assert {name: float(loss) for name, loss in losses.items()} == {"add_loss": 1, "add_loss_1": 2}
 
-    def test_L65_losses_have_the_path_of_the_layer(self):
+    def test_losses_have_the_path_of_the_layer(self):
         layer = Chain(Penalty(), Penalty(name="named"))
         _, _, losses = layer.stateless_call({}, {}, jnp.ones(3), return_losses=True)
         assert list(losses) == ["parts/0/add_loss", "parts/named/add_loss"]
 
-    def test_L57_L67_calls_do_not_accumulate(self):
+    def test_calls_do_not_accumulate(self):
         layer = Chain(Penalty())
         for _ in range(2):
             _, _, losses = layer.stateless_call({}, {}, jnp.ones(3), return_losses=True)
@@ -312,7 +312,7 @@ class TestTraceLevel:
 
 
 class TestThreads:
-    def test_L84_a_thread_does_not_see_the_scope_of_another(self):
+    def test_a_thread_does_not_see_the_scope_of_another(self):
         seen = []
         with Scope().open():
             thread = threading.Thread(target=lambda: seen.append(scopes.current()))
@@ -320,7 +320,7 @@ class TestThreads:
             thread.join()
         assert seen == [None]
 
-    def test_L84_two_threads_call_one_layer(self):
+    def test_two_threads_call_one_layer(self):
         layer = RunningMean()
         variables = layer.init(KEY, (1, 2))
         barrier, results = threading.Barrier(2), {}

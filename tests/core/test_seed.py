@@ -1,4 +1,4 @@
-"""SeedGenerator: randomness as a leaf of the non-trainable tree (rows V15-V18)."""
+"""SeedGenerator: randomness as a leaf of the non-trainable tree."""
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ def draws(seed, count, ordered=True):
     return [key.tolist() for key in outputs], state["stream"]["seed_generator_state"].tolist()
 
 
-def test_V15_the_state_is_what_keras_stores():
+def test_the_state_is_what_keras_stores():
     with asking_keras():
         theirs = keras.random.SeedGenerator(7).state
     ours = SeedGenerator(7).state
@@ -30,24 +30,24 @@ def test_V15_the_state_is_what_keras_stores():
     np.testing.assert_array_equal(ours.initialize(KEY), np.asarray(theirs.value))
 
 
-def test_V15_the_address():
+def test_the_address():
     layer = Chain(Noise())
     variables = layer.init(KEY, (1, 2))
     assert list(tree.flatten(variables.non_trainable)) == ["parts/0/generator/seed_generator_state"]
     assert layer.variables[0].path == "parts/0/generator/seed_generator_state"
 
 
-def test_V16_ordered_draws_count():
+def test_ordered_draws_count():
     keys, state = draws(7, 3)
     assert keys == [[7, 0], [7, 1], [7, 2]] and state == [7, 3]
 
 
-def test_V16_unordered_draws_scramble():
+def test_unordered_draws_scramble():
     keys, state = draws(7, 3, ordered=False)
     assert keys[0] == [7, 0] and len({tuple(key) for key in [*keys, state]}) == 4
 
 
-def test_V16_the_first_key_is_keras_s():
+def test_the_first_key_is_keras_s():
     keys, _ = draws(7, 1)
     with asking_keras():
         theirs = keras.random.uniform((4,), seed=keras.random.SeedGenerator(7))
@@ -55,7 +55,7 @@ def test_V16_the_first_key_is_keras_s():
     np.testing.assert_array_equal(jax.random.uniform(key, (4,)), np.asarray(theirs))
 
 
-def test_V17_a_generator_gives_new_values_each_call_and_repeats_from_its_state():
+def test_a_generator_gives_new_values_each_call_and_repeats_from_its_state():
     layer, x = Noise(seed=1), jnp.zeros((1, 2))
     variables = layer.init(KEY, x)
     first, state = layer.stateless_call(*variables, x)
@@ -80,20 +80,20 @@ def test_every_member_of_an_ensemble_has_a_stream_of_its_own():
 
 
 @pytest.mark.parametrize("seed", ["a", 1.5, True, -1])
-def test_V18_seeds_are_ints(seed):
+def test_seeds_are_ints(seed):
     with pytest.raises(ArgumentError, match="seed is not an integer"):
         SeedGenerator(seed)
 
 
 @pytest.mark.parametrize("seed", [3, None])
-def test_V18_configs(seed):
+def test_configs(seed):
     generator = SeedGenerator(seed, name="stream")
     assert generator.get_config() == {"seed": seed, "name": "stream"}
     again = registry.deserialize(registry.serialize(generator))
     assert (again.seed, again.explicit_name) == (seed, "stream")
 
 
-def test_V18_keras_reads_our_config_and_we_read_theirs():
+def test_keras_reads_our_config_and_we_read_theirs():
     ours = SeedGenerator(3)
     with asking_keras():
         assert keras.random.SeedGenerator.from_config(ours.get_config()).get_config()["seed"] == 3

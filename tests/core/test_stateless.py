@@ -1,4 +1,4 @@
-"""Trees in, trees out: `init` and `stateless_call` (rows L60, L68-L71; DESIGN section 3)."""
+"""Trees in, trees out: `init` and `stateless_call`."""
 
 import jax
 import jax.numpy as jnp
@@ -80,26 +80,26 @@ class TestInit:
 
 
 class TestStatelessCall:
-    def test_L68_outputs_and_state_and_losses(self):
+    def test_outputs_and_state_and_losses(self):
         layer, variables = network()
         assert len(layer.stateless_call(*variables, X)) == 2
         outputs, state, losses = layer.stateless_call(*variables, X, training=True, return_losses=True)
         assert outputs.shape == (3, 2) and list(losses) == ["parts/3/add_loss"]
         assert jax.tree.structure(state) == jax.tree.structure(variables.non_trainable)
 
-    def test_L68_nothing_given_is_changed(self):
+    def test_nothing_given_is_changed(self):
         layer, variables = network()
         before = jax.tree.map(np.array, variables)
         layer.stateless_call(*variables, X, training=True)
         assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), before, jax.tree.map(np.array, variables)))
 
-    def test_L60_arrays_in_arrays_out(self):
+    def test_arrays_in_arrays_out(self):
         layer, variables = network()
         outputs, state = layer.stateless_call(*variables, np.asarray(X), training=True)
         assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves((outputs, state)))
         assert int(state["parts"]["1"]["count"]) == 1
 
-    def test_L70_the_state_includes_statistics_and_streams_in_order(self):
+    def test_the_state_includes_statistics_and_streams_in_order(self):
         layer, variables = network()
         lists = layer_lists(layer, variables)
         _, state = layer.stateless_call(*lists, X, training=True)
@@ -107,7 +107,7 @@ class TestStatelessCall:
         assert int(state[1]) == 1 and state[2].tolist() == [1, 1]
 
     @pytest.mark.parametrize("transform", ["jit", "grad", "vmap", "scan", "hessian-vector product"])
-    def test_L71_transforms(self, transform):
+    def test_transforms(self, transform):
         layer, variables = network()
 
         def loss(trainable, x=X):
@@ -139,7 +139,7 @@ class TestStatelessCall:
             product = jax.jvp(gradient, (variables.trainable,), (tangent,))[1]
             assert jax.tree.structure(product) == jax.tree.structure(tangent)
 
-    def test_L69_never_built(self):
+    def test_never_built(self):
         with pytest.raises(BuildError, match=r"dense: the layer was never built(.|\n)*dense.init"):
             Dense(2).stateless_call({}, {}, X)
 
@@ -186,7 +186,7 @@ def layer_lists(layer, variables):
 
 
 class TestLists:
-    def test_L68_lists_in_lists_out(self):
+    def test_lists_in_lists_out(self):
         layer, variables = network()
         trainable, non_trainable = layer_lists(layer, variables)
         outputs, state = layer.stateless_call(trainable, non_trainable, X, training=True)
@@ -196,7 +196,7 @@ class TestLists:
         for ours, theirs in zip(state, layer_lists(layer, (variables.trainable, tree_state))[1], strict=True):
             np.testing.assert_array_equal(ours, theirs)
 
-    def test_L69_the_wrong_length(self):
+    def test_the_wrong_length(self):
         layer, variables = network()
         trainable, non_trainable = layer_lists(layer, variables)
         with pytest.raises(LeafError) as error:

@@ -1,4 +1,4 @@
-"""Structure: what a layer consists of, and the address of each part (rows L08, L25-L28, L32, L36, L37, L83, L91)."""
+"""Structure: what a layer consists of, and the address of each part."""
 
 import collections
 
@@ -49,48 +49,48 @@ class TestAddresses:
             (collections.OrderedDict(z=weight(), a=weight()), ["attribute/z", "attribute/a"]),
         ],
         ids=[
-            *("variable", "name", "list", "tuple", "dict", "L91-namedtuple", "set", "seed generator", "layer"),
+            *("variable", "name", "list", "tuple", "dict", "namedtuple", "set", "seed generator", "layer"),
             *("list of layers", "ordered dict"),
         ],
     )
-    def test_L26_attributes_and_containers(self, value, expected):
+    def test_attributes_and_containers(self, value, expected):
         assert paths(Holder(attribute=value)) == expected
 
-    def test_L26_containers_may_change_later(self):
+    def test_containers_may_change_later(self):
         layer = Holder(items=[], table={})
         layer.items.append(weight())
         layer.items += [weight()]
         layer.table["key"] = weight()
         assert paths(layer) == ["items/0", "items/1", "table/key"]
 
-    def test_L27_what_is_removed_is_gone(self):
+    def test_what_is_removed_is_gone(self):
         layer = Holder(items=[weight(), weight()], single=weight())
         del layer.single
         layer.items.pop()
         assert paths(layer) == ["items/0"]
 
-    def test_L27_deleting_the_attribute_of_a_weight(self):
+    def test_deleting_the_attribute_of_a_weight(self):
         layer = Holder()
         layer.first, layer.second = layer.add_weight(name="first"), layer.add_weight(name="second")
         del layer.first
         assert paths(layer) == ["second"]
 
-    def test_L37_reassigning_replaces(self):
+    def test_reassigning_replaces(self):
         layer = Holder(part=Holder(inner=weight()))
         layer.part = Holder(other=weight())
         assert paths(layer) == ["part/other"]
 
-    def test_L37_every_component_once(self):
+    def test_every_component_once(self):
         shared = Holder(inner=weight())
         layer = Holder(first=shared, second=[shared], third=Holder(again=shared))
         assert list(walk(layer).components.values()) == ["", "first", "third"]
 
-    def test_L36_a_shared_variable_counts_once_at_its_first_address(self):
+    def test_a_shared_variable_counts_once_at_its_first_address(self):
         shared = weight()
         layer = Holder(first=Holder(w=shared), second=Holder(w=shared))
         assert paths(layer) == ["first/w"] and len(layer.weights) == 1
 
-    def test_L83_metrics_and_other_objects_are_no_parts(self):
+    def test_metrics_and_other_objects_are_no_parts(self):
         layer = Holder(metric=metrics.Mean(), text="x", number=3, function=len, array=None)
         assert len(walk(layer).components) == 1 and layer.variables == []
 
@@ -131,19 +131,19 @@ class TestAddresses:
 
 
 class TestPaths:
-    def test_L08_none_before_building_the_address_after(self):
+    def test_none_before_building_the_address_after(self):
         layer = Chain(Scale())
         assert layer.path is None and layer.parts[0].path is None
         layer.init(KEY, (1, 2))
         assert (layer.path, layer.parts[0].path) == ("", "parts/0")
 
-    def test_L25_the_path_of_a_variable(self):
+    def test_the_path_of_a_variable(self):
         layer = Chain(Chain(Scale(name="scale")))
         layer.init(KEY, (1, 2))
         assert [v.path for v in layer.variables] == ["parts/0/parts/scale/factor"]
         assert [v.path for v in layer.variables] == paths(layer)
 
-    def test_L25_parts_that_build_makes(self):
+    def test_parts_that_build_makes(self):
         class Late(Layer):
             def build(self, input_shape):
                 self.part = Scale()
@@ -155,7 +155,7 @@ class TestPaths:
         layer.init(KEY, (1, 2))
         assert [v.path for v in layer.variables] == ["parts/0/part/factor"]
 
-    def test_L86_parts_and_weights_that_the_first_call_makes(self):
+    def test_parts_and_weights_that_the_first_call_makes(self):
         class Lazy(Layer):
             part = None
 

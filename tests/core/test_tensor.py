@@ -1,4 +1,4 @@
-"""KerasTensor, Node, Input and shape inference (rows N01-N22)."""
+"""KerasTensor, Node, Input and shape inference."""
 
 import operator
 import traceback
@@ -30,31 +30,31 @@ class Pair(Operation):
 
 
 class TestNode:
-    def test_N01_a_node_belongs_to_its_operation(self):
+    def test_a_node_belongs_to_its_operation(self):
         x, operation = KerasTensor((2,)), Twice()
         node = Node(operation, (x,), {}, KerasTensor((2,)))
         assert operation.nodes == [node] and node.operation is operation
 
-    def test_N02_outputs_are_symbolic(self):
+    def test_outputs_are_symbolic(self):
         with pytest.raises(
             GraphError, match=r"twice: an operation on symbolic tensors returned something else"
         ) as error:
             Node(Twice(), (KerasTensor((2,)),), {}, jnp.ones(2))
         assert "received: ArrayImpl" in str(error.value)
 
-    def test_N03_outputs_know_where_they_came_from(self):
+    def test_outputs_know_where_they_came_from(self):
         operation, x = Pair(), KerasTensor((2,))
         operation(x, x)
         plus, minus = operation(x, x)
         assert plus.history == (operation, 1, 0) and minus.history == (operation, 1, 1)
         assert producer(minus) is operation.nodes[1]
 
-    def test_N04_tensors_of_no_operation(self):
+    def test_tensors_of_no_operation(self):
         x = KerasTensor((2,))
         Twice()(x)
         assert x.history == (None, 0, 0) and producer(x) is None
 
-    def test_N05_inputs_outputs_and_parents(self):
+    def test_inputs_outputs_and_parents(self):
         x = Input((2,))
         y = Twice()(x)
         plus, minus = Pair()(x, y)
@@ -62,20 +62,20 @@ class TestNode:
         assert node.input_tensors == [x, y] and node.output_tensors == [plus, minus] and not node.is_input
         assert node.parents == [producer(x), producer(y)] and producer(x).is_input
 
-    def test_N06_tensors_that_record_no_history(self):
+    def test_tensors_that_record_no_history(self):
         operation = Twice()
         y = operation(KerasTensor((2,), record_history=False))
         assert y.history.operation is None and not y.record_history and operation.nodes == []
         assert Twice()(y).history.operation is None
 
-    def test_N07_arguments_are_filled_in(self):
+    def test_arguments_are_filled_in(self):
         x, y = KerasTensor((2,)), KerasTensor((2,))
         node = Node(Pair(), (x,), {"y": [y, 3], "z": None}, KerasTensor((2,)))
         assert node.input_tensors == [x, y]
         assert node.fill({id(x): "a", id(y): "b"}) == (("a",), {"y": ["b", 3], "z": None})
         assert node.fill({id(x): "a"}) == (("a",), {"y": [None, 3], "z": None})
 
-    def test_N07_one_tensor(self):
+    def test_one_tensor(self):
         x = KerasTensor((2,))
         assert Node(Twice(), (x,), {}, KerasTensor((2,))).fill({id(x): 5}) == ((5,), {})
 
@@ -96,34 +96,34 @@ class TestNode:
 
 
 class TestKerasTensor:
-    def test_N08_is_keras_tensor(self):
+    def test_is_keras_tensor(self):
         assert is_keras_tensor(KerasTensor((2,))) and not is_keras_tensor(jnp.ones(2))
 
-    def test_N09_constructor(self):
+    def test_constructor(self):
         tensor = KerasTensor([None, 2], dtype="int8", name="x")
         assert (tensor.shape, tensor.dtype, tensor.name, tensor.ndim) == ((None, 2), "int8", "x", 2)
         assert repr(tensor) == "<KerasTensor shape=(None, 2), dtype=int8, name=x>"
         assert KerasTensor(()).name == "keras_tensor"
 
     @pytest.mark.parametrize("shape", [3, None, "ab", (-1,), (1.5,), ("a",)])
-    def test_N10_invalid_shapes(self, shape):
+    def test_invalid_shapes(self, shape):
         with pytest.raises(ArgumentError):
             KerasTensor(shape)
 
     @pytest.mark.parametrize("attribute", ["shape", "dtype", "sparse", "ragged"])
-    def test_N10_read_only(self, attribute):
+    def test_read_only(self, attribute):
         with pytest.raises(AttributeError):
             setattr(KerasTensor((2,)), attribute, None)
 
     @pytest.mark.parametrize(
         "arguments", [{"sparse": True}, {"ragged": True}, {"sparse": True, "ragged": True}], ids=str
     )
-    def test_N11_dense_only(self, arguments):
+    def test_dense_only(self, arguments):
         with pytest.raises(ArgumentError, match="sparse and ragged tensors do not exist here"):
             KerasTensor((2,), **arguments)
         assert not KerasTensor((2,)).sparse and not KerasTensor((2,)).ragged
 
-    def test_N16_any_symbolic(self):
+    def test_any_symbolic(self):
         assert any_symbolic((1, {"a": [KerasTensor((2,))]}), {}) and any_symbolic((), {"k": KerasTensor((2,))})
         assert not any_symbolic((1, jnp.ones(1)), {"k": None})
 
@@ -144,10 +144,10 @@ ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"
 
 
 class TestOperators:
-    """N12: symbolic results that replay to what the operator gives on arrays."""
+    """symbolic results that replay to what the operator gives on arrays."""
 
     @pytest.mark.parametrize("name", ARITHMETIC)
-    def test_N12_two_tensors(self, name):
+    def test_two_tensors(self, name):
         function, x, y = getattr(operator, name), Input(batch_shape=(2, 2)), Input(batch_shape=(2, 2))
         a, b = np.float32([[1, 2], [3, 4]]), np.float32([[2, 2], [1.5, 3]])
         symbolic = function(x, y)
@@ -157,7 +157,7 @@ class TestOperators:
 
     @pytest.mark.parametrize("name", [name for name in ARITHMETIC if name != "ne"])
     @pytest.mark.parametrize("constant", [3.0, np.float32([[2.0, 5.0], [1.0, 1.0]])], ids=["scalar", "numpy"])
-    def test_N12_constants_on_either_side(self, name, constant):
+    def test_constants_on_either_side(self, name, constant):
         if name == "matmul":
             constant = np.ones((2, 2), "float32") * constant  # a scalar has no matrix product
         function, x = getattr(operator, name), Input(batch_shape=(2, 2))
@@ -166,14 +166,14 @@ class TestOperators:
         np.testing.assert_array_equal(replay(x, function(constant, x), value), function(constant, jnp.asarray(value)))
 
     @pytest.mark.parametrize("name", ["and_", "or_", "xor"])
-    def test_N12_bits(self, name):
+    def test_bits(self, name):
         function, x = getattr(operator, name), Input(batch_shape=(2,), dtype="int32")
         value = np.int32([6, 3])
         assert replay(x, function(x, 5), value).tolist() == function(value, 5).tolist()
         assert replay(x, function(5, x), value).tolist() == function(5, value).tolist()
         assert replay(x, ~x, value).tolist() == (~value).tolist()
 
-    def test_N12_unary(self):
+    def test_unary(self):
         x, value = Input(batch_shape=(2,)), np.float32([-1.3, 2.0])
         for function in (operator.neg, operator.pos, abs, round):
             np.testing.assert_array_equal(replay(x, function(x), value), function(jnp.asarray(value)))
@@ -181,13 +181,13 @@ class TestOperators:
     @pytest.mark.parametrize(
         "key", [0, -1, slice(1, None), (slice(None), 1), (Ellipsis, None, 0), (slice(None, None, -1),)], ids=str
     )
-    def test_N12_slicing(self, key):
+    def test_slicing(self, key):
         x, value = Input(batch_shape=(3, 2)), np.arange(6, dtype="float32").reshape(3, 2)
         symbolic = x[key]
         assert symbolic.shape == value[key].shape
         np.testing.assert_array_equal(replay(x, symbolic, value), value[key])
 
-    def test_N12_unknown_dimensions_stay(self):
+    def test_unknown_dimensions_stay(self):
         x = Input((None, 4))
         assert (
             (x + 1).shape == (None, None, 4)
@@ -195,7 +195,7 @@ class TestOperators:
             and (x @ x[0, :4].reshape((4, -1))).ndim == 3
         )
 
-    def test_N15_reshape_and_squeeze(self):
+    def test_reshape_and_squeeze(self):
         x = Input(batch_shape=(2, 1, 3))
         assert x.reshape((3, 2)).shape == (3, 2) and x.squeeze(1).shape == (2, 3) and x.squeeze().shape == (2, 3)
 
@@ -210,37 +210,37 @@ class TestRefusals:
         [bool, list, int, float, np.asarray, lambda x: jnp.ones(2) + x],
         ids=["bool", "iter", "int", "float", "np", "jnp"],
     )
-    def test_N13_N14_no_values(self, use):
+    def test_no_values(self, use):
         with pytest.raises(GraphError, match="stands for values that do not exist yet") as error:
             use(KerasTensor((2,), name="x"))
         assert "lift(my_function)(tensor)" in str(error.value) and isinstance(error.value, ValueError)
 
 
 class TestInput:
-    def test_N17_arguments(self):
+    def test_arguments(self):
         assert Input((2,)).shape == (None, 2) and Input((2,), batch_size=3).shape == (3, 2)
         x = Input(batch_shape=(5, None), dtype="int32", name="tokens")
         assert (x.shape, x.dtype, x.name) == ((5, None), "int32", "tokens")
         assert isinstance(x.history.operation, InputLayer) and x.history.operation.output is x
 
-    def test_N17_a_tensor_that_exists(self):
+    def test_a_tensor_that_exists(self):
         tensor = KerasTensor((2, 3), "int8")
         assert Input(tensor=tensor) is tensor and isinstance(tensor.history.operation, InputLayer)
 
     @pytest.mark.parametrize(
         "arguments", [{}, {"shape": (2,), "batch_shape": (1, 2)}, {"shape": (2,), "sparse": True}], ids=str
     )
-    def test_N17_invalid_arguments(self, arguments):
+    def test_invalid_arguments(self, arguments):
         with pytest.raises(ArgumentError):
             Input(**arguments)
 
-    def test_N17_configs_with_keras(self):
+    def test_configs_with_keras(self):
         config = InputLayer((2,), dtype="int32", name="tokens").get_config()
         with asking_keras():
             theirs = keras.layers.InputLayer.from_config(config).get_config()
         assert theirs == config and InputLayer.from_config(theirs).output.shape == (None, 2)
 
-    def test_N18_optional(self):
+    def test_optional(self):
         assert Input((2,), optional=True).history.operation.optional
 
 
@@ -256,9 +256,9 @@ seen: list = []
 
 
 class TestInference:
-    """N19: shapes through `jax.eval_shape`, with symbolic dimensions."""
+    """shapes through `jax.eval_shape`, with symbolic dimensions."""
 
-    def test_N19_nothing_is_computed(self):
+    def test_nothing_is_computed(self):
         spec = infer(lambda x: jnp.sum(x, axis=0), jax.ShapeDtypeStruct((10**9, 10**6), "bfloat16"))
         assert (spec.shape, spec.dtype) == ((10**6,), "bfloat16")
 
@@ -275,17 +275,17 @@ class TestInference:
         ],
         ids=["identity", "reshape", "mean", "concatenate", "stride", "zeros", "at most 3"],
     )
-    def test_N19_unknown_dimensions(self, function, expected):
+    def test_unknown_dimensions(self, function, expected):
         assert infer(function, KerasTensor((None, None, 4))).shape == expected
 
-    def test_N19_python_arguments_pass_as_they_are(self):
+    def test_python_arguments_pass_as_they_are(self):
         def function(x, flag, sizes, text, mode=None):
             assert flag is True and sizes == (2, 3) and text == "text" and mode == 0.5
             return x
 
         assert infer(function, KerasTensor((None,)), True, (2, 3), "text", mode=0.5).shape == (None,)
 
-    def test_N19_inconclusive_comparisons_are_decided_by_two_sizes(self):
+    def test_inconclusive_comparisons_are_decided_by_two_sizes(self):
         seen.clear()
         assert Doubled()(Input((None, 4))).shape == (None, None, 4)
         assert [shape[1] for shape in seen[1:]] == [SIZES[0][1], SIZES[1][1], SMALLEST[1]]
@@ -301,7 +301,7 @@ class TestInference:
         ],
         ids=["diag", "slice", "min", "squeeze", "too small"],
     )
-    def test_N19_a_size_that_two_samples_agree_on_is_no_fact(self, function, shape, expected):
+    def test_a_size_that_two_samples_agree_on_is_no_fact(self, function, shape, expected):
         assert infer(function, KerasTensor(shape)).shape == expected
 
     def test_an_error_of_a_call_is_shown_once_in_the_shapes_that_were_given(self):
@@ -326,11 +326,11 @@ class TestInference:
             infer(function, KerasTensor((None, 3)))
         assert len(runs) == 1
 
-    def test_N19_structures(self):
+    def test_structures(self):
         spec = infer(lambda d: {"y": [d["x"], d["x"].sum()]}, {"x": KerasTensor((None, 2))})
         assert (spec["y"][0].shape, spec["y"][1].shape) == ((None, 2), ())
 
-    def test_N19_what_two_sizes_have_in_common_is_what_a_layer_was_built_for(self):
+    def test_what_two_sizes_have_in_common_is_what_a_layer_was_built_for(self):
         inner = Weighted()
 
         class Outer(Layer):
@@ -348,7 +348,7 @@ class TestInference:
     @pytest.mark.parametrize(
         "structure", [lambda a, b: [a, (b,)], lambda a, b: {"a": a, "b": {"c": b}}], ids=["lists", "dicts"]
     )
-    def test_N19_the_same_in_structures(self, structure):
+    def test_the_same_in_structures(self, structure):
         class Several(Layer):
             def build(self, input_shape):
                 self.kernel = self.add_weight(shape=(4,), name="kernel")
@@ -377,7 +377,7 @@ class Weighted(Layer):
         return inputs * jnp.broadcast_to(self.kernel.value, inputs.shape)
 
 
-def test_N21_tensors_in_the_config_of_a_graph():
+def test_tensors_in_the_config_of_a_graph():
     x = Input((2,), name="x")
     config = jkeras.Model(x, layers.Dense(3, name="head")(x)).get_config()
     assert config["layers"][1]["inbound_nodes"][0]["args"][0] == {
@@ -386,7 +386,7 @@ def test_N21_tensors_in_the_config_of_a_graph():
     }
 
 
-def test_N22_masks_of_graphs_travel_when_the_graph_runs():
+def test_masks_of_graphs_travel_when_the_graph_runs():
     inputs = Input((3,), dtype="int32")
     outputs = layers.Embedding(4, 2, mask_zero=True)(inputs)
     graph = Function(inputs, outputs)

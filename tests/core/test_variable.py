@@ -1,4 +1,4 @@
-"""Variable: a declaration that reads and writes inside scopes (rows V01-V08, V13, V20, V22)."""
+"""Variable: a declaration that reads and writes inside scopes."""
 
 import operator
 
@@ -28,34 +28,34 @@ class TestDeclaring:
             (initializers.Constant(2.0), 2.0),
             ({"class_name": "Ones", "config": {}}, 1.0),
         ],
-        ids=["V01-name", "V01-callable", "V01-object", "V01-config"],
+        ids=["name", "callable", "object", "config"],
     )
-    def test_V01_initializers(self, initializer, expected):
+    def test_initializers(self, initializer, expected):
         variable = Variable(initializer, shape=(2,))
         np.testing.assert_array_equal(variable.initialize(KEY), [expected] * 2)
 
     @pytest.mark.parametrize("value", [[[1.0, 2.0]], np.float32([1, 2, 3]), jnp.ones((2, 1), "bfloat16"), 4.0, 7, True])
-    def test_V01_V03_values_keep_their_shape_and_dtype(self, value):
+    def test_values_keep_their_shape_and_dtype(self, value):
         ours = Variable(value)
         with asking_keras():
             theirs = keras.Variable(value)
         assert (ours.shape, ours.dtype) == (tuple(theirs.shape), theirs.dtype)
         np.testing.assert_array_equal(ours.initialize(KEY), np.asarray(theirs.value))
 
-    def test_V03_initializers_have_floatx(self):
+    def test_initializers_have_floatx(self):
         assert Variable("zeros", shape=(1,)).dtype == "float32"
         assert Variable("zeros", shape=(1,), dtype="int8").initialize(KEY).dtype == "int8"
 
-    def test_V02_a_callable_needs_a_shape(self):
+    def test_a_callable_needs_a_shape(self):
         with pytest.raises(ArgumentError, match="an initializer needs a shape"):
             Variable("zeros")
 
     @pytest.mark.parametrize("shape", [(None, 2), (2.0,), (-1,), (True,)])
-    def test_V02_shapes_are_known(self, shape):
+    def test_shapes_are_known(self, shape):
         with pytest.raises(ArgumentError, match="shape must be known"):
             Variable("zeros", shape=shape)
 
-    def test_V04_attributes(self):
+    def test_attributes(self):
         variable = Variable(
             "zeros",
             shape=(2, 3),
@@ -72,7 +72,7 @@ class TestDeclaring:
         assert isinstance(variable.constraint, constraints.NonNeg)
         assert variable.path is None and not variable.overwrite_with_gradient
 
-    def test_V04_the_address_becomes_the_path(self):
+    def test_the_address_becomes_the_path(self):
         class Two(Layer):
             def build(self, input_shape):
                 self.first = self.add_weight(name="named")
@@ -92,18 +92,18 @@ class TestDeclaring:
         [{"name": "a/b"}, {"name": ""}, {"name": 3}, {"aggregation": "max"}, {"synchronization": "never"}],
         ids=str,
     )
-    def test_V07_invalid_arguments(self, arguments):
+    def test_invalid_arguments(self, arguments):
         with pytest.raises(ArgumentError):
             Variable("zeros", shape=(), **arguments)
 
-    def test_V08_a_value_that_is_being_traced(self):
+    def test_a_value_that_is_being_traced(self):
         def declare(layer, x):
             return Variable(x)
 
         with pytest.raises(ArgumentError, match="being traced"):
             run(declare, jnp.ones(2))
 
-    def test_V20_repr(self):
+    def test_repr(self):
         text = repr(Variable("zeros", shape=(2,), name="w"))
         assert text == "<Variable path=w, shape=(2,), dtype=float32, trainable=True>"
 
@@ -125,29 +125,29 @@ def inside(variable, value, function):
 
 
 class TestReadingAndWriting:
-    def test_V04_value(self):
+    def test_value(self):
         variable = Variable("zeros", shape=(2,))
         value, _ = inside(variable, [1.0, 2.0], lambda: variable.value)
         assert isinstance(value, jax.Array) and value.tolist() == [1.0, 2.0]
 
     @pytest.mark.parametrize(("method", "expected"), [("assign", 2.0), ("assign_add", 7.0), ("assign_sub", 3.0)])
-    def test_V05_assignments_return_and_record(self, method, expected):
+    def test_assignments_return_and_record(self, method, expected):
         variable = Variable("zeros", shape=(), trainable=False)
         returned, scope = inside(variable, 5.0, lambda: getattr(variable, method)(2.0))
         assert float(returned) == float(scope.values[variable]) == expected
         assert list(scope.updated) == [variable]
 
-    def test_V05_another_shape(self):
+    def test_another_shape(self):
         variable = Variable("zeros", shape=(2,), trainable=False, name="w")
         with pytest.raises(ShapeError, match=r"w: the assigned value has another shape"):
             inside(variable, [0.0, 0.0], lambda: variable.assign(jnp.ones(3)))
 
-    def test_V05_values_are_cast_to_the_dtype_of_the_variable(self):
+    def test_values_are_cast_to_the_dtype_of_the_variable(self):
         variable = Variable("zeros", shape=(), dtype="float16", trainable=False)
         returned, _ = inside(variable, np.float16(0), lambda: variable.assign(np.float32(1.5)))
         assert returned.dtype == "float16"
 
-    def test_V05_python_scalars_leave_no_weak_type(self):
+    def test_python_scalars_leave_no_weak_type(self):
         variable = Variable("zeros", shape=(), trainable=False)
         returned, _ = inside(variable, np.float32(0), lambda: variable.assign(1.5))
         assert not returned.weak_type
@@ -163,7 +163,7 @@ class TestReadingAndWriting:
         with pytest.raises(AssignmentError, match="declared with trainable=False"):
             inside(frozen, 0.0, lambda: frozen.assign(1.0))
 
-    def test_V13_reads_are_cast_inside_a_mixed_layer(self):
+    def test_reads_are_cast_inside_a_mixed_layer(self):
         class Look(Layer):
             def build(self, input_shape):
                 self.float = self.add_weight(shape=(1,), name="float")
@@ -180,7 +180,7 @@ class TestReadingAndWriting:
         assert seen[-1] == [("bfloat16", "bfloat16"), ("int32", "int32"), ("float32", "float32")]
         assert [v.dtype for v in layer.variables] == ["float32", "int32", "float32"]
 
-    def test_V13_updates_of_a_mixed_layer_keep_the_precision_of_the_variable(self):
+    def test_updates_of_a_mixed_layer_keep_the_precision_of_the_variable(self):
         class Add(Layer):
             def build(self, input_shape):
                 self.total = self.add_weight(shape=(), initializer="ones", trainable=False, name="total")
@@ -207,11 +207,11 @@ BITWISE = ("and_", "or_", "xor")
 
 
 class TestOperators:
-    """V06: what Keras's variables can do, inside a scope."""
+    """what Keras's variables can do, inside a scope."""
 
     @pytest.mark.parametrize("name", BINARY)
     @pytest.mark.parametrize("other", [np.float32([2, 3]), jnp.array([2.0, 3.0])], ids=["numpy", "jax"])
-    def test_V06_binary_operators_both_ways(self, name, other):
+    def test_binary_operators_both_ways(self, name, other):
         variable, function, value = Variable("zeros", shape=(2,)), getattr(operator, name), np.float32([4, 1.5])
         with Scope({variable: jnp.asarray(value)}).open():
             np.testing.assert_array_equal(function(variable, other), function(jnp.asarray(value), other))
@@ -219,7 +219,7 @@ class TestOperators:
             np.testing.assert_array_equal(function(variable, variable), function(jnp.asarray(value), value))
 
     @pytest.mark.parametrize("name", BITWISE)
-    def test_V06_bitwise_operators_both_ways(self, name):
+    def test_bitwise_operators_both_ways(self, name):
         variable, function, value = (
             Variable("zeros", shape=(2,), dtype="int32"),
             getattr(operator, name),
@@ -229,7 +229,7 @@ class TestOperators:
             np.testing.assert_array_equal(function(variable, 5), function(value, 5))
             np.testing.assert_array_equal(function(np.int32([5, 5]), variable), function(value, 5))
 
-    def test_V06_others(self):
+    def test_others(self):
         variable = Variable("zeros", shape=(2,))
         with Scope({variable: jnp.array([-1.25, 2.0])}).open():
             assert (-variable).tolist() == [1.25, -2.0] and (+variable).tolist() == [-1.25, 2.0]
@@ -237,16 +237,16 @@ class TestOperators:
             assert variable[1].tolist() == 2.0 and variable[::-1].tolist() == [2.0, -1.25]
             assert [float(each) for each in variable] == [-1.25, 2.0]
 
-    def test_V06_scalars(self):
+    def test_scalars(self):
         variable = Variable("zeros", shape=())
         with Scope({variable: jnp.float32(2.5)}).open():
             assert float(variable) == 2.5 and int(variable) == 2
 
-    def test_V06_no_truth_value(self):
+    def test_no_truth_value(self):
         with pytest.raises(TypeError, match=r"bool\(w.value\)"):
             bool(Variable("zeros", shape=(), name="w"))
 
-    def test_V06_V22_no_array(self):
+    def test_no_array(self):
         variable = Variable("zeros", shape=(2,), name="w")
         with pytest.raises(TypeError, match=r"read it: np.asarray\(w.value\)"):
             np.asarray(variable)

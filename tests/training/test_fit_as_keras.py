@@ -35,7 +35,7 @@ def of_tags(library):
 
 MASKS = {
     "masks": {},
-    "masks, T36 temporal weights": {"sample_weight": np.linspace(0.5, 2, 48).reshape(12, 4).astype("float32")},
+    "masks, temporal weights": {"sample_weight": np.linspace(0.5, 2, 48).reshape(12, 4).astype("float32")},
     "masks, a smaller last batch": {"batch_size": 5},
 }
 
@@ -64,10 +64,10 @@ def endless(size=5):
 MSE = {"loss": "mse", "metrics": ["mae"]}
 
 FITS = {
-    "T37-T65 a repeating generator": (lambda: endless(), None, {"steps_per_epoch": 4}),
-    "T37-T64 epochs that are pieces of a pass": (X, Y, {"batch_size": 4, "steps_per_epoch": 2}),
-    "T28 as large as the steps need": (X, Y, {"steps_per_epoch": 5, "epochs": 2}),
-    "T32-T33-T36 validation": (
+    "a repeating generator": (lambda: endless(), None, {"steps_per_epoch": 4}),
+    "epochs that are pieces of a pass": (X, Y, {"batch_size": 4, "steps_per_epoch": 2}),
+    "as large as the steps need": (X, Y, {"steps_per_epoch": 5, "epochs": 2}),
+    "validation": (
         X,
         Y,
         {
@@ -78,8 +78,8 @@ FITS = {
             "validation_steps": 2,
         },
     ),
-    "T28-T33 steps of validation": (X, Y, {"validation_data": (X, Y), "validation_steps": 5, "validation_freq": 2}),
-    "T29-T35 a class weight": (X, np.abs(Y).round(), {"class_weight": {0: 0.5, 1: 2.0, 2: 1.0}, "initial_epoch": 1}),
+    "steps of validation": (X, Y, {"validation_data": (X, Y), "validation_steps": 5, "validation_freq": 2}),
+    "a class weight": (X, np.abs(Y).round(), {"class_weight": {0: 0.5, 1: 2.0, 2: 1.0}, "initial_epoch": 1}),
 }
 
 
@@ -90,7 +90,7 @@ def test_histories(x, y, options):
     assert_same(*histories(network(), x, y, arguments={**MSE, "weighted_metrics": ["mse"]}, **options))
 
 
-def test_T49_T50_penalties_constraints_and_clipping():
+def test_penalties_constraints_and_clipping():
     def arguments(library):
         return {"loss": "mse", "metrics": ["mae"]}
 
@@ -99,7 +99,7 @@ def test_T49_T50_penalties_constraints_and_clipping():
     assert_same(*histories(model, X, Y, **more))
 
 
-def test_T42_the_average_that_keras_leaves_in_the_model():
+def test_the_average_that_keras_leaves_in_the_model():
     model = network()
     trainer = jkeras.Trainer(model, optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9), "mse")
     state = trainer.init(jax.random.key(0))
@@ -114,7 +114,7 @@ def test_T42_the_average_that_keras_leaves_in_the_model():
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
-def test_T59_class_weights_of_a_batch():
+def test_class_weights_of_a_batch():
     model, labels = network(), np.abs(Y).round()
     trainer = jkeras.Trainer(model, "sgd", "mse", weighted_metrics=["mae"])
     state = trainer.init(jax.random.key(0))
@@ -131,7 +131,7 @@ def test_T59_class_weights_of_a_batch():
         trainer.train_on_batch(state, X, np.zeros((24, 2), "float32"))
 
 
-def test_T01_T55_T59_arguments_and_defaults_are_those_of_keras():
+def test_arguments_and_defaults_are_those_of_keras():
     def defaults(function):
         found = inspect.signature(function).parameters.values()
         return {each.name: each.default for each in found if each.kind is not each.VAR_KEYWORD}
@@ -150,7 +150,7 @@ def test_T01_T55_T59_arguments_and_defaults_are_those_of_keras():
         assert all(ours[each] == theirs[each] for each in set(theirs) - differing), name
 
 
-def test_T02_optimizers():
+def test_optimizers():
     model = network()
     for given in ("sgd", optimizers.SGD(0.01), {"class_name": "SGD", "config": {"learning_rate": 0.01}}):
         assert jkeras.Trainer(model, given, "mse").optimizer == optimizers.SGD(0.01)
@@ -163,7 +163,7 @@ def test_T02_optimizers():
     assert jkeras.Trainer.from_compile_config(model, trainer.get_compile_config()).optimizer is None
 
 
-def test_T10_T13_compiling_and_not():
+def test_compiling_and_not():
     model = network()
     assert [jkeras.Trainer(model, jit_compile=given).jit_compile for given in ("auto", True, False)] == [
         True,
@@ -175,7 +175,7 @@ def test_T10_T13_compiling_and_not():
         jkeras.Trainer(model, run_eagerly=True, jit_compile=True)
 
 
-def test_T14_what_is_trainable_is_that_of_the_state():
+def test_what_is_trainable_is_that_of_the_state():
     model = network()
     trainer = jkeras.Trainer(model, "sgd", "mse")
     state = trainer.init(jax.random.key(0))
@@ -188,7 +188,7 @@ def test_T14_what_is_trainable_is_that_of_the_state():
     np.testing.assert_array_equal(state.non_trainable["dense"]["kernel"], kernel)
 
 
-def test_T17_a_loss_of_ones_own():
+def test_a_loss_of_ones_own():
     passes = []
 
     class Own(jkeras.Trainer):
@@ -206,7 +206,7 @@ def test_T17_a_loss_of_ones_own():
     assert set(passes) == {True, False}
 
 
-def test_T18_no_loss_is_zero():
+def test_no_loss_is_zero():
     trainer = jkeras.Trainer(network(), "sgd")
     state = trainer.init(jax.random.key(0))
     kernel = np.asarray(state.trainable["dense"]["kernel"])
@@ -215,7 +215,7 @@ def test_T18_no_loss_is_zero():
     np.testing.assert_array_equal(state.trainable["dense"]["kernel"], kernel)
 
 
-def test_T27_history():
+def test_history():
     trainer = jkeras.Trainer(network(), "sgd", "mse")
     _, history = trainer.fit(trainer.init(jax.random.key(0)), X, Y, epochs=3, initial_epoch=1, batch_size=5, verbose=0)
     with asking_keras():
@@ -227,14 +227,14 @@ def test_T27_history():
     assert [list(each) for each in (history.history, expected.history)] == [["loss"], ["loss"]]
 
 
-def test_T37_an_epoch_that_is_longer_than_the_arrays():
+def test_an_epoch_that_is_longer_than_the_arrays():
     trainer = jkeras.Trainer(network(), "sgd", "mse")
     with pytest.warns(UserWarning, match="7 steps, but 24 examples in batches of 8 are 3"):
         state, _ = trainer.fit(trainer.init(jax.random.key(0)), X, Y, batch_size=8, steps_per_epoch=7, verbose=0)
     assert int(state.step) == 3
 
 
-def test_T37_every_example_is_seen_once_a_pass(monkeypatch):
+def test_every_example_is_seen_once_a_pass(monkeypatch):
     """Epochs of 2 of 3 batches, shuffled: each three batches are all examples, on the device and from the host."""
 
     class Summing(jkeras.Trainer):
@@ -264,9 +264,9 @@ def test_T37_every_example_is_seen_once_a_pass(monkeypatch):
     assert len(set(found[0])) == 3
 
 
-def test_T62_prediction_is_deterministic_and_changes_nothing():
+def test_prediction_is_deterministic_and_changes_nothing():
     model = jkeras.Sequential([jkeras.Input((4,)), layers.Dropout(0.5), layers.Dense(2)])
-    trainer = jkeras.Trainer(model)  # T58: neither loss nor optimizer is needed
+    trainer = jkeras.Trainer(model)  # neither loss nor optimizer is needed
     state = trainer.init(jax.random.key(0))
     before = jax.device_get(state)
     first, second = (trainer.predict(state, X, verbose=0) for _ in range(2))
@@ -274,7 +274,7 @@ def test_T62_prediction_is_deterministic_and_changes_nothing():
     jax.tree.map(np.testing.assert_array_equal, before, jax.device_get(state))
 
 
-def test_T66_batches_may_differ_in_the_axes_that_the_model_leaves_open():
+def test_batches_may_differ_in_the_axes_that_the_model_leaves_open():
     inputs = jkeras.Input((None,), dtype="int32")
     model = jkeras.Model(inputs, layers.Dense(3)(layers.Embedding(10, 2)(inputs)))
     trainer = jkeras.Trainer(model, "sgd", jkeras.losses.SparseCategoricalCrossentropy(from_logits=True))

@@ -60,7 +60,7 @@ def objects(library):
 
 
 CASES = {
-    "T03-T04-T07-T08-T36 lists": (
+    "lists": (
         pair,
         [A, B],
         {
@@ -71,7 +71,7 @@ CASES = {
         },
         {"sample_weight": [RAMP, 1 - RAMP]},
     ),
-    "T03-T04-T06-T07-T36 dicts, one weight for all": (
+    "dicts, one weight for all": (
         named,
         {"p": A, "q": B},
         {
@@ -82,26 +82,26 @@ CASES = {
         },
         {"sample_weight": RAMP},
     ),
-    "T03 objects and functions by the names of the outputs": (pair, {"b": B, "a": A}, objects, {}),
-    "T03-T53 None for an output": (pair, [A], {"loss": ["mse", None]}, {}),
-    "T03-T53 nothing for an output": (named, {"p": A}, {"loss": {"p": "mse"}}, {"sample_weight": {"p": RAMP}}),
-    "T53 nested, tuples for lists": (nested, ((A, C), B), {"loss": [["mse", "mae"], "mse"]}, {}),
-    "T53 nested in a dict": (nested_in_a_dict, {"p": [A, C], "q": B}, {"loss": {"p": ["mse", "mae"], "q": "mse"}}, {}),
-    "T03-T53 flat for nested": (nested, [A, C, B], {"loss": ["mse", "mae", "mse"]}, {}),
-    "T03-T53 one for all": (nested, [[A, C], B], {"loss": "mse"}, {}),
-    "T05-T07 duplicates": (
+    "objects and functions by the names of the outputs": (pair, {"b": B, "a": A}, objects, {}),
+    "None for an output": (pair, [A], {"loss": ["mse", None]}, {}),
+    "nothing for an output": (named, {"p": A}, {"loss": {"p": "mse"}}, {"sample_weight": {"p": RAMP}}),
+    "nested, tuples for lists": (nested, ((A, C), B), {"loss": [["mse", "mae"], "mse"]}, {}),
+    "nested in a dict": (nested_in_a_dict, {"p": [A, C], "q": B}, {"loss": {"p": ["mse", "mae"], "q": "mse"}}, {}),
+    "flat for nested": (nested, [A, C, B], {"loss": ["mse", "mae", "mse"]}, {}),
+    "one for all": (nested, [[A, C], B], {"loss": "mse"}, {}),
+    "duplicates": (
         one,
         A,
         {"loss": {"a": "mse"}, "metrics": ["mae", "mae", "mse"], "weighted_metrics": ["mae", "mae", "mse"]},
         {"sample_weight": RAMP},
     ),
-    "T05 lists in a list": (
+    "lists in a list": (
         one_in_a_list,
         A,
         {"loss": ["mse"], "loss_weights": [0.5], "metrics": [["mae", "mse"]]},
         {},
     ),
-    "T05 by name": (one_in_a_dict, {"p": A}, {"loss": {"p": "mse"}, "metrics": {"p": ["mae"]}}, {}),
+    "by name": (one_in_a_dict, {"p": A}, {"loss": {"p": "mse"}, "metrics": {"p": ["mae"]}}, {}),
 }
 
 
@@ -110,7 +110,7 @@ def test_histories(arrange, y, arguments, options):
     assert_same(*histories(network(arrange), X, y, arguments=arguments, batch_size=8, **options))
 
 
-def test_T57_T60_outputs_of_any_structure_are_predicted():
+def test_outputs_of_any_structure_are_predicted():
     model = network(nested_in_a_dict)
     trainer = jkeras.Trainer(model, loss="mse")
     state = trainer.init(jax.random.key(0))
@@ -131,17 +131,22 @@ def test_T57_T60_outputs_of_any_structure_are_predicted():
 
 
 REFUSED = {
-    "T04 too few weights": ({"loss": ["mse", "mae"], "loss_weights": [1.0]}, "loss_weights", "2 entries", "1 entries"),
-    "T04 weight of nothing": (
+    "too few weights": ({"loss": ["mse", "mae"], "loss_weights": [1.0]}, "loss_weights", "2 entries", "1 entries"),
+    "weight of nothing": (
         {"loss": {"a": "mse", "b": "mse"}, "loss_weights": {"z": 1.0}},
         "loss_weights",
         "one of 'a', 'b'",
         "'z'",
     ),
-    "T03 unknown output": ({"loss": {"z": "mse"}}, "loss", "one of 'a', 'b'", "'z'"),
-    "T03 too many losses": ({"loss": ["mse", "mae", "mse"]}, "loss", "2 entries, for 'a', 'b'", "3 entries"),
-    "T05 too few metrics": ({"loss": "mse", "metrics": ["mae"]}, "metrics", "2 entries", "1 entries"),
-    "T05 unknown output": ({"weighted_metrics": {"bb": ["mae"]}}, "weighted_metrics", "'b' (did you mean it?)", "'bb'"),
+    "unknown output": ({"loss": {"z": "mse"}}, "loss", "one of 'a', 'b'", "'z'"),
+    "too many losses": ({"loss": ["mse", "mae", "mse"]}, "loss", "2 entries, for 'a', 'b'", "3 entries"),
+    "too few metrics": ({"loss": "mse", "metrics": ["mae"]}, "metrics", "2 entries", "1 entries"),
+    "unknown in weighted_metrics": (
+        {"weighted_metrics": {"bb": ["mae"]}},
+        "weighted_metrics",
+        "'b' (did you mean it?)",
+        "'bb'",
+    ),
 }
 
 
@@ -172,14 +177,14 @@ def test_what_does_not_fit_the_outputs(arguments, argument, expected, received):
         ([A, B], {"z": RAMP}, "sample_weight"),
     ],
 )
-def test_T36_T53_labels_and_weights_that_do_not_fit_the_outputs(y, sample_weight, path):
+def test_labels_and_weights_that_do_not_fit_the_outputs(y, sample_weight, path):
     trainer = jkeras.Trainer(network(pair), "sgd", "mse")
     with pytest.raises(errors.DataError, match="structured like the model's outputs") as caught:
         trainer.fit(trainer.init(jax.random.key(0)), X, y, sample_weight=sample_weight, verbose=0)
     assert str(caught.value).startswith(f"{path}: ")
 
 
-def test_T35_class_weights_need_one_output():
+def test_class_weights_need_one_output():
     trainer = jkeras.Trainer(network(pair), "sgd", "mse")
     with pytest.raises(errors.ArgumentError, match="one array of labels"):
         trainer.fit(trainer.init(jax.random.key(0)), X, [A, B], class_weight={0: 1.0}, verbose=0)
@@ -189,7 +194,7 @@ def test_outputs_of_one_layer_have_names_of_their_own():
     assert list(Outputs([1, 2, 3], ("a", "a", "b")).values) == ["a", "a_1", "b"]
 
 
-def test_T20_a_metric_may_have_several_results():
+def test_a_metric_may_have_several_results():
     class Range(jkeras.metrics.Metric):
         """The smallest and the largest prediction."""
 
