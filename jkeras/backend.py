@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
-from jax.dtypes import canonicalize_dtype
 
 from jkeras import dtypes
 from jkeras.config import (
@@ -24,6 +23,7 @@ from jkeras.core import get_mask as get_keras_mask
 from jkeras.core import set_mask as set_keras_mask
 from jkeras.dtypes import standardize as standardize_dtype
 from jkeras.errors import ArgumentError
+from jkeras.jax_compat import canonical_dtype
 from jkeras.ops import cast, convert_to_numpy, convert_to_tensor, is_tensor, shape
 from jkeras.typing import DType
 
@@ -122,7 +122,7 @@ def result_type(*given: Any) -> DType:
     """
     if not given:
         return floatx()
-    arguments = [each if each in (int, float) else canonicalize_dtype(dtypes.standardize(each)) for each in given]
+    arguments = [each if each in (int, float) else canonical_dtype(dtypes.standardize(each)) for each in given]
     dtype, weak = jax.dtypes.result_type(*arguments, return_weak_type_flag=True)
     return floatx() if weak and is_float_dtype(dtype) else dtype.name
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from jkeras import dtypes
 from jkeras.errors import ArgumentError, DataError
+from jkeras.jax_compat import has_64_bits
 from jkeras.typing import Array, PyTree
 
 # Parameters that are arrays, given to the call; all others belong to the config.
@@ -115,7 +116,7 @@ def from_numpy(value: np.ndarray | np.generic, path: str) -> Array:
     >>> from_numpy(np.array([1, 2]), "ids")
     Array([1, 2], dtype=int32)
     """
-    if value.dtype in ("int64", "uint64") and not jax.config.read("jax_enable_x64"):
+    if value.dtype in ("int64", "uint64") and not has_64_bits():
         numbers, info = np.asarray(value), np.iinfo(value.dtype.name.replace("64", "32"))
         wrong = (numbers < info.min) | (numbers > info.max)
         if np.any(wrong):

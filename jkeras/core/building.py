@@ -20,6 +20,7 @@ from jkeras.core.scope import Frame, Scope
 from jkeras.core.signature import align, shapes_of, tensor_arguments
 from jkeras.core.tensor import KerasTensor, is_shape
 from jkeras.errors import BuildError, ShapeError
+from jkeras.jax_compat import canonical_dtype
 from jkeras.typing import Config, PyTree
 
 Shapes = dict[str, PyTree]
@@ -194,4 +195,4 @@ def declared_output_spec(layer: Any, args: tuple[Any, ...], kwargs: dict[str, An
         )
     dtype = layer.compute_dtype
     # int64 is int32 unless 64 bits are enabled
-    return as_tensors(outputs, dtype if dtype == "string" else jax.dtypes.canonicalize_dtype(dtype).name)
+    return as_tensors(outputs, dtype if dtype == "string" else canonical_dtype(dtype).name)

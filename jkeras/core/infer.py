@@ -19,6 +19,7 @@ import jax.export
 
 from jkeras.core.tensor import KerasTensor, standardize_shape
 from jkeras.errors import JKerasError
+from jkeras.jax_compat import canonical_dtype, is_of_unknown_size
 from jkeras.typing import PyTree, Shape
 
 SYMBOLS = ("b", "n")
@@ -88,10 +89,10 @@ def _sampled(run: Callable[..., PyTree]) -> PyTree:
 
 def _concerns_symbols(error: Exception) -> bool:
     """Whether an error may be one of unknown dimensions: JAX says so, or its message names one (`None` in `build`)."""
-    return isinstance(error, jax.errors.InconclusiveDimensionOperation) or bool(NAMED.search(str(error)))
+    return is_of_unknown_size(error) or bool(NAMED.search(str(error)))
 
 
-NAMED = re.compile(rf"_DimExpr|NoneType|(?<![\w'])({'|'.join(SYMBOLS)})(?![\w'])")
+NAMED = re.compile(rf"NoneType|(?<![\w'])({'|'.join(SYMBOLS)})(?![\w'])")
 SAMPLED = re.compile(rf"(?<=[\[( ])({'|'.join(str(size) for sizes in SIZES for size in sizes)})(?=[,)\]])")
 
 
@@ -110,7 +111,7 @@ def _alike(one: PyTree, two: PyTree) -> bool:
 
 def _dtype(leaf: Any) -> Any:
     """The dtype that a leaf will have in JAX: float64 of NumPy is float32 unless 64 bits are enabled."""
-    return jax.dtypes.canonicalize_dtype(leaf.dtype, allow_extended_dtype=True)
+    return canonical_dtype(leaf.dtype)
 
 
 def fill(shape: Shape, first: Any, other: Any) -> tuple[Any, ...]:

@@ -16,6 +16,7 @@ import jax.export
 
 from jkeras.core.infer import is_spec
 from jkeras.core.tensor import KerasTensor, any_symbolic, standardize_shape
+from jkeras.jax_compat import canonical_dtype
 from jkeras.typing import PyTree, Shape
 
 Place = tuple[int, int]  # (which array, which axis)
@@ -188,9 +189,7 @@ def compute(op: str | None, function: Callable[..., PyTree], args: tuple[Any, ..
         return function(*call_args, **call_kwargs)
 
     structs = [
-        jax.ShapeDtypeStruct(
-            tuple(dim), jax.dtypes.canonicalize_dtype(leaf.dtype), weak_type=getattr(leaf, "weak_type", False)
-        )
+        jax.ShapeDtypeStruct(tuple(dim), canonical_dtype(leaf.dtype), weak_type=getattr(leaf, "weak_type", False))
         for dim, leaf in zip(dims, (leaves[index] for index in where), strict=True)
     ]
     try:

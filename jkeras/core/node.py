@@ -8,6 +8,7 @@ import numpy as np
 
 from jkeras.core.tensor import KerasHistory, KerasTensor, keras_tensors
 from jkeras.errors import GraphError
+from jkeras.jax_compat import is_traced
 
 
 class Node:
@@ -77,7 +78,7 @@ class Node:
 
 def _constant(leaf: Any, name: str) -> Any:
     """An argument as a graph keeps it: an array becomes a NumPy constant, for a graph holds nothing on a device."""
-    if isinstance(leaf, jax.core.Tracer):
+    if is_traced(leaf):
         raise GraphError(
             "a graph cannot keep a value that is being traced.",
             path=name,

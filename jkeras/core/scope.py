@@ -22,12 +22,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import jax
-import jax.extend.core
 import jax.numpy as jnp
 
 from jkeras import dtypes
 from jkeras.core.probe import Captured, Probe
 from jkeras.errors import AssignmentError, LeafError, OutsideScopeError, ShapeError, TraceLevelError
+from jkeras.jax_compat import other_cache_key, trace_level
 from jkeras.typing import Array, DType, PyTree
 
 
@@ -52,15 +52,6 @@ class Frame:
     path: str
     context: dict[str, Any]
     compute_dtype: DType | None
-
-
-def trace_level() -> Any:
-    """The identity of the innermost JAX trace; equal for two moments if no transform lies between them.
-
-    >>> trace_level() == trace_level()
-    True
-    """
-    return jax.extend.core.get_opaque_trace_state()
 
 
 class Scope:
@@ -126,7 +117,7 @@ class Scope:
     def _renew_cache_key(self) -> None:
         """Makes JAX trace functions anew that may have read other values."""
         if any(variable.read_in_transform for variable in self.values):
-            self._cache_keys.enter_context(_cache_key(object()))
+            self._cache_keys.enter_context(other_cache_key())
 
     def inside(self, values: dict[Any, Array]) -> "Scope":
         """A scope for the body of a JAX transform: what this one holds, with other values of some variables."""
@@ -295,7 +286,6 @@ def _check(values: dict[Any, Any]) -> None:
             )
 
 
-_cache_key = jax.make_user_context(default_value=None)  # part of the keys of all of JAX's caches
 _current: contextvars.ContextVar[Scope | None] = contextvars.ContextVar("scope", default=None)
 
 

@@ -23,6 +23,7 @@ from jkeras.core.probe import Captured, padded
 from jkeras.core.scope import Scope
 from jkeras.core.seed import SeedState
 from jkeras.errors import TraceLevelError
+from jkeras.jax_compat import differs_between_members
 from jkeras.typing import Array, PyTree
 
 State = list[Array]
@@ -257,7 +258,7 @@ def vmap(
         try:
             (outputs, losses, captured), values = run(state, args)
         except ValueError as error:
-            if "out_axes" not in str(error):
+            if not differs_between_members(error):
                 raise
             raise TraceLevelError(
                 "members of a vmap assigned different values to one variable.",

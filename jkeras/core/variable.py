@@ -12,13 +12,13 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, Never
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras import constraints, dtypes, initializers, regularizers
 from jkeras.core import scope as scopes
 from jkeras.errors import ArgumentError, ShapeError, elsewhere
+from jkeras.jax_compat import is_traced
 from jkeras.typing import Array, DType, Key
 
 AGGREGATIONS = ("none", "mean", "sum", "only_first_replica")
@@ -223,7 +223,7 @@ def read(thing: Any) -> Any:
 
 def concrete(value: Any, owner: str) -> np.ndarray:
     """A value as a NumPy array. Raises `ArgumentError` for a tracer, which no declaration can hold."""
-    if isinstance(value, jax.core.Tracer):
+    if is_traced(value):
         raise ArgumentError(
             "a variable cannot be made from a value that is being traced.",
             path=owner,

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from jkeras.data.arrays import class_indices
+from jkeras.jax_compat import canonical_dtype
 from jkeras.typing import PyTree
 
 CHECKED_VALUES = 2**24  # of float32: 64 MiB, which takes about 10 ms
@@ -105,7 +106,7 @@ def _not_finite(values: np.ndarray) -> str | None:
 
 
 def _too_large(values: np.ndarray) -> str | None:
-    narrow = jax.dtypes.canonicalize_dtype(values.dtype)
+    narrow = canonical_dtype(values.dtype)
     if values.dtype.kind not in "iu" or narrow == values.dtype:
         return None
     bounds = np.iinfo(narrow)

@@ -20,6 +20,7 @@ import numpy as np
 
 from jkeras import config, tree
 from jkeras.errors import DataError
+from jkeras.jax_compat import has_64_bits
 from jkeras.typing import PyTree
 
 STRINGS = (str, bytes)
@@ -54,7 +55,7 @@ def cast_float64(value: Any) -> Any:
     """
     if isinstance(value, jax.Array) or value.dtype not in (np.float64, np.longdouble):
         return value
-    if jax.config.read("jax_enable_x64"):
+    if has_64_bits():
         return value.astype("float64", copy=False)
     return value.astype(config.floatx())
 

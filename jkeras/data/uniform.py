@@ -15,6 +15,7 @@ from jkeras import tree
 from jkeras.data.batch import unpack_x_y_sample_weight
 from jkeras.data.host import cast_float64, host_arrays
 from jkeras.errors import DataError
+from jkeras.jax_compat import canonical_dtype
 from jkeras.typing import PyTree
 
 Batch = tuple[PyTree, PyTree, PyTree]
@@ -128,7 +129,7 @@ def _free_axes(first: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int | No
 
 
 def _canonical(dtype: str) -> str:
-    return str(cast_float64(np.empty(0, jax.dtypes.canonicalize_dtype(dtype))).dtype)
+    return str(cast_float64(np.empty(0, canonical_dtype(dtype))).dtype)
 
 
 def _check_sizes(sizes: dict[str, int], place: Place) -> None:

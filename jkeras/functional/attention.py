@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jkeras.errors import ArgumentError, ShapeError
+from jkeras.jax_compat import target_platform
 from jkeras.typing import Array
 
 Implementation = Literal["cudnn", "xla"]
@@ -329,21 +330,16 @@ def choose(
     return "xla"
 
 
-def _platform() -> str:
-    device = getattr(jax.config, "jax_default_device", None)
-    return jax.default_backend() if device is None else getattr(device, "platform", device)
-
-
 def _precision(dtype: str) -> Any:
     """How GPUs sum products of half precision: in float32. Said so, for the derivatives would multiply in float32."""
     presets = {"float16": lax.DotAlgorithmPreset.F16_F16_F32, "bfloat16": lax.DotAlgorithmPreset.BF16_BF16_F32}
-    return presets.get(dtype) if _platform() in GPU else None
+    return presets.get(dtype) if target_platform() in GPU else None
 
 
 def _obstacle(fused: Callable[..., Array], query: Array, key: Array, value: Array) -> str | None:
     """Why the fused kernel cannot do a call, in JAX's words; `None` if it can."""
-    if _platform() not in GPU:
-        return f"the platform is '{_platform()}'"
+    if target_platform() not in GPU:
+        return f"the platform is '{target_platform()}'"
     try:
         jax.eval_shape(lambda *inputs: jax.vjp(fused, *inputs)[0], query, key, value)
     except (NotImplementedError, RuntimeError, ValueError) as error:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from jkeras.errors import ArgumentError
+from jkeras.jax_compat import is_traced
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Literal:
         Raises:
             ArgumentError: a tracer, whose value is not known, or something that does not hold numbers.
         """
-        if isinstance(array, jax.core.Tracer):
+        if is_traced(array):
             raise ArgumentError(
                 "the value is traced: it is not known while a function is being transformed.",
                 path="initializers",

@@ -15,6 +15,7 @@ import numpy as np
 
 from jkeras import config
 from jkeras.errors import ShapeError
+from jkeras.jax_compat import has_64_bits
 from jkeras.typing import Array, DTypeLike, PyTree
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,7 +34,7 @@ def as_arrays(tree: PyTree, dtype: DTypeLike | None = None) -> PyTree:
 
     def convert(leaf: Any) -> Array:
         leaf = np.asarray(leaf) if _is_numbers(leaf) else leaf
-        if isinstance(leaf, np.ndarray) and leaf.dtype in ("int64", "uint64") and not jax.config.read("jax_enable_x64"):
+        if isinstance(leaf, np.ndarray) and leaf.dtype in ("int64", "uint64") and not has_64_bits():
             info = np.iinfo("int32")
             leaf = np.clip(leaf, info.min, info.max).astype("int32") if dtype is None else leaf
         return jnp.asarray(leaf, dtype)

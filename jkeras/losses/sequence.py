@@ -8,6 +8,7 @@ import numpy as np
 import optax
 
 from jkeras.errors import ShapeError
+from jkeras.jax_compat import is_traced
 from jkeras.losses.arrays import as_arrays, as_float, widened
 from jkeras.losses.base import FunctionLoss, public
 from jkeras.losses.crossentropy import below_largest
@@ -86,7 +87,7 @@ def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
             expected="y_true of shape (b, n) and y_pred of shape (b, t, classes)",
             received=f"shapes {labels.shape} and {logits.shape}",
         )
-    if not isinstance(labels, jax.core.Tracer):
+    if not is_traced(labels):
         check_sequences(np.asarray(labels), logits.shape, "ctc")
     ended = (labels == 0) | (labels == -1)
     lengths = jnp.sum(~ended, axis=1), jnp.full(logits.shape[:1], logits.shape[1])

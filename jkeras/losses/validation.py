@@ -5,10 +5,10 @@ Inside a compiled step a wrong label can at best become a NaN. Here it still has
 
 from typing import Any
 
-import jax
 import numpy as np
 
 from jkeras.errors import DataError
+from jkeras.jax_compat import is_traced
 from jkeras.typing import Shape
 
 
@@ -177,7 +177,7 @@ def check_by_hand(
         what: what the indices are.
         counts: of the shape of the labels; where it is false, labels are not looked at. Traced, it hides them all.
     """
-    if any(isinstance(each, jax.core.Tracer) for each in (labels, counts)):
+    if any(is_traced(each) for each in (labels, counts)):
         return
     labels = np.asarray(labels)
     wrong = no_class(labels, classes, ignored)

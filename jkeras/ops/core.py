@@ -12,6 +12,7 @@ from jkeras.core.lift import lift, listed
 from jkeras.core.tensor import KerasTensor, check_dense, standardize_shape
 from jkeras.core.variable import Variable
 from jkeras.errors import ArgumentError
+from jkeras.jax_compat import canonical_dtype, is_traced
 from jkeras.ops.control import (
     associative_scan,
     cond,
@@ -57,7 +58,7 @@ def saturate_cast(x: Array, dtype: Any) -> Array:
     >>> saturate_cast(jnp.array([300, -5]), "uint8").tolist()
     [255, 0]
     """
-    x, target = jnp.asarray(x), jax.dtypes.canonicalize_dtype(dtypes.standardize(dtype))
+    x, target = jnp.asarray(x), canonical_dtype(dtypes.standardize(dtype))
     low, high = _limits(target)
     if dtypes.is_float(x.dtype):  # float32 has the bounds of every narrower dtype; what is behind its own is infinite
         x = jnp.clip(x.astype("float32") if x.dtype.itemsize < 4 else x, float(low), float(high))
@@ -137,7 +138,7 @@ def convert_to_numpy(x: Any) -> np.ndarray:
     >>> convert_to_numpy(jnp.arange(3)) * 2
     array([0, 2, 4], dtype=int32)
     """
-    if isinstance(x, KerasTensor | jax.core.Tracer):
+    if isinstance(x, KerasTensor) or is_traced(x):
         raise ArgumentError(
             "the tensor has no values here: a graph or a JAX transform is being built.",
             path="convert_to_numpy",

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jkeras.core.lift import listed
 from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError, ShapeError
+from jkeras.jax_compat import is_traced
 from jkeras.ops.precision import in_float32
 from jkeras.typing import Array, ArrayLike, PyTree
 
@@ -160,7 +161,7 @@ def unique(
 
 def _need(x: Any, op: str, argument: str) -> None:
     """Raises `ArgumentError` where values are not known."""
-    if isinstance(x, jax.core.Tracer):
+    if is_traced(x):
         raise ArgumentError(
             "how many results there are depends on values, which are unknown in a graph and under `jit`.",
             path=op,

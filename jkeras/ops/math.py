@@ -9,6 +9,7 @@ from jkeras.core.lift import lift, listed
 from jkeras.dtypes import as_floats
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional.roots import root
+from jkeras.jax_compat import is_traced
 from jkeras.ops import fourier
 from jkeras.ops.complex import view_as_complex, view_as_real
 from jkeras.ops.fourier import *  # noqa: F403
@@ -75,7 +76,7 @@ def _segment(function: Callable[..., Array], op: str, **words: str) -> Callable[
                 expected="segment_ids of shape (n,)",
                 received=f"shape {jnp.shape(segment_ids)}",
             )
-        if num_segments is None and isinstance(segment_ids, jax.core.Tracer):
+        if num_segments is None and is_traced(segment_ids):
             raise ArgumentError(
                 "how many segments there are depends on values, which are unknown in a graph and under `jit`.",
                 path=op,

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 from jkeras.errors import ArgumentError
+from jkeras.jax_compat import is_traced
 
 
 def check_number(path: str, value: Any, interval: str, default: Any = None) -> float:
@@ -20,7 +21,7 @@ def check_number(path: str, value: Any, interval: str, default: Any = None) -> f
     >>> check_number("SGD(momentum=)", 1, "[0, 1]")
     1.0
     """
-    if isinstance(value, jax.core.Tracer):
+    if is_traced(value):
         raise ArgumentError(
             "a config holds no traced value; put it into the state.",
             path=path,

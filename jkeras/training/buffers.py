@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
+from jkeras.jax_compat import is_traced
+
 Tree = TypeVar("Tree")
 
 
@@ -25,7 +27,7 @@ def distinct(tree: Tree) -> Tree:
     seen: set[int] = set()
 
     def own(leaf: Any) -> Any:
-        if not isinstance(leaf, jax.Array) or isinstance(leaf, jax.core.Tracer) or not leaf.size or leaf.is_deleted():
+        if not isinstance(leaf, jax.Array) or is_traced(leaf) or not leaf.size or leaf.is_deleted():
             return leaf
         addresses = _addresses(leaf)
         if not seen.isdisjoint(addresses):

@@ -9,8 +9,7 @@ step of 2 ms takes 70 ms in `fori_loop` and in `scan`). There, a call that runs 
 convolutions is several calls of a program for one.
 """
 
-import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -18,6 +17,7 @@ import jax.numpy as jnp
 
 from jkeras.data import take
 from jkeras.data.batch import pack_x_y_sample_weight
+from jkeras.jax_compat import CONVOLUTION, cpu_options, primitives
 from jkeras.training.retrace import Traced
 from jkeras.training.state import TrainState
 from jkeras.training.steps import Logs, Steps
@@ -47,7 +47,7 @@ class Programs:
     def _compiled(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         if not self.steps.jit_compile:
             return function
-        return jax.jit(Traced(function), compiler_options=compiler_options(), **options)
+        return jax.jit(Traced(function), compiler_options=cpu_options(), **options)
 
     def loops(self, which: str, *args: Any, **kwargs: Any) -> bool:
         """Whether a program that loops over batches is the fast way to run them."""
@@ -57,8 +57,8 @@ class Programs:
             return True
         if which not in self._loops:
             # the trace is kept, so the call that follows does not trace again
-            jaxpr = getattr(self, which).trace(*args, **kwargs).jaxpr.jaxpr
-            self._loops[which] = "conv_general_dilated" not in primitives(jaxpr)
+            traced = getattr(self, which).trace(*args, **kwargs)
+            self._loops[which] = CONVOLUTION not in primitives(traced)
         return self._loops[which]
 
     def flops_per_step(self, state: PyTree, batch: PyTree) -> float:
@@ -123,49 +123,6 @@ class Programs:
         return {name: value for name, value in logs.items() if own or name not in metrics}
 
 
-@functools.cache
-def compiler_options() -> dict[str, Any]:
-    """What XLA's CPU compiler is asked for; empty for other compilers, and for one that does not know the options.
-
-    - To see that a loop may update its weights where they lie. Otherwise it copies each weight matrix in each step:
-      50 copies for 50 layers, a tenth of the step.
-    - To use vectors of 512 bits where the processor has them. By default it uses half of each: on an AMD EPYC with
-      AVX-512, a step of a small network took 70 us, and takes 62 us (both with jaxlib 0.10.2).
-    """
-    if jax.default_backend() != "cpu":
-        return {}
-    options = {"xla_cpu_copy_insertion_use_region_analysis": True, "xla_cpu_prefer_vector_width": 512}
-    try:
-        jax.jit(lambda x: x, compiler_options=options).lower(0.0).compile()
-    except jax.errors.JaxRuntimeError:
-        return {}
-    return options
-
-
 def batch_of(parts: PyTree, order: Array | None, start: Array | int, size: int) -> PyTree:
     """A batch in the form in which users know it: without the parts that there are not."""
     return pack_x_y_sample_weight(*take(parts, order, start, size))
-
-
-def primitives(jaxpr: Any) -> set[str]:
-    """The names of all primitives in a jaxpr, those inside loops and calls included.
-
-    >>> sorted(primitives(jax.make_jaxpr(lambda x: jax.lax.fori_loop(0, x, lambda i, c: c * i, 1))(3).jaxpr))
-    ['add', 'lt', 'mul', 'while']
-    """
-    found = set()
-    for equation in jaxpr.eqns:
-        found.add(equation.primitive.name)
-        for nested in _jaxprs(equation.params.values()):
-            found |= primitives(nested)
-    return found
-
-
-def _jaxprs(values: Iterable[Any]) -> Iterable[Any]:
-    for value in values:
-        if isinstance(value, tuple | list):
-            yield from _jaxprs(value)
-        elif hasattr(value, "eqns"):
-            yield value
-        elif hasattr(getattr(value, "jaxpr", None), "eqns"):
-            yield value.jaxpr

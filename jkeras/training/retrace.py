@@ -13,6 +13,7 @@ from typing import Any
 import jax
 
 from jkeras import tree
+from jkeras.jax_compat import kept_forms
 from jkeras.typing import PyTree
 
 
@@ -75,9 +76,8 @@ class Watch:
         Another sharding is another form of the same trace. JAX drops forms where a process has many thousands, so
         their number alone does not tell.
         """
-        if not hasattr(self.program, "_cache_size"):
-            return 0, 0
-        return self.program.__wrapped__.times, self.program._cache_size()
+        forms = kept_forms(self.program)
+        return (self.program.__wrapped__.times, forms) if forms else (0, 0)
 
     def check(self, state: PyTree, batch: PyTree = None) -> None:
         """Takes note of a call on a state and a batch.

@@ -7,6 +7,7 @@ import jax
 
 from jkeras.core import Variables
 from jkeras.errors import ConsumedStateError
+from jkeras.jax_compat import is_traced
 from jkeras.typing import Array, PyTree
 
 
@@ -93,6 +94,6 @@ def save_state(error: BaseException, state: TrainState, **others: Any) -> None:
 def _consumed(state: TrainState) -> str | None:
     """The path of the first leaf whose memory was reused."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
-        if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer) and leaf.is_deleted():
+        if isinstance(leaf, jax.Array) and not is_traced(leaf) and leaf.is_deleted():
             return jax.tree_util.keystr(path)
     return None

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from jkeras.callbacks import Callback, History
 from jkeras.core import stateless
 from jkeras.data.batch import pack_x_y_sample_weight
+from jkeras.jax_compat import is_traced
 from jkeras.training import evaluation, loop
 from jkeras.training.initial import state_around, with_hyperparameters
 from jkeras.training.inputs import spread
@@ -96,7 +97,7 @@ class Trainer(Steps):
 
         stateless.as_key(key, "trainer")
         knows_shapes = bool(inputs) or self.model.built
-        if isinstance(key, jax.core.Tracer) or not self.jit_compile or not knows_shapes:
+        if is_traced(key) or not self.jit_compile or not knows_shapes:
             return initial(key)
         self.output_spec(*inputs)  # builds the model outside of a trace
         return self.session.initial_state(initial, key)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.errors import ArgumentError
+from jkeras.jax_compat import canonical_dtype
 from jkeras.typing import Array
 
 MODES = ("int", "one_hot", "multi_hot", "count")
@@ -36,7 +37,7 @@ def encode(indices: Array, mode: str, depth: int, dtype: Any, weights: Array | N
     >>> encode(jnp.array([[0, 2, 2]]), "count", 4, "float32").tolist()
     [[1.0, 0.0, 2.0, 0.0]]
     """
-    dtype = jax.dtypes.canonicalize_dtype(dtype)  # int64 is int32 unless 64 bits are enabled
+    dtype = canonical_dtype(dtype)  # int64 is int32 unless 64 bits are enabled
     if mode == "int":
         return indices.astype(dtype)
     if mode == "one_hot":

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras import registry
 from jkeras.errors import ArgumentError
 from jkeras.functional.hashing import hash_integers, hash_texts
+from jkeras.jax_compat import canonical_dtype
 from jkeras.layers.preprocessing.encoding import encode
 from jkeras.layers.preprocessing.hash_keys import integers_on_device
 from jkeras.layers.preprocessing.lookup import Lookup
@@ -129,7 +129,7 @@ class IntegerLookup(Lookup):
 
     def _as_int(self, inputs: Array, path: str) -> Array:
         """Inputs in the device's widest signed integers, into which they and all tokens fit."""
-        widest = jax.dtypes.canonicalize_dtype("int64")
+        widest = canonical_dtype("int64")
         bounds = jnp.iinfo(widest)
         tokens = [token for token in (*self.words.known(path), *self.words.special) if token is not None]
         narrow = jnp.issubdtype(inputs.dtype, jnp.signedinteger) or inputs.dtype in ("uint8", "uint16")

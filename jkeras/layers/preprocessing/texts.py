@@ -14,6 +14,7 @@ import numpy as np
 
 from jkeras.core import KerasTensor, Layer
 from jkeras.errors import ArgumentError, GraphError
+from jkeras.jax_compat import is_traced
 from jkeras.typing import PyTree
 
 KINDS = "USOT"  # of NumPy's dtypes: unicode, bytes, objects, StringDType
@@ -32,7 +33,7 @@ class HostLayer(Layer):
     def __call__(self, *args: Any, **kwargs: Any) -> PyTree:
         """Runs on the host where the inputs are texts, or integers that the device would cut; else on the device."""
         leaves = jax.tree.leaves((args, kwargs))
-        if any(isinstance(leaf, KerasTensor | jax.core.Tracer) for leaf in leaves):
+        if any(isinstance(leaf, KerasTensor) or is_traced(leaf) for leaf in leaves):
             return super().__call__(*args, **kwargs)
         if self.only_on_host or any(is_text(leaf) or is_cut(leaf) for leaf in leaves):
             return self.on_host(*args, **kwargs)

@@ -1,0 +1,143 @@
+"""What may change with JAX, in one place: each function is one such fact, and has a test that fails when it does.
+
+Everything here is outside of JAX's promise of compatibility: attributes without documentation, the words of error
+messages, options of one version of XLA, the form of a jaxpr. Nothing here falls back in silence, but for
+`cpu_options`, which says so.
+"""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.extend.core
+
+from jkeras.typing import PyTree
+
+
+def is_traced(value: Any) -> bool:
+    """Whether a value is one of a JAX transform that is being traced, rather than an array.
+
+    >>> is_traced(1.0), jax.eval_shape(lambda x: x * is_traced(x), 2).dtype == "int32"
+    (False, True)
+    """
+    return isinstance(value, jax.core.Tracer)
+
+
+def trace_level() -> Any:
+    """The identity of the innermost JAX trace; equal for two moments if no transform lies between them.
+
+    >>> trace_level() == trace_level()
+    True
+    """
+    return jax.extend.core.get_opaque_trace_state()
+
+
+_cache_key = jax.make_user_context(default_value=None)  # part of the keys of all of JAX's caches
+
+
+def other_cache_key() -> contextlib.AbstractContextManager[Any]:
+    """In the block, JAX finds nothing that it has kept of traces: functions are traced again."""
+    return _cache_key(object())
+
+
+def kept_forms(program: Callable[..., Any]) -> int:
+    """How many compiled forms of a function JAX keeps; 0 of a function that `jax.jit` did not return.
+
+    >>> program = jax.jit(lambda x: x)
+    >>> kept_forms(program), int(program(1)), kept_forms(program), kept_forms(abs)
+    (0, 1, 1, 0)
+    """
+    return program._cache_size() if isinstance(program, jax.stages.Wrapped) else 0  # type: ignore[attr-defined]
+
+
+def primitives(traced: jax.stages.Traced) -> set[str]:
+    """The names of all primitives in a traced function, those inside loops and calls included.
+
+    >>> traced = jax.jit(lambda x: jax.lax.fori_loop(0, x, lambda i, c: c * i, 1)).trace(3)
+    >>> sorted(primitives(traced))
+    ['add', 'lt', 'mul', 'while']
+    """
+    return _primitives(traced.jaxpr.jaxpr)
+
+
+def _primitives(jaxpr: Any) -> set[str]:
+    found = set()
+    for equation in jaxpr.eqns:
+        found.add(equation.primitive.name)
+        for nested in _jaxprs(equation.params.values()):
+            found |= _primitives(nested)
+    return found
+
+
+def _jaxprs(values: Iterable[Any]) -> Iterable[Any]:
+    for value in values:
+        if isinstance(value, tuple | list):
+            yield from _jaxprs(value)
+        elif hasattr(value, "eqns"):
+            yield value
+        elif hasattr(getattr(value, "jaxpr", None), "eqns"):
+            yield value.jaxpr
+
+
+CONVOLUTION = "conv_general_dilated"  # the name of its primitive
+
+
+def differs_between_members(error: ValueError) -> bool:
+    """Whether `jax.vmap` raised an error because a result that must be one for all members is not."""
+    return "out_axes" in str(error)
+
+
+def is_of_unknown_size(error: Exception) -> bool:
+    """Whether an error says that JAX cannot compute with a symbolic dimension."""
+    return isinstance(error, jax.errors.InconclusiveDimensionOperation) or "_DimExpr" in str(error)
+
+
+def canonical_dtype(dtype: Any) -> Any:
+    """The dtype that an array of a dtype has in JAX: float64 is float32 unless 64 bits are enabled.
+
+    >>> canonical_dtype("int64").name
+    'int32'
+    """
+    return jax.dtypes.canonicalize_dtype(dtype, allow_extended_dtype=True)
+
+
+def has_64_bits() -> bool:
+    """Whether 64 bits are enabled.
+
+    >>> has_64_bits()
+    False
+    """
+    return bool(jax.config.read("jax_enable_x64"))
+
+
+def target_platform() -> str:
+    """The platform of the device that computes by default, such as `"cpu"`.
+
+    >>> target_platform() in ("cpu", "gpu", "tpu", "cuda", "rocm")
+    True
+    """
+    device = jax.config.jax_default_device  # type: ignore[attr-defined]
+    return jax.default_backend() if device is None else getattr(device, "platform", device)
+
+
+CPU_OPTIONS = {"xla_cpu_copy_insertion_use_region_analysis": True, "xla_cpu_prefer_vector_width": 512}
+
+
+@functools.cache
+def cpu_options() -> dict[str, PyTree]:
+    """What XLA's CPU compiler is asked for; empty for other compilers, and for one that does not know the options.
+
+    - To see that a loop may update its weights where they lie. Otherwise it copies each weight matrix in each step:
+      50 copies for 50 layers, a tenth of the step.
+    - To use vectors of 512 bits where the processor has them. By default it uses half of each: on an AMD EPYC with
+      AVX-512, a step of a small network took 70 us, and takes 62 us (both with jaxlib 0.10.2).
+    """
+    if jax.default_backend() != "cpu":
+        return {}
+    try:
+        jax.jit(lambda x: x, compiler_options=CPU_OPTIONS).lower(0.0).compile()
+    except jax.errors.JaxRuntimeError:
+        return {}
+    return CPU_OPTIONS
