@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("jkeras", "jax", "jaxlib", "optax", "numpy", "chex", "keras")
+PACKAGES = ("jkeras", "jax", "jaxlib", "optax", "numpy", "keras")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 Parity of whole calls, streams included, is in the rows; here are the layers that draw otherwise than Keras.
 """
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -153,7 +154,7 @@ def test_outside_training_images_stay_and_nothing_is_drawn(name):
 def test_one_image_is_a_batch_of_one(name):
     layer = made(name)
     drawn = layer.get_random_transformation(IMAGES[0], seed=5)
-    jax.tree.map(np.testing.assert_array_equal, drawn, layer.get_random_transformation(IMAGES[:1], seed=5))
+    chex.assert_trees_all_equal(drawn, layer.get_random_transformation(IMAGES[:1], seed=5))
     alone = layer.transform_images(IMAGES[0], drawn)
     np.testing.assert_array_equal(alone, layer.transform_images(IMAGES[:1], drawn)[0])
 

@@ -1,5 +1,6 @@
 """Stack: the same numbers as its copies one after another, at the compile time of one. Remat and Residual."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,7 +57,7 @@ def test_each_copy_begins_with_values_and_random_numbers_of_its_own():
 def test_stacking_undoes_unstacking():
     stack = layers.Stack(block(), n=3)
     variables = stack.init(jax.random.key(0), X)
-    jax.tree.map(np.testing.assert_array_equal, stack.stack(stack.unstack(variables)), variables)
+    chex.assert_trees_all_equal(stack.stack(stack.unstack(variables)), variables)
 
 
 def test_the_block_is_traced_once_whatever_the_depth():

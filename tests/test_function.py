@@ -1,5 +1,6 @@
 """Functions, nodes and symbolic tensors: graphs without layers' values."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,8 +34,7 @@ def tensors(count, shape=(None, 3)):
 
 
 def same(one, other):
-    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
-        np.testing.assert_array_equal(a, b)
+    chex.assert_trees_all_equal(one, other)
 
 
 # -- Function: structures

@@ -6,6 +6,7 @@ import sys
 import weakref
 import zlib
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -75,8 +76,7 @@ def trainer(model=None, **options):
 def assert_same(one, two):
     """Equal structures, and leaves that are equal bit by bit."""
     assert jax.tree.structure(one) == jax.tree.structure(two)
-    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
-        np.testing.assert_array_equal(a, b)
+    chex.assert_trees_all_equal(one, two)
 
 
 class Test1NoArrayIsReachable:

@@ -1,5 +1,6 @@
 """Normalization layers over several steps, frozen, renormalized, in ensembles; and mistakes."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -259,7 +260,7 @@ def test_padding_of_a_long_sequence_changes_nothing(name):
     (garbage_value, garbage_results), garbage_gradients = step(1e4)
     (nan_value, nan_results), _ = step(jnp.nan)
     for one in ((garbage_value, garbage_results, garbage_gradients), (nan_value, nan_results, gradients)):
-        jax.tree.map(np.testing.assert_array_equal, one, (value, results, gradients))
+        chex.assert_trees_all_equal(one, (value, results, gradients))
 
 
 def test_zeros_have_a_unit_normalization_and_its_gradient():

@@ -11,6 +11,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,7 +35,7 @@ def fresh():
 def assert_same(a, b):
     """The same program on the same machine: not a bit differs."""
     assert jax.tree.structure(a) == jax.tree.structure(b)
-    jax.tree.map(np.testing.assert_array_equal, a, b)
+    chex.assert_trees_all_equal(a, b)
 
 
 def leaves_of(callback):

@@ -2,6 +2,7 @@
 
 import os
 
+import chex
 import h5py
 import jax
 import jax.numpy as jnp
@@ -33,7 +34,7 @@ def test_a_state_as_it_is(tmp_path):
     write_state(tmp_path / "deep" / "a.h5", state)
     found = read_state(tmp_path / "deep" / "a.h5", jax.eval_shape(lambda: a_state(0.0)))
     assert jax.tree.structure(found) == jax.tree.structure(state)
-    jax.tree.map(np.testing.assert_array_equal, found, state)
+    chex.assert_trees_all_equal(found, state)
     with h5py.File(tmp_path / "deep" / "a.h5") as file:
         assert file["trainable/dense/kernel"][()].tolist() == [3.0, 3.0]
         assert "opt_state" in file and "step" in file

@@ -2,6 +2,7 @@
 
 import re
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -39,8 +40,7 @@ def run(model, **options):
 
 
 def assert_equal(ours, expected):
-    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
+    chex.assert_trees_all_close(ours, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_a_functional_model():

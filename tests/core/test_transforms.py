@@ -1,5 +1,6 @@
 """jkeras.scan, cond, vmap, remat and functionalize: JAX transforms that carry updates out of layers."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -54,8 +55,7 @@ def results(layer, variables, *inputs):
 def same(one, two):
     """Agreement of two evaluations of the same sums and products in different programs: some float32 roundings."""
     assert jax.tree.structure(one) == jax.tree.structure(two)
-    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    chex.assert_trees_all_close(one, two, rtol=1e-5, atol=1e-6)
 
 
 class TestScan:

@@ -1,5 +1,6 @@
 """Clones: the same network out of new layers."""
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -27,8 +28,7 @@ def test_a_clone_computes_the_same_with_the_same_values(name):
     variables = off_default(model.init(KEY))
     outputs, _ = model.stateless_call(*variables, network.inputs)
     again, _ = clone.stateless_call(*variables, network.inputs)
-    for one, other in zip(jax.tree.leaves(outputs), jax.tree.leaves(again), strict=True):
-        np.testing.assert_array_equal(one, other)
+    chex.assert_trees_all_equal(outputs, again)
 
 
 def test_a_layer_that_is_used_twice_is_cloned_once():

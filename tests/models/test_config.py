@@ -2,6 +2,7 @@
 
 import json
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -80,8 +81,7 @@ def test_our_config_comes_back(network):
     again = models.model_from_json(model.to_json())
     assert type(again) is type(model)
     assert again.to_json() == model.to_json()
-    for one, other in zip(jax.tree.leaves(again.init(KEY)), jax.tree.leaves(model.init(KEY)), strict=True):
-        np.testing.assert_array_equal(one, other)
+    chex.assert_trees_all_equal(again.init(KEY), model.init(KEY))
     assert jax.tree.structure(again.init(KEY)) == jax.tree.structure(model.init(KEY))
 
 

@@ -5,6 +5,7 @@ import gc
 import pickle
 import weakref
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -334,8 +335,7 @@ def test_models_in_models_have_subtrees():
 
 def test_two_models_have_the_same_tree():
     one, two = (NETWORKS["convolutional"].build(jkeras) for _ in range(2))
-    for a, b in zip(jax.tree.leaves(one.init(KEY)), jax.tree.leaves(two.init(KEY)), strict=True):
-        np.testing.assert_array_equal(a, b)
+    chex.assert_trees_all_equal(one.init(KEY), two.init(KEY))
     assert jax.tree.structure(one.init(KEY)) == jax.tree.structure(two.init(KEY))
 
 

@@ -3,6 +3,7 @@
 import gc
 import weakref
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -124,8 +125,7 @@ def test_without_input_it_waits_for_a_shape():
 
 def test_deferred_and_declared_have_the_same_values():
     declared = jkeras.Sequential([jkeras.Input((3,)), layers.Dense(4), layers.Dense(2)]).init(KEY)
-    for one, other in zip(jax.tree.leaves(declared), jax.tree.leaves(chain(4, 2).init(KEY, X)), strict=True):
-        np.testing.assert_array_equal(one, other)
+    chex.assert_trees_all_equal(declared, chain(4, 2).init(KEY, X))
 
 
 @pytest.mark.parametrize("transform", ["jit", "vmap", "eval_shape"])
@@ -141,8 +141,7 @@ def test_init_of_a_deferred_model_is_pure(transform):
         return
     eager = chain(4, 2).init(KEY, spec)
     found = jax.jit(init)(KEY) if transform == "jit" else jax.tree.map(lambda v: v[0], jax.vmap(init)(KEY[None]))
-    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(eager), strict=True):
-        np.testing.assert_array_equal(one, other)
+    chex.assert_trees_all_equal(found, eager)
 
 
 def test_build_takes_a_shape():

@@ -3,6 +3,7 @@
 import gc
 import weakref
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -179,8 +180,7 @@ def test_init_is_pure(how):
     model = Classifier()
     if how == "jit":
         compiled = jax.jit(lambda key: model.init(key, X))(KEY)
-        for one, other in zip(jax.tree.leaves(compiled), jax.tree.leaves(eager), strict=True):
-            np.testing.assert_array_equal(one, other)
+        chex.assert_trees_all_equal(compiled, eager)
     else:
         assert shapes(jax.eval_shape(lambda key: model.init(key, X), KEY)) == shapes(eager)
 

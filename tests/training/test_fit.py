@@ -4,6 +4,7 @@ import gc
 import io
 import weakref
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,8 +43,7 @@ def test_fit_equals_the_step_in_a_loop():
     for start in range(0, 200, 32):
         state, _ = step(state, (X[start : start + 32], Y[start : start + 32]))
     fitted, _ = t.fit(first, X, Y, shuffle=False, verbose=0)
-    for a, b in zip(jax.tree.leaves(fitted.trainable), jax.tree.leaves(state.trainable), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    chex.assert_trees_all_close(fitted.trainable, state.trainable, rtol=1e-4, atol=1e-6)
 
 
 def test_an_order_depends_on_seed_and_epoch_alone():

@@ -2,6 +2,7 @@
 
 import inspect
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -271,7 +272,7 @@ def test_prediction_is_deterministic_and_changes_nothing():
     before = jax.device_get(state)
     first, second = (trainer.predict(state, X, verbose=0) for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    jax.tree.map(np.testing.assert_array_equal, before, jax.device_get(state))
+    chex.assert_trees_all_equal(before, jax.device_get(state))
 
 
 def test_batches_may_differ_in_the_axes_that_the_model_leaves_open():

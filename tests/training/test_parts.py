@@ -1,5 +1,6 @@
 """A loss is a sum and a count: parts of a batch, batches of an evaluation and of an epoch add up to the whole."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -59,8 +60,7 @@ def step(loss, y, parts, model, weights=WEIGHTS):
 
 
 def assert_close(one, two, **tolerance):
-    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
-        np.testing.assert_allclose(a, b, **({"rtol": 2e-5, "atol": 1e-5} | tolerance))
+    chex.assert_trees_all_close(one, two, **({"rtol": 2e-5, "atol": 1e-5} | tolerance))
 
 
 def whole_and_cut(losses, labels, parts, *masked):

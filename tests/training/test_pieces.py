@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,8 +29,7 @@ def steps_of(t, count=3, batch=(X[:32], Y[:32])):
 
 
 def assert_close(ours, expected, **tolerance):
-    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(a, b, **({"rtol": 1e-5, "atol": 1e-6} | tolerance))
+    chex.assert_trees_all_close(ours, expected, **({"rtol": 1e-5, "atol": 1e-6} | tolerance))
 
 
 class Same(jkeras.Trainer):

@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import chex
 import cloudpickle
 import jax
 import numpy as np
@@ -87,7 +88,7 @@ def test_init_compiles_one_program(options):
     finally:
         jax.monitoring.unregister_event_duration_listener(note)
     expected = jax.jit(t.init)(jax.random.key(1))
-    jax.tree.map(np.testing.assert_array_equal, state, expected)
+    chex.assert_trees_all_equal(state, expected)
 
 
 def test_init_follows_what_is_trainable():

@@ -1,5 +1,6 @@
 """A step is a function: every JAX transform applies to it as it is."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,8 +30,7 @@ def test_whole_training_is_a_scan(setup):
         looped, one = step(looped, (batches[0][index], batches[1][index]))
     # the same operations in another program: agreement to a few rounding errors over 8 steps
     np.testing.assert_allclose(logs["loss"][-1], one["loss"], rtol=1e-5)
-    for a, b in zip(jax.tree.leaves(scanned), jax.tree.leaves(looped), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+    chex.assert_trees_all_close(scanned, looped, rtol=1e-3, atol=1e-5)
 
 
 def test_an_ensemble_is_a_vmap(setup):
@@ -94,8 +94,7 @@ def test_hessian_vector_product():
         lambda p: jax.grad(lambda p: sum(jax.tree.leaves(jax.tree.map(jnp.vdot, jax.grad(loss)(p), direction))))(p)
     )(variables.trainable)
     # forward over reverse equals reverse over reverse, to float32 rounding of sums over 16 examples
-    for a, b in zip(jax.tree.leaves(product), jax.tree.leaves(other), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    chex.assert_trees_all_close(product, other, rtol=1e-4, atol=1e-5)
 
 
 def test_state_of_a_stateful_network_is_a_scan_carry():

@@ -1,5 +1,6 @@
 """What may happen between a gradient and new values: accumulation, averages, scaling, skipping, groups."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,8 +29,7 @@ def test_accumulation_is_the_gradient_of_the_whole(parts):
         (a, log_a), (b, log_b) = step(whole, state, batch), step(cut, state, batch)
         for name in log_a:
             np.testing.assert_allclose(log_a[name], log_b[name], rtol=1e-5)
-        for one, two in zip(jax.tree.leaves(a.trainable), jax.tree.leaves(b.trainable), strict=True):
-            np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
+        chex.assert_trees_all_close(a.trainable, b.trainable, rtol=1e-5, atol=1e-6)
 
 
 def test_accumulation_counts_valid_entries_and_threads_state():
@@ -123,8 +123,7 @@ def test_a_nan_is_skipped():
     poisoned[0, 0] = np.nan
     after, logs = step(t, state, (poisoned, Y))
     assert float(logs["skipped"]) == 1.0
-    for a, b in zip(jax.tree.leaves(after), jax.tree.leaves(state), strict=True):
-        np.testing.assert_array_equal(a, b)
+    chex.assert_trees_all_equal(after, state)
     with pytest.warns(UserWarning, match="1 of 4096 values of x are NaN"):
         _, history = t.fit(state, poisoned, Y, batch_size=16, shuffle=False, verbose=0)
     assert history.history["skipped"] == [0.25]
