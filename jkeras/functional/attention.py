@@ -274,9 +274,9 @@ def _fused(
 ) -> Array:
     """cuDNN's kernel. Raises where it cannot do the call; what it has no argument for goes into the mask."""
     if soft_cap is not None:
-        raise NotImplementedError("It caps no scores.")
+        raise NotImplementedError("The kernel does not support `soft_cap`.")
     if value.shape[-1] != key.shape[-1]:
-        raise NotImplementedError("Keys and values must have one size.")
+        raise NotImplementedError("`key` and `value` must have the same number of features.")
     t, s = query.shape[1], key.shape[1]
     dense = attention_mask(t, s, mask=mask, window=None if is_causal else window, segment_ids=segment_ids)
     outputs = jax.nn.dot_product_attention(
@@ -309,7 +309,11 @@ def choose(
     """
     if implementation not in (None, "cudnn", "xla"):
         raise ArgumentError(
-            "unknown implementation.", path=PATH, expected="'cudnn', 'xla' or None", received=repr(implementation)
+            f"`implementation` must be 'cudnn', 'xla' or None, got {implementation!r}.",
+            path=PATH,
+            expected="'cudnn', 'xla' or None",
+            received=repr(implementation),
+            write="dot_product_attention(query, key, value, implementation='xla')",
         )
     if implementation == "xla":
         return "xla"
@@ -320,11 +324,11 @@ def choose(
         if not all(isinstance(size, int) for x in (query, key, value) for size in x.shape):
             raise NotImplementedError(obstacle)  # shape inference goes on with sizes that are known
         raise ArgumentError(
-            "cuDNN's fused kernel cannot do this call.",
+            "cannot compute this call with cuDNN's fused kernel.",
             path=PATH,
             expected="an NVIDIA GPU, float16 or bfloat16, heads of a multiple of 8 features",
             received=f"{obstacle} (query: {query.dtype.name}{tuple(query.shape)})",
-            write="dot_product_attention(..., implementation=None)   # where it cannot, XLA",
+            write="dot_product_attention(..., implementation=None)   # XLA where cuDNN cannot",
         )
     return "xla"
 
@@ -358,11 +362,11 @@ def check_heads(query: Array, key: Array, value: Array) -> None:
         fits = key.shape[:3] == value.shape[:3] and query.shape[3] == key.shape[3] and query.shape[0] == key.shape[0]
     if not fits or query.shape[2] % key.shape[2]:
         raise ShapeError(
-            "queries, keys and values do not fit together.",
+            "the shapes of `query`, `key` and `value` must fit together.",
             path=PATH,
             expected="(b, t, n, c), (b, s, m, c) and (b, s, m, o), where m divides n",
             received=f"{query.shape}, {key.shape} and {value.shape}",
-            write="dot_product_attention(jnp.reshape(x, (b, t, n, c)), ...)   # heads have an axis of their own",
+            write="dot_product_attention(jnp.reshape(x, (b, t, n, c)), ...)   # heads are an axis",
         )
 
 

@@ -63,7 +63,7 @@ def check_rank(shape: Sequence[Any], n: int, path: str) -> None:
     if len(shape) == n + 2:
         return
     raise ShapeError(
-        f"the input needs {n + 2} axes: batch, channels and {n} spatial.",
+        f"the input must have {n + 2} axes (batch, channels and {n} spatial), got {len(shape)}.",
         path=path,
         expected=f"rank {n + 2}",
         received=f"rank {len(shape)}, shape {tuple(shape)}",
@@ -82,7 +82,7 @@ def image_axes(ndim: int, data_format: str | None = None, path: str | None = Non
     """
     if ndim not in (3, 4):
         raise ShapeError(
-            "not an image or a batch of images.",
+            f"`images` must have rank 3 (one image) or rank 4 (a batch), got rank {ndim}.",
             path=path,
             expected="rank 3, one image, or rank 4, a batch",
             received=f"rank {ndim}",

@@ -56,7 +56,11 @@ def moments(
     else:
         if mask.ndim != x.ndim:
             raise ShapeError(
-                "the mask needs the rank of the array.", path="moments", expected=x.shape, received=mask.shape
+                f"`mask` must have rank {x.ndim}, the rank of `x`, got rank {mask.ndim}.",
+                path="moments",
+                expected=x.shape,
+                received=mask.shape,
+                write="moments(x, axes, mask=mask[..., None])" if mask.ndim == x.ndim - 1 else None,
             )
         keep = jnp.broadcast_to(mask.astype(bool), x.shape)
         count = jnp.maximum(_over(lax.psum, jnp.sum(keep, axes, keepdims=True, dtype=x.dtype), axis_name), 1)
@@ -235,7 +239,7 @@ def group_normalize(
         The shape and dtype of `x`; half precision is computed in float32, integers become float32.
 
     Raises:
-        ShapeError: the channels do not divide into the groups.
+        ShapeError: `groups` does not divide the channels.
 
     Source: Y. Wu and K. He, "Group normalization", arXiv:1803.08494.
 
@@ -247,10 +251,11 @@ def group_normalize(
     channels = x.shape[axis]
     if groups < 1 or channels % groups:
         raise ShapeError(
-            "the channels do not divide into the groups.",
+            f"`groups` must be a positive divisor of the {channels} channels, got {groups}.",
             path="group_normalize",
             expected=f"groups that divide {channels} channels",
             received=f"groups={groups}",
+            write="groups=1   # all channels together",
         )
     split = (*x.shape[:axis], groups, channels // groups, *x.shape[axis + 1 :])  # (b, ..., groups, c / groups, ...)
     wide = jnp.reshape(_widen(x), split)

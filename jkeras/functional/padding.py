@@ -56,7 +56,7 @@ def crop(inputs: Array, cropping: Amounts, data_format: str | None = None, path:
     sizes = [inputs.shape[axis] for axis in spatial_axes(inputs.ndim, data_format)]
     if any(isinstance(n, int) and n <= sum(pair) for n, pair in zip(sizes, pairs, strict=True)):
         raise ShapeError(
-            "the cropping leaves nothing of the input.",
+            f"`cropping` must leave at least one element on each spatial axis, got shape {inputs.shape}.",
             path=path,
             expected=f"spatial dimensions larger than {tuple(map(sum, pairs))}",
             received=f"shape {inputs.shape}",

@@ -70,10 +70,11 @@ def conv_transpose(
     given = inputs.shape[channel_axis(n + 2, data_format)]
     if given != channels:
         raise ShapeError(
-            "the channels of the input do not fit the kernel.",
+            f"the input must have the {channels} channels of the kernel, got {given}.",
             path=path,
             expected=f"{channels} channels, from kernel {kernel.shape}",
             received=f"{given} channels",
+            write="conv_transpose(..., data_format='channels_first')   # if that is the layout of the input",
         )
     rates = standardize_tuple(dilation, n, "dilation", path)
     steps = standardize_tuple(strides, n, "strides", path)

@@ -36,7 +36,7 @@ def check_windows(spatial: Sequence[Any], extents: Sequence[int], padding: str, 
     least = tuple(extents) if padding == "valid" else (1,) * len(extents)
     if any(isinstance(n, int) and n < extent for n, extent in zip(spatial, least, strict=True)):
         raise ShapeError(
-            "the input is smaller than one window; nothing would be left of it.",
+            f"the input must be at least as large as one window, {least}, got {tuple(spatial)}.",
             path=path,
             expected=f"spatial dimensions of at least {least}",
             received=f"{tuple(spatial)}",

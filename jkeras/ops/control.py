@@ -67,7 +67,13 @@ def scan(
     (3, [0, 2, 4])
     """
     if not isinstance(unroll, int) or unroll < 0 or (unroll == 0 and unroll is not False):
-        raise ArgumentError("no such unrolling.", path="scan", expected="an int >= 1 or a bool", received=repr(unroll))
+        raise ArgumentError(
+            f"`unroll` must be a bool or an integer of at least 1, got {unroll!r}.",
+            path="scan",
+            expected="an int >= 1 or a bool",
+            received=repr(unroll),
+            write="ops.scan(f, init, xs, unroll=1)",
+        )
 
     def loop(init: PyTree, xs: PyTree) -> tuple[PyTree, PyTree]:
         run = jax.lax.scan if scopes.current() is None else transforms.scan
@@ -166,7 +172,13 @@ def vectorize(pyfunc: Function, *, excluded: Any = None, signature: str | None =
     [3, 2]
     """
     if not callable(pyfunc):
-        raise ArgumentError("this is no function.", path="vectorize", expected="a callable", received=repr(pyfunc))
+        raise ArgumentError(
+            f"`pyfunc` must be a function, got {pyfunc!r:.80}.",
+            path="vectorize",
+            expected="a callable",
+            received=repr(pyfunc),
+            write="ops.vectorize(lambda a, b: a + b)",
+        )
     return lift(jnp.vectorize(pyfunc, excluded=excluded or set(), signature=signature))
 
 

@@ -139,11 +139,11 @@ def convert_to_numpy(x: Any) -> np.ndarray:
     """
     if isinstance(x, KerasTensor | jax.core.Tracer):
         raise ArgumentError(
-            "the tensor has no values here: a graph or a JAX transform is being built.",
+            "`x` has no values while a graph or a JAX transform is being traced, so it cannot become a NumPy array.",
             path="convert_to_numpy",
             expected="an array",
             received=repr(x),
-            write="jax.pure_callback(...)   # NumPy inside a compiled program",
+            write="jax.pure_callback(...)   # NumPy inside a compiled function",
         )
     return np.array(x.value if isinstance(x, Variable) else x)
 
@@ -212,14 +212,18 @@ def scatter_update(inputs: Array, indices: Array, updates: Array, reduction: str
         reduction: `None` puts an update in the place of what is there; `"add"`, `"mul"`, `"min"`, `"max"` combine both.
 
     Raises:
-        ArgumentError: an unknown reduction.
+        ArgumentError: `reduction` is unknown.
 
     >>> scatter_update(jnp.zeros(3), jnp.array([[1]]), jnp.array([5.0])).tolist()
     [0.0, 5.0, 0.0]
     """
     if reduction not in REDUCTIONS:
         raise ArgumentError(
-            "unknown reduction.", path="scatter_update", expected=list(REDUCTIONS), received=repr(reduction)
+            f"`reduction` must be None, 'add', 'mul', 'min' or 'max', got {reduction!r}.",
+            path="scatter_update",
+            expected=list(REDUCTIONS),
+            received=repr(reduction),
+            write="ops.scatter_update(inputs, indices, updates, reduction='add')",
         )
     return getattr(jnp.asarray(inputs).at[_places(indices)], REDUCTIONS[reduction])(updates)
 

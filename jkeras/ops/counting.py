@@ -40,8 +40,13 @@ def bincount(
     check_dense("bincount", sparse)
     x = jnp.asarray(x)
     if x.ndim not in (1, 2):
-        raise ShapeError("these are no rows of integers.", path="bincount", expected="rank 1 or 2",
-                         received=f"shape {x.shape}")  # fmt: skip
+        raise ShapeError(
+            f"`x` must have one or two axes, got shape {x.shape}.",
+            path="bincount",
+            expected="rank 1 or 2",
+            received=f"shape {x.shape}",
+            write="ops.bincount(ops.ravel(x))",
+        )
     if length is None:
         _need(x, "bincount", "length")
         length = max(int(jnp.max(x)) + 1 if x.size else 0, minlength)
@@ -66,7 +71,7 @@ def histogram(x: ArrayLike, bins: int = 10, range: tuple[float, float] | None = 
         The counts `(bins,)` and the edges `(bins + 1,)`. The last interval has its right edge too.
 
     Raises:
-        ArgumentError: no such bins, or no such range.
+        ArgumentError: `bins` is not a positive integer, or `range` is not a pair (low, high).
         ShapeError: another rank.
 
     >>> counts, edges = histogram([0.0, 1.0, 4.0], bins=2)
@@ -74,13 +79,30 @@ def histogram(x: ArrayLike, bins: int = 10, range: tuple[float, float] | None = 
     ([2.0, 1.0], [0.0, 2.0, 4.0])
     """
     if not isinstance(bins, int) or isinstance(bins, bool) or bins < 1:
-        raise ArgumentError("no such bins.", path="histogram", expected="an int >= 1", received=repr(bins))
+        raise ArgumentError(
+            f"`bins` must be a positive integer, got {bins!r}.",
+            path="histogram",
+            expected="an int >= 1",
+            received=repr(bins),
+            write="ops.histogram(x, bins=10)",
+        )
     if range is not None and (len(range) != 2 or range[1] < range[0]):
-        raise ArgumentError("no such range.", path="histogram", expected="(low, high)", received=repr(range))
+        raise ArgumentError(
+            f"`range` must be a pair (low, high) with low <= high, got {range!r}.",
+            path="histogram",
+            expected="(low, high)",
+            received=repr(range),
+            write="ops.histogram(x, bins=10, range=(0.0, 1.0))",
+        )
     x = jnp.asarray(x)
     if x.ndim > 1:
-        raise ShapeError("a histogram is of one axis.", path="histogram", expected="rank 1",
-                         received=f"shape {x.shape}", write="ops.histogram(ops.ravel(x))")  # fmt: skip
+        raise ShapeError(
+            f"`x` must have at most one axis, got shape {x.shape}.",
+            path="histogram",
+            expected="rank 1",
+            received=f"shape {x.shape}",
+            write="ops.histogram(ops.ravel(x))",
+        )
     return in_float32(jnp.histogram)(x, bins, range)
 
 
@@ -162,7 +184,7 @@ def _need(x: Any, op: str, argument: str) -> None:
     """Raises `ArgumentError` where values are not known."""
     if isinstance(x, jax.core.Tracer):
         raise ArgumentError(
-            "how many results there are depends on values, which are unknown in a graph and under `jit`.",
+            f"`{argument}` must be given: the number of results depends on values, unknown in a graph and under `jit`.",
             path=op,
             expected=f"{argument}, an int",
             write=f"ops.{op}(x, {argument}=8)",

@@ -130,10 +130,11 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
     lengths = jnp.asarray(target_length), jnp.asarray(output_length)
     if labels.ndim != 2 or logits.ndim != 3 or any(n.shape != labels.shape[:1] for n in (logits[:, 0, 0], *lengths)):
         raise ShapeError(
-            "these are no sequences of labels and of logits with their lengths.",
+            "the shapes of `target`, `output`, `target_length` and `output_length` must fit together.",
             path="ctc_loss",
             expected="target (b, n), output (b, t, classes), target_length (b,), output_length (b,)",
             received=f"shapes {labels.shape}, {logits.shape}, {lengths[0].shape}, {lengths[1].shape}",
+            write="ops.ctc_loss(labels, logits, ops.full((b,), n), ops.full((b,), t))   # sequences of full length",
         )
     return spelling_loss(labels, logits, *lengths, mask_index)
 

@@ -76,7 +76,13 @@ def multi_hot(
     check_dense("multi_hot", sparse)
     num_classes = num_tokens if num_classes is None else num_classes
     if num_classes is None:
-        raise ArgumentError("`num_classes` is missing.", path="multi_hot", expected="an int >= 1")
+        raise ArgumentError(
+            "`num_classes` must be given.",
+            path="multi_hot",
+            expected="an int >= 1",
+            received="None",
+            write="ops.multi_hot(inputs, num_classes=10)",
+        )
     return jnp.max(one_hot(inputs, num_classes, axis, dtype), axis=1 if jnp.ndim(inputs) > 1 else 0)
 
 

@@ -94,10 +94,11 @@ def _key(seed: Any) -> Key:
         return seed
     if seed is None:
         raise ArgumentError(
-            "there is no global generator to draw a seed from.",
+            "`seed` must be given: jkeras has no global random generator.",
             path="elastic_transform",
             expected="an int, a key of JAX, or a SeedGenerator within a layer's call",
-            write="elastic_transform(images, seed=0)",
+            received="seed=None",
+            write="ops.image.elastic_transform(images, seed=0)",
         )
     return keys.from_seed(keys.check_seed(seed, "elastic_transform"))  # type: ignore[arg-type]
 

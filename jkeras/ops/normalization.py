@@ -147,7 +147,7 @@ def normalize(x: Array, axis: Axes = -1, order: int = 2, epsilon: float | None =
         The shape and dtype of `x`; integers become float32, and a number a vector of one.
 
     Raises:
-        ArgumentError: another `order`.
+        ArgumentError: `order` is not a positive integer.
 
     Source: the definition of a vector's p-norm.
 
@@ -158,7 +158,13 @@ def normalize(x: Array, axis: Axes = -1, order: int = 2, epsilon: float | None =
     [ 0.25 -0.75]
     """
     if not isinstance(order, int) or order < 1:
-        raise ArgumentError("there is no such norm.", path="normalize", expected="an int >= 1", received=f"{order=}")
+        raise ArgumentError(
+            f"`order` must be a positive integer, got {order!r}.",
+            path="normalize",
+            expected="an int >= 1",
+            received=f"{order=}",
+            write="ops.normalize(x, order=2)",
+        )
     x = jnp.atleast_1d(x)
     if order == 2:
         return functional.unit_normalize(x, epsilon=_epsilon(epsilon), axis=axis)

@@ -74,10 +74,11 @@ def reshape(x: Array, newshape: Any) -> Array:
     negative = [dim for dim in dims if isinstance(dim, int | np.integer) and dim < 0]
     if negative not in ([], [-1]):
         raise ArgumentError(
-            "`newshape` may have one -1 and no other negative dimension.",
+            f"`newshape` must have at most one -1 and no other negative dimension, got {newshape!r}.",
             path="reshape",
             expected="such as (2, -1)",
             received=f"newshape={newshape!r}",
+            write="ops.reshape(x, (2, -1))",
         )
     return jnp.reshape(x, newshape)
 
@@ -179,7 +180,11 @@ def _check_counts(argument: str, counts: Any, path: str) -> None:
     known = [count for count in np.ravel(counts) if isinstance(count, int | np.integer)] if _known(counts) else []
     if any(count < 0 for count in known):
         raise ArgumentError(
-            f"`{argument}` must not be negative.", path=path, expected="ints >= 0", received=f"{argument}={counts!r}"
+            f"`{argument}` must not be negative, got {counts!r}.",
+            path=path,
+            expected="ints >= 0",
+            received=f"{argument}={counts!r}",
+            write=f"ops.{path}(x, {argument}=2)",
         )
 
 

@@ -90,7 +90,7 @@ def named(class_name: str) -> str:
     found = "re_lu" if class_name == "ReLU" else _BY_CLASS.get(class_name.lower())
     if found is None:
         raise UnknownNameError(
-            f"no operation is known as {class_name!r}.", path="jkeras.ops", expected=did_you_mean(class_name, TABLE)
+            f"unknown operation {class_name!r}.", path="jkeras.ops", expected=did_you_mean(class_name, TABLE)
         )
     return found
 
@@ -150,7 +150,7 @@ def arrange(
         if name not in parameters and not catches_all:
             if value:  # what is None or False asks for nothing
                 raise ConfigError(
-                    "the operation has no such setting.",
+                    f"the operation has no argument `{name}`.",
                     path=op,
                     expected=f"some of {list(parameters)}",
                     received=f"{name}={value!r}",

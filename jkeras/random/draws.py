@@ -44,7 +44,7 @@ def draw_key(seed: Seed, owner: str) -> Key:
         return seed.next()
     if seed is None:
         raise ArgumentError(
-            "nothing says where the random numbers come from: there is no generator of the process.",
+            "`seed` must be given: jkeras has no global random generator.",
             path=f"random.{owner}",
             expected="a JAX key, an int, or in a layer's `call` its SeedGenerator",
             received="seed=None",
@@ -56,7 +56,7 @@ def draw_key(seed: Seed, owner: str) -> Key:
     if (typed and seed.shape == ()) or (seed.dtype == "uint32" and seed.shape == (2,)):
         return seed
     raise ArgumentError(
-        "this array is no key.",
+        f"`seed` must be one JAX key, got an array {seed.dtype}{list(seed.shape)}.",
         path=f"random.{owner}",
         expected="one key, as of `jax.random.key`",
         received=f"{seed.dtype}{list(seed.shape)}",
@@ -73,11 +73,11 @@ def _recordable(draw: Callable[P, Array]) -> Callable[P, Array]:
         seed = kwargs.get("seed", args[-1] if args else None)
         if any_symbolic(args, kwargs) and isinstance(seed, jax.Array | SeedGenerator):
             raise GraphError(
-                "a graph holds neither keys nor streams.",
+                "`seed` must be an integer for symbolic tensors: a graph holds neither keys nor streams.",
                 path=f"random.{draw.__name__}",
                 expected="an int, or a layer",
                 received=f"seed={type(seed).__name__}, and symbolic tensors",
-                write=f"random.{draw.__name__}(..., seed=self.seed_generator)   # in the `call` of a layer of yours",
+                write=f"random.{draw.__name__}(..., seed=self.seed_generator)   # in the `call` of a custom layer",
             )
         return lifted(*args, **kwargs)
 
@@ -88,7 +88,11 @@ def _floating(dtype: Any, owner: str) -> DType:
     name = dtypes.standardize(dtype)
     if not dtypes.is_float(name):
         raise ArgumentError(
-            "the numbers are floats.", path=f"random.{owner}", expected="a floating dtype", received=name
+            f"`dtype` must be a floating-point type, got {name!r}.",
+            path=f"random.{owner}",
+            expected="a floating dtype",
+            received=name,
+            write=f"random.{owner}(..., dtype='float32', seed=key)",
         )
     return name
 
@@ -210,7 +214,11 @@ def randint(
     name = dtypes.standardize(dtype)
     if not jnp.issubdtype(jnp.dtype(name), jnp.integer):
         raise ArgumentError(
-            "the numbers are integers.", path="random.randint", expected="an integer dtype", received=name
+            f"`dtype` must be an integer type, got {name!r}.",
+            path="random.randint",
+            expected="an integer dtype",
+            received=name,
+            write="random.randint(shape, minval, maxval, dtype='int32', seed=key)",
         )
     low, high = (x if isinstance(x, int) else jnp.broadcast_to(jnp.asarray(x), tuple(shape)) for x in (minval, maxval))
     return jax.random.randint(draw_key(seed, "randint"), tuple(shape), low, high, name)
@@ -242,10 +250,11 @@ def categorical(logits: ArrayLike, num_samples: int, dtype: Any = "int32", seed:
     logits = jnp.asarray(logits)
     if logits.ndim != 2:
         raise ShapeError(
-            "each row has its logits.",
+            f"`logits` must have shape (b, classes), got {logits.shape}.",
             path="random.categorical",
             expected="logits of shape (b, classes)",
             received=f"shape {logits.shape}",
+            write="random.categorical(logits[None], num_samples, seed=key)" if logits.ndim == 1 else None,
         )
     key, shape = draw_key(seed, "categorical"), (logits.shape[0], num_samples)
     return jax.random.categorical(key, jnp.expand_dims(logits, -1), axis=1, shape=shape).astype(dtype)
@@ -381,7 +390,11 @@ def dropout(
     """
     if not 0 <= rate <= 1:
         raise ArgumentError(
-            "the rate is out of range.", path="random.dropout", expected="0 <= rate <= 1", received=rate
+            f"`rate` must be between 0 and 1, got {rate}.",
+            path="random.dropout",
+            expected="0 <= rate <= 1",
+            received=rate,
+            write="random.dropout(inputs, 0.5, seed=key)",
         )
     inputs = jnp.asarray(inputs)
     if rate in (0, 1):

@@ -129,10 +129,11 @@ def fold(
     )
     if x.ndim != 3 or x.shape[1] % (sizes[0] * sizes[1]) or x.shape[2] != rows * columns:
         raise ShapeError(
-            "these are not the windows of such images.",
+            "`x` must have one row per element of a window, and one column per window of an image.",
             path="fold",
             expected=f"shape (b, c * {sizes[0] * sizes[1]}, {rows * columns})",
             received=f"shape {x.shape}",
+            write="fold(unfold(images, kernel_size), output_size, kernel_size)",
         )
     channels = x.shape[1] // (sizes[0] * sizes[1])
     x = jnp.reshape(x, (x.shape[0], channels, *sizes, rows, columns))
@@ -223,5 +224,9 @@ def _check_multiple(size: Any, n: int, what: str, path: str) -> None:
     """Symbolic sizes go unchecked."""
     if isinstance(size, int) and size % n:
         raise ShapeError(
-            f"the {what} do not make whole blocks.", path=path, expected=f"a multiple of {n}", received=f"{size} {what}"
+            f"the number of {what} must be a multiple of {n}, got {size}.",
+            path=path,
+            expected=f"a multiple of {n}",
+            received=f"{size} {what}",
+            write=f"{path}(x, block_size, data_format='channels_first')   # if that is the layout of x",
         )

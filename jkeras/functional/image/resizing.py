@@ -14,6 +14,10 @@ from jkeras.functional.layout import image_axes
 from jkeras.typing import Array
 
 INTERPOLATIONS = ("bilinear", "nearest", "lanczos3", "lanczos5", "bicubic")
+INVERSE = {
+    "pad_images": "crop_images(images, ...)   # to make the images smaller",
+    "crop_images": "pad_images(images, ...)   # to make the images larger",
+}
 METHODS = ("linear", "bilinear", "trilinear", "cubic", "bicubic", "tricubic", "lanczos3", "lanczos5")
 
 
@@ -60,9 +64,11 @@ def resize(
     check_choice(fill_mode, ("constant",), "fill_mode", "resize")
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ArgumentError(
-            "images are either cropped or padded to an aspect ratio.",
+            "`crop_to_aspect_ratio` and `pad_to_aspect_ratio` must not both be true.",
             path="resize",
             expected="one of crop_to_aspect_ratio and pad_to_aspect_ratio",
+            received="both",
+            write="resize(images, size, pad_to_aspect_ratio=True)",
         )
     dtype = images.dtype
     if crop_to_aspect_ratio or pad_to_aspect_ratio:
@@ -172,8 +178,15 @@ def _third(
     extent = "target_height" if names[0].startswith("top") else "target_width"
     given = {names[0]: before, names[1]: behind, extent: target}
     if list(given.values()).count(None) != 1:
-        raise ArgumentError("two of three say where the image lies.", path=path, expected=f"two of {', '.join(given)}",
-                            received=f"{given}")  # fmt: skip
+        word = "padding" if sign == 1 else "cropping"
+        sides = ", ".join(f"{side}_{word}=2" for side in ("top", "bottom", "left", "right"))
+        raise ArgumentError(
+            f"exactly two of `{names[0]}`, `{names[1]}` and `{extent}` must be given.",
+            path=path,
+            expected=f"two of {', '.join(given)}",
+            received=f"{given}",
+            write=f"{path}(images, {sides})",
+        )
     change = 0 if target is None else sign * (target - size)
     if before is None:
         before = change - (behind or 0)
@@ -182,8 +195,13 @@ def _third(
     found = {names[0]: before, names[1]: behind, extent: size + sign * (before + behind)}
     for name, value in found.items():
         if isinstance(value, int) and value < 0:
-            raise ArgumentError("an image cannot lie there.", path=path, expected=f"{name} >= 0",
-                                received=f"{name}={value} for {size} pixels")  # fmt: skip
+            raise ArgumentError(
+                f"`{name}` must not be negative, got {value}.",
+                path=path,
+                expected=f"{name} >= 0",
+                received=f"{name}={value} for {size} pixels",
+                write=None if name == extent else INVERSE[path],
+            )
     return sign * before, sign * behind
 
 
@@ -234,8 +252,13 @@ def check_choice(value: Any, choices: Sequence[str], name: str, path: str) -> No
     >>> check_choice("nearest", ("nearest", "bilinear"), "interpolation", "resize")
     """
     if value not in choices:
+        known = ", ".join(map(repr, choices))
         raise ArgumentError(
-            f"unknown {name}.", path=path, expected="one of " + ", ".join(map(repr, choices)), received=repr(value)
+            f"`{name}` must be one of {known}, got {value!r}.",
+            path=path,
+            expected=f"one of {known}",
+            received=repr(value),
+            write=f"{name}={choices[0]!r}",
         )
 
 

@@ -46,14 +46,21 @@ def map_coordinates(
     coordinates = jnp.asarray(coordinates)
     if coordinates.ndim < 2 or coordinates.shape[0] != inputs.ndim:
         raise ShapeError(
-            "the coordinates need a row for every axis of the inputs.",
+            f"`coordinates` must have one row for each of the {inputs.ndim} axes of `inputs`.",
             path="map_coordinates",
             expected=f"shape ({inputs.ndim}, ...)",
             received=f"shape {coordinates.shape}",
+            write="map_coordinates(inputs, jnp.stack([rows, columns]), order=1)   # of inputs with two axes",
         )
     check_choice(fill_mode, FILL_MODES, "fill_mode", "map_coordinates")
     if order not in (0, 1):
-        raise ArgumentError("unknown order.", path="map_coordinates", expected="0 or 1", received=repr(order))
+        raise ArgumentError(
+            f"`order` must be 0 or 1, got {order!r}.",
+            path="map_coordinates",
+            expected="0 or 1",
+            received=repr(order),
+            write="map_coordinates(inputs, coordinates, order=1)",
+        )
     return jax.scipy.ndimage.map_coordinates(inputs, coordinates, order, fill_mode, fill_value)
 
 
@@ -90,10 +97,11 @@ def affine_transform(
     transform = jnp.asarray(transform)
     if transform.ndim not in (1, 2) or transform.shape[-1] != 8:
         raise ShapeError(
-            "a transform has eight numbers.",
+            f"`transform` must hold eight numbers per image, got shape {transform.shape}.",
             path="affine_transform",
             expected="shape (8,) or (b, 8)",
             received=f"shape {transform.shape}",
+            write="affine_transform(images, [1, 0, 0, 0, 1, 0, 0, 0])   # the identity",
         )
     sampler = _sampler(images, interpolation, fill_mode, fill_value, data_format, "affine_transform")
     return _project(images, transform, sampler, data_format)
@@ -134,10 +142,11 @@ def perspective_transform(
     start, end = jnp.asarray(start_points), jnp.asarray(end_points)
     if start.shape != end.shape or start.shape[-2:] != (4, 2) or start.ndim not in (2, 3):
         raise ShapeError(
-            "four points become four points.",
+            "`start_points` and `end_points` must both have shape (4, 2) or both (b, 4, 2).",
             path="perspective_transform",
             expected="shapes (4, 2), or both (b, 4, 2)",
             received=f"shapes {start.shape} and {end.shape}",
+            write="start_points = [[0, 0], [width, 0], [0, height], [width, height]]   # the corners",
         )
     sampler = _sampler(images, interpolation, "constant", fill_value, data_format, "perspective_transform")
     return _project(images, homography(start, end), sampler, data_format)
