@@ -142,7 +142,7 @@ def get_uid(prefix: str = "") -> NoReturn:
     jkeras.errors.ArgumentError: ...
     """
     raise ArgumentError(
-        "names are not counted in the process.",
+        "cannot number names: jkeras has no global counter of names.",
         path="backend.get_uid",
         expected="a name that you choose; layers without one are numbered among their siblings",
         received=repr(prefix),

@@ -43,7 +43,13 @@ def set_floatx(value: str) -> None:
     >>> set_floatx("float32")
     """
     if value not in FLOATS:
-        raise ArgumentError("not a float dtype.", path="set_floatx", expected=" or ".join(FLOATS), received=repr(value))
+        raise ArgumentError(
+            f"`value` must be a floating-point dtype, got {value!r}.",
+            path="set_floatx",
+            expected=" or ".join(FLOATS),
+            received=repr(value),
+            write="set_floatx('float32')",
+        )
     _defaults.floatx = value
 
 
@@ -63,7 +69,11 @@ def set_epsilon(value: float) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise ArgumentError(
-            "epsilon must be positive.", path="set_epsilon", expected="a float > 0", received=repr(value)
+            f"`value` must be a positive number, got {value!r}.",
+            path="set_epsilon",
+            expected="a float > 0",
+            received=repr(value),
+            write="set_epsilon(1e-7)",
         )
     _defaults.epsilon = float(value)
 
@@ -94,7 +104,13 @@ def standardize_data_format(value: str | None) -> str:
     if value is None:
         return image_data_format()
     if value not in DATA_FORMATS:
-        raise ArgumentError("unknown data format.", path="data_format", expected=DATA_FORMATS, received=repr(value))
+        raise ArgumentError(
+            f"`data_format` must be 'channels_last' or 'channels_first', got {value!r}.",
+            path="data_format",
+            expected=DATA_FORMATS,
+            received=repr(value),
+            write="data_format='channels_last'",
+        )
     return value
 
 

@@ -46,9 +46,7 @@ def standardize(dtype: Any = None) -> DType:
             f"unknown dtype {dtype!r}.", path="dtype", expected=did_you_mean(str(dtype), NAMES)
         ) from None
     if name.startswith(("object", "str", "bytes", "void", "datetime", "timedelta")):
-        raise UnknownNameError(
-            f"arrays of JAX have no dtype {name!r}.", path="dtype", expected=did_you_mean(name, NAMES)
-        )
+        raise UnknownNameError(f"JAX has no dtype {name!r}.", path="dtype", expected=did_you_mean(name, NAMES))
     return name
 
 
@@ -104,7 +102,11 @@ class DTypePolicy:
             name = config.dtype_policy().name
         if not isinstance(name, str):
             raise ArgumentError(
-                "a policy is made from its name.", path="DTypePolicy", expected="a str", received=repr(name)
+                f"`name` must be a string, got {type(name).__name__}.",
+                path="DTypePolicy",
+                expected="a str",
+                received=repr(name),
+                write="DTypePolicy('mixed_bfloat16')",
             )
         self.name = name
         if name.startswith("mixed_"):
@@ -178,15 +180,31 @@ class DTypePolicyMap(MutableMapping[str, DTypePolicy]):
         matches = [pattern for pattern in self._policies if re.fullmatch(pattern, path)]
         if len(matches) > 1:
             raise ArgumentError(
-                "several patterns match this path.", path=path, expected="one pattern", received=matches
+                f"at most one pattern of the map must match a path, got {matches}.",
+                path=path,
+                expected="one pattern",
+                received=matches,
+                write=f"policies[{path!r}] = policy   # an exact path takes precedence",
             )
         return self._policies[matches[0]] if matches else self.default_policy
 
     def __setitem__(self, path: str, policy: DTypePolicy) -> None:
         if path in self._policies:
-            raise ArgumentError("the path has a policy already.", path=path, write=f"del policies[{path!r}]")
+            raise ArgumentError(
+                "cannot set the policy of this path, because it has one already.",
+                path=path,
+                expected="a path without a policy",
+                received=self._policies[path],
+                write=f"del policies[{path!r}]",
+            )
         if not isinstance(policy, DTypePolicy):
-            raise ArgumentError("a map holds policies.", path=path, expected="a DTypePolicy", received=repr(policy))
+            raise ArgumentError(
+                f"`policy` must be a DTypePolicy, got {type(policy).__name__}.",
+                path=path,
+                expected="a DTypePolicy",
+                received=repr(policy),
+                write=f"policies[{path!r}] = DTypePolicy('bfloat16')",
+            )
         self._policies[path] = policy
 
     def __delitem__(self, path: str) -> None:
@@ -227,7 +245,13 @@ def get(identifier: Any) -> Any:
     if isinstance(identifier, Mapping):
         policy = registry.deserialize(identifier)
         if not isinstance(policy, DTypePolicy | DTypePolicyMap):
-            raise ArgumentError("not the config of a policy.", path="dtype", received=repr(identifier)[:80])
+            raise ArgumentError(
+                "the config must be that of a DTypePolicy or a DTypePolicyMap.",
+                path="dtype",
+                expected="a DTypePolicy or a DTypePolicyMap",
+                received=repr(identifier)[:80],
+                write="dtype='bfloat16'",
+            )
         return policy
     return DTypePolicy(standardize(identifier))
 

@@ -25,9 +25,9 @@ class JKerasError(Exception):
         expected, received: what would have been right, and what came. Anything that prints on one line.
         write: the line of code that mends it.
 
-    >>> print(JKerasError("units must be positive.", path="head", expected="an int >= 1", received=0, write="Dense(1)"))
-    head: units must be positive.
-      expected: an int >= 1
+    >>> print(JKerasError("`units` must be positive.", path="out", expected="int >= 1", received=0, write="Dense(1)"))
+    out: `units` must be positive.
+      expected: int >= 1
       received: 0
       write:    Dense(1)
     """
@@ -54,10 +54,10 @@ class JKerasError(Exception):
     def move_into(self, owner: str) -> None:
         """Puts the name of what the error's path belongs to before the path, once.
 
-        >>> error = DataError("the array is empty.", path="y")
+        >>> error = DataError("the array must not be empty.", path="y")
         >>> error.move_into("validation_data")
         >>> print(error)
-        validation_data: y: the array is empty.
+        validation_data: y: the array must not be empty.
         """
         if self.path is None or not self.path.startswith(owner):
             self.path = f"{owner}: {self.path}" if self.path else owner
@@ -191,9 +191,9 @@ def within(owner: str) -> Iterator[None]:
     """Errors in the block name their owner: those of jkeras in their path, all others in a note. `""` names nothing.
 
     >>> with within("validation_data"):
-    ...     raise DataError("the array is empty.", path="y")
+    ...     raise DataError("the array must not be empty.", path="y")
     Traceback (most recent call last):
-    jkeras.errors.DataError: validation_data: y: the array is empty.
+    jkeras.errors.DataError: validation_data: y: the array must not be empty.
     """
     try:
         yield
@@ -235,7 +235,7 @@ class Elsewhere:
     ...     increment = Elsewhere("a function of the count", "count = counter.next(count)")
     >>> Counter().increment()
     Traceback (most recent call last):
-    jkeras.errors.HoldsNoValuesError: Counter: it holds no values, so it has no `increment`.
+    jkeras.errors.HoldsNoValuesError: Counter: cannot use `increment`, because a Counter holds no values.
       expected: a function of the count
       received: Counter.increment
       write:    count = counter.next(count)
@@ -252,7 +252,7 @@ class Elsewhere:
             return self
         holder = type(instance).__name__
         raise HoldsNoValuesError(
-            f"it holds no values, so it has no `{self.name}`.",
+            f"cannot use `{self.name}`, because a {holder} holds no values.",
             path=holder,
             expected=self.expected,
             received=f"{holder}.{self.name}",

@@ -53,7 +53,7 @@ class Family:
         if callable(identifier) or (self.base is not None and isinstance(identifier, self.base)):
             return identifier
         raise ArgumentError(
-            f"the {self.kind} must be a name, a config, a class, an instance or a callable.",
+            f"the {self.kind} must be a name, config, class, instance or callable, got {type(identifier).__name__}.",
             path=self.path,
             expected="a name, a config, a class, an instance or a callable",
             received=repr(identifier)[:80],
@@ -97,8 +97,10 @@ class Family:
         ]
         if needed:
             raise ArgumentError(
-                f"its name alone does not make this {self.kind}: it has arguments without a default.",
+                f"the {self.kind} has required arguments, so it cannot be made from its name or class.",
                 path=cls.__name__,
+                expected="an instance",
+                received=cls.__name__,
                 write=f"{cls.__name__}({', '.join(f'{name}=...' for name in needed)})",
             )
 

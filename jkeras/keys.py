@@ -48,7 +48,7 @@ def check_seed(seed: Any, owner: str) -> int | None:
     if seed is None or (isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0):
         return seed
     raise ArgumentError(
-        "the seed is not an integer.",
+        "`seed` must be a non-negative integer or None.",
         path=owner,
         expected="an int >= 0 or None",
         received=repr(seed),

@@ -77,7 +77,11 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     def declare(thing: T) -> T:
         if inspect.isclass(thing) and not hasattr(thing, "get_config"):
             raise ArgumentError(
-                "a registered class needs `get_config`.", path=thing.__name__, write="def get_config(self): ..."
+                "a registered class must have a method `get_config`.",
+                path=thing.__name__,
+                expected="get_config(self), which returns the arguments of the constructor",
+                received="no get_config",
+                write="def get_config(self): return {...}",
             )
         registered = f"{package}>{name or thing.__name__}"  # type: ignore[attr-defined]
         _registered[registered] = thing
@@ -177,7 +181,9 @@ def serialize(obj: Any) -> Any:
     if callable(obj) and hasattr(obj, "__name__"):
         return _serialize_function(obj)
     raise SerializationError(
-        "the object has no config.", path=type(obj).__name__, write="def get_config(self): return {...}"
+        "cannot serialize the object, because its class has no `get_config`.",
+        path=type(obj).__name__,
+        write="def get_config(self): return {...}",
     )
 
 
@@ -236,7 +242,7 @@ def _serialize_object(thing: Any) -> Config:
 def _serialize_function(thing: Any) -> Config:
     if thing.__name__ == "<lambda>":
         raise SerializationError(
-            "a lambda has no name to write down.",
+            "cannot serialize a lambda, because it has no name.",
             path="serialize",
             expected="a named function",
             write="def my_function(x): ...   # then pass my_function",
@@ -271,7 +277,12 @@ def deserialize(
     class_name, inner = config["class_name"], config["config"]
     named = inner if class_name == "function" else class_name
     if not isinstance(named, str):
-        raise ConfigError("the name of a class must be a string.", path="deserialize", received=repr(named)[:80])
+        raise ConfigError(
+            f"the name of a class or function must be a string, got {type(named).__name__}.",
+            path="deserialize",
+            expected="a string",
+            received=repr(named)[:80],
+        )
     if class_name in _PLAIN:
         return _deserialize_plain(class_name, inner)
     if class_name == "function":
@@ -279,13 +290,16 @@ def deserialize(
     cls = _resolve(config, custom_objects, table)
     if not hasattr(cls, "from_config"):
         raise ConfigError(
-            "the class has no `from_config`.",
+            "cannot make an object of this class from a config, because it has no `from_config`.",
             path=class_name,
             write="@classmethod\n  def from_config(cls, config): ...",
         )
     if not isinstance(inner, Mapping):
         raise ConfigError(
-            "the config is not a dict.", path=class_name, expected="a dict of arguments", received=repr(inner)[:80]
+            f"the config must be a dict of arguments, got {type(inner).__name__}.",
+            path=class_name,
+            expected="a dict of arguments",
+            received=repr(inner)[:80],
         )
     with custom_object_scope(custom_objects or {}):
         thing = cls.from_config(dict(inner))
@@ -315,7 +329,7 @@ def deserialize_keras_object(
     """
     if not safe_mode:
         raise ArgumentError(
-            "`safe_mode` must be true: code is never read from a config.",
+            f"`safe_mode` must be true, got {safe_mode!r}: jkeras never runs code from a config.",
             path="deserialize_keras_object",
             expected="safe_mode=True",
             received=repr(safe_mode),
@@ -348,7 +362,7 @@ def _resolve(
             return found
     known = {name for _, name in _exports} | set(_registered) | set(custom_objects or {}) | set(_custom_objects.get())
     raise UnknownNameError(
-        f"no class or function is known as {class_name!r} (module {config.get('module')!r}).",
+        f"unknown class or function {class_name!r} (module {config.get('module')!r}).",
         path="deserialize",
         expected=did_you_mean(class_name, known),
         write=f"deserialize(config, custom_objects={{{class_name!r}: {class_name}}})",

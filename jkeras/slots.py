@@ -27,7 +27,7 @@ def check(thing: Any, kind: str, path: str) -> None:
     kinds = {KINDS[base] for base in bases if base in KINDS}
     if kinds and not kinds & {kind, *_ALSO.get(kind, ())}:
         raise ArgumentError(
-            f"expected {_article(kind)}, got {_article(min(kinds))}.",
+            f"the argument must be {_article(kind)}, got {_article(min(kinds))}.",
             path=path,
             expected=f"{_article(kind)}: a name, a config, a class, an instance or a callable",
             received=repr(thing)[:80],

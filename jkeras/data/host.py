@@ -36,7 +36,7 @@ def host_arrays(value: PyTree, name: str, *, cast: bool = True) -> PyTree:
         cast: whether float64 becomes `floatx`.
 
     Raises:
-        DataError: something is no array of numbers, or has no axis.
+        DataError: a leaf is not an array of numbers, or has no axis.
 
     >>> host_arrays({"a": [1, 2, 3], "b": [[1.0], [2.0], [3.0]]}, "x")["b"].shape
     (3, 1)
@@ -86,7 +86,11 @@ def _host_array(value: Any, path: str) -> Any:
             raise _no_numbers(value, path)
     if value.ndim == 0:
         raise DataError(
-            "a scalar has no examples.", path=path, expected="an array whose first axis counts the examples"
+            "the array must have an axis of examples, got a scalar.",
+            path=path,
+            expected="an array whose first axis counts the examples",
+            received="shape ()",
+            write=f"{path} = np.reshape({path}, (1,))   # one example",
         )
     return value
 
@@ -94,11 +98,11 @@ def _host_array(value: Any, path: str) -> Any:
 def _foreign(value: Any, path: str) -> np.ndarray:
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise DataError(
-            "a masked array hides values, and the network would see them.",
+            "the array must not have masked values: the network would read them.",
             path=path,
             expected="an array without a mask",
             received=f"{np.ma.count_masked(value)} of {value.size} values are masked",
-            write=f"{path} = {path}.filled(0)   # and a sample_weight of 0 where they were",
+            write=f"{path} = {path}.filled(0)   # with a sample_weight of 0 for them",
         )
     if isinstance(value, np.ndarray):
         return value
@@ -128,7 +132,7 @@ def _pandas(value: Any, path: str) -> np.ndarray:
     if wrong:
         names = [value.columns[place] for place in wrong]
         raise DataError(
-            f"the column {names[0]!r} must hold numbers.",
+            f"the column {names[0]!r} must hold numbers, got dtype {value.dtypes.iloc[wrong[0]]}.",
             path=path,
             expected="columns of numbers",
             received=f"dtype {value.dtypes.iloc[wrong[0]]}; {len(wrong)} of {len(columns)} columns hold something else",
@@ -152,7 +156,7 @@ def _torch(tensor: Any) -> np.ndarray:
 def _no_numbers(value: np.ndarray, path: str) -> DataError:
     if value.dtype.kind in "US" or (value.size and isinstance(value.flat[0], STRINGS)):
         return DataError(
-            "these are strings.",
+            "the array must hold numbers, got strings.",
             path=path,
             expected="a numeric array",
             received=f"dtype {value.dtype}, {value.size} of them, the first {value.ravel()[:1].tolist()}",
@@ -160,7 +164,11 @@ def _no_numbers(value: np.ndarray, path: str) -> DataError:
         )
     if value.dtype != object:
         return DataError(
-            "the dtype must be one of numbers.", path=path, expected="a numeric array", received=f"dtype {value.dtype}"
+            f"the array must hold numbers, got dtype {value.dtype}.",
+            path=path,
+            expected="a numeric array",
+            received=f"dtype {value.dtype}",
+            write=f"{path} = {path}.astype('int64')" if value.dtype.kind in "mM" else None,
         )
     kinds = [_is_number(each) for each in value.flat]
     if all(kinds):
@@ -175,7 +183,7 @@ def _no_numbers(value: np.ndarray, path: str) -> DataError:
         return _ragged(value, path)
     first = tuple(int(each) for each in np.unravel_index(kinds.index(False), value.shape))
     return DataError(
-        "an array of Python objects holds something that is not a number.",
+        f"the array must hold only numbers, got a {type(value[first]).__name__}.",
         path=path,
         expected="a numeric array",
         received=f"dtype object, {value[first]!r:.40} of type {type(value[first]).__name__} at {list(first)}",
@@ -201,7 +209,7 @@ def _ragged(rows: Any, path: str) -> DataError:
             write=f"{path} = np.stack({path})" if stacked else None,
         )
     return DataError(
-        "the rows differ, so they form no array.",
+        "all rows must have the same form, to be one array.",
         path=path,
         expected=f"rows like row 0, which is {_form(rows[0])}",
         received=f"row {odd} is {_form(rows[odd])}",

@@ -183,11 +183,11 @@ class Worker:
         stack = self._stack(GRACE_SECONDS)
         self.process.kill()
         return self._error(
-            "is stuck, and was ended.",
+            f"did not answer within {timeout:g} s and was killed.",
             index,
             expected=f"an answer within {timeout:g} s",
             received="none",
-            write="PyDataset(timeout=...)   # more seconds, if it is only slow",
+            write="PyDataset(timeout=...)   # more seconds, if the dataset is slow",
             worker_traceback=stack,
         )
 
@@ -196,11 +196,11 @@ class Worker:
         name = next((each.name for each in signal.Signals if code == -each), "")
         write = None
         if name == "SIGKILL":
-            write = "PyDataset(workers=...)   # fewer, if the system ended it because memory ran out"
+            write = "PyDataset(workers=...)   # fewer, if memory ran out"
         elif index is None:
-            write = "if __name__ == '__main__': ...   # around what a script runs: workers import the script"
+            write = "if __name__ == '__main__': ...   # around the code of a script: workers import it"
         return self._error(
-            f"was ended by {name}." if name else "ended.",
+            f"was killed by {name}." if name else "ended before it answered.",
             index,
             expected="a batch",
             received=f"exit code {code}",
@@ -265,11 +265,11 @@ class ProcessWorkers:
             pickled = pickle.dumps(dataset, protocol=5)
         except Exception as error:
             raise DataError(
-                "the dataset cannot be sent to worker processes.",
+                "cannot send the dataset to worker processes, because it cannot be pickled.",
                 path=type(dataset).__name__,
                 expected="an object that can be pickled",
                 received=f"{type(error).__name__}: {error}",
-                write="PyDataset(use_multiprocessing=False)   # threads share it instead",
+                write="PyDataset(use_multiprocessing=False)   # use threads",
             ) from error
         if pickled != self._dataset:
             self._dataset = pickled

@@ -81,8 +81,10 @@ class PyDataset(abc.ABC):
         """How many batches there are, `None` for no end. By default, the dataset's length."""
         if not hasattr(self, "__len__"):
             raise MissingCallError(
-                "the dataset does not say how many batches it has.",
+                "the dataset must define `__len__`, the number of its batches.",
                 path=type(self).__name__,
+                expected="__len__, or num_batches",
+                received="neither",
                 write="def __len__(self): return math.ceil(len(self.x) / self.batch_size)",
             )
         return len(self)

@@ -123,7 +123,7 @@ class Source(abc.ABC):
             UserWarning: the batches end before the epoch, or before the last epoch. Then `exhausted` is true.
         """
         if self.exhausted and self.plan.is_evaluation:
-            raise self._nothing("the data has no batches left: it can be read once, and was.")
+            raise self._nothing("cannot read the data again: it can be read once and has no batches left.")
         if self.exhausted:
             return
         peeked, self._peeked = self._peeked, None
@@ -158,10 +158,11 @@ class Source(abc.ABC):
         if self.plan.class_weight is not None and y is not None:
             if sample_weight is not None:
                 raise DataError(
-                    f"{place} has sample weights already.",
+                    f"{place} must not have sample weights, because `class_weight` is given.",
                     path="class_weight",
                     expected="batches (x, y), or no class_weight",
                     received="(x, y, sample_weight)",
+                    write="yield x, y   # class_weight makes the weights",
                 )
             check_class_weight(y, self.plan.class_weight, self._told)
             sample_weight = class_weights(y, self.plan.class_weight)
@@ -182,8 +183,8 @@ class Source(abc.ABC):
         elif wanted is not None and count < wanted:
             self.exhausted = True
             warnings.warn(
-                f"The data produced {count} of {wanted} batches in epoch {index + 1}: it has run out, so this was the"
-                " last epoch. Give data that repeats, such as an endless generator, or ask for fewer steps.",
+                f"The data produced {count} of {wanted} batches in epoch {index + 1} and is exhausted, so this was"
+                " the last epoch. Pass data that repeats, such as an infinite generator, or fewer steps.",
                 stacklevel=3,
             )
         elif wanted is None:
@@ -191,9 +192,9 @@ class Source(abc.ABC):
             self.exhausted = self.goes_on
             if self.exhausted and index + 1 < epochs:
                 warnings.warn(
-                    f"The data ended after {count} batches in epoch {index + 1} of {epochs}, and cannot be"
-                    " read again, so this was the last epoch. Give data that can be iterated again and again, or an"
-                    " endless iterator and `steps_per_epoch`.",
+                    f"The data ended after {count} batches in epoch {index + 1} of {epochs} and cannot be"
+                    " read again, so this was the last epoch. Pass data that can be iterated more than once, or an"
+                    " infinite iterator and `steps_per_epoch`.",
                     stacklevel=3,
                 )
 
@@ -207,12 +208,12 @@ class Source(abc.ABC):
             self._told_short = True
             name = self.plan.name or "The data"
             warnings.warn(
-                f"{name} produced {count} of {wanted} batches, so the evaluation is that of {count}. Give data that"
-                " repeats, or ask for fewer steps.",
+                f"{name} produced {count} of {wanted} batches, so the evaluation covers only these. Pass data"
+                " that repeats, or fewer steps.",
                 stacklevel=4,
             )
 
-    def _nothing(self, problem: str = "the data has no batches.") -> DataError:
+    def _nothing(self, problem: str = "the data must have at least one batch, got none.") -> DataError:
         received = type(self).__name__
         return DataError(problem, path=self.plan.name or None, expected="at least one batch", received=received)
 

@@ -85,7 +85,7 @@ class Uniform:
         elif structure != self._structure:
             same = list(forms) == list(self._forms)  # then it is lists where tuples were, or the like
             raise DataError(
-                f"{place} has another structure than the first batch.",
+                f"{place} must have the structure of the first batch.",
                 expected=self._structure if same else ", ".join(self._forms),
                 received=structure if same else ", ".join(forms),
             )
@@ -99,11 +99,11 @@ class Uniform:
             return
         wanted = ["batch", *(str(n) if self.same_shapes else "any" for n in first[1:])]
         raise DataError(
-            f"{place} has another shape than the first batch.",
+            f"{place} must have the shape of the first batch.",
             path=path,
             expected=f"shape ({', '.join(wanted)}{',' if len(wanted) == 1 else ''})",
             received=f"shape {shape}",
-            write=f"jkeras.Input({_free_axes(first, shape)})   # in a network whose axes may vary"
+            write=f"jkeras.Input({_free_axes(first, shape)})   # for axes of variable length"
             if path == "x" and len(shape) == len(first)
             else None,
         )
@@ -117,8 +117,8 @@ class Uniform:
         cost = f"it is converted to {_canonical(first)}" if same else "the step is compiled once more"
         wanted = "float32" if first == "float64" else first
         warnings.warn(
-            f"{path}: in {place}, the dtype is {dtype}; in the first batch, it was {first}. So {cost}."
-            f" Yield one dtype: .astype({wanted!r})",
+            f"{path}: the dtype of {place} should be {first}, that of the first batch, got {dtype}: {cost}."
+            f" Write .astype({wanted!r}).",
             stacklevel=2,
         )
 
@@ -134,11 +134,11 @@ def _canonical(dtype: str) -> str:
 def _check_sizes(sizes: dict[str, int], place: Place) -> None:
     problem = None
     if not any(path.split(tree.SEPARATOR)[0] == "x" for path in sizes):
-        problem = f"{place} has no inputs."
+        problem = f"{place} must have inputs."
     elif len(set(sizes.values())) > 1:
-        problem = f"the arrays of {place} have different numbers of examples."
+        problem = f"the arrays of {place} must have the same number of examples."
     elif 0 in sizes.values():
-        problem = f"{place} is empty."
+        problem = f"{place} must not be empty."
     if problem:
         received = ", ".join(f"{path}: {size}" for path, size in sizes.items()) or "nothing"
         raise DataError(problem, expected="inputs, labels and weights of the same examples", received=received)

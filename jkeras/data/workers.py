@@ -97,11 +97,11 @@ class Workers:
             if future.done():  # the function raised it
                 raise
         raise WorkerError(
-            "a worker thread is stuck.",
+            f"cannot read the batch, because a worker thread did not answer within {self.timeout:g} s.",
             path=f"dataset[{index}]",
             expected=f"a batch within {self.timeout:g} s",
             received="none",
-            write="PyDataset(timeout=...)   # more seconds, if it is only slow",
+            write="PyDataset(timeout=...)   # more seconds, if the dataset is slow",
             index=index,
             worker_traceback=self._stack(index),
         )

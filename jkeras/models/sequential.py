@@ -80,7 +80,13 @@ class Sequential(Model):
     def pop(self, rebuild: bool = True) -> Layer:
         """Takes the last layer away and returns it."""
         if not self._chain:
-            raise BuildError("there is no layer to take away.", path=self.name)
+            raise BuildError(
+                "cannot remove the last layer, because the model has no layers.",
+                path=self.name,
+                expected="a model with layers",
+                received="no layers",
+                write=f"{self.name}.add(layers.Dense(10))",
+            )
         layer = self._chain.pop()
         if layer not in self._chain:
             del self._names[layer]
@@ -98,10 +104,11 @@ class Sequential(Model):
             return
         if self._begin is not None or self._chain:
             raise BuildError(
-                "a chain has one `Input`, in front.",
+                "an `Input` must be the first item of a Sequential, and the only `Input`.",
                 path=self.name,
                 expected="an `Input` before all layers",
                 received=f"another after {self._begin.batch_shape if self._begin is not None else self._chain[-1]}",
+                write="jkeras.Sequential([jkeras.Input((8,)), layers.Dense(10)])",
             )
         self._begin = layer
 
@@ -153,18 +160,27 @@ class Sequential(Model):
         Raises `BuildError` where there are no layers, or the `Input` has another shape.
         """
         if not self._chain:
-            raise BuildError("there are no layers to build.", path=self.name, write="model.add(layers.Dense(10))")
+            raise BuildError(
+                "cannot build the model, because it has no layers.",
+                path=self.name,
+                write=f"{self.name}.add(layers.Dense(10))",
+            )
         if in_building_scope():
             return  # the call that follows builds each layer
         if self._begin is None and input_shape is None:
-            raise BuildError("a shape is needed.", path=self.name, write=f"{self.name}.build((None, 8))")
+            raise BuildError(
+                "`input_shape` must be given, because the model has no `Input`.",
+                path=self.name,
+                write=f"{self.name}.build((None, 8))",
+            )
         if self._begin is not None:
             if input_shape is not None and standardize_shape(input_shape) != self._begin.batch_shape:
                 raise BuildError(
-                    "the model has an `Input` of another shape.",
+                    "`input_shape` must be the shape of the model's `Input`.",
                     path=self.name,
                     expected=self._begin.batch_shape,
                     received=input_shape,
+                    write=f"{self.name}.build()   # for the shape of the Input",
                 )
         elif is_shape(input_shape):
             self._begin = InputLayer(batch_shape=input_shape, dtype=self._first_dtype())
@@ -217,7 +233,7 @@ class Sequential(Model):
         self._connect()
         if not self._built or not self._tensors:
             raise NeverCalledError(
-                f"there is no `{what}` before the shape of the input is known.",
+                f"cannot read `{what}`, because the shape of the input is not known yet.",
                 path=self.name,
                 write=f"{self.name}.build((None, 8))",
             )
@@ -270,9 +286,11 @@ class Sequential(Model):
         """The model of a config. Raises `ConfigError` where it has no `name` or no `layers`."""
         if "name" not in config or "layers" not in config:
             raise ConfigError(
-                "the config of a Sequential has a name and layers.",
+                "the config of a Sequential must have the keys 'name' and 'layers'.",
                 path=cls.__name__,
+                expected="the keys 'name' and 'layers'",
                 received=f"keys {sorted(config)}",
+                write=f"{cls.__name__}.from_config(model.get_config())",
             )
         layers = [registry.deserialize(layer, custom_objects) for layer in config["layers"]]
         model = cls(layers, trainable=config.get("trainable", True), name=config["name"])
@@ -288,9 +306,9 @@ def _layer_of(layer: Any) -> Layer:
         return layer.history.operation
     if not isinstance(layer, Layer):
         raise ArgumentError(
-            "a chain consists of layers.",
+            f"the items of a Sequential must be layers, got {type(layer).__name__}.",
             path="Sequential",
-            expected="layers, and an `Input` in front",
+            expected="layers, after an optional `Input`",
             received=f"{layer!r} (a {type(layer).__name__})"[:80],
             write="jkeras.layers.Lambda(function)   # makes a layer of a function",
         )
@@ -305,7 +323,7 @@ def _check_single_input(layer: Layer) -> None:
     takes_any = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     if len(required) > 1 or not (positional or takes_any):
         raise ArgumentError(
-            "a layer of a chain takes one input.",
+            "a layer in a Sequential must take exactly one input.",
             path=layer.name,
             expected="call(self, inputs)",
             received=f"call(self, {', '.join(map(str, parameters))})",

@@ -127,11 +127,21 @@ def _bounds(names: list[str], layer_range: Sequence[str] | None) -> tuple[int, i
         return 0, len(names)
     if len(layer_range) != 2 or not all(isinstance(pattern, str) for pattern in layer_range):
         raise ArgumentError(
-            "`layer_range` is a pair of names.", path="summary", expected='("first", "last")', received=layer_range
+            "`layer_range` must be a pair of names.",
+            path="summary",
+            expected='("first", "last")',
+            received=layer_range,
+            write='model.summary(layer_range=("dense", "dense_2"))',
         )
     matches = [[i for i, name in enumerate(names) if re.match(pattern, name)] for pattern in layer_range]
     if not all(matches):
-        raise ArgumentError("`layer_range` matches no layer.", path="summary", expected=names, received=layer_range)
+        raise ArgumentError(
+            "both patterns of `layer_range` must match the name of a layer.",
+            path="summary",
+            expected=names,
+            received=layer_range,
+            write=f"model.summary(layer_range=({names[0]!r}, {names[-1]!r}))" if names else None,
+        )
     if matches[0][0] > matches[1][-1]:
         return matches[1][0], matches[0][-1] + 1
     return matches[0][0], matches[1][-1] + 1
@@ -216,17 +226,22 @@ def _table(
             fractions = (*(0.9 * fraction for fraction in fractions), last)
     if len(fractions) != len(headers):
         raise ArgumentError(
-            "`positions` must have an entry for each column.",
+            f"`positions` must have one entry per column, {len(headers)}, got {len(fractions)}.",
             path="summary",
             expected=f"{len(headers)} fractions, where these end: {', '.join(headers)}",
             received=positions,
+            write=f"positions={tuple(round((i + 1) / len(headers), 2) for i in range(len(headers)))}",
         )
     width = line_length or min(width, shutil.get_terminal_size().columns - 4)
     ends = [int(fraction * width if last == 1 else fraction) for fraction in fractions]
     widths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     if min(widths) < MIN_WIDTH:
         raise ArgumentError(
-            "the columns are too narrow.", path="summary", expected=f"{MIN_WIDTH} characters each", received=widths
+            f"`line_length` and `positions` must give each column at least {MIN_WIDTH} characters, got {widths}.",
+            path="summary",
+            expected=f"{MIN_WIDTH} characters each",
+            received=widths,
+            write="model.summary(line_length=100)",
         )
     shown = Table(width=width, show_lines=True)
     for header, column in zip(headers, widths, strict=True):

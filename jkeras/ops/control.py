@@ -173,7 +173,7 @@ def vectorize(pyfunc: Function, *, excluded: Any = None, signature: str | None =
     """
     if not callable(pyfunc):
         raise ArgumentError(
-            f"`pyfunc` must be a function, got {pyfunc!r:.80}.",
+            f"`pyfunc` must be a function, got {type(pyfunc).__name__}.",
             path="vectorize",
             expected="a callable",
             received=repr(pyfunc),

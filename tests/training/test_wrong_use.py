@@ -68,7 +68,9 @@ def test_validation_split(setup, split):
 
 
 def test_split_leaves_nothing(setup):
-    refused(setup, errors.DataError, "too few", "1 examples", x=X[:1], y=Y[:1], validation_split=0.5)
+    refused(
+        setup, errors.DataError, "`validation_split` must leave", "1 examples", x=X[:1], y=Y[:1], validation_split=0.5
+    )
 
 
 def test_unknown_argument(setup):
