@@ -1,6 +1,6 @@
 """Process-wide defaults, read when an object is constructed and never afterwards.
 
-They spare users from repeating themselves; no computation depends on them once an object exists.
+They save repeated arguments; no computation depends on them once an object exists.
 """
 
 import dataclasses
@@ -125,7 +125,7 @@ def dtype_policy() -> Any:
 
 
 def make_policies_by(function: Callable[[Any], Any]) -> None:
-    """Says which function makes a policy out of a name: `jkeras.dtypes` is a floor above.
+    """Sets the function that makes a policy from a name: `jkeras.dtypes` is in a layer above this module.
 
     >>> from jkeras import dtypes
     >>> make_policies_by(dtypes.get)
@@ -143,9 +143,9 @@ def set_dtype_policy(policy: Any) -> None:
 
 
 def enable_compile_cache(path: str | os.PathLike[str]) -> None:
-    """Keeps compiled programs in a folder, so that the next process starts without compiling them again.
+    """Keeps compiled functions in a folder, so that the next process starts without compiling them again.
 
-    JAX's own cache leaves out programs that compile in less than a second or are small; here every one is kept.
+    JAX's own cache leaves out functions that compile in less than a second or are small; here every one is kept.
 
     Args:
         path: the folder; made where it does not exist. Call it before anything is compiled.

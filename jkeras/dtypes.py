@@ -1,6 +1,6 @@
 """dtypes and dtype policies.
 
-A `DTypePolicy` says in which dtype a layer keeps its values (`variable_dtype`) and in which it computes
+A `DTypePolicy` determines the dtype in which a layer keeps its values (`variable_dtype`) and in which it computes
 (`compute_dtype`). Values are kept in the variable dtype and cast when they are read.
 
 | name               | variable_dtype | compute_dtype |

@@ -40,7 +40,7 @@ class Family:
         return declare
 
     def get(self, identifier: Any) -> Any:
-        """What an identifier stands for: `None`, a name, a config, a class, an instance, or a callable."""
+        """The object of an identifier: `None`, a name, a config, a class, an instance, or a callable."""
         if identifier is None:
             return self.default
         if isinstance(identifier, str):
@@ -57,6 +57,7 @@ class Family:
             path=self.path,
             expected="a name, a config, a class, an instance or a callable",
             received=repr(identifier)[:80],
+            write=f"{self.path}({min(self.table)!r})" if self.table else None,
         )
 
     def lookup(self, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Keys: where each random number comes from.
+"""Keys: the origin of each random number.
 
 A weight's key is a function of the root key and the weight's path alone, so inserting a layer elsewhere changes no
 other weight. An integer seed is the raw threefry key `[seed, 0]`, which is what Keras uses on JAX: the same seed gives

@@ -65,7 +65,7 @@ def export(module: str, *aliases: str, name: str | None = None) -> Callable[[T],
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:
-    """Registers a class or function of yours, so that configs that name it can be read.
+    """Registers a custom class or function, so that configs that name it can be read.
 
     >>> @register_keras_serializable("mine")
     ... def double(x):
@@ -120,7 +120,7 @@ def get_registered_object(
 
 
 def get_custom_objects() -> dict[str, Any]:
-    """What the enclosing `custom_object_scope`s name.
+    """The names and objects of the enclosing `custom_object_scope`s.
 
     >>> with custom_object_scope({"double": abs}):
     ...     get_custom_objects()
@@ -163,7 +163,7 @@ def is_builtin(thing: Any) -> bool:
 
 
 def serialize(obj: Any) -> Any:
-    """The config of anything that has one: plain values, containers, arrays, functions, objects with `get_config`.
+    """The config of an object: plain values, containers, arrays, functions, objects with `get_config`.
 
     >>> serialize((1, None, slice(2)))
     [1, None, {'class_name': '__slice__', 'config': {'start': None, 'stop': 2, 'step': None}}]

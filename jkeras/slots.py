@@ -1,4 +1,4 @@
-"""Which kind of thing a slot takes: a loss where a loss belongs, an optimizer where an optimizer does."""
+"""Slots: the kind of object that an argument takes, such as a loss or an optimizer."""
 
 import inspect
 from typing import Any

@@ -24,7 +24,7 @@ def join(*parts: str) -> str:
 
 
 def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """`{path: leaf}` in the order of the dicts. Anything that is no mapping is a leaf.
+    """`{path: leaf}` in the order of the dicts. Anything other than a mapping is a leaf.
 
     >>> flatten({"dense": {"kernel": 1, "bias": 2}, "scale": 3})
     {'dense/kernel': 1, 'dense/bias': 2, 'scale': 3}

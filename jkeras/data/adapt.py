@@ -1,6 +1,6 @@
-"""Adapting: whatever users hold becomes `Arrays` or a `Source`.
+"""Adapting: data of any supported kind becomes `Arrays` or a `Source`.
 
-Libraries are recognised by what their objects can do; none is imported.
+Libraries are recognised by the methods of their objects; none is imported.
 """
 
 import sys
@@ -37,7 +37,7 @@ def adapt(
     same_shapes: bool = True,
     name: str = "",
 ) -> Arrays | Source:
-    """Data in the form in which the loops read it: arrays as `Arrays`, everything else as a `Source`.
+    """Converts data for the training loops: arrays become `Arrays`, everything else a `Source`.
 
     Args:
         x: arrays, or something that yields batches `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
@@ -48,7 +48,7 @@ def adapt(
         steps: batches per epoch; data without end needs it.
         epochs: the final epoch index (exclusive); `None` for an evaluation.
         same_shapes: whether the batches of a source must agree in all axes but the first.
-        name: what messages call the data, such as `"validation_data"`; `""` for what is trained on.
+        name: the name of the data in messages, such as `"validation_data"`; `""` for the training data.
 
     Raises:
         DataError: `x` is not data, or an argument cannot be combined with it.

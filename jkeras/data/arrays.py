@@ -15,7 +15,7 @@ from jkeras.typing import Array, PyTree
 
 @dataclasses.dataclass(frozen=True)
 class Arrays:
-    """Structures of arrays that share the length of their first axis; `None` for a part that there is not.
+    """Structures of arrays that share the length of their first axis; `None` for a missing part.
 
     >>> check_arrays(np.arange(6), np.arange(6)).rows(2, 4).y.tolist()
     [2, 3]
@@ -114,7 +114,7 @@ def split(arrays: Arrays, fraction: float) -> tuple[Arrays, Arrays]:
 
 
 def class_weights(y: PyTree, weights: Mapping[int, float]) -> np.ndarray:
-    """A weight for each label from its class; classes that the mapping lacks weigh 1.
+    """A weight for each label from its class; the weight of classes that the mapping lacks is 1.
 
     Args:
         y: labels as `class_indices` takes them.
@@ -179,7 +179,7 @@ def class_indices(y: PyTree) -> np.ndarray:
 
 
 def take(parts: PyTree, order: Array | None, start: Array | int, size: int) -> PyTree:
-    """A batch of `size` examples from position `start` of an order; without one, of the arrays as they lie.
+    """A batch of `size` examples from position `start` of an order; without one, of the arrays in their own order.
 
     >>> take(jnp.arange(6), jnp.array([5, 4, 3, 2, 1, 0]), 2, 3).tolist()
     [3, 2, 1]

@@ -22,8 +22,8 @@ def check_values(parts: Mapping[str, PyTree], owner: str = "", kinds: Collection
 
     Args:
         parts: structures of arrays, by the names to call them by.
-        owner: what the parts belong to, where their names alone do not say it.
-        kinds: what to look for, `"float"` and `"int"`.
+        owner: the data that the parts belong to, where their names alone are ambiguous.
+        kinds: the checks, `"float"` and `"int"`.
 
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
@@ -68,7 +68,7 @@ def check_class_weight(y: PyTree, class_weight: Mapping[int, float], told: set[i
 
 
 def host_values(leaf: Any) -> np.ndarray | None:
-    """The first values of an array in host memory: whole examples, as many as are checked."""
+    """The first values of an array in host memory: whole examples, those that are checked."""
     if isinstance(leaf, jax.Array):
         if not leaf.is_fully_addressable or any(device.platform != "cpu" for device in leaf.devices()):
             return None
@@ -78,7 +78,7 @@ def host_values(leaf: Any) -> np.ndarray | None:
 
 
 def host_labels(leaf: Any) -> np.ndarray | None:
-    """Labels on the host; of an array that spans several processes, those of this one; `None` where that is no rows.
+    """Labels on the host; of an array that spans processes, those of this one; `None` without whole rows in its shards.
 
     >>> host_labels(jax.numpy.arange(3)).tolist()
     [0, 1, 2]

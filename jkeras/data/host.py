@@ -1,4 +1,4 @@
-"""Arrays of other libraries as NumPy, by what they can do, without importing any of these libraries.
+"""Arrays of other libraries as NumPy, recognised by their methods, without importing any of these libraries.
 
 | what | how |
 |---|---|
@@ -8,7 +8,7 @@
 | scipy.sparse matrices | `.toarray()` |
 | anything else | `__array__`, `__dlpack__`, numbers |
 
-JAX arrays stay what they are. float64 becomes `floatx`, as JAX would silently do later.
+JAX arrays are not converted. float64 becomes `floatx`, as JAX would silently do later.
 """
 
 import numbers
@@ -60,7 +60,7 @@ def cast_float64(value: Any) -> Any:
 
 
 def is_array(value: Any) -> bool:
-    """Whether something is one array, of whatever library.
+    """Whether a value is one array, of any library.
 
     >>> is_array(np.ones(2)), is_array([1.0, 2.0]), is_array(iter([1.0]))
     (True, False, False)

@@ -27,7 +27,7 @@ class IteratorSource(Source):
 
 
 class IterableSource(Source):
-    """What can be iterated again and again, such as a data loader.
+    """An iterable that can be read more than once, such as a data loader.
 
     An epoch is one pass, unless the plan says how many batches it has. Then passes go on across epochs: with 3
     batches in a pass and 2 in an epoch, the second epoch has the third batch and, of the next pass, the first.
@@ -64,5 +64,5 @@ class IterableSource(Source):
                 return
 
     def close(self) -> None:
-        """Drops the running pass, and with it the workers that it may have."""
+        """Drops the running pass, and its workers."""
         self._pass = self._peeked = None

@@ -1,7 +1,7 @@
 """Prefetching: a thread that keeps batches ready on the device while the device computes.
 
-The thread reads at most `depth` batches ahead. What it raises is raised where the batches are consumed, with the
-traceback of where it happened. It ends when the batches end, when it is closed, and when nobody holds it any more.
+The thread reads at most `depth` batches ahead. Its exceptions are raised where the batches are consumed,
+with their own traceback. It ends when the batches end, when it is closed, and when it is garbage-collected.
 """
 
 import threading
@@ -25,7 +25,7 @@ CLOSE_SECONDS = (
 
 
 def to_device(batch: PyTree) -> PyTree:
-    """A batch on the device, in memory of its own.
+    """A batch on the device, in newly allocated memory.
 
     NumPy arrays are copied first: `jax.device_put` may share their memory (on CPU) or read it later (on others), and
     whoever yields batches is free to fill the same buffer again. JAX arrays stay where they are: those that span the
@@ -38,7 +38,7 @@ def to_device(batch: PyTree) -> PyTree:
 
 
 class _Buffer(Generic[Item, Ready]):
-    """What the thread and its consumer share."""
+    """The state that the thread and its consumer share."""
 
     def __init__(self, items: Iterator[Item], depth: int, put: Callable[[Item], Ready]) -> None:
         self.items, self.depth, self.put = items, depth, put
@@ -85,7 +85,7 @@ class _Buffer(Generic[Item, Ready]):
             self.changed.notify_all()
 
     def take(self) -> Ready:
-        """The next one; raises what the thread raised, or `StopIteration` after the last."""
+        """The next item; raises the exception of the thread, or `StopIteration` after the last item."""
         with self.changed:
             self.changed.wait_for(lambda: self.ready or self.ended or self.closed)
             if self.ready and not self.closed:
@@ -127,7 +127,7 @@ class Prefetch(Iterator[Ready], Generic[Item, Ready]):
         return self._buffer.take()
 
     def close(self) -> None:
-        """Ends the thread. A read that is under way is waited for, up to `CLOSE_SECONDS`."""
+        """Ends the thread. Waits for a running read, for at most `CLOSE_SECONDS`."""
         self._finalizer()
         if self._thread is not threading.current_thread():
             self._thread.join(CLOSE_SECONDS)

@@ -1,4 +1,4 @@
-"""Processes: a dataset in a process of its own, and the thread's end of the line to it.
+"""Processes: a dataset in a worker process, and the connection of a thread to it.
 
 Processes are spawned, never forked: JAX runs threads, and a fork of a process with threads may hang. They compute on
 the CPU, whatever they import. Batches come back through a pipe, so there is no shared memory to leak.
@@ -58,7 +58,7 @@ def send(line: Connection, value: Any) -> None:
 
 
 def receive(line: Connection) -> Any:
-    """What `send` sent."""
+    """The value that `send` sent."""
     pickled, sizes = pickle.loads(line.recv_bytes())
     buffers = [np.empty(size, "uint8") for size in sizes]
     for buffer in buffers:
@@ -70,7 +70,7 @@ def receive(line: Connection) -> Any:
 
 
 def serve(line: Connection, stacks: Connection) -> None:
-    """The life of a worker: takes datasets (bytes) and indices (ints), answers with batches, ends with the line."""
+    """The loop of a worker: receives datasets (bytes) and indices (ints), sends batches, ends with the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that owns this one
     threading.Thread(target=_end_with_owner, name="jkeras-owner", daemon=True).start()
     if hasattr(faulthandler, "register"):
@@ -103,7 +103,7 @@ def _end_with_owner() -> None:
 
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Processes that are started in the block do not get Ctrl-C until they ask for it; this one gets it afterwards."""
+    """Processes started in the block ignore Ctrl-C until they ask for it; this process receives it afterwards."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -133,7 +133,7 @@ def _sendable(error: Exception) -> Exception | None:
 
 
 class Worker:
-    """The owner's end of the line to a worker process; for one thread.
+    """The owner's end of the connection to a worker process; for one thread.
 
     Args:
         timeout: how many seconds a batch may take; `None` for no end.
@@ -213,12 +213,12 @@ class Worker:
         """The exit code, once the process has ended: its pipes are closed before that."""
         give_up = time.monotonic() + ENDING_SECONDS
         self.process.join(ENDING_SECONDS)
-        while self.process.exitcode is None and time.monotonic() < give_up:  # another thread is just being told
+        while self.process.exitcode is None and time.monotonic() < give_up:  # another thread is about to see it
             time.sleep(0.01)
         return self.process.exitcode
 
     def _stack(self, patience: float) -> str:
-        """What the worker's fault handler wrote."""
+        """The output of the worker's fault handler."""
         text = b""
         while self.stacks.poll(patience):
             read = os.read(self.stacks.fileno(), STACK_BYTES)
@@ -236,7 +236,7 @@ class Worker:
             self.process.join()
 
     def close(self) -> None:
-        """Closes the line, once no thread uses it any more."""
+        """Closes the connection, once no thread uses it any more."""
         self.process.close()
         self.line.close()
         self.stacks.close()

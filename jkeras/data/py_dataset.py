@@ -1,4 +1,4 @@
-"""`PyDataset`: batches by index, made by workers, in an order that depends on nothing but the seed and the epoch."""
+"""`PyDataset`: batches by index, made by workers, in an order that depends only on the seed and the epoch."""
 
 import abc
 import functools
@@ -17,7 +17,7 @@ from jkeras.errors import ArgumentError, MissingCallError
 
 
 class PyDataset(abc.ABC):
-    """A dataset whose batches are asked for by index.
+    """A dataset whose batches are requested by index.
 
     Subclasses define `__getitem__`, and `__len__` or `num_batches`.
 
@@ -78,7 +78,7 @@ class PyDataset(abc.ABC):
 
     @property
     def num_batches(self) -> int | None:
-        """How many batches there are, `None` for no end. By default, the dataset's length."""
+        """The number of batches, `None` if it is infinite. By default, the dataset's length."""
         if not hasattr(self, "__len__"):
             raise MissingCallError(
                 "the dataset must define `__len__`, the number of its batches.",
@@ -90,10 +90,10 @@ class PyDataset(abc.ABC):
         return len(self)
 
     def on_epoch_begin(self) -> None:  # noqa: B027
-        """Called before the first batch of an epoch is made. What it changes reaches the workers."""
+        """Called before the first batch of an epoch is made. Changes to the dataset reach the workers."""
 
     def on_epoch_end(self) -> None:  # noqa: B027
-        """Called after the last batch of an epoch. What it changes reaches the workers."""
+        """Called after the last batch of an epoch. Changes to the dataset reach the workers."""
 
     def __iter__(self) -> Iterator[Any]:
         count = self.num_batches

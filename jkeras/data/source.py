@@ -1,8 +1,8 @@
 """Sources: the one form in which the loops read batches.
 
-A source yields an epoch's batches as `(x, y, sample_weight)` of host arrays. Whoever makes a new kind of source says
-how to `read`; that batches look alike, that errors name the batch, how many batches an epoch has, and what happens
-when they run out is the same for all, and here.
+A source yields an epoch's batches as `(x, y, sample_weight)` of host arrays. A new kind of source defines
+`read`. This module does the rest for all of them: it checks that batches look alike, names the batch in errors, counts
+the batches of an epoch, and handles the end of the data.
 """
 
 import abc
@@ -22,15 +22,15 @@ END = object()
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What the caller wants of a source.
+    """The options with which a source is read.
 
     Attributes:
-        steps: batches per epoch; without it, an epoch is all that there is.
-        epochs: the index after that of the last epoch, so that only missing batches are missed; `None` for
-            evaluations, each of which begins anew where the data can be read again.
+        steps: batches per epoch; without it, an epoch is one pass over the data.
+        epochs: the final epoch index (exclusive), so that warnings count only needed batches; `None` for
+            evaluations, each of which begins again where the data can be read again.
         class_weight: `{class: weight}`, for batches with labels and without weights.
         same_shapes: whether all axes of the batches but the first must stay as they are.
-        name: what messages call the data, where `x`, `y` and `sample_weight` alone could be those of another.
+        name: the name of the data in messages, where `x`, `y` and `sample_weight` alone would be ambiguous.
 
     >>> Plan(steps=5).epochs, Plan(epochs=None).is_evaluation
     (1, True)
@@ -48,7 +48,7 @@ class Plan:
         return self.epochs is None
 
     def place(self, batch: int, epoch: int) -> Place:
-        """What to call a batch."""
+        """The name of a batch in messages."""
         return Place(batch, None if self.is_evaluation else epoch)
 
 
@@ -71,7 +71,7 @@ class Source(abc.ABC):
     """
 
     goes_on: bool = False
-    """Whether an epoch goes on where the one before it ended, rather than begin anew."""
+    """Whether an epoch goes on where the one before it ended, rather than begin again."""
 
     def __init__(self, *, steps: int | None = None, batch_size: int | None = None) -> None:
         self.steps, self.batch_size = steps, batch_size
@@ -80,13 +80,13 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def read(self, epoch: int) -> Iterator[Any]:
-        """What there is for the epoch of an index: batches as `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`."""
+        """The batches of the epoch of an index, as `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`."""
 
     def end(self, epoch: int) -> None:  # noqa: B027
         """Called when an epoch's batches have been read."""
 
     def close(self) -> None:  # noqa: B027
-        """Lets go of workers and open files."""
+        """Releases workers and open files."""
 
     def use(self, plan: Plan) -> None:
         """Takes a plan, before anything is read."""
@@ -174,7 +174,7 @@ class Source(abc.ABC):
         return x, y, sample_weight
 
     def _look_back(self, index: int, count: int) -> None:
-        """Whether an epoch had the batches that it should have."""
+        """Checks that an epoch had all its batches."""
         if count == 0 and index == self._first_epoch:
             raise self._nothing()
         wanted, epochs = self.plan.steps, self.plan.epochs
@@ -199,7 +199,7 @@ class Source(abc.ABC):
                 )
 
     def _look_back_on_evaluation(self, count: int) -> None:
-        """The same for an evaluation: what can be read again is never exhausted."""
+        """The same for an evaluation: data that can be read again are never exhausted."""
         wanted = self.plan.steps
         short = wanted is not None and count < wanted
         self.exhausted = self.goes_on and (short or wanted is None)

@@ -1,7 +1,7 @@
-"""Uniformity: the first batch says what all batches look like.
+"""Uniformity: the first batch determines the structure, shapes and dtypes of all batches.
 
-A batch of another structure or shape is refused by number, before it reaches a compiled program. Another dtype is
-only warned about. The number of examples in a batch is free.
+A batch of another structure or shape raises an error with its number, before it reaches a compiled function. Another
+dtype only causes a warning. The number of examples in a batch is free.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ PARTS = ("x", "y", "sample_weight")
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where a batch stands, both counted from 0; it is told counted from 1. An evaluation has no epochs.
+    """Where a batch stands, both counted from 0; messages count from 1. An evaluation has no epochs.
 
     >>> str(Place(batch=1, epoch=0)), str(Place(batch=1))
     ('batch 2 of epoch 1', 'batch 2')
@@ -37,7 +37,7 @@ class Place:
 
 
 class Uniform:
-    """Makes batches of what a stream yields, and sees to it that they look alike.
+    """Makes batches of the items of a stream, and checks that they look alike.
 
     Args:
         same_shapes: whether all axes but the first must stay as they are; otherwise only their number.
@@ -73,7 +73,7 @@ class Uniform:
         return found["x"], found["y"], found["sample_weight"]
 
     def _look_closely(self, found: dict[str, PyTree], structure: Any, place: Place) -> None:
-        """What is wrong with a batch that does not look like the one before it, if anything is."""
+        """Checks a batch that does not look like the one before it."""
         forms = {
             tree.join(name, tree.key_path(path)): (leaf.shape, str(leaf.dtype))
             for name in PARTS

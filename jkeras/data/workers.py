@@ -1,7 +1,7 @@
 """Workers: threads that fetch items ahead and hand them over in order.
 
-What a thread does for an index is one function, so that a pool of processes is a pool of threads, each of which talks
-to a process of its own (`jkeras.data.processes`): whoever waits for a result waits on a `Future`, in both cases.
+Each thread calls one function of an index. A pool of processes is a pool of threads, each of which talks to its own
+process (`jkeras.data.processes`): in both cases, results are awaited on a `Future`.
 
 The threads are daemons: a function that never returns can stop neither `close` nor the end of the program, as the
 threads of `concurrent.futures` would.

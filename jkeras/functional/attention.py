@@ -1,7 +1,7 @@
 """Attention: every query takes the mean of all values, weighted by how well its keys fit.
 
-What a query may look at is said by structure where possible: causal order, a window, lengths, segments. A mask of
-booleans says the rest. Kernels skip what structure rules out; a mask is only ever added to the scores.
+Structure restricts the keys of a query where possible: causal order, a window, lengths, segments. A mask of booleans
+expresses everything else. Kernels skip the scores that structure rules out; a mask is only ever added to the scores.
 
 `dot_product_attention` is one operation, for which cuDNN has a kernel that never holds the scores. Where the weights
 themselves are wanted, to show or to drop some, there are its two halves: `attention_weights` and `weigh`.
@@ -34,7 +34,7 @@ def attention_mask(
     key_lengths: Array | None = None,
     segment_ids: Segments | None = None,
 ) -> Array | None:
-    """What each of `queries` positions may look at among `keys`, as one mask.
+    """The `keys` that each of the `queries` positions may attend to, as one mask.
 
     `allowed[..., i, j] = mask[..., i, j] and j <= i and |i - j| < window and j < key_lengths[b] and segments equal`,
     of which only what is given holds.
@@ -42,7 +42,7 @@ def attention_mask(
     Args:
         queries, keys: how many there are.
         mask: bool, broadcastable to `(b, n, queries, keys)`.
-        is_causal: whether a query sees nothing behind its own position.
+        is_causal: whether a query sees only its own and earlier positions.
         window: a query sees positions nearer than that.
         key_lengths: `(b,)`; keys from there on are padding.
         segment_ids: `(b, t)` of queries and keys both, or one array for each: a query sees keys of its own segment.
@@ -69,7 +69,7 @@ def attention_mask(
 
 
 def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
-    """`exp(scores) / sum(exp(scores))` over the last axis, of what a mask keeps; all zeros where it keeps nothing.
+    """`exp(scores) / sum(exp(scores))` over the last axis, for the scores that a mask keeps; zeros without any.
 
     Args:
         scores: floats; half precision is computed in float32.
@@ -272,7 +272,7 @@ def _fused(
     key_lengths: Array | None,
     segment_ids: Segments | None,
 ) -> Array:
-    """cuDNN's kernel. Raises where it cannot do the call; what it has no argument for goes into the mask."""
+    """cuDNN's kernel. Raises where it cannot do the call; structure without an argument goes into the mask."""
     if soft_cap is not None:
         raise NotImplementedError("The kernel does not support `soft_cap`.")
     if value.shape[-1] != key.shape[-1]:

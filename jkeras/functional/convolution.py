@@ -54,7 +54,7 @@ def conv(
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`; cast to the kernel's dtype.
         kernel: `(spatial..., c // groups, filters)`.
         strides: steps between windows, one int or one per spatial axis.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind, so that `ceil(n / stride)`
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end, so that `ceil(n / stride)`
             windows fit; `"causal"` (one spatial axis) pads only in front, so that no output sees a later input.
         dilation: distance between the elements of a window.
         groups: into how many groups the channels, and the filters, are divided.

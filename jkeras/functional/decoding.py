@@ -38,7 +38,7 @@ def ctc_decode(
         mask_index: the class that is the blank; `None` is the last one.
 
     Returns:
-        Labels `(top_paths, b, t)`, int32, -1 behind their end; and scores `(b, top_paths)`: log-probabilities of a
+        Labels `(top_paths, b, t)`, int32, -1 after their end; and scores `(b, top_paths)`: log-probabilities of a
         beam search, or minus the sum of the best logits. `top_paths` is 1 for `"greedy"`.
 
     Raises:

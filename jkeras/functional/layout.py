@@ -1,4 +1,4 @@
-"""Where the axes of an image are.
+"""Layouts of images: the order of their axes.
 
 An array of `n` spatial dimensions has `n + 2` axes: `"channels_last"` puts them in the order
 `(batch, spatial..., channels)`, `"channels_first"` in the order `(batch, channels, spatial...)`.
@@ -17,7 +17,7 @@ from jkeras.typing import Array
 
 
 def spatial_axes(ndim: int, data_format: str | None = None) -> tuple[int, ...]:
-    """The axes between batch and channels, or behind both.
+    """The axes between batch and channels, or after both.
 
     >>> spatial_axes(4, "channels_last"), spatial_axes(4, "channels_first")
     ((1, 2), (2, 3))
@@ -72,7 +72,7 @@ def check_rank(shape: Sequence[Any], n: int, path: str) -> None:
 
 
 def image_axes(ndim: int, data_format: str | None = None, path: str | None = None) -> tuple[int, int, int]:
-    """The axes of height, width and channels in one image or a batch of them, counted from behind.
+    """The axes of height, width and channels in one image or a batch of them, counted from the end.
 
     Raises:
         ShapeError: the rank is neither 3 nor 4.

@@ -1,4 +1,4 @@
-"""Normalization: to mean zero and variance one, then to what is learned.
+"""Normalization: to mean zero and variance one, then to a learned scale and offset.
 
     outputs = gamma * (inputs - mean) / sqrt(variance + epsilon) + beta
 
@@ -32,7 +32,7 @@ def moments(
 
     Args:
         x: numbers.
-        axes: what is reduced.
+        axes: the axes that are reduced.
         keepdims: whether the reduced axes stay, with length 1.
         mask: of the rank of `x` and broadcastable to it, true where an element counts. What is masked may be
             anything, NaN included.
@@ -182,7 +182,7 @@ def unit_normalize(x: Array, *, epsilon: float = 1e-12, axis: Axes | None = -1) 
     Args:
         x: numbers.
         epsilon: the least norm that is divided by. Zeros stay zeros, and have a gradient.
-        axis: what is summed over; `None` for all axes.
+        axis: the axes of the sum; `None` for all axes.
 
     Returns:
         The shape and dtype of `x`; half precision is computed in float32, integers become float32.

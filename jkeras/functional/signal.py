@@ -30,7 +30,7 @@ def extract_sequences(x: Array, sequence_length: int, sequence_stride: int) -> A
         `(..., 1 + (t - sequence_length) // sequence_stride, sequence_length)`.
 
     Raises:
-        ArgumentError: a length or stride that is no int >= 1.
+        ArgumentError: a length or stride is not an int >= 1.
 
     >>> extract_sequences(jnp.arange(1, 7), 3, 2).tolist()
     [[1, 2, 3], [3, 4, 5]]

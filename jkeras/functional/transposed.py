@@ -40,7 +40,7 @@ def conv_transpose(
         kernel: `(spatial..., filters, c)`.
         strides: steps between the windows that inputs spread over, one int or one per spatial axis.
         padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
-        output_padding: how many outputs to add behind; by default what `padding` needs.
+        output_padding: how many outputs to add at the end; by default what `padding` needs.
         dilation: distance between the elements of a window.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
         path: the address of what convolves, for messages.
@@ -95,7 +95,7 @@ def conv_transpose(
 
 
 def _pads(extent: int, stride: int, more: int | None, padding: str) -> tuple[int, int]:
-    """Zeros before and behind the inputs, which are `stride` apart; `extent - 1` on both sides keep windows whole.
+    """Zeros before and after the inputs, which are `stride` apart; `extent - 1` on both sides keep windows whole.
 
     >>> _pads(3, 2, None, "valid"), _pads(3, 2, None, "same")
     ((2, 2), (2, 1))

@@ -1,4 +1,4 @@
-"""Windows: what convolution and pooling share.
+"""Windows: the arithmetic that convolution and pooling share.
 
 A window of `size` elements, `dilation` apart, covers `extent = (size - 1) * dilation + 1`. On an axis of `n` elements
 
@@ -65,7 +65,7 @@ def spread(x: Array, axis: int, length: int, stride: int = 1, dilation: int = 1)
     """The sum of windows laid back where `frames` took them from, on an axis of `length`; its transpose.
 
     Args:
-        x: windows `(count, size)` on `axis` and the one behind it.
+        x: windows `(count, size)` on `axis` and the next axis.
         axis, length: which axis is to be of which length.
         stride, dilation: as for `frames`.
 

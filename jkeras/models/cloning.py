@@ -28,7 +28,7 @@ def clone_model(
     recursive: bool = False,
     **kwargs: Any,
 ) -> Any:
-    """The same network out of new layers. Values belong to callers: those of the one fit the other.
+    """The same network out of new layers. Models hold no values: those of the model fit the clone.
 
     Args:
         model: a model made from tensors, or a `Sequential`. Another one is cloned through its config, as a whole.

@@ -31,7 +31,7 @@ class GraphLayer(Layer):
         kwargs: the arguments of `Layer`.
 
     Raises:
-        ArgumentError: only one of `inputs` and `outputs`, or something that is no symbolic tensor.
+        ArgumentError: only one of `inputs` and `outputs`, or something other than a symbolic tensor.
         GraphError: the graph is disconnected or has a cycle.
         DuplicateNameError: two layers have the same explicit name.
     """
@@ -90,7 +90,7 @@ class GraphLayer(Layer):
         return None
 
     def components(self) -> Iterator[tuple[str, Component | Variable]]:
-        """The layers of the graph under their names in it, then what attributes hold."""
+        """The layers of the graph under their names in it, then the layers and variables in attributes."""
         if self.function is not None:
             names = self.function.graph.names
             yield from ((names[part], part) for part in self.function.graph.operations if isinstance(part, Layer))
@@ -139,7 +139,7 @@ class GraphLayer(Layer):
 
     @property
     def input_names(self) -> list[str]:
-        """The names of the inputs, flat: what keys a dict of inputs has."""
+        """The names of the inputs, flat: the keys of a dict of inputs."""
         return input_names(self._graph("input_names"))
 
     @property
@@ -200,7 +200,7 @@ def input_names(function: Function) -> list[str]:
 
 
 def input_specs(function: Function) -> list[InputSpec] | None:
-    """What each input must be, its batch axis free; `None` for deeply nested dicts, which `match` checks alone."""
+    """The spec of each input, its batch axis free; `None` for deeply nested dicts, which `match` checks alone."""
     if isinstance(function.inputs_structure, Mapping) and not _plain(function.inputs_structure, Mapping):
         return None
     return [

@@ -72,7 +72,7 @@ class Model(GraphLayer):
         kwargs: the arguments of `Layer`.
 
     Raises:
-        ArgumentError: only one of `inputs` and `outputs`, or something that is no symbolic tensor.
+        ArgumentError: only one of `inputs` and `outputs`, or something other than a symbolic tensor.
         GraphError: the graph is disconnected or has a cycle.
         DuplicateNameError: two layers have the same explicit name.
 
@@ -164,7 +164,7 @@ class Model(GraphLayer):
             positions: where the columns end, a number for each: fractions of the width, or characters.
             print_fn: receives each line instead of the terminal.
             expand_nested: whether the layers of nested models have rows of their own.
-            show_trainable: whether there is a column that says what is trainable.
+            show_trainable: whether to add a column that shows which layers are trainable.
             layer_range: the names, or patterns of names, of the first and the last layer to show.
         """
         summaries.show(
@@ -182,7 +182,7 @@ class Model(GraphLayer):
     # -- values as one tree
 
     def get_state_tree(self, variables: tuple[Any, Any], value_format: str = "backend_tensor") -> dict[str, Any]:
-        """The values by the names of Keras's sections. What an optimizer and metrics keep is in a `TrainState`.
+        """The values by the names of Keras's sections. The state of optimizers and metrics is in a `TrainState`.
 
         Args:
             variables: the two trees.
@@ -275,7 +275,7 @@ class Model(GraphLayer):
 
 @registry.export("keras.src.models.functional", "keras", "keras.models")
 class Functional(Model):
-    """What `Model(inputs, outputs)` returns: a model described by nothing but its graph.
+    """The class of `Model(inputs, outputs)`: a model described by its graph alone.
 
     >>> import jkeras
     >>> inputs = jkeras.Input((3,))

@@ -1,4 +1,4 @@
-"""Parsing of JSON that may come from anywhere: what is ambiguous, or made to exhaust a reader, is refused at once."""
+"""Parsing of untrusted JSON: duplicate keys and excessive nesting raise an error at once."""
 
 import json
 import re
@@ -11,13 +11,13 @@ STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def parse(text: str) -> Any:
-    """The value of a JSON text.
+    """The value of a JSON string.
 
     Args:
-        text: the text.
+        text: the string.
 
     Raises:
-        ConfigError: the text is not JSON, gives a key twice, or is nested deeper than `MAX_DEPTH`.
+        ConfigError: the string is not JSON, gives a key twice, or is nested deeper than `MAX_DEPTH`.
 
     >>> parse('{"units": 3}')
     {'units': 3}

@@ -1,4 +1,4 @@
-"""Sequential: a chain of layers, each called on what the one before it returned."""
+"""Sequential: a chain of layers, each called on the output of the one before."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -32,7 +32,7 @@ class Sequential(Model):
         name: its address in the tree of the owner.
 
     Raises:
-        ArgumentError: something that is no layer, or a layer that takes more or fewer than one input.
+        ArgumentError: an item is not a layer, or a layer does not take exactly one input.
         DuplicateNameError: two layers have the same explicit name.
         BuildError: a second `Input`.
 
@@ -146,7 +146,7 @@ class Sequential(Model):
         return None
 
     def _first_dtype(self) -> str:
-        """Of an input that nobody declared: what the first layer computes in, or keeps where it casts nothing."""
+        """The dtype of an undeclared input: the first layer's compute dtype, or its variable dtype without autocast."""
         first = self._chain[0]
         if isinstance(first, Model) and (tensors := _known_inputs(first)) is not None:
             return tensors[0].dtype
@@ -220,7 +220,7 @@ class Sequential(Model):
         return super().addresses()
 
     def components(self) -> Iterator[tuple[str, Component | Variable]]:
-        """The layers of the chain, then what attributes hold."""
+        """The layers of the chain, then the layers and variables in attributes."""
         yield from ((self._names[layer], layer) for layer in self._chain)
         yield from super().components()
 

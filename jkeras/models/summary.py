@@ -81,7 +81,7 @@ def show(
 
 
 def totals(trainable: Sequence[Variable], non_trainable: Sequence[Variable]) -> list[str]:
-    """The lines that say how many parameters there are, and how many bytes their values take.
+    """The lines with the numbers of parameters and the bytes of their values.
 
     >>> print(*totals([Variable("zeros", (3, 4))], []), sep="\\n")
      Total params: 12 (48.00 B)
@@ -122,7 +122,7 @@ def _is_chain(function: Function) -> bool:
 
 
 def _bounds(names: list[str], layer_range: Sequence[str] | None) -> tuple[int, int]:
-    """The places of the first and behind the last layer to show."""
+    """The indices of the first layer to show and of the one after the last."""
     if layer_range is None:
         return 0, len(names)
     if len(layer_range) != 2 or not all(isinstance(pattern, str) for pattern in layer_range):

@@ -1,8 +1,8 @@
-"""Control flow: branches and loops inside a compiled program, and functions mapped and differentiated.
+"""Control flow: branches and loops inside a compiled function, and functions mapped and differentiated.
 
 They take functions, which configs spell for `vectorized_map` alone: the others are not in the table; in a graph they
 are recorded like any lifted function. Inside a layer's `call`, `cond`, `switch`, `scan`, `map` and `vectorized_map`
-are those of `jkeras.core`: what they call may assign variables and add losses. The other loops may only read.
+are those of `jkeras.core`: their functions may assign variables and add losses. The other loops may only read.
 """
 
 from collections.abc import Callable, Sequence
@@ -60,7 +60,7 @@ def switch(index: Any, branches: Sequence[Function], *operands: Any) -> PyTree:
 def scan(
     f: Function, init: PyTree, xs: PyTree = None, length: int | None = None, reverse: bool = False, unroll: Any = 1
 ) -> tuple[PyTree, PyTree]:
-    """A loop over the first axis that carries a value along and stacks what it gives: `jax.lax.scan`.
+    """A loop over the first axis that carries a value along and stacks the outputs: `jax.lax.scan`.
 
     >>> carry, ys = scan(lambda total, x: (total + x, 2 * x), 0, jnp.arange(3))
     >>> int(carry), ys.tolist()
@@ -153,7 +153,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Function, init_val: PyTree) -> P
 
 
 def custom_gradient(f: Function) -> Function:
-    """A function that says itself what its gradient is: `f` returns its value and a function from the gradient of the
+    """A function with a custom gradient: `f` returns its value and a function from the gradient of the
     value to those of the arguments. `jax.custom_gradient`.
 
     >>> @custom_gradient

@@ -1,4 +1,4 @@
-"""What the table has of neither mathematics nor networks: dtypes, shapes, slices, scatters, gradients stopped."""
+"""General operations of the table: dtypes, shapes, slices, scatters, stopped gradients."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -37,7 +37,7 @@ def cast(x: ArrayLike, dtype: Any) -> Array:
 
     Args:
         x: an array, or what becomes one.
-        dtype: a dtype or its name; `None` for `jkeras.config.floatx()`. Floats become integers without what is behind
+        dtype: a dtype or its name; `None` for `jkeras.config.floatx()`. Floats become integers without the digits after
             the point.
 
     >>> cast([1.7, -1.7], "int32").tolist()
@@ -59,7 +59,7 @@ def saturate_cast(x: Array, dtype: Any) -> Array:
     """
     x, target = jnp.asarray(x), jax.dtypes.canonicalize_dtype(dtypes.standardize(dtype))
     low, high = _limits(target)
-    if dtypes.is_float(x.dtype):  # float32 has the bounds of every narrower dtype; what is behind its own is infinite
+    if dtypes.is_float(x.dtype):  # float32 has the bounds of every narrower dtype; a value beyond its own is infinite
         x = jnp.clip(x.astype("float32") if x.dtype.itemsize < 4 else x, float(low), float(high))
     else:
         least, greatest = _limits(x.dtype)
@@ -82,7 +82,7 @@ def _limits(dtype: Any) -> tuple[float, float]:
 
 @listed
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Array:
-    """What becomes an array, as one: numbers, nested lists, arrays of NumPy, the value of a variable.
+    """Converts a value to an array: numbers, nested lists, NumPy arrays, the value of a variable.
 
     Args:
         x: anything that `jax.numpy.asarray` takes.
@@ -159,7 +159,7 @@ def slice(inputs: Array, start_indices: Sequence[Any], shape: Sequence[int]) -> 
         inputs: an array.
         start_indices: where the block begins, an index for each axis; it may be a tracer. A block that would reach
             beyond the array begins earlier.
-        shape: that of the block, an int for each axis; -1 stands for all that is left of an axis behind the start.
+        shape: that of the block, an int for each axis; -1 stands for the rest of an axis after the start.
 
     >>> slice(jnp.arange(6).reshape(2, 3), (0, 1), (2, -1)).tolist()
     [[1, 2], [4, 5]]
@@ -170,7 +170,7 @@ def slice(inputs: Array, start_indices: Sequence[Any], shape: Sequence[int]) -> 
 
 @listed
 def slice_update(inputs: Array, start_indices: Sequence[Any], updates: Array) -> Array:
-    """An array with another block in place of its own.
+    """An array with one block replaced.
 
     Args:
         inputs: an array.
@@ -187,7 +187,7 @@ def slice_update(inputs: Array, start_indices: Sequence[Any], updates: Array) ->
 @listed
 @in_float32
 def scatter(indices: Array, values: Array, shape: Sequence[int]) -> Array:
-    """Zeros, to which values are added: `outputs[indices[n]] += values[n]`.
+    """Values added to an array of zeros: `outputs[indices[n]] += values[n]`.
 
     Args:
         indices: `(..., len(shape))`, integers; each last axis is one place. What lies outside is dropped.
@@ -203,13 +203,13 @@ def scatter(indices: Array, values: Array, shape: Sequence[int]) -> Array:
 @listed
 @in_float32
 def scatter_update(inputs: Array, indices: Array, updates: Array, reduction: str | None = None) -> Array:
-    """An array with values at other places: `outputs[indices[n]] = updates[n]`.
+    """An array with updated values at the given places: `outputs[indices[n]] = updates[n]`.
 
     Args:
         inputs: an array.
         indices: `(..., rank)`, integers; each last axis is one place. What lies outside is dropped.
         updates: `(...)`, one for each place.
-        reduction: `None` puts an update in the place of what is there; `"add"`, `"mul"`, `"min"`, `"max"` combine both.
+        reduction: `None` replaces the old value by the update; `"add"`, `"mul"`, `"min"`, `"max"` combine both.
 
     Raises:
         ArgumentError: `reduction` is unknown.
@@ -234,7 +234,7 @@ def _places(indices: Any) -> tuple[Array, ...]:
 
 @listed
 def unstack(x: Array, num: int | None = None, axis: int = 0) -> list[Array]:
-    """The parts of a tensor along an axis, which they do not have any more.
+    """The slices of a tensor along an axis, without that axis.
 
     Args:
         x: an array.

@@ -1,5 +1,5 @@
-"""Counts and places of values. How many results there are depends on the values themselves, so inside a compiled
-program the caller says how many: `size` of `nonzero` and `unique`, `length` of `bincount`."""
+"""Counts and places of values. The number of results depends on the values, so inside a compiled function it must be
+given: `size` of `nonzero` and `unique`, `length` of `bincount`."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def bincount(
 
     Args:
         x: `(n,)` or `(b, n)`, integers from 0 on.
-        weights: of the shape of `x`: what is added in place of 1.
+        weights: of the shape of `x`, added in place of 1.
         minlength: the least number of results.
         sparse: `False`; every tensor here is dense.
         length: how many integers are counted; by default all that occur, `minlength` at least. In a graph and under

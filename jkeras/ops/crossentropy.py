@@ -87,7 +87,7 @@ def sparse_categorical_crossentropy(
 
     Raises:
         ShapeError: there is not one label per prediction.
-        DataError: a label is no class, outside of compiled functions.
+        DataError: a label is not a class index, outside of compiled functions.
 
     Source: the definition above, the negative log-likelihood of a categorical distribution.
 
@@ -105,7 +105,7 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
     that are left when repetitions are merged and blanks are taken out.
 
     Args:
-        target: `(b, n)`, integers, the labels of each sequence; behind their end anything.
+        target: `(b, n)`, integers, the labels of each sequence; any values after its end.
         output: `(b, t, classes)`, logits; the blank is one of the classes.
         target_length: `(b,)`, how many of the labels count.
         output_length: `(b,)`, how many of the times count.
@@ -113,11 +113,11 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
 
     Returns:
         `(b,)`, in the dtype of `output`, float32 for half precision. Labels that no path can spell, because there are
-        too few times, cost about `1e5` rather than infinity; inside a compiled function NaN where one is no class.
+        too few times, cost about `1e5` rather than infinity; inside a compiled function, invalid labels give NaN.
 
     Raises:
         ShapeError: the shapes do not fit.
-        DataError: a label is no class, outside of compiled functions.
+        DataError: a label is not a class index, outside of compiled functions.
 
     Source: A. Graves et al., "Connectionist Temporal Classification", ICML 2006.
 

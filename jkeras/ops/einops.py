@@ -1,4 +1,4 @@
-"""`rearrange`: axes split, moved and merged, as one line of names says."""
+"""`rearrange`: axes split, moved and merged, as a pattern of names describes."""
 
 import math
 import re

@@ -17,7 +17,7 @@ from jkeras.typing import Array
 def one_hot(x: Array, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Array:
     """Class indices as vectors: one at the index, zeros elsewhere.
 
-    `outputs[..., c] = 1 where x[...] == c, else 0`; an index that is no class, negative ones included, gives zeros.
+    `outputs[..., c] = 1 where x[...] == c, else 0`; an index that is not a class, negative ones included, gives zeros.
 
     Args:
         x: integers of any shape, class indices from 0.
@@ -53,7 +53,7 @@ def multi_hot(
     """Sets of class indices as vectors: one where a class occurs, zeros elsewhere.
 
     `outputs[b, c] = 1 where any inputs[b, :] == c, else 0`: the maximum of the one-hot codes of an example's labels. An
-    index that is no class, negative ones included, leaves no trace.
+    index that is not a class, negative ones included, is ignored.
 
     Args:
         inputs: integers `(b, n)`, the `n` labels of each example; or `(n,)`, those of one example.

@@ -74,7 +74,7 @@ def elastic_transform(
         The shape and dtype of the images.
 
     Raises:
-        ArgumentError: no seed is given, for there is no global generator to draw one from.
+        ArgumentError: `seed` is None; jkeras has no global random generator.
 
     Source: P. Y. Simard, D. Steinkraus and J. C. Platt, "Best practices for convolutional neural networks applied to
     visual document analysis", ICDAR 2003.

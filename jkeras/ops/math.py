@@ -103,7 +103,7 @@ def top_k(x: Array, k: int, sorted: bool = True) -> list[Array]:
     Args:
         x: `(..., n)`. Of equal entries the earlier comes first; NaN counts as greater than all numbers.
         k: how many, `k <= n`.
-        sorted: whether the greatest comes first. It does so always: an order that nobody asks for costs nothing here.
+        sorted: whether the greatest comes first. It always does: sorting costs nothing extra here.
 
     Returns:
         The values, `(..., k)` in the dtype of `x`, and their indices, `(..., k)`, int32.

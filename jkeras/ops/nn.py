@@ -90,7 +90,7 @@ def dot_product_attention(
         bias: added to the scores, broadcastable to `(b, n, t, s)`.
         mask: bool, true where a query may look at a key, broadcastable to `(b, n, t, s)`.
         scale: of the scores; `1 / sqrt(c)` by default.
-        is_causal: whether a query sees nothing behind its own position.
+        is_causal: whether a query sees only its own and earlier positions.
         flash_attention: `None` takes NVIDIA's fused kernel, which never holds the scores, where it can do the call, and
             XLA elsewhere; `True` makes it an error that the kernel cannot; `False` always takes XLA.
         attn_logits_soft_cap: keeps the scores within `(-cap, cap)`, by `cap * tanh(scores / cap)`; `None` for no cap.

@@ -1,4 +1,4 @@
-"""Shapes in the table: arrays laid out anew, and what is known of a layout."""
+"""Shapes in the table: reshaping and rearranging arrays, and questions about shapes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,7 +38,7 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any =
         x: array of any shape.
         pad_width: how many elements before and after, `((before, after), ...)` with one pair per axis; one pair for
             all axes; or one int for all ends.
-        mode: what they are: `"constant"`; `"edge"`, the outermost element; `"reflect"` and `"symmetric"`, mirrored
+        mode: their values: `"constant"`; `"edge"`, the outermost element; `"reflect"` and `"symmetric"`, mirrored
             without and with the outermost one; `"wrap"`, from the other end; `"maximum"`, `"mean"`, `"median"` or
             `"minimum"` of the line; `"linear_ramp"`, evenly down to zero; `"empty"`, anything.
         constant_values: the value, or one for each end as in `pad_width`, 0 by default; for mode `"constant"` alone.

@@ -1,6 +1,6 @@
 """Functions whose derivative JAX leaves undefined where their value is not: there it is a limit of derivatives.
 
-A `where` behind them would come too late. It chooses among values; the derivative of the other choice stays NaN.
+A `where` after them would come too late. It chooses among values; the derivative of the other choice stays NaN.
 """
 
 import functools

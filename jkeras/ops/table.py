@@ -1,7 +1,7 @@
 """The table: every operation by its Keras name, and how Keras's configs spell it.
 
-A config names an operation by a class, `ExpandDims` for `expand_dims`, in a module of Keras's. The arguments that are
-no arrays stand in the config; the arrays are the arguments of the call.
+A config names an operation by a class, `ExpandDims` for `expand_dims`, in a module of Keras's. Arguments other than
+arrays are in the config; the arrays are the arguments of the call.
 """
 
 import copyreg
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 class Spelling(NamedTuple):
-    """An operation as Keras's configs have it: module and class name, settings, and the arguments of the call."""
+    """The spelling of an operation in Keras's configs: module and class name, settings, and arguments of the call."""
 
     module: str
     class_name: str

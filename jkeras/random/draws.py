@@ -1,12 +1,12 @@
-"""Random numbers: Keras's functions, of JAX's own generators.
+"""Random numbers: Keras's functions, with JAX's generators.
 
-`seed` says where the numbers come from, and always has to:
+`seed` determines the numbers, and must always be given:
 
 - a key, as JAX has it: the same key, the same numbers;
 - an int, for the key `[seed, 0]`: the same numbers at every call, and those of Keras on JAX;
 - a `SeedGenerator`, in a layer's `call`: the next key of its stream, which the scope carries on.
 
-There is no generator of the process behind them, for a function that reads and writes one is no function.
+There is no global random generator: a function that reads and writes one is not pure.
 
 Arguments that are tensors may be symbolic; then the call becomes part of the graph. Its seed has to be an int, since a
 graph holds neither arrays nor streams: a layer that draws from a stream has a `SeedGenerator` of its own.
@@ -31,10 +31,10 @@ Seed: TypeAlias = Key | int | SeedGenerator | None
 
 
 def draw_key(seed: Seed, owner: str) -> Key:
-    """The key that a seed means; that of a `SeedGenerator` is used up by this.
+    """The key of a seed; a `SeedGenerator` advances to its next key.
 
     Raises:
-        ArgumentError: the seed is `None`, or no seed.
+        ArgumentError: the seed is `None`, or neither a key, an int nor a `SeedGenerator`.
         OutsideScopeError: a `SeedGenerator` where no scope holds its state.
 
     >>> jax.random.key_data(draw_key(7, "normal")).tolist()
@@ -120,7 +120,7 @@ def normal(
         `shape`.
 
     Raises:
-        ArgumentError: there is no seed, or the dtype is no floating one.
+        ArgumentError: there is no seed, or the dtype is not a floating one.
 
     Source: `jax.random.normal`.
 
@@ -148,7 +148,7 @@ def truncated_normal(
         `shape`.
 
     Raises:
-        ArgumentError: there is no seed, or the dtype is no floating one.
+        ArgumentError: there is no seed, or the dtype is not a floating one.
 
     Source: `jax.random.truncated_normal`.
 
@@ -176,7 +176,7 @@ def uniform(
         `shape`.
 
     Raises:
-        ArgumentError: there is no seed, or the dtype is no floating one.
+        ArgumentError: there is no seed, or the dtype is not a floating one.
 
     Source: `jax.random.uniform`.
 
@@ -204,7 +204,7 @@ def randint(
         `shape`.
 
     Raises:
-        ArgumentError: there is no seed, or the dtype is no integer one.
+        ArgumentError: there is no seed, or the dtype is not an integer one.
 
     Source: `jax.random.randint`.
 
@@ -274,7 +274,7 @@ def gamma(shape: Sequence[int], alpha: ArrayLike, dtype: Any = None, seed: Seed 
         `shape`.
 
     Raises:
-        ArgumentError: there is no seed, or the dtype is no floating one.
+        ArgumentError: there is no seed, or the dtype is not a floating one.
 
     Source: `jax.random.gamma`.
 
@@ -300,7 +300,7 @@ def beta(shape: Sequence[int], alpha: ArrayLike, beta: ArrayLike, dtype: Any = N
         `shape`.
 
     Raises:
-        ArgumentError: there is no seed, or the dtype is no floating one.
+        ArgumentError: there is no seed, or the dtype is not a floating one.
 
     Source: `jax.random.beta`.
 
@@ -329,7 +329,7 @@ def binomial(
         `shape`.
 
     Raises:
-        ArgumentError: there is no seed, or the dtype is no floating one.
+        ArgumentError: there is no seed, or the dtype is not a floating one.
 
     Source: `jax.random.binomial`.
 
@@ -373,7 +373,7 @@ def dropout(
     Args:
         inputs: floats.
         rate: a fraction in [0, 1]. With 0 and 1 nothing is drawn, and a stream stays where it is.
-        noise_shape: the shape of what is drawn, which is broadcast to that of the inputs; `None` entries are theirs.
+        noise_shape: the shape of the draws, which are broadcast to that of the inputs; `None` entries are theirs.
         seed: a key, an int, or a `SeedGenerator` in a layer's `call`.
 
     Returns:
@@ -389,13 +389,8 @@ def dropout(
     [2.0, 2.0, 0.0, 0.0, 2.0, 2.0]
     """
     if not 0 <= rate <= 1:
-        raise ArgumentError(
-            f"`rate` must be between 0 and 1, got {rate}.",
-            path="random.dropout",
-            expected="0 <= rate <= 1",
-            received=rate,
-            write="random.dropout(inputs, 0.5, seed=key)",
-        )
+        raise ArgumentError(f"`rate` must be between 0 and 1, got {rate}.", path="random.dropout", received=rate,
+                            expected="0 <= rate <= 1", write="random.dropout(inputs, 0.5, seed=key)")  # fmt: skip
     inputs = jnp.asarray(inputs)
     if rate in (0, 1):
         return jnp.zeros_like(inputs) if rate else inputs

@@ -25,8 +25,8 @@ def test_nan_and_infinite_values_are_counted_and_placed():
     infinite[2, 3] = -np.inf
     assert said(check_values, {"x": nan}) == [f"64 of 64 values of x are NaN, the first at [0, 0]{REPLACE}"]
     assert said(check_values, {"x": {"a": infinite}}) == [
-        "1 of 64 values of x['a'] are infinite, first at [2, 3]: finite numbers are expected."
-        " Try x['a'] = np.nan_to_num(x['a'])."
+        "1 of 64 values of x['a'] are infinite, the first at [2, 3]; they must be finite."
+        " Write x['a'] = np.nan_to_num(x['a'])."
     ]
     infinite[5, 0] = np.nan
     assert said(check_values, {"y": infinite}) == [

@@ -259,7 +259,7 @@ def test_a_process_that_fails_is_noticed(how, nothing_is_left):
 
 
 def test_a_batch_that_is_none_is_the_same_error_in_a_process(nothing_is_left):
-    with adapt(Strings(**PROCESSES)) as source, pytest.raises(DataError, match="x: .* got strings"):
+    with adapt(Strings(**PROCESSES)) as source, pytest.raises(DataError, match=r"x: .* got strings"):
         numbers(source, 0)
 
 

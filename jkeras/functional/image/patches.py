@@ -165,8 +165,8 @@ def depth_to_space(x: Array, block_size: int, data_format: str | None = "channel
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Raises:
-        ArgumentError: the block size is no int >= 1.
-        ShapeError: the rank is not 4, or the channels are no multiple of `n^2`.
+        ArgumentError: the block size is not an int >= 2.
+        ShapeError: the rank is not 4, or the channels are not a multiple of `n^2`.
 
     Source: W. Shi et al., "Real-time single image and video super-resolution using an efficient sub-pixel
     convolutional neural network", CVPR 2016.
@@ -194,8 +194,8 @@ def space_to_depth(x: Array, block_size: int, data_format: str | None = "channel
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Raises:
-        ArgumentError: the block size is no int >= 1.
-        ShapeError: the rank is not 4, or height or width are no multiples of `n`.
+        ArgumentError: the block size is not an int >= 2.
+        ShapeError: the rank is not 4, or height or width are not multiples of `n`.
 
     >>> space_to_depth(jnp.arange(4).reshape(1, 2, 2, 1), 2).tolist()
     [[[[0, 1, 2, 3]]]]

@@ -1,4 +1,4 @@
-"""Other sizes: images resized, cropped, padded, scaled and moved."""
+"""Sizes of images: resized, cropped, padded, scaled and moved."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,7 +38,7 @@ def resize(
         images: `(b, h, w, c)` or `(h, w, c)`.
         size: the new `(height, width)`.
         interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"` or `"lanczos5"`.
-        antialias: widen the kernel where the image shrinks, so that it averages over what it leaves out.
+        antialias: widen the kernel where the image shrinks, so that it averages over the pixels that it leaves out.
         crop_to_aspect_ratio: keep the aspect ratio and cut the middle out, in the ratio of `size`, first.
         pad_to_aspect_ratio: keep the aspect ratio and pad both sides equally, to the ratio of `size`, first.
         fill_mode: `"constant"`, the only one.
@@ -81,7 +81,7 @@ def resize(
 
 
 def _cropping(height: int, width: int, target_height: int, target_width: int) -> list[tuple[int, int]]:
-    """What to add before and behind to get the ratio of the target by taking away.
+    """What to add before and after to get the ratio of the target by taking away.
 
     >>> _cropping(4, 8, 2, 2)
     [(0, 0), (-2, -2)]
@@ -122,7 +122,7 @@ def pad_images(
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Raises:
-        ArgumentError: not two of three were given, or one is negative, or follows as negative.
+        ArgumentError: not exactly two of three are given, or one of the three is negative.
         ShapeError: the rank is neither 3 nor 4.
 
     >>> pad_images(jnp.ones((1, 1, 1)), 1, 0, target_height=2, target_width=3)[..., 0].tolist()
@@ -153,7 +153,7 @@ def crop_images(
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Raises:
-        ArgumentError: not two of three were given, or one is negative, or follows as negative.
+        ArgumentError: not exactly two of three are given, or one of the three is negative.
         ShapeError: the rank is neither 3 nor 4.
 
     >>> crop_images(jnp.arange(6.0).reshape(2, 3, 1), 1, 0, target_height=1, target_width=2)[..., 0].tolist()
@@ -169,7 +169,7 @@ def crop_images(
 def _third(
     size: Any, before: int | None, behind: int | None, target: int | None, names: tuple[str, str], sign: int = 1
 ) -> tuple[Any, Any]:
-    """How many elements to add before and behind an axis; `sign` -1 takes them away. Symbolic ones go unchecked.
+    """How many elements to add before and after an axis; `sign` -1 takes them away. Symbolic ones go unchecked.
 
     >>> _third(5, 1, None, 8, ("top_padding", "bottom_padding"))
     (1, 2)
@@ -206,7 +206,7 @@ def _third(
 
 
 def _pad(images: Array, edges: dict[int, tuple[Any, Any]], value: float = 0) -> Array:
-    """Elements added before and behind axes, or taken away where the count is negative."""
+    """Elements added before and after axes, or taken away where the count is negative."""
     config = [(0, 0, 0)] * images.ndim
     for axis, (before, behind) in edges.items():
         config[axis] = (before, behind, 0)

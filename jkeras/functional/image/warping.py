@@ -1,4 +1,4 @@
-"""Warped images: pixels read at other places, which an affine map, a perspective or a random field says."""
+"""Warped images: pixels read at other places, given by an affine map, a projective map or a random field."""
 
 from collections.abc import Callable
 from functools import partial
@@ -115,7 +115,7 @@ def perspective_transform(
     fill_value: float = 0,
     data_format: str | None = None,
 ) -> Array:
-    """Images seen from elsewhere: four points move, straight lines stay straight.
+    """Images under a projective map, which moves four points and keeps straight lines straight.
 
     The eight numbers of the map, as in `affine_transform`, solve the eight equations which say that the output at
     `end_points` is the input at `start_points`.
