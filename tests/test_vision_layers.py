@@ -31,7 +31,7 @@ def spec(*shape):
 
 CONSTRUCTORS = {
     "no filters": (lambda: layers.Conv2D(0, 3), r"Conv2D: `filters` must be a positive int"),
-    "a kernel of size zero": (lambda: layers.Conv2D(2, (2, 0)), r"Conv2D: `kernel_size` does not fit 2 spatial axes"),
+    "a kernel of size zero": (lambda: layers.Conv2D(2, (2, 0)), r"Conv2D: `kernel_size` must be an integer"),
     "a kernel of three sides": (lambda: layers.Conv2D(2, (2, 2, 2)), r"kernel_size=\(2, 2, 2\)"),
     "strides of zero": (lambda: layers.Conv1D(2, 3, strides=0), r"Conv1D: `strides` must be an integer"),
     "no groups": (lambda: layers.Conv1D(2, 3, groups=0), "`groups` must be a positive int"),

@@ -57,8 +57,8 @@ def divide_no_nan(x1: ArrayLike, x2: ArrayLike) -> Array:
 
 @listed
 def einsum(subscripts: str, *operands: ArrayLike, **options: Any) -> Array:
-    """Sums of products, by Einstein's convention: axes of one letter are paired, and summed over if the letter is missing
-    on the right.
+    """Sums of products, by Einstein's convention: axes of one letter are paired, and summed if the letter is missing on
+    the right.
 
     Args:
         subscripts: `"ij,jk->ik"`: a letter for each axis of each operand, and those of the result.

@@ -83,7 +83,7 @@ def test_of_large_arrays_the_first_examples_are_looked_at(monkeypatch):
     x[4:] = np.nan
     assert said(check_values, {"x": x}) == []
     x[3] = np.nan
-    assert said(check_values, {"x": x}) == [f"2 of 8 values of x are NaN, first at [3, 0]{REPLACE}"]
+    assert said(check_values, {"x": x}) == [f"2 of 8 values of x are NaN, the first at [3, 0]{REPLACE}"]
 
 
 @pytest.mark.parametrize("y", [np.array([0, 1, 2, 1]), np.array([[0], [1], [2], [1]]), np.eye(3)[[0, 1, 2, 1]]])
