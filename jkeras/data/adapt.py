@@ -121,7 +121,7 @@ def _source(x: Any, plan: Plan, shuffle: bool, seed: int) -> Source:
 
 
 def _length(x: Any) -> int | None:
-    """How many batches an iterable has: `None` where it does not say, `ENDLESS` where it has no end."""
+    """The number of batches of an iterable: `None` if it is unknown, `ENDLESS` if it is infinite."""
     if callable(getattr(x, "cardinality", None)):  # tf.data
         count = int(x.cardinality())
         return None if count < ENDLESS else count

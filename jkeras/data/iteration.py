@@ -29,7 +29,7 @@ class IteratorSource(Source):
 class IterableSource(Source):
     """An iterable that can be read more than once, such as a data loader.
 
-    An epoch is one pass, unless the plan says how many batches it has. Then passes go on across epochs: with 3
+    An epoch is one pass, unless the plan sets its number of batches. Then passes go on across epochs: with 3
     batches in a pass and 2 in an epoch, the second epoch has the third batch and, of the next pass, the first.
     Evaluations never go on: each has the first batches of a pass of its own, so that their numbers can be compared.
 

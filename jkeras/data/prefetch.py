@@ -146,7 +146,7 @@ def prefetch(items: Iterable[Item], depth: int = 2, put: Callable[[Item], Any] =
 
     Args:
         items: what to read; only the thread reads it. A generator is closed by the thread when it is done with it.
-        depth: how many batches are ready at most, beside the one that the consumer holds.
+        depth: the greatest number of batches kept ready, beside the one that the consumer holds.
         put: what the thread does with each; by default it is copied to the device.
 
     Raises:

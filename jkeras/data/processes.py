@@ -136,7 +136,7 @@ class Worker:
     """The owner's end of the connection to a worker process; for one thread.
 
     Args:
-        timeout: how many seconds a batch may take; `None` for no end.
+        timeout: seconds that a batch may take; `None` for no limit.
     """
 
     def __init__(self, timeout: float | None) -> None:
@@ -246,9 +246,9 @@ class ProcessWorkers:
     """A pool of processes that make batches of a dataset.
 
     Args:
-        count: how many.
-        ahead: how many batches are made before they are asked for.
-        timeout: how many seconds a batch may take; `None` for no end.
+        count: the number of processes.
+        ahead: the number of batches to make ahead.
+        timeout: seconds that a batch may take; `None` for no limit.
     """
 
     def __init__(self, count: int, ahead: int, timeout: float | None) -> None:

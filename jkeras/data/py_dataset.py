@@ -28,11 +28,11 @@ class PyDataset(abc.ABC):
     behind.
 
     Args:
-        workers: how many make batches.
+        workers: the number of workers.
         use_multiprocessing: whether they are processes. These import the module that defines the dataset, so a script
             must run its own work under `if __name__ == "__main__":`.
-        max_queue_size: how many batches are made ahead at most.
-        timeout: how many seconds a batch may take with workers; `None` for no end. Keras has no such argument.
+        max_queue_size: the greatest number of batches to make ahead.
+        timeout: seconds that a batch may take with workers; `None` for no limit. Keras has no such argument.
 
     Raises:
         ArgumentError: an argument is out of its range.
@@ -66,7 +66,7 @@ class PyDataset(abc.ABC):
             raise ArgumentError(
                 f"`timeout` must be a number of seconds above 0, got {timeout!r}.",
                 path="PyDataset(timeout=)",
-                expected="> 0, or None for no end",
+                expected="> 0, or None for no limit",
                 received=repr(timeout),
                 write="PyDataset(timeout=300.0)",
             )
@@ -116,7 +116,7 @@ class PyDatasetSource(Source):
     """The batches of a `PyDataset`.
 
     An epoch's indices are known without reading those before it: without `steps`, all of them; with it, pieces of
-    that length out of one pass after another. Each pass has an order of its own if `shuffle` is true.
+    that length out of one pass after another. Each pass has its own order if `shuffle` is true.
 
     >>> class Numbers(PyDataset):
     ...     def __len__(self):

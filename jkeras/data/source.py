@@ -58,8 +58,8 @@ class Source(abc.ABC):
     Subclasses define `read`. Use a source in a `with` block, or `close` it.
 
     Attributes:
-        steps: how many batches an epoch has, where that is known.
-        batch_size: how many examples a batch has, where that is known: after `peek` at the latest.
+        steps: the number of batches of an epoch, where it is known.
+        batch_size: the number of examples of a batch, where it is known: after `peek` at the latest.
         exhausted: whether nothing is left to read for another epoch.
 
     >>> class Counting(Source):

@@ -27,8 +27,8 @@ class Workers:
 
     Args:
         functions: one for each thread.
-        ahead: how many results are made before they are asked for.
-        timeout: how many seconds to wait for a result at most; `None` for no end.
+        ahead: the number of results to make ahead.
+        timeout: seconds to wait for a result at most; `None` for no limit.
 
     >>> workers = Workers([lambda index: index * index] * 2, ahead=4)
     >>> list(workers.in_order([3, 1, 2]))

@@ -102,7 +102,7 @@ def adaptive_max_pool(inputs: Array, output_size: Ints, data_format: str | None 
 
 
 def _sizes(inputs: Array, output_size: Ints, data_format: str | None, path: str) -> dict[int, int]:
-    """How many windows there are on each spatial axis."""
+    """The number of windows on each spatial axis."""
     sizes = standardize_tuple(output_size, inputs.ndim - 2, "output_size", path)
     return dict(zip(spatial_axes(inputs.ndim, data_format), sizes, strict=True))
 

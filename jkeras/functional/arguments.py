@@ -17,7 +17,7 @@ def standardize_tuple(value: Any, n: int, name: str, path: str | None = None, *,
 
     Args:
         value: an int, or a sequence of `n` ints.
-        n: how many there must be.
+        n: the required number.
         name: the argument's name, for the message.
         path: the address of the owner of the argument, for the message.
         minimum: the least value that an entry may have.

@@ -40,7 +40,7 @@ def attention_mask(
     of which only what is given holds.
 
     Args:
-        queries, keys: how many there are.
+        queries, keys: the numbers of queries and of keys.
         mask: bool, broadcastable to `(b, n, queries, keys)`.
         is_causal: whether a query sees only its own and earlier positions.
         window: a query sees positions nearer than that.

@@ -57,7 +57,7 @@ def conv(
         padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end, so that `ceil(n / stride)`
             windows fit; `"causal"` (one spatial axis) pads only in front, so that no output sees a later input.
         dilation: distance between the elements of a window.
-        groups: into how many groups the channels, and the filters, are divided.
+        groups: the number of groups into which channels and filters are divided.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
         path: the address of what convolves, for messages.
 

@@ -30,10 +30,10 @@ def ctc_decode(
 
     Args:
         inputs: `(b, t, classes)`, logits.
-        sequence_lengths: `(b,)`, how many of the times count.
+        sequence_lengths: `(b,)`, the number of times that count.
         strategy: `"greedy"` takes the best class at every time, `"beam_search"` the best labels of many paths.
-        beam_width: how many beginnings a beam search keeps.
-        top_paths: how many results a beam search gives, the best first.
+        beam_width: the number of beginnings that a beam search keeps.
+        top_paths: the number of results of a beam search, the best first.
         merge_repeated: whether the greedy decoder merges repetitions; a beam search always does.
         mask_index: the class that is the blank; `None` is the last one.
 

@@ -18,7 +18,7 @@ def zero_pad(inputs: Array, padding: Amounts, data_format: str | None = None) ->
 
     Args:
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
-        padding: how many on each side: one int, one per spatial axis, or a pair (before, after) per spatial axis.
+        padding: elements on each side: one int, one per spatial axis, or a pair (before, after) per spatial axis.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Returns:
@@ -38,7 +38,7 @@ def crop(inputs: Array, cropping: Amounts, data_format: str | None = None, path:
 
     Args:
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
-        cropping: how many on each side: one int, one per spatial axis, or a pair (before, after) per spatial axis.
+        cropping: elements on each side: one int, one per spatial axis, or a pair (before, after) per spatial axis.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
         path: the address of what crops, for messages.
 

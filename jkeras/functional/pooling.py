@@ -190,7 +190,7 @@ def _elements(
     strides: tuple[int, ...],
     pads: tuple[tuple[Any, Any], ...],
 ) -> Any:
-    """How many elements each window holds without the padding; broadcasts against the pooled array.
+    """The number of elements of each window without the padding; broadcasts against the pooled array.
 
     The count is the product of one factor per axis, `min(start + size, n) - max(start, 0)`. It is a constant of the
     program unless a dimension is symbolic.

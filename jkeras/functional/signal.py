@@ -23,7 +23,7 @@ def extract_sequences(x: Array, sequence_length: int, sequence_stride: int) -> A
 
     Args:
         x: `(..., t)`.
-        sequence_length: how many elements a window has.
+        sequence_length: the length of a window.
         sequence_stride: steps between the starts of windows.
 
     Returns:
@@ -82,9 +82,9 @@ def stft(
 
     Args:
         x: `(..., t)`, float32 or float64.
-        sequence_length: how many elements the window has; zeros around it fill up to `fft_length`.
+        sequence_length: the length of the window; zeros around it fill up to `fft_length`.
         sequence_stride: steps between the starts of frames.
-        fft_length: how many elements a frame has.
+        fft_length: the length of a frame.
         window: `"hann"`, `"hamming"`, an array `(sequence_length,)`, or `None` for ones.
         center: reflect the signal at both ends, so that frame `i` is centred at `i sequence_stride`.
 
@@ -131,7 +131,7 @@ def istft(
     Args:
         x: real and imaginary part, `(..., frames, fft_length // 2 + 1)` each.
         sequence_length, sequence_stride, fft_length, window, center: as given to `stft`.
-        length: how many elements the signal has; by default all that frames cover, without what `center` added.
+        length: the length of the signal; by default all that frames cover, without what `center` added.
 
     Returns:
         `(..., t)`, in the dtype of the real part.
@@ -213,8 +213,8 @@ def mel_filters(
     its neighbours' centres are its corners. Frequency 0 belongs to none.
 
     Args:
-        num_mel_bins: how many triangles.
-        num_spectrogram_bins: how many frequencies, from 0 to half of the sampling rate, evenly spaced in hertz.
+        num_mel_bins: the number of triangles.
+        num_spectrogram_bins: the number of frequencies, from 0 to half of the sampling rate, evenly spaced in hertz.
         sampling_rate: elements of the signal per second.
         lower_edge_hertz, upper_edge_hertz: the outermost corners.
         dtype: that of the result.

@@ -40,7 +40,7 @@ def conv_transpose(
         kernel: `(spatial..., filters, c)`.
         strides: steps between the windows that inputs spread over, one int or one per spatial axis.
         padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
-        output_padding: how many outputs to add at the end; by default what `padding` needs.
+        output_padding: the number of outputs to add at the end; by default as many as `padding` needs.
         dilation: distance between the elements of a window.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
         path: the address of what convolves, for messages.

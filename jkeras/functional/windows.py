@@ -20,7 +20,7 @@ from jkeras.typing import Array
 
 
 def window_extent(size: int, dilation: int = 1) -> int:
-    """How many elements a dilated window covers.
+    """The number of elements that a dilated window covers.
 
     >>> window_extent(3), window_extent(3, dilation=2)
     (3, 5)

@@ -163,7 +163,7 @@ class Model(GraphLayer):
             line_length: the width in characters; by default that of the terminal.
             positions: where the columns end, a number for each: fractions of the width, or characters.
             print_fn: receives each line instead of the terminal.
-            expand_nested: whether the layers of nested models have rows of their own.
+            expand_nested: whether to add rows for the layers of nested models.
             show_trainable: whether to add a column that shows which layers are trainable.
             layer_range: the names, or patterns of names, of the first and the last layer to show.
         """

@@ -117,7 +117,7 @@ def while_loop(cond: Function, body: Function, loop_vars: PyTree, maximum_iterat
         cond: of the loop's variables, whether to go on.
         body: of the loop's variables, their next values.
         loop_vars: a list or tuple, given to both as arguments, or one value.
-        maximum_iterations: how often `body` may run.
+        maximum_iterations: the greatest number of runs of `body`.
 
     >>> [int(x) for x in while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, 2 * x), (0, 1))]
     [3, 8]

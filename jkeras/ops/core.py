@@ -90,7 +90,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
         sparse, ragged: `None` or `False`; every tensor here is dense.
 
     Raises:
-        ArgumentError: a sparse or ragged tensor is asked for.
+        ArgumentError: a sparse or ragged tensor is requested.
 
     >>> convert_to_tensor([[1, 2], [3, 4]], "float32").tolist()
     [[1.0, 2.0], [3.0, 4.0]]
@@ -238,7 +238,7 @@ def unstack(x: Array, num: int | None = None, axis: int = 0) -> list[Array]:
 
     Args:
         x: an array.
-        num: how many parts there are; by default the length of the axis.
+        num: the number of slices; by default the length of the axis.
         axis: the axis.
 
     Returns:

@@ -24,7 +24,7 @@ def bincount(
         weights: of the shape of `x`, added in place of 1.
         minlength: the least number of results.
         sparse: `False`; every tensor here is dense.
-        length: how many integers are counted; by default all that occur, `minlength` at least. In a graph and under
+        length: the number of integers; by default all that occur, `minlength` at least. In a graph and under
             `jit` it must be given.
 
     Returns:
@@ -60,11 +60,11 @@ def bincount(
 
 @listed
 def histogram(x: ArrayLike, bins: int = 10, range: tuple[float, float] | None = None) -> tuple[Array, Array]:
-    """How many elements lie in each of `bins` intervals of one width; and the edges between these.
+    """The numbers of elements in `bins` intervals of equal width; and the edges of these.
 
     Args:
         x: `(n,)`.
-        bins: how many intervals there are.
+        bins: the number of intervals.
         range: where the first begins and the last ends; by default at the least and the greatest element.
 
     Returns:
@@ -112,7 +112,7 @@ def nonzero(x: Array, *, size: int | None = None, fill_value: Any = None) -> tup
 
     Args:
         x: an array.
-        size: how many places there are: more are dropped, fewer are filled up. In a graph and under `jit` it must be
+        size: the number of places: more are dropped, fewer are filled up. In a graph and under `jit` it must be
             given.
         fill_value: the indices that fill up; 0 by default.
 
@@ -149,14 +149,14 @@ def unique(
         sorted: whether they come in ascending order.
         return_index: whether the index of the first occurrence of each is returned too.
         return_inverse: whether the index of each element's value is returned too.
-        return_counts: whether it is returned too how often each occurs.
+        return_counts: whether to return the number of occurrences of each too.
         axis: along which parts are compared; `None` for single elements.
-        size: how many values there are: more are dropped, fewer are filled up. In a graph and under `jit` it must be
+        size: the number of values: more are dropped, fewer are filled up. In a graph and under `jit` it must be
             given.
         fill_value: what fills up; the least value by default.
 
     Returns:
-        The values, or a tuple of them and what else is asked for, in the order above.
+        The values, or a tuple of them and the other requested results, in the order above.
 
     Raises:
         ArgumentError: no `size` where values are not known.

@@ -107,8 +107,8 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
     Args:
         target: `(b, n)`, integers, the labels of each sequence; any values after its end.
         output: `(b, t, classes)`, logits; the blank is one of the classes.
-        target_length: `(b,)`, how many of the labels count.
-        output_length: `(b,)`, how many of the times count.
+        target_length: `(b,)`, the number of labels that count.
+        output_length: `(b,)`, the number of times that count.
         mask_index: the class that is the blank.
 
     Returns:

@@ -21,7 +21,7 @@ def one_hot(x: Array, num_classes: int, axis: int = -1, dtype: Any = None, spars
 
     Args:
         x: integers of any shape, class indices from 0.
-        num_classes: how many classes there are, the length of the vectors.
+        num_classes: the number of classes, which is the length of the vectors.
         axis: where the new axis stands among those of the output.
         dtype: of the output; `jkeras.config.floatx()` by default.
         sparse: must be false, for JAX has no sparse tensors of this kind.
@@ -57,7 +57,7 @@ def multi_hot(
 
     Args:
         inputs: integers `(b, n)`, the `n` labels of each example; or `(n,)`, those of one example.
-        num_classes: how many classes there are, the length of the vectors.
+        num_classes: the number of classes, which is the length of the vectors.
         axis: where the classes stand in the one-hot codes, whose axis 1 (or 0, of one example) the maximum is taken
             over; no other than the last makes sets of labels.
         dtype: of the output; `jkeras.config.floatx()` by default.

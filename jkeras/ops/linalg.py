@@ -109,7 +109,7 @@ def lstsq(a: Array, b: Array, rcond: Any = None) -> Array:
 
 @listed
 def matrix_rank(x: Array, tol: Any = None) -> Array:
-    """How many singular values are greater than a bound.
+    """The number of singular values that are greater than a bound.
 
     Args:
         x: `(..., m, n)`.

@@ -49,7 +49,7 @@ _SEGMENTS = """The {what} of the rows of every segment.
         data: `(n, ...)`.
         segment_ids: ints `(n,)`, the segment of each row, in any order. A row whose segment is negative, or
             `num_segments` or more, does not count.
-        num_segments: how many segments there are; by default one more than the greatest of `segment_ids`. It must be
+        num_segments: the number of segments; by default one more than the greatest of `segment_ids`. It must be
             given where values are unknown: under `jax.jit`, and for symbolic tensors.
         sorted: a promise that the segments never decrease, which may be faster; where it is broken the result is
             undefined.
@@ -102,7 +102,7 @@ def top_k(x: Array, k: int, sorted: bool = True) -> list[Array]:
 
     Args:
         x: `(..., n)`. Of equal entries the earlier comes first; NaN counts as greater than all numbers.
-        k: how many, `k <= n`.
+        k: the number of entries, `k <= n`.
         sorted: whether the greatest comes first. It always does: sorting costs nothing extra here.
 
     Returns:
@@ -134,7 +134,7 @@ def in_top_k(targets: Array, predictions: Array, k: int) -> Array:
     Args:
         targets: ints `(...)`, the true classes.
         predictions: `(..., c)`, a score for each class.
-        k: among how many best ones the target shall be.
+        k: the number of best classes.
 
     Returns:
         Booleans `(...)`.

@@ -36,7 +36,7 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any =
 
     Args:
         x: array of any shape.
-        pad_width: how many elements before and after, `((before, after), ...)` with one pair per axis; one pair for
+        pad_width: elements before and after, `((before, after), ...)` with one pair per axis; one pair for
             all axes; or one int for all ends.
         mode: their values: `"constant"`; `"edge"`, the outermost element; `"reflect"` and `"symmetric"`, mirrored
             without and with the outermost one; `"wrap"`, from the other end; `"maximum"`, `"mean"`, `"median"` or
@@ -89,7 +89,7 @@ def tile(x: Array, repeats: Any) -> Array:
 
     Args:
         x: array of any shape.
-        repeats: how often along each axis, or an int for the last one. The shorter of `repeats` and the shape of `x`
+        repeats: copies along each axis, or an int for the last one. The shorter of `repeats` and the shape of `x`
             is filled up with ones in front.
 
     Returns:
@@ -159,9 +159,9 @@ def repeat(x: Array, repeats: Any, axis: int | None = None, *, total_repeat_leng
 
     Args:
         x: array of any shape.
-        repeats: how often: an int, or one for each element along the axis.
+        repeats: the number of repetitions: an int, or one for each element along the axis.
         axis: along which axis; with `None` that of the flattened `x`.
-        total_repeat_length: how many parts there are in the end; under `jit` it must be given where `repeats` is an
+        total_repeat_length: the length of the result; under `jit` it must be given where `repeats` is an
             array that is traced.
 
     Raises:

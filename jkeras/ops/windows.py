@@ -153,7 +153,7 @@ def conv(
 
     `outputs[b, t, o] = sum over k, i of inputs[b, s t + r k - before, i] kernel[k, i, o]`, with stride `s`, dilation
     `r` and `before` zeros in front. The kernel is not flipped. Where the kernel has `g` times fewer channels than the
-    inputs, channels and filters are in `g` groups, and a filter sees those of its own.
+    inputs, channels and filters are in `g` groups, and a filter sees only its own group.
 
     Args:
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`; cast to the kernel's dtype.
@@ -191,7 +191,7 @@ def conv(
 
 
 def _groups(channels: int, per_group: int, filters: int) -> int:
-    """How many groups there are; one where the channels fit no number of them."""
+    """The number of groups; one where the channels fit no number of them."""
     groups = channels // per_group
     return groups if groups * per_group == channels and filters % groups == 0 else 1
 
@@ -302,7 +302,7 @@ def conv_transpose(
         kernel: `(spatial..., filters, c)`, in either data format: that of the convolution which this one transposes.
         strides: steps between the windows that inputs spread over, one int or one per spatial axis.
         padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
-        output_padding: how many outputs to add at the end, one int or one per spatial axis; by default as many as
+        output_padding: the number of outputs to add at the end, one int or one per spatial axis; by default as many as
             `padding` needs.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
         dilation_rate: distance between the elements of a window, one int or one per spatial axis.

@@ -226,11 +226,11 @@ def randint(
 
 @_recordable
 def categorical(logits: ArrayLike, num_samples: int, dtype: Any = "int32", seed: Seed = None) -> Array:
-    """Classes, each as often as its logit says: `P(c) = softmax(logits)_c`.
+    """Classes, with the probabilities of their logits: `P(c) = softmax(logits)_c`.
 
     Args:
         logits: `(b, classes)`; not normalised.
-        num_samples: how many classes are drawn for each row.
+        num_samples: the number of draws for each row.
         dtype: of the result, an integer one.
         seed: a key, an int, or a `SeedGenerator` in a layer's `call`.
 
@@ -316,11 +316,11 @@ def beta(shape: Sequence[int], alpha: ArrayLike, beta: ArrayLike, dtype: Any = N
 def binomial(
     shape: Sequence[int], counts: ArrayLike, probabilities: ArrayLike, dtype: Any = None, seed: Seed = None
 ) -> Array:
-    """How many of `counts` independent trials succeed, each with a probability.
+    """The number of successes in `counts` independent trials of given probability.
 
     Args:
         shape: of the result.
-        counts: how many trials; a number, or an array that broadcasts to the shape.
+        counts: the number of trials; a number, or an array that broadcasts to the shape.
         probabilities: in [0, 1], likewise.
         dtype: a floating one; `floatx` by default.
         seed: a key, an int, or a `SeedGenerator` in a layer's `call`.
@@ -343,7 +343,7 @@ def binomial(
 
 @_recordable
 def shuffle(x: ArrayLike, axis: int = 0, seed: Seed = None) -> Array:
-    """The entries along an axis in random order, each line along it in an order of its own.
+    """The entries along an axis in random order, each line along it in its own order.
 
     Args:
         x: `(...)`.

@@ -27,7 +27,7 @@ def gaussian_blur(
 
     Args:
         images: `(b, h, w, c)` or `(h, w, c)`.
-        kernel_size: how many pixels of a row and of a column are averaged, in this order: `(width, height)`.
+        kernel_size: the numbers of pixels of a row and of a column to average, in this order: `(width, height)`.
         sigma: the standard deviations along rows and columns, in pixels; may be traced.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 

@@ -169,7 +169,7 @@ def crop_images(
 def _third(
     size: Any, before: int | None, behind: int | None, target: int | None, names: tuple[str, str], sign: int = 1
 ) -> tuple[Any, Any]:
-    """How many elements to add before and after an axis; `sign` -1 takes them away. Symbolic ones go unchecked.
+    """The numbers of elements to add before and after an axis; `sign` -1 takes them away. Symbolic ones go unchecked.
 
     >>> _third(5, 1, None, 8, ("top_padding", "bottom_padding"))
     (1, 2)
