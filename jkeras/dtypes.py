@@ -43,10 +43,12 @@ def standardize(dtype: Any = None) -> DType:
         name = jnp.dtype(dtype).name
     except TypeError:
         raise UnknownNameError(
-            f"unknown dtype {dtype!r}.", path="dtype", expected=did_you_mean(str(dtype), NAMES)
+            f"unknown dtype {dtype!r}.", path="dtype", expected=did_you_mean(str(dtype), NAMES), write="dtype='float32'"
         ) from None
     if name.startswith(("object", "str", "bytes", "void", "datetime", "timedelta")):
-        raise UnknownNameError(f"JAX has no dtype {name!r}.", path="dtype", expected=did_you_mean(name, NAMES))
+        raise UnknownNameError(
+            f"JAX has no dtype {name!r}.", path="dtype", expected=did_you_mean(name, NAMES), write="dtype='float32'"
+        )
     return name
 
 
@@ -113,7 +115,10 @@ class DTypePolicy:
             names = [f"mixed_{dtype}" for dtype in ("bfloat16", "float16")]
             if name not in names:
                 raise UnknownNameError(
-                    f"unknown dtype policy {name!r}.", path="DTypePolicy", expected=did_you_mean(name, names)
+                    f"unknown dtype policy {name!r}.",
+                    path="DTypePolicy",
+                    expected=did_you_mean(name, names),
+                    write="DTypePolicy('mixed_bfloat16')",
                 )
             self.variable_dtype, self.compute_dtype = "float32", name.removeprefix("mixed_")
         else:

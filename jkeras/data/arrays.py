@@ -71,7 +71,11 @@ def check_arrays(x: PyTree, y: PyTree = None, sample_weight: PyTree = None) -> A
     sizes = {tree.key_path(path): leaf.shape[0] for path, leaf in jax.tree_util.tree_leaves_with_path(parts)}
     if not any(path.startswith("x") for path in sizes):
         raise DataError(
-            "`x` must contain at least one array.", path="x", expected="at least one array", received=repr(x)[:60]
+            "`x` must contain at least one array.",
+            path="x",
+            expected="at least one array",
+            received=repr(x)[:60],
+            write="trainer.fit(state, {'image': images, 'age': ages}, y)",
         )
     if len(set(sizes.values())) > 1:
         raise DataError(

@@ -88,6 +88,7 @@ class Uniform:
                 f"{place} must have the structure of the first batch.",
                 expected=self._structure if same else ", ".join(self._forms),
                 received=structure if same else ", ".join(forms),
+                write="yield x, y   # the same parts in every batch",
             )
         for path, (shape, dtype) in forms.items():
             self._check_shape(path, shape, place)
