@@ -31,7 +31,7 @@ class IterableSource(Source):
 
     An epoch is one pass, unless the plan sets its number of batches. Then passes go on across epochs: with 3
     batches in a pass and 2 in an epoch, the second epoch has the third batch and, of the next pass, the first.
-    Evaluations never go on: each has the first batches of a pass of its own, so that their numbers can be compared.
+    Evaluations never go on: each has the first batches of a new pass, so that their results can be compared.
 
     >>> source = IterableSource(((1, 2), (3, 4), (5, 6)), steps=3)
     """

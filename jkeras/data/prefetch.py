@@ -1,7 +1,7 @@
 """Prefetching: a thread that keeps batches ready on the device while the device computes.
 
-The thread reads at most `depth` batches ahead. Its exceptions are raised where the batches are consumed,
-with their own traceback. It ends when the batches end, when it is closed, and when it is garbage-collected.
+The thread reads at most `depth` batches ahead. Its exceptions are raised where the batches are consumed, with their own
+traceback. It ends when the batches end, when it is closed, and when it is garbage-collected.
 """
 
 import threading
@@ -28,7 +28,7 @@ def to_device(batch: PyTree) -> PyTree:
     """A batch on the device, in newly allocated memory.
 
     NumPy arrays are copied first: `jax.device_put` may share their memory (on CPU) or read it later (on others), and
-    whoever yields batches is free to fill the same buffer again. JAX arrays stay where they are: those that span the
+    the producer of the batches may fill the same buffer again. JAX arrays stay where they are: those that span the
     devices of several processes cannot be put anywhere else.
 
     >>> to_device({"a": np.ones(2, "float32")})
@@ -145,9 +145,9 @@ def prefetch(items: Iterable[Item], depth: int = 2, put: Callable[[Item], Any] =
     Use it in a `with` block, so that the thread ends with the block.
 
     Args:
-        items: what to read; only the thread reads it. A generator is closed by the thread when it is done with it.
+        items: the batches; only the thread reads them. It closes a generator when it ends.
         depth: the greatest number of batches kept ready, beside the one that the consumer holds.
-        put: what the thread does with each; by default it is copied to the device.
+        put: the function that the thread applies to each; by default it copies to the device.
 
     Raises:
         ArgumentError: `depth` is less than 1.

@@ -11,8 +11,8 @@ How a worker can fail, and how it is noticed:
 | dies: killed, out of memory, crashed | the end of its process; a crash leaves its Python stack in a pipe |
 | hangs | the timeout; it is asked for its Python stack, then killed |
 
-A worker never outlives its owner, however that ends: a thread of the worker waits for it, whatever else the worker
-does. Ctrl-C is for the owner alone; workers are born with the signal blocked, and ignore it when they run.
+A worker always ends with its owner: a thread of the worker waits for the end of the owner. Ctrl-C is for the owner
+alone: workers start with the signal blocked, and ignore it when they run.
 """
 
 import contextlib

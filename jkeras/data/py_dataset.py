@@ -24,8 +24,8 @@ class PyDataset(abc.ABC):
     With `workers=1` batches are made one after another. More workers make them at the same time: threads, or with
     `use_multiprocessing` processes, each with a copy of the dataset. The order of the batches stays the same.
 
-    A worker that raises, dies or hangs ends the training with an error that names the batch; no process is left
-    behind.
+    A worker that raises, dies or hangs ends the training with an error that names the batch; no process
+    remains.
 
     Args:
         workers: the number of workers.

@@ -9,7 +9,7 @@
 There is no global random generator: a function that reads and writes one is not pure.
 
 Arguments that are tensors may be symbolic; then the call becomes part of the graph. Its seed has to be an int, since a
-graph holds neither arrays nor streams: a layer that draws from a stream has a `SeedGenerator` of its own.
+graph holds neither arrays nor streams: a layer that draws from a stream has its own `SeedGenerator`.
 """
 
 import functools
