@@ -66,7 +66,7 @@ def as_floats(x: Any) -> Array:
     """An array of floats: integers and booleans get JAX's default dtype of floats, floats keep theirs.
 
     Args:
-        x: what becomes an array.
+        x: a value that converts to an array.
 
     >>> as_floats([1, 2]).dtype.name, as_floats(jnp.zeros(2, "bfloat16")).dtype.name
     ('float32', 'bfloat16')

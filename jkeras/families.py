@@ -14,10 +14,10 @@ class Family:
     """The table of one kind of built-in: its names, and `get` / `serialize` / `deserialize` over it.
 
     Args:
-        kind: what an entry is called in messages, such as `"activation"`.
+        kind: the name of an entry in messages, such as `"activation"`.
         module: the public module that configs name, such as `"keras.activations"`.
         base: the class whose instances are entries; `None` where entries are functions.
-        default: what `get(None)` returns.
+        default: the result of `get(None)`.
     """
 
     def __init__(self, kind: str, module: str, base: type | None = None, default: Any = None) -> None:

@@ -1,7 +1,7 @@
 """Keys: the origin of each random number.
 
 A weight's key is a function of the root key and the weight's path alone, so inserting a layer elsewhere changes no
-other weight. An integer seed is the raw threefry key `[seed, 0]`, which is what Keras uses on JAX: the same seed gives
+other weight. An integer seed is the raw threefry key `[seed, 0]`, as in Keras on JAX: the same seed gives
 the same values in both.
 """
 

@@ -67,8 +67,8 @@ def enable(
         pattern: a regular expression that is searched in the paths of the layers; by default all are adapted. Every
             variable of a layer that is not adapted is frozen then, until `merge`.
         alpha: the scale; by default the rank.
-        train_others: whether what a pattern does not match stays trainable. Without a pattern it does, and a warning
-            names the matrices among it, such as kernels of convolutions and recurrent cells; `True` silences that.
+        train_others: whether variables of layers that are not adapted stay trainable. Without a pattern they do, and a
+            warning names the matrices among them, such as kernels of convolutions; `True` silences the warning.
 
     Returns:
         The trees for the new split: weights in `non_trainable`, pairs in `trainable`.
@@ -129,7 +129,7 @@ def _others(layer: Layer) -> dict[str, Variable]:
 
 
 def _release(layer: Layer) -> None:
-    """Unfreezes what `enable` has frozen in layers that were not adapted."""
+    """Unfreezes the variables that `enable` has frozen in layers that were not adapted."""
     for variable in layer.structure().declarations:
         if variable.set_aside:
             variable.trainable, variable.set_aside = True, False

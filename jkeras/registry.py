@@ -1,7 +1,7 @@
 """Names, and configs made of names.
 
 A config is JSON-able data from which an object can be made again. Its envelope is Keras's, so that either library
-reads what the other wrote:
+reads the configs of the other:
 
     {"module": "keras.layers", "class_name": "Dense", "config": {"units": 3, ...}, "registered_name": None}
 
@@ -257,7 +257,7 @@ def deserialize(
     """The object of a config; the inverse of `serialize`, for configs of ours and of Keras's.
 
     Args:
-        config: what `serialize` returned. Plain values come back as they are.
+        config: the result of `serialize`. Plain values come back as they are.
         custom_objects: classes and functions by name, before all other tables.
         table: classes by name, in which a class name without a module is looked up.
 
@@ -315,7 +315,7 @@ def deserialize_keras_object(
     """The object of a config: `deserialize`, with Keras's arguments.
 
     Args:
-        config: what `serialize_keras_object`, or Keras, returned.
+        config: the result of `serialize_keras_object`, here or in Keras.
         custom_objects: classes and functions by name, before all other tables.
         safe_mode: not false: a config never holds code that could be run.
         kwargs: `module_objects`, classes and functions by name, after all other tables.

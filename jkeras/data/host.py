@@ -1,6 +1,6 @@
 """Arrays of other libraries as NumPy, recognised by their methods, without importing any of these libraries.
 
-| what | how |
+| array | method |
 |---|---|
 | torch tensors | `.detach().cpu().numpy()`, DLPack for dtypes that NumPy lacks |
 | pandas, polars, pyarrow | `.to_numpy()`; a pandas series becomes a column `(b, 1)`, columns of unlike numbers floats |
@@ -32,7 +32,7 @@ def host_arrays(value: PyTree, name: str, *, cast: bool = True) -> PyTree:
 
     Args:
         value: the structure.
-        name: what to call it in errors.
+        name: its name in errors.
         cast: whether float64 becomes `floatx`.
 
     Raises:
@@ -220,7 +220,7 @@ def _ragged(rows: Any, path: str) -> DataError:
 
 
 def _form(row: Any) -> str:
-    """What a row is, without its values."""
+    """The form of a row, without its values."""
     if hasattr(row, "shape"):
         return f"an array of shape {tuple(row.shape)}"
     kind = type(row).__name__

@@ -98,7 +98,7 @@ class _Buffer(Generic[Item, Ready]):
         raise StopIteration
 
     def close(self) -> None:
-        """Tells the thread to end, and drops what is ready."""
+        """Tells the thread to end, and drops the ready items."""
         with self.changed:
             self.closed = True
             self.ready.clear()

@@ -53,7 +53,7 @@ def adaptive_average_pool(
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
         output_size: the number `m` of windows, one int or one per spatial axis.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
-        path: the address of what pools, for messages.
+        path: the path of the layer, for messages.
 
     Returns:
         `(b, output_size..., c)`, or with the channels first; in the dtype of the inputs. Half precision is summed in

@@ -371,7 +371,7 @@ def check_heads(query: Array, key: Array, value: Array) -> None:
 
 
 def _rank_4(x: Array | None, dtype: Any) -> Array | None:
-    """What is broadcastable to `(b, n, t, s)`, with all four axes."""
+    """An array that is broadcastable to `(b, n, t, s)`, with all four axes."""
     return None if x is None else jnp.expand_dims(jnp.asarray(x, dtype), tuple(range(4 - jnp.ndim(x))))
 
 

@@ -25,7 +25,7 @@ Ints = int | Sequence[int]
 
 
 def dimension_numbers(ndim: int, data_format: str | None = None) -> lax.ConvDimensionNumbers:
-    """What `jax.lax` needs to read data in `data_format` and kernels in `(spatial..., i, o)`.
+    """The dimension numbers of `jax.lax` for data in `data_format` and kernels in `(spatial..., i, o)`.
 
     >>> dimension_numbers(3, "channels_last")
     ConvDimensionNumbers(lhs_spec=(0, 2, 1), rhs_spec=(2, 1, 0), out_spec=(0, 2, 1))
@@ -59,7 +59,7 @@ def conv(
         dilation: distance between the elements of a window.
         groups: the number of groups into which channels and filters are divided.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
-        path: the address of what convolves, for messages.
+        path: the path of the layer, for messages.
 
     Returns:
         `(b, windows..., filters)`, or `(b, filters, windows...)`, in the kernel's dtype. Per spatial axis there are

@@ -2,8 +2,8 @@
 
 Both are defined on bytes, in arithmetic modulo 2^64. Strings are hashed by NumPy, many at once: those of one length are
 the rows of one matrix of bytes, and a step of the algorithm is one operation on its columns. Integers hash as their
-decimal digits, and are hashed on the device too, with `Word` in the place of uint64; what both kinds of words go
-through is written once.
+decimal digits, and are hashed on the device too, with `Word` in the place of uint64; the steps for both kinds of
+words are written once.
 
 Source: G. Pike, FarmHash, 2014 (its `Fingerprint64`); J.-P. Aumasson and D. J. Bernstein, "SipHash: a fast short-input
 PRF", INDOCRYPT 2012.

@@ -94,7 +94,7 @@ def image_axes(ndim: int, data_format: str | None = None, path: str | None = Non
 def hide(x: Array, mask: Array | None) -> Array:
     """Zeros in place of NaN and infinity at positions that a mask hides; all else as it is.
 
-    A derivative multiplies by what is there, and 0 times NaN is NaN: the operand is masked, in front of the function.
+    A derivative multiplies by hidden values, and 0 times NaN is NaN: the operand is masked, in front of the function.
 
     >>> hide(jnp.array([[1.0, jnp.nan], [jnp.nan, jnp.inf]]), jnp.array([True, False])).tolist()
     [[1.0, nan], [0.0, 0.0]]

@@ -34,7 +34,7 @@ def moments(
         x: numbers.
         axes: the axes that are reduced.
         keepdims: whether the reduced axes stay, with length 1.
-        mask: of the rank of `x` and broadcastable to it, true where an element counts. What is masked may be
+        mask: of the rank of `x` and broadcastable to it, true where an element counts. Masked elements may be
             anything, NaN included.
         axis_name: mapped axes (of `jax.vmap` or `jax.shard_map`) that are reduced too.
 

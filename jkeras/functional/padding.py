@@ -40,7 +40,7 @@ def crop(inputs: Array, cropping: Amounts, data_format: str | None = None, path:
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
         cropping: elements on each side: one int, one per spatial axis, or a pair (before, after) per spatial axis.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
-        path: the address of what crops, for messages.
+        path: the path of the layer, for messages.
 
     Returns:
         `n - before - after` elements per spatial axis, in the dtype of the inputs.

@@ -46,7 +46,7 @@ def recur(
         xs: `[(t, b, ...), ...]`, as many as the product has.
         keep: `(t, b)` booleans, or `None`: where not, a step leaves the states as they are.
         states: `[h (b, ...), ...]`.
-        kernel, masks: what the product takes.
+        kernel, masks: the arguments of the product.
 
     Returns:
         The states after the last step; `h` after each, `(t, b, ...)`.

@@ -131,7 +131,7 @@ def istft(
     Args:
         x: real and imaginary part, `(..., frames, fft_length // 2 + 1)` each.
         sequence_length, sequence_stride, fft_length, window, center: as given to `stft`.
-        length: the length of the signal; by default all that frames cover, without what `center` added.
+        length: the length of the signal; by default all elements under frames, without the padding of `center`.
 
     Returns:
         `(..., t)`, in the dtype of the real part.

@@ -43,7 +43,7 @@ def conv_transpose(
         output_padding: the number of outputs to add at the end; by default as many as `padding` needs.
         dilation: distance between the elements of a window.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
-        path: the address of what convolves, for messages.
+        path: the path of the layer, for messages.
 
     Returns:
         In the kernel's dtype. Per spatial axis, with `e` the extent of a window and `p` the output padding: with

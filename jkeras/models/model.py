@@ -214,7 +214,7 @@ class Model(GraphLayer):
 
         Args:
             variables: the two trees.
-            state_tree: what `get_state_tree` returned, or a part of it.
+            state_tree: the result of `get_state_tree`, or a part of it.
 
         Raises:
             LeafError: a section or a path that the model does not have, or a value of another shape.
@@ -299,7 +299,7 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     """The model that `to_json` wrote, here or in Keras. Its values are drawn again, with `init`.
 
     Args:
-        json_string: what `to_json` returned.
+        json_string: the result of `to_json`.
         custom_objects: classes and functions by name.
 
     Raises:

@@ -65,7 +65,7 @@ class Sequential(Model):
         """Appends a layer, or puts an `Input` in front of an empty chain. The names of the others do not change.
 
         Args:
-            layer: a layer, or what `Input` returned.
+            layer: a layer, or the tensor of an `Input`.
             rebuild: whether a model whose input is known builds the layer at once.
         """
         layer = _layer_of(layer)

@@ -183,7 +183,7 @@ def _connections(function: Function | None, calls: Sequence[Node]) -> str:
 
 
 def _output_shape(part: Any, calls: Sequence[Node]) -> str:
-    """The shape of what a layer returned: on symbolic tensors, else for the shapes that it was built for."""
+    """The shape of the output of a layer: on symbolic tensors, else for the shapes that it was built for."""
     if calls:
         return _shown(jax.tree.map(lambda tensor: tensor.shape, calls[0].outputs))
     config = part.get_build_config() if isinstance(part, Layer) and part.built else None

@@ -36,7 +36,7 @@ def cast(x: ArrayLike, dtype: Any) -> Array:
     """The values of a tensor in another dtype.
 
     Args:
-        x: an array, or what becomes one.
+        x: an array, or a value that converts to one.
         dtype: a dtype or its name; `None` for `jkeras.config.floatx()`. Floats become integers without the digits after
             the point.
 
@@ -48,7 +48,7 @@ def cast(x: ArrayLike, dtype: Any) -> Array:
 
 @listed
 def saturate_cast(x: Array, dtype: Any) -> Array:
-    """A cast that clips to what the dtype can hold.
+    """A cast that clips to the range of the dtype.
 
     Args:
         x: an array.
@@ -190,7 +190,7 @@ def scatter(indices: Array, values: Array, shape: Sequence[int]) -> Array:
     """Values added to an array of zeros: `outputs[indices[n]] += values[n]`.
 
     Args:
-        indices: `(..., len(shape))`, integers; each last axis is one place. What lies outside is dropped.
+        indices: `(..., len(shape))`, integers; each last axis is one place. Places outside are dropped.
         values: `(...)`, one for each place.
         shape: that of the outputs.
 
@@ -207,7 +207,7 @@ def scatter_update(inputs: Array, indices: Array, updates: Array, reduction: str
 
     Args:
         inputs: an array.
-        indices: `(..., rank)`, integers; each last axis is one place. What lies outside is dropped.
+        indices: `(..., rank)`, integers; each last axis is one place. Places outside are dropped.
         updates: `(...)`, one for each place.
         reduction: `None` replaces the old value by the update; `"add"`, `"mul"`, `"min"`, `"max"` combine both.
 

@@ -153,7 +153,7 @@ def unique(
         axis: along which parts are compared; `None` for single elements.
         size: the number of values: more are dropped, fewer are filled up. In a graph and under `jit` it must be
             given.
-        fill_value: what fills up; the least value by default.
+        fill_value: the filling value; the least value by default.
 
     Returns:
         The values, or a tuple of them and the other requested results, in the order above.

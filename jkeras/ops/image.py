@@ -65,8 +65,8 @@ def elastic_transform(
         alpha: how far pixels move, in pixels before the field is smoothed.
         sigma: how smooth the field is: the standard deviation of a Gaussian filter, in pixels.
         interpolation: `"bilinear"` or `"nearest"`.
-        fill_mode: what lies outside of an image: `"reflect"`, `"wrap"`, `"constant"`, `"nearest"` or `"mirror"`.
-        fill_value: what lies there with `"constant"`.
+        fill_mode: the values outside of an image: `"reflect"`, `"wrap"`, `"constant"`, `"nearest"` or `"mirror"`.
+        fill_value: the value outside with `"constant"`.
         seed: an int, a key of JAX, or a `SeedGenerator` within a layer's call.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 

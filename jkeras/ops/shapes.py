@@ -61,8 +61,8 @@ def reshape(x: Array, newshape: Any) -> Array:
 
     Args:
         x: array of any shape.
-        newshape: an int or a sequence of ints, whose product is the number of elements. One of them may be -1: what
-            the others leave.
+        newshape: an int or a sequence of ints, whose product is the number of elements. One of them may be -1,
+            which follows from the others.
 
     Raises:
         ArgumentError: a negative dimension other than one -1.
@@ -122,7 +122,7 @@ def size(x: ArrayLike) -> Any:
     """The number of elements: the product of the shape.
 
     Args:
-        x: an array, or what one is made of.
+        x: an array, or a value that converts to one.
 
     Returns:
         An int; of a symbolic tensor a symbolic scalar, int32.

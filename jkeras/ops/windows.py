@@ -84,7 +84,7 @@ def average_pool(
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
         pool_size: size of the window, one int or one per spatial axis.
         strides: steps between windows, likewise; the pool size by default, so that windows touch and do not overlap.
-        padding: `"valid"` drops what does not fill a window; `"same"` keeps `ceil(n / stride)` windows.
+        padding: `"valid"` drops elements that do not fill a window; `"same"` keeps `ceil(n / stride)` windows.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Returns:
@@ -119,7 +119,7 @@ def max_pool(
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`; floats, integers or booleans.
         pool_size: size of the window, one int or one per spatial axis.
         strides: steps between windows, likewise; the pool size by default, so that windows touch and do not overlap.
-        padding: `"valid"` drops what does not fill a window; `"same"` keeps `ceil(n / stride)` windows.
+        padding: `"valid"` drops elements that do not fill a window; `"same"` keeps `ceil(n / stride)` windows.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Returns:

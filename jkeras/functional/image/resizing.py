@@ -42,11 +42,11 @@ def resize(
         crop_to_aspect_ratio: keep the aspect ratio and cut the middle out, in the ratio of `size`, first.
         pad_to_aspect_ratio: keep the aspect ratio and pad both sides equally, to the ratio of `size`, first.
         fill_mode: `"constant"`, the only one.
-        fill_value: what to pad with.
+        fill_value: the value of the padding.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Returns:
-        In the dtype of the images; integers are rounded and clipped to what the dtype holds.
+        In the dtype of the images; integers are rounded and clipped to the range of the dtype.
 
     Raises:
         ArgumentError: an argument has a value that it cannot have, or images are both to be cropped and padded.
@@ -81,7 +81,7 @@ def resize(
 
 
 def _cropping(height: int, width: int, target_height: int, target_width: int) -> list[tuple[int, int]]:
-    """What to add before and after to get the ratio of the target by taking away.
+    """The (negative) amounts to add before and after to crop to the ratio of the target.
 
     >>> _cropping(4, 8, 2, 2)
     [(0, 0), (-2, -2)]
@@ -93,7 +93,7 @@ def _cropping(height: int, width: int, target_height: int, target_width: int) ->
 
 
 def _padding(height: int, width: int, target_height: int, target_width: int) -> list[tuple[int, int]]:
-    """What to add on both sides to get the ratio of the target; an odd rest is left out.
+    """The amounts to add on both sides to get the ratio of the target; an odd rest is left out.
 
     >>> _padding(4, 8, 2, 2)
     [(2, 2), (0, 0)]
@@ -263,7 +263,7 @@ def check_choice(value: Any, choices: Sequence[str], name: str, path: str) -> No
 
 
 def _saturated(values: Array, dtype: Any) -> Array:
-    """Values in a dtype; into integers rounded, and clipped to what the dtype can hold; true where they are not 0."""
+    """Values in a dtype; into integers rounded, and clipped to its range; true where they are not 0."""
     if values.dtype == dtype or dtypes.is_float(dtype) or dtype == "bool":
         return values.astype(dtype)
     bounds = jnp.iinfo(dtype)

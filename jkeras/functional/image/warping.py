@@ -29,7 +29,7 @@ def map_coordinates(
         inputs: an array of rank `n`.
         coordinates: `(n, ...)`: for each axis of `inputs` the places, counted in elements.
         order: 0 takes the nearest element, 1 interpolates linearly.
-        fill_mode: what lies outside: `"constant"`, `"nearest"`, `"wrap"`, `"mirror"` (about the centre of the last
+        fill_mode: the values outside: `"constant"`, `"nearest"`, `"wrap"`, `"mirror"` (about the centre of the last
             element) or `"reflect"` (about its edge).
         fill_value: the constant.
 
@@ -82,7 +82,7 @@ def affine_transform(
         images: `(b, h, w, c)` or `(h, w, c)`.
         transform: `[a0, a1, a2, b0, b1, b2, c0, c1]`, `(8,)` for all images or `(b, 8)`.
         interpolation: `"nearest"` or `"bilinear"`.
-        fill_mode: what lies outside, as for `map_coordinates`.
+        fill_mode: the values outside of an image, as for `map_coordinates`.
         fill_value: the constant.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
@@ -124,7 +124,7 @@ def perspective_transform(
         images: `(b, h, w, c)` or `(h, w, c)`.
         start_points, end_points: four points `(x, y)`: `(4, 2)` for all images, or `(b, 4, 2)`.
         interpolation: `"nearest"` or `"bilinear"`.
-        fill_value: what lies outside.
+        fill_value: the value outside.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Raises:
@@ -205,7 +205,7 @@ def elastic_transform(
         alpha: the strength of the distortion.
         sigma: the smoothness of the distances, in pixels.
         interpolation: `"nearest"` or `"bilinear"`.
-        fill_mode: what lies outside, as for `map_coordinates`.
+        fill_mode: the values outside of an image, as for `map_coordinates`.
         fill_value: the constant.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
         kernel_size: pixels over which the noise is blurred, an odd int. By default `6 sigma`, for which `sigma`
