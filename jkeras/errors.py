@@ -235,7 +235,7 @@ class Elsewhere:
     ...     increment = Elsewhere("a function of the count", "count = counter.next(count)")
     >>> Counter().increment()
     Traceback (most recent call last):
-    jkeras.errors.HoldsNoValuesError: Counter: cannot use `increment`, because a Counter holds no values.
+    jkeras.errors.HoldsNoValuesError: Counter: cannot use `increment`, because Counter objects hold no values.
       expected: a function of the count
       received: Counter.increment
       write:    count = counter.next(count)
@@ -252,7 +252,7 @@ class Elsewhere:
             return self
         holder = type(instance).__name__
         raise HoldsNoValuesError(
-            f"cannot use `{self.name}`, because a {holder} holds no values.",
+            f"cannot use `{self.name}`, because {holder} objects hold no values.",
             path=holder,
             expected=self.expected,
             received=f"{holder}.{self.name}",
