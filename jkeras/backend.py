@@ -1,4 +1,4 @@
-"""What packages written for Keras ask its backend for, under the names that they import: `from jkeras import backend`.
+"""The functions of Keras's backend module that other packages use: `from jkeras import backend`.
 
 The engine is JAX, always. Nothing here keeps state but the defaults of `jkeras.config`.
 """
@@ -68,7 +68,7 @@ def backend() -> str:
 def clear_session(free_memory: bool = True) -> None:
     """Does nothing: no graph, name or value is kept in the process, so there is nothing to clear.
 
-    A model and its values are freed when the last reference to them goes; compiled programs by `jax.clear_caches()`.
+    A model and its values are freed when the last reference to them goes; compiled functions by `jax.clear_caches()`.
 
     Args:
         free_memory: accepted because Keras has it, and ignored.
@@ -128,10 +128,10 @@ def result_type(*given: Any) -> DType:
 
 
 def get_uid(prefix: str = "") -> NoReturn:
-    """Refuses: names are not counted in the process; a layer's name is unique among its siblings.
+    """Always raises: there is no global counter of names; a layer's name is unique among its siblings.
 
     Args:
-        prefix: what Keras puts a number behind.
+        prefix: the name to which Keras appends a number.
 
     Raises:
         ArgumentError: always.
@@ -142,7 +142,7 @@ def get_uid(prefix: str = "") -> NoReturn:
     jkeras.errors.ArgumentError: ...
     """
     raise ArgumentError(
-        "names are not counted in the process.",
+        "cannot number names: jkeras has no global counter of names.",
         path="backend.get_uid",
         expected="a name that you choose; layers without one are numbered among their siblings",
         received=repr(prefix),

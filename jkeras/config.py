@@ -1,6 +1,6 @@
 """Process-wide defaults, read when an object is constructed and never afterwards.
 
-They spare users from repeating themselves; no computation depends on them once an object exists.
+They save repeated arguments; no computation depends on them once an object exists.
 """
 
 import dataclasses
@@ -43,7 +43,13 @@ def set_floatx(value: str) -> None:
     >>> set_floatx("float32")
     """
     if value not in FLOATS:
-        raise ArgumentError("not a float dtype.", path="set_floatx", expected=" or ".join(FLOATS), received=repr(value))
+        raise ArgumentError(
+            f"`value` must be a floating-point dtype, got {value!r}.",
+            path="set_floatx",
+            expected=" or ".join(FLOATS),
+            received=repr(value),
+            write="set_floatx('float32')",
+        )
     _defaults.floatx = value
 
 
@@ -63,7 +69,11 @@ def set_epsilon(value: float) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise ArgumentError(
-            "epsilon must be positive.", path="set_epsilon", expected="a float > 0", received=repr(value)
+            f"`value` must be a positive number, got {value!r}.",
+            path="set_epsilon",
+            expected="a float > 0",
+            received=repr(value),
+            write="set_epsilon(1e-7)",
         )
     _defaults.epsilon = float(value)
 
@@ -94,7 +104,13 @@ def standardize_data_format(value: str | None) -> str:
     if value is None:
         return image_data_format()
     if value not in DATA_FORMATS:
-        raise ArgumentError("unknown data format.", path="data_format", expected=DATA_FORMATS, received=repr(value))
+        raise ArgumentError(
+            f"`data_format` must be 'channels_last' or 'channels_first', got {value!r}.",
+            path="data_format",
+            expected=DATA_FORMATS,
+            received=repr(value),
+            write="data_format='channels_last'",
+        )
     return value
 
 
@@ -109,7 +125,7 @@ def dtype_policy() -> Any:
 
 
 def make_policies_by(function: Callable[[Any], Any]) -> None:
-    """Says which function makes a policy out of a name: `jkeras.dtypes` is a floor above.
+    """Sets the function that makes a policy from a name: `jkeras.dtypes` is in a layer above this module.
 
     >>> from jkeras import dtypes
     >>> make_policies_by(dtypes.get)
@@ -127,9 +143,9 @@ def set_dtype_policy(policy: Any) -> None:
 
 
 def enable_compile_cache(path: str | os.PathLike[str]) -> None:
-    """Keeps compiled programs in a folder, so that the next process starts without compiling them again.
+    """Keeps compiled functions in a folder, so that the next process starts without compiling them again.
 
-    JAX's own cache leaves out programs that compile in less than a second or are small; here every one is kept.
+    JAX's own cache leaves out functions that compile in less than a second or are small; here every one is kept.
 
     Args:
         path: the folder; made where it does not exist. Call it before anything is compiled.

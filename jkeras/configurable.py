@@ -1,7 +1,7 @@
-"""Objects that are their arguments: equal, hashable, printable and remade by what they were constructed with.
+"""Objects defined by their constructor arguments, by which they are compared, hashed, printed and remade.
 
 Such an object holds Python scalars, strings, tuples and objects of its own kind, never an array, so it can be a static
-argument of `jax.jit`: two that were made alike share one compiled program.
+argument of `jax.jit`: two with equal arguments share one compiled function.
 """
 
 import functools

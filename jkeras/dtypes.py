@@ -1,6 +1,6 @@
 """dtypes and dtype policies.
 
-A `DTypePolicy` says in which dtype a layer keeps its values (`variable_dtype`) and in which it computes
+A `DTypePolicy` determines the dtype in which a layer keeps its values (`variable_dtype`) and in which it computes
 (`compute_dtype`). Values are kept in the variable dtype and cast when they are read.
 
 | name               | variable_dtype | compute_dtype |
@@ -43,11 +43,11 @@ def standardize(dtype: Any = None) -> DType:
         name = jnp.dtype(dtype).name
     except TypeError:
         raise UnknownNameError(
-            f"unknown dtype {dtype!r}.", path="dtype", expected=did_you_mean(str(dtype), NAMES)
+            f"unknown dtype {dtype!r}.", path="dtype", expected=did_you_mean(str(dtype), NAMES), write="dtype='float32'"
         ) from None
     if name.startswith(("object", "str", "bytes", "void", "datetime", "timedelta")):
         raise UnknownNameError(
-            f"arrays of JAX have no dtype {name!r}.", path="dtype", expected=did_you_mean(name, NAMES)
+            f"JAX has no dtype {name!r}.", path="dtype", expected=did_you_mean(name, NAMES), write="dtype='float32'"
         )
     return name
 
@@ -66,7 +66,7 @@ def as_floats(x: Any) -> Array:
     """An array of floats: integers and booleans get JAX's default dtype of floats, floats keep theirs.
 
     Args:
-        x: what becomes an array.
+        x: a value that converts to an array.
 
     >>> as_floats([1, 2]).dtype.name, as_floats(jnp.zeros(2, "bfloat16")).dtype.name
     ('float32', 'bfloat16')
@@ -104,14 +104,21 @@ class DTypePolicy:
             name = config.dtype_policy().name
         if not isinstance(name, str):
             raise ArgumentError(
-                "a policy is made from its name.", path="DTypePolicy", expected="a str", received=repr(name)
+                f"`name` must be a string, got {type(name).__name__}.",
+                path="DTypePolicy",
+                expected="a str",
+                received=repr(name),
+                write="DTypePolicy('mixed_bfloat16')",
             )
         self.name = name
         if name.startswith("mixed_"):
             names = [f"mixed_{dtype}" for dtype in ("bfloat16", "float16")]
             if name not in names:
                 raise UnknownNameError(
-                    f"unknown dtype policy {name!r}.", path="DTypePolicy", expected=did_you_mean(name, names)
+                    f"unknown dtype policy {name!r}.",
+                    path="DTypePolicy",
+                    expected=did_you_mean(name, names),
+                    write="DTypePolicy('mixed_bfloat16')",
                 )
             self.variable_dtype, self.compute_dtype = "float32", name.removeprefix("mixed_")
         else:
@@ -178,15 +185,31 @@ class DTypePolicyMap(MutableMapping[str, DTypePolicy]):
         matches = [pattern for pattern in self._policies if re.fullmatch(pattern, path)]
         if len(matches) > 1:
             raise ArgumentError(
-                "several patterns match this path.", path=path, expected="one pattern", received=matches
+                f"at most one pattern of the map must match a path, got {matches}.",
+                path=path,
+                expected="one pattern",
+                received=matches,
+                write=f"policies[{path!r}] = policy   # an exact path takes precedence",
             )
         return self._policies[matches[0]] if matches else self.default_policy
 
     def __setitem__(self, path: str, policy: DTypePolicy) -> None:
         if path in self._policies:
-            raise ArgumentError("the path has a policy already.", path=path, write=f"del policies[{path!r}]")
+            raise ArgumentError(
+                "cannot set the policy of this path, because it has one already.",
+                path=path,
+                expected="a path without a policy",
+                received=self._policies[path],
+                write=f"del policies[{path!r}]",
+            )
         if not isinstance(policy, DTypePolicy):
-            raise ArgumentError("a map holds policies.", path=path, expected="a DTypePolicy", received=repr(policy))
+            raise ArgumentError(
+                f"`policy` must be a DTypePolicy, got {type(policy).__name__}.",
+                path=path,
+                expected="a DTypePolicy",
+                received=repr(policy),
+                write=f"policies[{path!r}] = DTypePolicy('bfloat16')",
+            )
         self._policies[path] = policy
 
     def __delitem__(self, path: str) -> None:
@@ -227,7 +250,13 @@ def get(identifier: Any) -> Any:
     if isinstance(identifier, Mapping):
         policy = registry.deserialize(identifier)
         if not isinstance(policy, DTypePolicy | DTypePolicyMap):
-            raise ArgumentError("not the config of a policy.", path="dtype", received=repr(identifier)[:80])
+            raise ArgumentError(
+                "the config must be that of a DTypePolicy or a DTypePolicyMap.",
+                path="dtype",
+                expected="a DTypePolicy or a DTypePolicyMap",
+                received=repr(identifier)[:80],
+                write="dtype='bfloat16'",
+            )
         return policy
     return DTypePolicy(standardize(identifier))
 

@@ -1,8 +1,8 @@
 """Errors: one class per mistake, each message a lesson.
 
-A message says what went wrong, then, where they are known, the path of the thing, what was expected, what came, and
-the line to write. It is at most six lines. Every class also derives from the builtin exception that Keras raises for
-the same mistake, so `except ValueError` keeps working.
+A message states the mistake, then, where they are known, the path of the object, what was expected, what was received,
+and the line of code to write. It has at most six lines. Every class also derives from the builtin exception that Keras
+raises for the same mistake, so `except ValueError` keeps working.
 
     Dense 'encoder/head': the last axis of the input does not fit the kernel.
       expected: shape (..., 16)
@@ -20,14 +20,14 @@ class JKerasError(Exception):
     """The base of every error that jkeras raises on purpose.
 
     Args:
-        problem: one sentence that names the mistake.
+        problem: one sentence: what must be, and what was received; or what cannot be done, and why.
         path: address of the layer, variable or argument that it concerns.
-        expected, received: what would have been right, and what came. Anything that prints on one line.
-        write: the line of code that mends it.
+        expected, received: a correct value, and the actual one. Anything that prints on one line.
+        write: the line of code that corrects it.
 
-    >>> print(JKerasError("units must be positive.", path="head", expected="an int >= 1", received=0, write="Dense(1)"))
-    head: units must be positive.
-      expected: an int >= 1
+    >>> print(JKerasError("`units` must be positive.", path="out", expected="int >= 1", received=0, write="Dense(1)"))
+    out: `units` must be positive.
+      expected: int >= 1
       received: 0
       write:    Dense(1)
     """
@@ -52,12 +52,12 @@ class JKerasError(Exception):
         return "\n".join(lines)
 
     def move_into(self, owner: str) -> None:
-        """Puts the name of what the error's path belongs to before the path, once.
+        """Puts the name of the owner before the path of the error, once.
 
-        >>> error = DataError("the array is empty.", path="y")
+        >>> error = DataError("the array must not be empty.", path="y")
         >>> error.move_into("validation_data")
         >>> print(error)
-        validation_data: y: the array is empty.
+        validation_data: y: the array must not be empty.
         """
         if self.path is None or not self.path.startswith(owner):
             self.path = f"{owner}: {self.path}" if self.path else owner
@@ -65,11 +65,11 @@ class JKerasError(Exception):
 
 
 class ArgumentError(JKerasError, ValueError):
-    """An argument has a value that it cannot have."""
+    """An argument has an invalid value."""
 
 
 class UnknownNameError(ArgumentError):
-    """A name that no table knows; the message proposes the nearest known one."""
+    """An unknown name; the message proposes the nearest known one."""
 
 
 class ConfigError(JKerasError, TypeError, ValueError):
@@ -109,7 +109,7 @@ class ShapeError(JKerasError, ValueError):
 
 
 class BuildError(JKerasError, ValueError):
-    """A layer that is not built, cannot be built, or was built for something else."""
+    """A layer that is not built, cannot be built, or was built for another input."""
 
 
 class GraphError(JKerasError, ValueError):
@@ -125,7 +125,7 @@ class NeverCalledError(JKerasError, AttributeError):
 
 
 class HoldsNoValuesError(JKerasError, AttributeError):
-    """A method that changes values was asked of an object that holds none: see `Elsewhere`."""
+    """A method that changes values was used on an object that holds none: see `Elsewhere`."""
 
 
 class FrozenError(JKerasError, AttributeError):
@@ -143,7 +143,7 @@ class WorkerError(JKerasError, RuntimeError):
         index: which batch it was making; `None` before the first.
         pid: its process.
         exit_code: of the process, negative for a signal; `None` while it lives.
-        worker_traceback: where it was, in its own words.
+        worker_traceback: the traceback, or the stack, of the worker.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class FileWriteError(JKerasError, OSError):
 
 
 class StateError(JKerasError, ValueError, TypeError):
-    """Something else where the state of a trainer is meant, or the state of another trainer."""
+    """A value that is not a trainer's state, or the state of another trainer."""
 
 
 class ConsumedStateError(JKerasError, RuntimeError):
@@ -191,9 +191,9 @@ def within(owner: str) -> Iterator[None]:
     """Errors in the block name their owner: those of jkeras in their path, all others in a note. `""` names nothing.
 
     >>> with within("validation_data"):
-    ...     raise DataError("the array is empty.", path="y")
+    ...     raise DataError("the array must not be empty.", path="y")
     Traceback (most recent call last):
-    jkeras.errors.DataError: validation_data: y: the array is empty.
+    jkeras.errors.DataError: validation_data: y: the array must not be empty.
     """
     try:
         yield
@@ -208,7 +208,7 @@ def within(owner: str) -> Iterator[None]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """What to expect in place of an unknown name: the nearest known one, or a sample of the table.
+    """The `expected` text for an unknown name: the nearest known one, or a sample of the table.
 
     >>> did_you_mean("rellu", ["relu", "selu", "tanh"])
     "'relu' (did you mean it?)"
@@ -223,19 +223,19 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 class Elsewhere:
-    """A name that Keras has on objects which hold values; here they hold none, and what the name does stands elsewhere.
+    """A method that Keras has on objects that hold values; here they hold none, and another function does the same.
 
     Asking an instance for it raises `HoldsNoValuesError`, so that `hasattr` is false.
 
     Args:
-        expected: what does it here.
-        write: the lines that do it.
+        expected: the replacement here.
+        write: the lines that use it.
 
     >>> class Counter:
     ...     increment = Elsewhere("a function of the count", "count = counter.next(count)")
     >>> Counter().increment()
     Traceback (most recent call last):
-    jkeras.errors.HoldsNoValuesError: Counter: it holds no values, so it has no `increment`.
+    jkeras.errors.HoldsNoValuesError: Counter: cannot use `increment`, because Counter objects hold no values.
       expected: a function of the count
       received: Counter.increment
       write:    count = counter.next(count)
@@ -252,7 +252,7 @@ class Elsewhere:
             return self
         holder = type(instance).__name__
         raise HoldsNoValuesError(
-            f"it holds no values, so it has no `{self.name}`.",
+            f"cannot use `{self.name}`, because {holder} objects hold no values.",
             path=holder,
             expected=self.expected,
             received=f"{holder}.{self.name}",
@@ -264,12 +264,12 @@ Class = TypeVar("Class", bound=type)
 
 
 def elsewhere(*names: str, expected: str, write: str) -> Callable[[Class], Class]:
-    """A class decorator that gives a class names of Keras's as `Elsewhere`.
+    """A class decorator that declares methods of Keras as `Elsewhere`.
 
     Args:
-        names: the names.
-        expected: what does here what they do.
-        write: the lines that do it.
+        names: the names of the methods.
+        expected: the replacement here.
+        write: the lines that use it.
 
     >>> @elsewhere("save", "load", expected="a file of values", write="write_state(path, values)")
     ... class Holder:

@@ -14,10 +14,10 @@ class Family:
     """The table of one kind of built-in: its names, and `get` / `serialize` / `deserialize` over it.
 
     Args:
-        kind: what an entry is called in messages, such as `"activation"`.
+        kind: the name of an entry in messages, such as `"activation"`.
         module: the public module that configs name, such as `"keras.activations"`.
         base: the class whose instances are entries; `None` where entries are functions.
-        default: what `get(None)` returns.
+        default: the result of `get(None)`.
     """
 
     def __init__(self, kind: str, module: str, base: type | None = None, default: Any = None) -> None:
@@ -40,7 +40,7 @@ class Family:
         return declare
 
     def get(self, identifier: Any) -> Any:
-        """What an identifier stands for: `None`, a name, a config, a class, an instance, or a callable."""
+        """The object of an identifier: `None`, a name, a config, a class, an instance, or a callable."""
         if identifier is None:
             return self.default
         if isinstance(identifier, str):
@@ -53,10 +53,11 @@ class Family:
         if callable(identifier) or (self.base is not None and isinstance(identifier, self.base)):
             return identifier
         raise ArgumentError(
-            f"the {self.kind} must be a name, a config, a class, an instance or a callable.",
+            f"the {self.kind} must be a name, config, class, instance or callable, got {type(identifier).__name__}.",
             path=self.path,
             expected="a name, a config, a class, an instance or a callable",
             received=repr(identifier)[:80],
+            write=f"{self.path}({min(self.table)!r})" if self.table else None,
         )
 
     def lookup(self, name: str) -> Any:
@@ -97,8 +98,10 @@ class Family:
         ]
         if needed:
             raise ArgumentError(
-                f"its name alone does not make this {self.kind}: it has arguments without a default.",
+                f"the {self.kind} has required arguments, so it cannot be made from its name or class.",
                 path=cls.__name__,
+                expected="an instance",
+                received=cls.__name__,
                 write=f"{cls.__name__}({', '.join(f'{name}=...' for name in needed)})",
             )
 

@@ -1,7 +1,7 @@
-"""Keys: where each random number comes from.
+"""Keys: the origin of each random number.
 
 A weight's key is a function of the root key and the weight's path alone, so inserting a layer elsewhere changes no
-other weight. An integer seed is the raw threefry key `[seed, 0]`, which is what Keras uses on JAX: the same seed gives
+other weight. An integer seed is the raw threefry key `[seed, 0]`, as in Keras on JAX: the same seed gives
 the same values in both.
 """
 
@@ -48,7 +48,7 @@ def check_seed(seed: Any, owner: str) -> int | None:
     if seed is None or (isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0):
         return seed
     raise ArgumentError(
-        "the seed is not an integer.",
+        "`seed` must be a non-negative integer or None.",
         path=owner,
         expected="an int >= 0 or None",
         received=repr(seed),

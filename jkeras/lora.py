@@ -67,14 +67,14 @@ def enable(
         pattern: a regular expression that is searched in the paths of the layers; by default all are adapted. Every
             variable of a layer that is not adapted is frozen then, until `merge`.
         alpha: the scale; by default the rank.
-        train_others: whether what a pattern does not match stays trainable. Without a pattern it does, and a warning
-            names the matrices among it, such as kernels of convolutions and recurrent cells; `True` silences that.
+        train_others: whether variables of layers that are not adapted stay trainable. Without a pattern they do, and a
+            warning names the matrices among them, such as kernels of convolutions; `True` silences the warning.
 
     Returns:
         The trees for the new split: weights in `non_trainable`, pairs in `trainable`.
 
     Raises:
-        ArgumentError: there is no layer to adapt, the rank is no positive int, or a weight has a constraint.
+        ArgumentError: no layer can be adapted, `rank` is not a positive int, or a weight has a constraint.
         BuildError: a layer has LoRA already.
 
     >>> import jax
@@ -93,10 +93,11 @@ def enable(
     if not chosen:
         known = [path for path, _ in adaptable(layer)]
         raise ArgumentError(
-            "there is no layer to adapt.",
+            "`pattern` must match a layer that LoRA can adapt.",
             path=layer.name,
             expected=f"a pattern that is found in one of {known[:8]}" if known else "a Dense or an Embedding somewhere",
             received=f"pattern={pattern!r}",
+            write=f"lora.enable(layer, rank, variables, key, pattern={re.escape(known[0])!r})" if known else None,
         )
     for part in chosen.values():
         part.check_adaptable(rank)  # all of them, before the first one changes
@@ -117,7 +118,7 @@ def _normalized(layer: Layer) -> set[Layer]:
     for component, path in layer.structure().components.items():
         if isinstance(component.origin, SpectralNormalization) and isinstance(component.origin.layer, LowRankAdaptable):
             found.add(component.origin.layer)
-            warnings.warn(f"{path}: LoRA leaves out the layer whose kernel is normalized.", stacklevel=3)
+            warnings.warn(f"{path}: LoRA does not adapt this layer, because its kernel is normalized.", stacklevel=3)
     return found
 
 
@@ -128,7 +129,7 @@ def _others(layer: Layer) -> dict[str, Variable]:
 
 
 def _release(layer: Layer) -> None:
-    """Unfreezes what `enable` has frozen in layers that were not adapted."""
+    """Unfreezes the variables that `enable` has frozen in layers that were not adapted."""
     for variable in layer.structure().declarations:
         if variable.set_aside:
             variable.trainable, variable.set_aside = True, False
@@ -142,7 +143,7 @@ def _warn_of_matrices(layer: Layer, named: set[Layer]) -> None:
     if matrices:
         more = f" and {len(matrices) - SHOWN} more" if len(matrices) > SHOWN else ""
         warnings.warn(
-            f"{layer.name}: LoRA leaves out {', '.join(matrices[:SHOWN])}{more}: the layers cannot be adapted, and are "
+            f"{layer.name}: LoRA cannot adapt the layers of {', '.join(matrices[:SHOWN])}{more}: these weights are "
             "trained in full. Write lora.enable(..., pattern='.') to freeze them, or train_others=True to train them.",
             stacklevel=3,
         )

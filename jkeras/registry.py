@@ -1,7 +1,7 @@
 """Names, and configs made of names.
 
 A config is JSON-able data from which an object can be made again. Its envelope is Keras's, so that either library
-reads what the other wrote:
+reads the configs of the other:
 
     {"module": "keras.layers", "class_name": "Dense", "config": {"units": 3, ...}, "registered_name": None}
 
@@ -65,7 +65,7 @@ def export(module: str, *aliases: str, name: str | None = None) -> Callable[[T],
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:
-    """Registers a class or function of yours, so that configs that name it can be read.
+    """Registers a custom class or function, so that configs that name it can be read.
 
     >>> @register_keras_serializable("mine")
     ... def double(x):
@@ -77,7 +77,11 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     def declare(thing: T) -> T:
         if inspect.isclass(thing) and not hasattr(thing, "get_config"):
             raise ArgumentError(
-                "a registered class needs `get_config`.", path=thing.__name__, write="def get_config(self): ..."
+                "a registered class must have a method `get_config`.",
+                path=thing.__name__,
+                expected="get_config(self), which returns the arguments of the constructor",
+                received="no get_config",
+                write="def get_config(self): return {...}",
             )
         registered = f"{package}>{name or thing.__name__}"  # type: ignore[attr-defined]
         _registered[registered] = thing
@@ -116,7 +120,7 @@ def get_registered_object(
 
 
 def get_custom_objects() -> dict[str, Any]:
-    """What the enclosing `custom_object_scope`s name.
+    """The names and objects of the enclosing `custom_object_scope`s.
 
     >>> with custom_object_scope({"double": abs}):
     ...     get_custom_objects()
@@ -159,7 +163,7 @@ def is_builtin(thing: Any) -> bool:
 
 
 def serialize(obj: Any) -> Any:
-    """The config of anything that has one: plain values, containers, arrays, functions, objects with `get_config`.
+    """The config of an object: plain values, containers, arrays, functions, objects with `get_config`.
 
     >>> serialize((1, None, slice(2)))
     [1, None, {'class_name': '__slice__', 'config': {'start': None, 'stop': 2, 'step': None}}]
@@ -177,7 +181,9 @@ def serialize(obj: Any) -> Any:
     if callable(obj) and hasattr(obj, "__name__"):
         return _serialize_function(obj)
     raise SerializationError(
-        "the object has no config.", path=type(obj).__name__, write="def get_config(self): return {...}"
+        "cannot serialize the object, because its class has no `get_config`.",
+        path=type(obj).__name__,
+        write="def get_config(self): return {...}",
     )
 
 
@@ -236,7 +242,7 @@ def _serialize_object(thing: Any) -> Config:
 def _serialize_function(thing: Any) -> Config:
     if thing.__name__ == "<lambda>":
         raise SerializationError(
-            "a lambda has no name to write down.",
+            "cannot serialize a lambda, because it has no name.",
             path="serialize",
             expected="a named function",
             write="def my_function(x): ...   # then pass my_function",
@@ -251,7 +257,7 @@ def deserialize(
     """The object of a config; the inverse of `serialize`, for configs of ours and of Keras's.
 
     Args:
-        config: what `serialize` returned. Plain values come back as they are.
+        config: the result of `serialize`. Plain values come back as they are.
         custom_objects: classes and functions by name, before all other tables.
         table: classes by name, in which a class name without a module is looked up.
 
@@ -271,7 +277,12 @@ def deserialize(
     class_name, inner = config["class_name"], config["config"]
     named = inner if class_name == "function" else class_name
     if not isinstance(named, str):
-        raise ConfigError("the name of a class must be a string.", path="deserialize", received=repr(named)[:80])
+        raise ConfigError(
+            f"the name of a class or function must be a string, got {type(named).__name__}.",
+            path="deserialize",
+            expected="a string",
+            received=repr(named)[:80],
+        )
     if class_name in _PLAIN:
         return _deserialize_plain(class_name, inner)
     if class_name == "function":
@@ -279,13 +290,16 @@ def deserialize(
     cls = _resolve(config, custom_objects, table)
     if not hasattr(cls, "from_config"):
         raise ConfigError(
-            "the class has no `from_config`.",
+            "cannot make an object of this class from a config, because it has no `from_config`.",
             path=class_name,
             write="@classmethod\n  def from_config(cls, config): ...",
         )
     if not isinstance(inner, Mapping):
         raise ConfigError(
-            "the config is not a dict.", path=class_name, expected="a dict of arguments", received=repr(inner)[:80]
+            f"the config must be a dict of arguments, got {type(inner).__name__}.",
+            path=class_name,
+            expected="a dict of arguments",
+            received=repr(inner)[:80],
         )
     with custom_object_scope(custom_objects or {}):
         thing = cls.from_config(dict(inner))
@@ -301,7 +315,7 @@ def deserialize_keras_object(
     """The object of a config: `deserialize`, with Keras's arguments.
 
     Args:
-        config: what `serialize_keras_object`, or Keras, returned.
+        config: the result of `serialize_keras_object`, here or in Keras.
         custom_objects: classes and functions by name, before all other tables.
         safe_mode: not false: a config never holds code that could be run.
         kwargs: `module_objects`, classes and functions by name, after all other tables.
@@ -315,7 +329,7 @@ def deserialize_keras_object(
     """
     if not safe_mode:
         raise ArgumentError(
-            "`safe_mode` must be true: code is never read from a config.",
+            f"`safe_mode` must be true, got {safe_mode!r}: jkeras never runs code from a config.",
             path="deserialize_keras_object",
             expected="safe_mode=True",
             received=repr(safe_mode),
@@ -348,7 +362,7 @@ def _resolve(
             return found
     known = {name for _, name in _exports} | set(_registered) | set(custom_objects or {}) | set(_custom_objects.get())
     raise UnknownNameError(
-        f"no class or function is known as {class_name!r} (module {config.get('module')!r}).",
+        f"unknown class or function {class_name!r} (module {config.get('module')!r}).",
         path="deserialize",
         expected=did_you_mean(class_name, known),
         write=f"deserialize(config, custom_objects={{{class_name!r}: {class_name}}})",

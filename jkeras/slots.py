@@ -1,4 +1,4 @@
-"""Which kind of thing a slot takes: a loss where a loss belongs, an optimizer where an optimizer does."""
+"""Slots: the kind of object that an argument takes, such as a loss or an optimizer."""
 
 import inspect
 from typing import Any
@@ -27,7 +27,7 @@ def check(thing: Any, kind: str, path: str) -> None:
     kinds = {KINDS[base] for base in bases if base in KINDS}
     if kinds and not kinds & {kind, *_ALSO.get(kind, ())}:
         raise ArgumentError(
-            f"expected {_article(kind)}, got {_article(min(kinds))}.",
+            f"the argument must be {_article(kind)}, got {_article(min(kinds))}.",
             path=path,
             expected=f"{_article(kind)}: a name, a config, a class, an instance or a callable",
             received=repr(thing)[:80],

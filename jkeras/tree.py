@@ -24,7 +24,7 @@ def join(*parts: str) -> str:
 
 
 def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """`{path: leaf}` in the order of the dicts. Anything that is no mapping is a leaf.
+    """`{path: leaf}` in the order of the dicts. Anything other than a mapping is a leaf.
 
     >>> flatten({"dense": {"kernel": 1, "bias": 2}, "scale": 3})
     {'dense/kernel': 1, 'dense/bias': 2, 'scale': 3}
@@ -55,9 +55,14 @@ def unflatten(flat: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> dict[str, 
         for name in parents:
             node = node.setdefault(name, {})
             if not isinstance(node, dict):
-                raise LeafError("a leaf stands where this path needs a subtree.", path=path)
+                raise LeafError(
+                    "a path must not begin with the path of a leaf.",
+                    path=path,
+                    expected=f"no leaf at a part of {path!r}",
+                    received=f"a leaf named {name!r}",
+                )
         if last in node:
-            raise LeafError("the path is given twice.", path=path)
+            raise LeafError("each path must be given once.", path=path, received="twice, or with paths below it")
         node[last] = leaf
     return tree
 

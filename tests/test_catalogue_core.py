@@ -308,7 +308,7 @@ def test_a_state_keeps_its_structure():
 
 
 def test_functions_without_names_have_no_config():
-    with pytest.raises(SerializationError, match="no name to write down"):
+    with pytest.raises(SerializationError, match="lambda"):
         layers.JaxLayer(lambda inputs: inputs).get_config()
 
 

@@ -147,7 +147,7 @@ def test_a_noise_shape_that_is_no_shape_is_refused(noise_shape):
 def test_a_noise_shape_of_another_rank_is_refused():
     layer = layers.Dropout(0.5, noise_shape=(None, 1))
     variables = layer.init(jax.random.key(0), X)
-    with pytest.raises(ShapeError, match="rank"):
+    with pytest.raises(ShapeError, match="`noise_shape` must"):
         layer.stateless_call(*variables, X, training=True)
 
 

@@ -548,7 +548,7 @@ def test_average_pool_counts_its_elements_once_and_for_all():
 
 @pytest.mark.parametrize("value", [0, -1, (1, 2, 3), (1, 0), "3", 1.5, None, True, (1, "2")])
 def test_standardize_tuple_refuses(value):
-    with pytest.raises(ArgumentError, match=r"head: `strides` does not fit 2 spatial axes") as error:
+    with pytest.raises(ArgumentError, match=r"head: `strides` must be an integer") as error:
         arguments.standardize_tuple(value, 2, "strides", "head")
     assert f"strides={value!r}" in str(error.value)
 
@@ -571,7 +571,7 @@ def test_padding_names():
     assert arguments.standardize_padding("Same") == "same"
     assert arguments.standardize_padding("causal", causal=True) == "causal"
     for value in ("causal", "full", 1):
-        with pytest.raises(ArgumentError, match="unknown padding"):
+        with pytest.raises(ArgumentError, match="`padding` must be"):
             arguments.standardize_padding(value)
 
 
@@ -593,10 +593,10 @@ MISTAKES = {
     ),
     "an empty convolution": (
         ShapeError,
-        "smaller than one window",
+        "as large as one window",
         lambda: functional.conv(draw(2, 4, 1), draw(5, 1, 1)),
     ),
-    "an empty pooling": (ShapeError, "smaller than one window", lambda: functional.max_pool(draw(2, 4, 1), 5)),
+    "an empty pooling": (ShapeError, "as large as one window", lambda: functional.max_pool(draw(2, 4, 1), 5)),
     "causal images": (
         ArgumentError,
         "padding='causal'",
@@ -604,10 +604,10 @@ MISTAKES = {
     ),
     "an unknown layout": (
         ArgumentError,
-        "data format",
+        "`data_format` must be",
         lambda: functional.max_pool(draw(2, 4, 1), 2, data_format="NHWC"),
     ),
-    "an empty crop": (ShapeError, "leaves nothing", lambda: functional.crop(draw(2, 4, 1), 2)),
+    "an empty crop": (ShapeError, "`cropping` must leave", lambda: functional.crop(draw(2, 4, 1), 2)),
     "a mask of another rank": (ShapeError, "rank", lambda: functional.moments(draw(2, 4), 0, mask=jnp.ones(2, bool))),
     "group sizes": (ShapeError, "groups=4", lambda: functional.group_normalize(draw(2, 6), 4)),
 }

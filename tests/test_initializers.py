@@ -257,7 +257,7 @@ def test_without_seed_a_key_is_required(row):
 
 @pytest.mark.parametrize("seed", [1.5, "3", True, -1, {"class_name": "SeedGenerator"}, np.float64(3.0)])
 def test_seeds_are_ints(seed):
-    with pytest.raises(ArgumentError, match="the seed is not an integer"):
+    with pytest.raises(ArgumentError, match="`seed` must be a non-negative integer"):
         initializers.RandomNormal(seed=seed)
 
 

@@ -31,28 +31,28 @@ def spec(*shape):
 
 CONSTRUCTORS = {
     "no filters": (lambda: layers.Conv2D(0, 3), r"Conv2D: `filters` must be a positive int"),
-    "a kernel of size zero": (lambda: layers.Conv2D(2, (2, 0)), r"Conv2D: `kernel_size` does not fit 2 spatial axes"),
+    "a kernel of size zero": (lambda: layers.Conv2D(2, (2, 0)), r"Conv2D: `kernel_size` must be an integer"),
     "a kernel of three sides": (lambda: layers.Conv2D(2, (2, 2, 2)), r"kernel_size=\(2, 2, 2\)"),
-    "strides of zero": (lambda: layers.Conv1D(2, 3, strides=0), r"Conv1D: `strides` does not fit 1 spatial axis"),
+    "strides of zero": (lambda: layers.Conv1D(2, 3, strides=0), r"Conv1D: `strides` must be an integer"),
     "no groups": (lambda: layers.Conv1D(2, 3, groups=0), "`groups` must be a positive int"),
     "groups that do not divide": (lambda: layers.Conv3D(5, 3, groups=2), "do not divide into groups"),
     "strides and dilation": (lambda: layers.Conv2D(2, 3, strides=2, dilation_rate=(1, 2)), "exclude each other"),
-    "causal images": (lambda: layers.Conv2D(2, 3, padding="causal"), "unknown padding"),
-    "an unknown layout": (lambda: layers.Conv2D(2, 3, data_format="NHWC"), "unknown data format"),
+    "causal images": (lambda: layers.Conv2D(2, 3, padding="causal"), "`padding` must be"),
+    "an unknown layout": (lambda: layers.Conv2D(2, 3, data_format="NHWC"), "`data_format` must be"),
     "no multiplier": (lambda: layers.DepthwiseConv1D(3, depth_multiplier=0), "`depth_multiplier` must be a positive"),
-    "causal channels": (lambda: layers.SeparableConv1D(2, 3, padding="causal"), "unknown padding"),
+    "causal channels": (lambda: layers.SeparableConv1D(2, 3, padding="causal"), "`padding` must be"),
     "an output padded too far": (lambda: layers.Conv2DTranspose(2, 3, strides=2, output_padding=2), "a stride or more"),
     "low rank": (lambda: layers.Conv2D(2, 3, lora_rank=2), "lora_rank=None"),
-    "no pool": (lambda: layers.MaxPooling2D(0), "MaxPooling2D: `pool_size` does not fit"),
-    "strides of a pool": (lambda: layers.AveragePooling1D(2, strides=0), "AveragePooling1D: `strides` does not fit"),
-    "causal pooling": (lambda: layers.MaxPooling1D(2, padding="causal"), "unknown padding"),
+    "no pool": (lambda: layers.MaxPooling2D(0), "MaxPooling2D: `pool_size` must be an integer"),
+    "strides of a pool": (lambda: layers.AveragePooling1D(2, strides=0), "AveragePooling1D: `strides` must be"),
+    "causal pooling": (lambda: layers.MaxPooling1D(2, padding="causal"), "`padding` must be"),
     "two free dimensions": (lambda: layers.Reshape((-1, -1)), "at most one of them -1"),
     "a shape that is none": (lambda: layers.Reshape((2, -3)), "not a shape"),
     "the batch axis permuted": (lambda: layers.Permute((0, 1)), "no permutation"),
     "an axis twice": (lambda: layers.Permute((1, 1)), "no permutation"),
-    "negative padding": (lambda: layers.ZeroPadding2D(-1), "ZeroPadding2D: `padding` does not fit"),
+    "negative padding": (lambda: layers.ZeroPadding2D(-1), "ZeroPadding2D: `padding` must be an integer"),
     "three ends": (lambda: layers.ZeroPadding1D((1, 2, 3)), "padding"),
-    "negative cropping": (lambda: layers.Cropping3D(-1), "Cropping3D: `cropping` does not fit"),
+    "negative cropping": (lambda: layers.Cropping3D(-1), "Cropping3D: `cropping` must be an integer"),
     "no repetition": (lambda: layers.RepeatVector(0), "`n` must be a positive int"),
 }
 
@@ -109,7 +109,7 @@ CALLS = {
         ShapeError,
         "ndim=4|rank 4",
     ),
-    "nothing left": (lambda: layers.Cropping2D(2), (None, 4, 8, 1), ShapeError, "leaves nothing"),
+    "nothing left": (lambda: layers.Cropping2D(2), (None, 4, 8, 1), ShapeError, "`cropping` must leave"),
 }
 
 
@@ -132,7 +132,7 @@ def test_other_channels_than_the_kernel_are_refused_after_building():
 def test_a_smaller_image_than_the_kernel_is_refused_after_building():
     encoder = Encoder(layers.Conv2D(2, 3))
     variables = encoder.init(jax.random.key(0), (1, 8, 8, 3))
-    with pytest.raises(ShapeError, match="stage: the input is smaller than one window"):
+    with pytest.raises(ShapeError, match="stage: the input must be at least as large as one window"):
         encoder.stateless_call(*variables, jnp.ones((1, 2, 8, 3)))
 
 

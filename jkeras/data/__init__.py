@@ -1,4 +1,4 @@
-"""Data: from what users hold to batches on the device."""
+"""Data: from arrays, datasets and loaders to batches on the device."""
 
 from jkeras.data.adapt import adapt
 from jkeras.data.arrays import Arrays, check_arrays, class_weights, split, take

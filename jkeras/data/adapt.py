@@ -1,6 +1,6 @@
-"""Adapting: whatever users hold becomes `Arrays` or a `Source`.
+"""Adapting: data of any supported kind becomes `Arrays` or a `Source`.
 
-Libraries are recognised by what their objects can do; none is imported.
+Libraries are recognised by the methods of their objects; none is imported.
 """
 
 import sys
@@ -37,7 +37,7 @@ def adapt(
     same_shapes: bool = True,
     name: str = "",
 ) -> Arrays | Source:
-    """Data in the form in which the loops read it: arrays as `Arrays`, everything else as a `Source`.
+    """Converts data for the training loops: arrays become `Arrays`, everything else a `Source`.
 
     Args:
         x: arrays, or something that yields batches `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
@@ -46,12 +46,12 @@ def adapt(
         shuffle, seed: for a `PyDataset`, whose indices have another order in each epoch.
         class_weight: `{class: weight}`, in place of sample weights.
         steps: batches per epoch; data without end needs it.
-        epochs: the index after that of the last epoch; `None` for an evaluation.
+        epochs: the final epoch index (exclusive); `None` for an evaluation.
         same_shapes: whether the batches of a source must agree in all axes but the first.
-        name: what messages call the data, such as `"validation_data"`; `""` for what is trained on.
+        name: the name of the data in messages, such as `"validation_data"`; `""` for the training data.
 
     Raises:
-        DataError: `x` is nothing that holds data, or an argument does not go with it.
+        DataError: `x` is not data, or an argument cannot be combined with it.
 
     >>> adapt([1.0, 2.0, 3.0], [0, 1, 0]).size
     3
@@ -75,9 +75,9 @@ def _adapted(
             return arrays
         check_class_weight(arrays.y, class_weight)
         return check_arrays(arrays.x, arrays.y, class_weights(arrays.y, class_weight))
-    _refuse("y", y, x, "yield the labels with the batches: (x, y)")
-    _refuse("sample_weight", sample_weight, x, "yield the weights with the batches: (x, y, sample_weight)")
-    _refuse("batch_size", batch_size, x, "it makes batches of its own; leave `batch_size` out")
+    _refuse("y", y, x, "yield x, y   # batches with their labels")
+    _refuse("sample_weight", sample_weight, x, "yield x, y, sample_weight   # batches with their weights")
+    _refuse("batch_size", batch_size, x, "batch_size=None   # the data makes its own batches")
     source = _source(x, plan, shuffle, seed)
     source.use(plan)
     return source
@@ -99,13 +99,19 @@ def _source(x: Any, plan: Plan, shuffle: bool, seed: int) -> Source:
         return IteratorSource(x)
     if callable(x) and not hasattr(x, "__iter__"):
         raise DataError(
-            "`x` must hold data, and is a function.",
+            "`x` must be data, got a function: call it and pass the generator that it returns.",
             expected=ACCEPTED,
             received=_name(x),
             write=f"fit(state, {getattr(x, '__name__', 'batches')}(), ...)",
         )
     if not isinstance(x, Iterable) or isinstance(x, str | bytes | set | frozenset):
-        raise DataError("`x` must hold data.", path="x", expected=ACCEPTED, received=_name(x))
+        raise DataError(
+            f"`x` must be arrays or an iterable of batches, got {_name(x)}.",
+            path="x",
+            expected=ACCEPTED,
+            received=_name(x),
+            write="x = np.array(sorted(x))   # a set has no order" if isinstance(x, set | frozenset) else None,
+        )
     length = _length(x)
     _check_end(x, length == ENDLESS, plan)
     size = getattr(x, "batch_size", None)
@@ -115,7 +121,7 @@ def _source(x: Any, plan: Plan, shuffle: bool, seed: int) -> Source:
 
 
 def _length(x: Any) -> int | None:
-    """How many batches an iterable has: `None` where it does not say, `ENDLESS` where it has no end."""
+    """The number of batches of an iterable: `None` if it is unknown, `ENDLESS` if it is infinite."""
     if callable(getattr(x, "cardinality", None)):  # tf.data
         count = int(x.cardinality())
         return None if count < ENDLESS else count
@@ -130,7 +136,7 @@ def _check_end(x: Any, endless: bool, plan: Plan) -> None:
     if endless and plan.steps is None:
         steps = "steps_per_epoch" if not plan.is_evaluation else "validation_steps" if plan.name else "steps"
         raise DataError(
-            "this data has no end.",
+            f"`{steps}` must be given, because the data is infinite.",
             path="x",
             expected=f"`{steps}`",
             received=_name(x),
@@ -141,7 +147,7 @@ def _check_end(x: Any, endless: bool, plan: Plan) -> None:
 def _refuse(name: str, value: Any, x: Any, write: str) -> None:
     if value is not None:
         raise DataError(
-            f"`{name}` goes with arrays, not with what yields batches.",
+            f"`{name}` must be None, because `x` yields batches.",
             path=name,
             expected="None",
             received=f"{_name(value)}, beside x of type {_name(x)}",

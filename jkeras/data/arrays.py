@@ -15,7 +15,7 @@ from jkeras.typing import Array, PyTree
 
 @dataclasses.dataclass(frozen=True)
 class Arrays:
-    """Structures of arrays that share the length of their first axis; `None` for a part that there is not.
+    """Structures of arrays that share the length of their first axis; `None` for a missing part.
 
     >>> check_arrays(np.arange(6), np.arange(6)).rows(2, 4).y.tolist()
     [2, 3]
@@ -54,22 +54,32 @@ def check_arrays(x: PyTree, y: PyTree = None, sample_weight: PyTree = None) -> A
     see `jkeras.data.host`.
 
     Raises:
-        DataError: something is no array or has no axis, lengths differ, or there are no examples.
+        DataError: a part is not an array or has no axis, lengths differ, or there are no examples.
 
     >>> check_arrays([1.0, 2.0, 3.0]).size
     3
     """
     if x is None:
         raise DataError(
-            "there are no inputs.", path="x", expected="an array, or a structure of arrays", received="None"
+            "`x` must be an array or a structure of arrays, got None.",
+            path="x",
+            expected="an array, or a structure of arrays",
+            received="None",
+            write="trainer.fit(state, x, y)",
         )
     parts = {name: host_arrays(value, name) for name, value in (("x", x), ("y", y), ("sample_weight", sample_weight))}
     sizes = {tree.key_path(path): leaf.shape[0] for path, leaf in jax.tree_util.tree_leaves_with_path(parts)}
     if not any(path.startswith("x") for path in sizes):
-        raise DataError("there are no inputs.", path="x", expected="at least one array", received=repr(x)[:60])
+        raise DataError(
+            "`x` must contain at least one array.",
+            path="x",
+            expected="at least one array",
+            received=repr(x)[:60],
+            write="trainer.fit(state, {'image': images, 'age': ages}, y)",
+        )
     if len(set(sizes.values())) > 1:
         raise DataError(
-            "the arrays have different numbers of examples.",
+            "all arrays must have the same number of examples.",
             path=", ".join(sizes),
             expected="one length of all first axes",
             received=", ".join(f"{path}: {size}" for path, size in sizes.items()),
@@ -78,11 +88,11 @@ def check_arrays(x: PyTree, y: PyTree = None, sample_weight: PyTree = None) -> A
     size = next(iter(sizes.values()))
     if size == 0:
         raise DataError(
-            "the arrays are empty.",
+            "the arrays must have at least one example, got 0.",
             path=", ".join(sizes),
             expected="at least one example",
             received="0 examples",
-            write="x = x[chosen]   # look at what chose the examples",
+            write="print(x.shape, y.shape)   # after each step that selects examples",
         )
     return Arrays(parts["x"], parts["y"], parts["sample_weight"], size)
 
@@ -98,16 +108,17 @@ def split(arrays: Arrays, fraction: float) -> tuple[Arrays, Arrays]:
     at = int(np.floor(arrays.size * (1.0 - fraction)))
     if at == 0 or at == arrays.size:
         raise DataError(
-            "too few examples to split.",
+            f"`validation_split` must leave an example on each side, got {fraction} of {arrays.size} examples.",
             path="validation_split",
             expected="at least one example on each side",
             received=f"{arrays.size} examples, validation_split={fraction}",
+            write="trainer.fit(state, x, y, validation_data=(x_val, y_val))",
         )
     return arrays.rows(0, at), arrays.rows(at, arrays.size)
 
 
 def class_weights(y: PyTree, weights: Mapping[int, float]) -> np.ndarray:
-    """A weight for each label from its class; classes that the mapping lacks weigh 1.
+    """A weight for each label from its class; the weight of classes that the mapping lacks is 1.
 
     Args:
         y: labels as `class_indices` takes them.
@@ -138,8 +149,8 @@ def class_indices(y: PyTree) -> np.ndarray:
         Class indices `(b, ...)`.
 
     Raises:
-        ArgumentError: there is not one array of labels.
-        DataError: a label is neither.
+        ArgumentError: `y` is not one array of labels.
+        DataError: a label is neither an index nor a row of probabilities.
 
     >>> class_indices(np.array([[0, 0, 1], [1, 0, 0]])).tolist(), class_indices(np.array([[2], [1]])).tolist()
     ([2, 0], [2, 1])
@@ -147,7 +158,7 @@ def class_indices(y: PyTree) -> np.ndarray:
     if not hasattr(y, "ndim"):
         several = y is not None
         raise ArgumentError(
-            "`class_weight` needs one array of labels.",
+            "`class_weight` must come with one array of labels.",
             path="class_weight",
             expected="one array `y` of classes",
             received=f"a {type(y).__name__}" if several else "no labels",
@@ -162,7 +173,7 @@ def class_indices(y: PyTree) -> np.ndarray:
     if wrong.any():
         first = tuple(int(each) for each in np.unravel_index(int(wrong.argmax()), wrong.shape))
         raise DataError(
-            "`class_weight` needs labels that are classes.",
+            "`y` must hold classes where `class_weight` is given.",
             path="y",
             expected="class indices, or rows of probabilities whose sum is 1",
             received=f"{labels[first]:g} at {list(first)}",
@@ -172,7 +183,7 @@ def class_indices(y: PyTree) -> np.ndarray:
 
 
 def take(parts: PyTree, order: Array | None, start: Array | int, size: int) -> PyTree:
-    """A batch of `size` examples from position `start` of an order; without one, of the arrays as they lie.
+    """A batch of `size` examples from position `start` of an order; without one, of the arrays in their own order.
 
     >>> take(jnp.arange(6), jnp.array([5, 4, 3, 2, 1, 0]), 2, 3).tolist()
     [3, 2, 1]

@@ -18,10 +18,11 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
         return data, None, None
     if not 1 <= len(data) <= 3:
         raise DataError(
-            "a batch has one to three parts.",
+            f"a batch must have one to three parts, got {len(data)}.",
             path="batch",
             expected="x, (x,), (x, y) or (x, y, sample_weight)",
             received=f"a {type(data).__name__} of {len(data)}",
+            write="yield x, y, sample_weight   # several inputs or outputs: yield (x1, x2), y",
         )
     return (*data, None, None, None)[:3]  # type: ignore[return-value]
 

@@ -1,4 +1,4 @@
-"""Checks of values: what JAX would train on without a word.
+"""Checks of values that JAX would train on without a warning.
 
 Each is one pass over host memory. Of floats, at most `CHECKED_VALUES` values of an array are looked at, from its
 beginning; of integers that JAX would cut to 32 bits, all. Arrays that lie on an accelerator are left alone.
@@ -23,14 +23,14 @@ def check_values(parts: Mapping[str, PyTree], owner: str = "", kinds: Collection
 
     Args:
         parts: structures of arrays, by the names to call them by.
-        owner: what the parts belong to, where their names alone do not say it.
-        kinds: what to look for, `"float"` and `"int"`.
+        owner: the data that the parts belong to, where their names alone are ambiguous.
+        kinds: the checks, `"float"` and `"int"`.
 
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
     ...     check_values({"x": np.array([[1.0, np.nan]])})
     >>> print(caught[0].message)
-    1 of 2 values of x are NaN, first at [0, 1]: finite numbers are expected. Try x = np.nan_to_num(x).
+    1 of 2 values of x are NaN, the first at [0, 1]; they must be finite. Write x = np.nan_to_num(x).
     """
     for (name, *path), leaf in jax.tree_util.tree_leaves_with_path(dict(parts)):
         values = host_values(leaf) if "float" in kinds else None
@@ -49,13 +49,13 @@ def check_class_weight(y: PyTree, class_weight: Mapping[int, float], told: set[i
     Args:
         y: labels, as `class_weights` takes them.
         class_weight: `{class: weight}`.
-        told: classes that are known to lack; new ones are added.
+        told: classes without a weight that a warning has named; new ones are added.
 
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
     ...     check_class_weight(np.array([0, 1, 2]), {0: 3.0})
     >>> print(caught[0].message)
-    class_weight lacks the classes [1, 2] of y; they weigh 1. Say so: class_weight[1] = class_weight[2] = 1.0
+    `class_weight` lacks the classes [1, 2] of y; their weight is 1. Write class_weight[1] = class_weight[2] = 1.0.
     """
     told = set() if told is None else told
     missing = {int(label) for label in np.unique(class_indices(y))} - set(class_weight) - told
@@ -63,12 +63,13 @@ def check_class_weight(y: PyTree, class_weight: Mapping[int, float], told: set[i
         told |= missing
         said = " = ".join(f"class_weight[{label}]" for label in sorted(missing)[:3])
         warnings.warn(
-            f"class_weight lacks the classes {sorted(missing)} of y; they weigh 1. Say so: {said} = 1.0", stacklevel=3
+            f"`class_weight` lacks the classes {sorted(missing)} of y; their weight is 1. Write {said} = 1.0.",
+            stacklevel=3,
         )
 
 
 def host_values(leaf: Any) -> np.ndarray | None:
-    """The first values of an array in host memory: whole examples, as many as are checked."""
+    """The first values of an array in host memory: whole examples, those that are checked."""
     if isinstance(leaf, jax.Array):
         if not leaf.is_fully_addressable or any(device.platform != "cpu" for device in leaf.devices()):
             return None
@@ -78,7 +79,7 @@ def host_values(leaf: Any) -> np.ndarray | None:
 
 
 def host_labels(leaf: Any) -> np.ndarray | None:
-    """Labels on the host; of an array that spans several processes, those of this one; `None` where that is no rows.
+    """Labels on the host; of an array that spans processes, those of this one; `None` without whole rows in its shards.
 
     >>> host_labels(jax.numpy.arange(3)).tolist()
     [0, 1, 2]
@@ -100,8 +101,8 @@ def _not_finite(values: np.ndarray) -> str | None:
     nans = np.isnan(values[wrong])
     kind = "NaN" if nans.all() else "NaN or infinite" if nans.any() else "infinite"
     return (
-        f"{wrong.sum()} of {values.size} values of {{0}} are {kind}, first at {_first(wrong)}: finite numbers are"
-        " expected. Try {0} = np.nan_to_num({0})."
+        f"{wrong.sum()} of {values.size} values of {{0}} are {kind}, the first at {_first(wrong)}; they must be"
+        " finite. Write {0} = np.nan_to_num({0})."
     )
 
 
@@ -114,8 +115,8 @@ def _too_large(values: np.ndarray) -> str | None:
         return None
     wrong = (values < bounds.min) | (values > bounds.max)
     return (
-        f"{wrong.sum()} of {values.size} values of {{0}} do not fit {narrow}, as which JAX keeps {values.dtype}, first"
-        f" at {_first(wrong)}: {values[wrong][0]}. Give floats, or set jax.config.update('jax_enable_x64', True)."
+        f"{wrong.sum()} of {values.size} values of {{0}} do not fit {narrow}, to which JAX converts {values.dtype}, the"
+        f" first at {_first(wrong)}: {values[wrong][0]}. Pass floats or set jax.config.update('jax_enable_x64', True)."
     )
 
 

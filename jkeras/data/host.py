@@ -1,6 +1,6 @@
-"""Arrays of other libraries as NumPy, by what they can do, without importing any of these libraries.
+"""Arrays of other libraries as NumPy, recognised by their methods, without importing any of these libraries.
 
-| what | how |
+| array | method |
 |---|---|
 | torch tensors | `.detach().cpu().numpy()`, DLPack for dtypes that NumPy lacks |
 | pandas, polars, pyarrow | `.to_numpy()`; a pandas series becomes a column `(b, 1)`, columns of unlike numbers floats |
@@ -8,7 +8,7 @@
 | scipy.sparse matrices | `.toarray()` |
 | anything else | `__array__`, `__dlpack__`, numbers |
 
-JAX arrays stay what they are. float64 becomes `floatx`, as JAX would silently do later.
+JAX arrays are not converted. float64 becomes `floatx`, as JAX would silently do later.
 """
 
 import numbers
@@ -33,11 +33,11 @@ def host_arrays(value: PyTree, name: str, *, cast: bool = True) -> PyTree:
 
     Args:
         value: the structure.
-        name: what to call it in errors.
+        name: its name in errors.
         cast: whether float64 becomes `floatx`.
 
     Raises:
-        DataError: something is no array of numbers, or has no axis.
+        DataError: a leaf is not an array of numbers, or has no axis.
 
     >>> host_arrays({"a": [1, 2, 3], "b": [[1.0], [2.0], [3.0]]}, "x")["b"].shape
     (3, 1)
@@ -61,7 +61,7 @@ def cast_float64(value: Any) -> Any:
 
 
 def is_array(value: Any) -> bool:
-    """Whether something is one array, of whatever library.
+    """Whether a value is one array, of any library.
 
     >>> is_array(np.ones(2)), is_array([1.0, 2.0]), is_array(iter([1.0]))
     (True, False, False)
@@ -87,7 +87,11 @@ def _host_array(value: Any, path: str) -> Any:
             raise _no_numbers(value, path)
     if value.ndim == 0:
         raise DataError(
-            "a scalar has no examples.", path=path, expected="an array whose first axis counts the examples"
+            "the array must have an axis of examples, got a scalar.",
+            path=path,
+            expected="an array whose first axis counts the examples",
+            received="shape ()",
+            write=f"{path} = np.reshape({path}, (1,))   # one example",
         )
     return value
 
@@ -95,11 +99,11 @@ def _host_array(value: Any, path: str) -> Any:
 def _foreign(value: Any, path: str) -> np.ndarray:
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise DataError(
-            "a masked array hides values, and the network would see them.",
+            "the array must not have masked values: the network would read them.",
             path=path,
             expected="an array without a mask",
             received=f"{np.ma.count_masked(value)} of {value.size} values are masked",
-            write=f"{path} = {path}.filled(0)   # and a sample_weight of 0 where they were",
+            write=f"{path} = {path}.filled(0)   # with a sample_weight of 0 for them",
         )
     if isinstance(value, np.ndarray):
         return value
@@ -129,7 +133,7 @@ def _pandas(value: Any, path: str) -> np.ndarray:
     if wrong:
         names = [value.columns[place] for place in wrong]
         raise DataError(
-            f"the column {names[0]!r} must hold numbers.",
+            f"the column {names[0]!r} must hold numbers, got dtype {value.dtypes.iloc[wrong[0]]}.",
             path=path,
             expected="columns of numbers",
             received=f"dtype {value.dtypes.iloc[wrong[0]]}; {len(wrong)} of {len(columns)} columns hold something else",
@@ -153,7 +157,7 @@ def _torch(tensor: Any) -> np.ndarray:
 def _no_numbers(value: np.ndarray, path: str) -> DataError:
     if value.dtype.kind in "US" or (value.size and isinstance(value.flat[0], STRINGS)):
         return DataError(
-            "these are strings.",
+            "the array must hold numbers, got strings.",
             path=path,
             expected="a numeric array",
             received=f"dtype {value.dtype}, {value.size} of them, the first {value.ravel()[:1].tolist()}",
@@ -161,7 +165,11 @@ def _no_numbers(value: np.ndarray, path: str) -> DataError:
         )
     if value.dtype != object:
         return DataError(
-            "the dtype must be one of numbers.", path=path, expected="a numeric array", received=f"dtype {value.dtype}"
+            f"the array must hold numbers, got dtype {value.dtype}.",
+            path=path,
+            expected="a numeric array",
+            received=f"dtype {value.dtype}",
+            write=f"{path} = {path}.astype('int64')" if value.dtype.kind in "mM" else None,
         )
     kinds = [_is_number(each) for each in value.flat]
     if all(kinds):
@@ -176,7 +184,7 @@ def _no_numbers(value: np.ndarray, path: str) -> DataError:
         return _ragged(value, path)
     first = tuple(int(each) for each in np.unravel_index(kinds.index(False), value.shape))
     return DataError(
-        "an array of Python objects holds something that is not a number.",
+        f"the array must hold only numbers, got a {type(value[first]).__name__}.",
         path=path,
         expected="a numeric array",
         received=f"dtype object, {value[first]!r:.40} of type {type(value[first]).__name__} at {list(first)}",
@@ -202,7 +210,7 @@ def _ragged(rows: Any, path: str) -> DataError:
             write=f"{path} = np.stack({path})" if stacked else None,
         )
     return DataError(
-        "the rows differ, so they form no array.",
+        "all rows must have the same form, to be one array.",
         path=path,
         expected=f"rows like row 0, which is {_form(rows[0])}",
         received=f"row {odd} is {_form(rows[odd])}",
@@ -213,7 +221,7 @@ def _ragged(rows: Any, path: str) -> DataError:
 
 
 def _form(row: Any) -> str:
-    """What a row is, without its values."""
+    """The form of a row, without its values."""
     if hasattr(row, "shape"):
         return f"an array of shape {tuple(row.shape)}"
     kind = type(row).__name__

@@ -27,11 +27,11 @@ class IteratorSource(Source):
 
 
 class IterableSource(Source):
-    """What can be iterated again and again, such as a data loader.
+    """An iterable that can be read more than once, such as a data loader.
 
-    An epoch is one pass, unless the plan says how many batches it has. Then passes go on across epochs: with 3
+    An epoch is one pass, unless the plan sets its number of batches. Then passes go on across epochs: with 3
     batches in a pass and 2 in an epoch, the second epoch has the third batch and, of the next pass, the first.
-    Evaluations never go on: each has the first batches of a pass of its own, so that their numbers can be compared.
+    Evaluations never go on: each has the first batches of a new pass, so that their results can be compared.
 
     >>> source = IterableSource(((1, 2), (3, 4), (5, 6)), steps=3)
     """
@@ -64,5 +64,5 @@ class IterableSource(Source):
                 return
 
     def close(self) -> None:
-        """Drops the running pass, and with it the workers that it may have."""
+        """Drops the running pass, and its workers."""
         self._pass = self._peeked = None

@@ -1,7 +1,7 @@
 """Prefetching: a thread that keeps batches ready on the device while the device computes.
 
-The thread reads at most `depth` batches ahead. What it raises is raised where the batches are consumed, with the
-traceback of where it happened. It ends when the batches end, when it is closed, and when nobody holds it any more.
+The thread reads at most `depth` batches ahead. Its exceptions are raised where the batches are consumed, with their own
+traceback. It ends when the batches end, when it is closed, and when it is garbage-collected.
 """
 
 import threading
@@ -25,10 +25,10 @@ CLOSE_SECONDS = (
 
 
 def to_device(batch: PyTree) -> PyTree:
-    """A batch on the device, in memory of its own.
+    """A batch on the device, in newly allocated memory.
 
     NumPy arrays are copied first: `jax.device_put` may share their memory (on CPU) or read it later (on others), and
-    whoever yields batches is free to fill the same buffer again. JAX arrays stay where they are: those that span the
+    the producer of the batches may fill the same buffer again. JAX arrays stay where they are: those that span the
     devices of several processes cannot be put anywhere else.
 
     >>> to_device({"a": np.ones(2, "float32")})
@@ -38,7 +38,7 @@ def to_device(batch: PyTree) -> PyTree:
 
 
 class _Buffer(Generic[Item, Ready]):
-    """What the thread and its consumer share."""
+    """The state that the thread and its consumer share."""
 
     def __init__(self, items: Iterator[Item], depth: int, put: Callable[[Item], Ready]) -> None:
         self.items, self.depth, self.put = items, depth, put
@@ -85,7 +85,7 @@ class _Buffer(Generic[Item, Ready]):
             self.changed.notify_all()
 
     def take(self) -> Ready:
-        """The next one; raises what the thread raised, or `StopIteration` after the last."""
+        """The next item; raises the exception of the thread, or `StopIteration` after the last item."""
         with self.changed:
             self.changed.wait_for(lambda: self.ready or self.ended or self.closed)
             if self.ready and not self.closed:
@@ -98,7 +98,7 @@ class _Buffer(Generic[Item, Ready]):
         raise StopIteration
 
     def close(self) -> None:
-        """Tells the thread to end, and drops what is ready."""
+        """Tells the thread to end, and drops the ready items."""
         with self.changed:
             self.closed = True
             self.ready.clear()
@@ -127,7 +127,7 @@ class Prefetch(Iterator[Ready], Generic[Item, Ready]):
         return self._buffer.take()
 
     def close(self) -> None:
-        """Ends the thread. A read that is under way is waited for, up to `CLOSE_SECONDS`."""
+        """Ends the thread. Waits for a running read, for at most `CLOSE_SECONDS`."""
         self._finalizer()
         if self._thread is not threading.current_thread():
             self._thread.join(CLOSE_SECONDS)
@@ -145,9 +145,9 @@ def prefetch(items: Iterable[Item], depth: int = 2, put: Callable[[Item], Any] =
     Use it in a `with` block, so that the thread ends with the block.
 
     Args:
-        items: what to read; only the thread reads it. A generator is closed by the thread when it is done with it.
-        depth: how many batches are ready at most, beside the one that the consumer holds.
-        put: what the thread does with each; by default it is copied to the device.
+        items: the batches; only the thread reads them. It closes a generator when it ends.
+        depth: the greatest number of batches kept ready, beside the one that the consumer holds.
+        put: the function that the thread applies to each; by default it copies to the device.
 
     Raises:
         ArgumentError: `depth` is less than 1.

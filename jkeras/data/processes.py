@@ -1,4 +1,4 @@
-"""Processes: a dataset in a process of its own, and the thread's end of the line to it.
+"""Processes: a dataset in a worker process, and the connection of a thread to it.
 
 Processes are spawned, never forked: JAX runs threads, and a fork of a process with threads may hang. They compute on
 the CPU, whatever they import. Batches come back through a pipe, so there is no shared memory to leak.
@@ -11,8 +11,8 @@ How a worker can fail, and how it is noticed:
 | dies: killed, out of memory, crashed | the end of its process; a crash leaves its Python stack in a pipe |
 | hangs | the timeout; it is asked for its Python stack, then killed |
 
-A worker never outlives its owner, however that ends: a thread of the worker waits for it, whatever else the worker
-does. Ctrl-C is for the owner alone; workers are born with the signal blocked, and ignore it when they run.
+A worker always ends with its owner: a thread of the worker waits for the end of the owner. Ctrl-C is for the owner
+alone: workers start with the signal blocked, and ignore it when they run.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ def send(line: Connection, value: Any) -> None:
 
 
 def receive(line: Connection) -> Any:
-    """What `send` sent."""
+    """The value that `send` sent."""
     pickled, sizes = pickle.loads(line.recv_bytes())
     buffers = [np.empty(size, "uint8") for size in sizes]
     for buffer in buffers:
@@ -70,7 +70,7 @@ def receive(line: Connection) -> Any:
 
 
 def serve(line: Connection, stacks: Connection) -> None:
-    """The life of a worker: takes datasets (bytes) and indices (ints), answers with batches, ends with the line."""
+    """The loop of a worker: receives datasets (bytes) and indices (ints), sends batches, ends with the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that owns this one
     threading.Thread(target=_end_with_owner, name="jkeras-owner", daemon=True).start()
     if hasattr(faulthandler, "register"):
@@ -103,7 +103,7 @@ def _end_with_owner() -> None:
 
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Processes that are started in the block do not get Ctrl-C until they ask for it; this one gets it afterwards."""
+    """Processes started in the block ignore Ctrl-C until they ask for it; this process receives it afterwards."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -133,10 +133,10 @@ def _sendable(error: Exception) -> Exception | None:
 
 
 class Worker:
-    """The owner's end of the line to a worker process; for one thread.
+    """The owner's end of the connection to a worker process; for one thread.
 
     Args:
-        timeout: how many seconds a batch may take; `None` for no end.
+        timeout: seconds that a batch may take; `None` for no limit.
     """
 
     def __init__(self, timeout: float | None) -> None:
@@ -183,11 +183,11 @@ class Worker:
         stack = self._stack(GRACE_SECONDS)
         self.process.kill()
         return self._error(
-            "is stuck, and was ended.",
+            f"did not answer within {timeout:g} s and was killed.",
             index,
             expected=f"an answer within {timeout:g} s",
             received="none",
-            write="PyDataset(timeout=...)   # more seconds, if it is only slow",
+            write="PyDataset(timeout=...)   # more seconds, if the dataset is slow",
             worker_traceback=stack,
         )
 
@@ -196,11 +196,11 @@ class Worker:
         name = next((each.name for each in signal.Signals if code == -each), "")
         write = None
         if name == "SIGKILL":
-            write = "PyDataset(workers=...)   # fewer, if the system ended it because memory ran out"
+            write = "PyDataset(workers=...)   # fewer, if memory ran out"
         elif index is None:
-            write = "if __name__ == '__main__': ...   # around what a script runs: workers import the script"
+            write = "if __name__ == '__main__': ...   # around the code of a script: workers import it"
         return self._error(
-            f"was ended by {name}." if name else "ended.",
+            f"was killed by {name}." if name else "ended before it answered.",
             index,
             expected="a batch",
             received=f"exit code {code}",
@@ -213,12 +213,12 @@ class Worker:
         """The exit code, once the process has ended: its pipes are closed before that."""
         give_up = time.monotonic() + ENDING_SECONDS
         self.process.join(ENDING_SECONDS)
-        while self.process.exitcode is None and time.monotonic() < give_up:  # another thread is just being told
+        while self.process.exitcode is None and time.monotonic() < give_up:  # another thread is about to see it
             time.sleep(0.01)
         return self.process.exitcode
 
     def _stack(self, patience: float) -> str:
-        """What the worker's fault handler wrote."""
+        """The output of the worker's fault handler."""
         text = b""
         while self.stacks.poll(patience):
             read = os.read(self.stacks.fileno(), STACK_BYTES)
@@ -236,7 +236,7 @@ class Worker:
             self.process.join()
 
     def close(self) -> None:
-        """Closes the line, once no thread uses it any more."""
+        """Closes the connection, once no thread uses it any more."""
         self.process.close()
         self.line.close()
         self.stacks.close()
@@ -246,9 +246,9 @@ class ProcessWorkers:
     """A pool of processes that make batches of a dataset.
 
     Args:
-        count: how many.
-        ahead: how many batches are made before they are asked for.
-        timeout: how many seconds a batch may take; `None` for no end.
+        count: the number of processes.
+        ahead: the number of batches to make ahead.
+        timeout: seconds that a batch may take; `None` for no limit.
     """
 
     def __init__(self, count: int, ahead: int, timeout: float | None) -> None:
@@ -265,11 +265,11 @@ class ProcessWorkers:
             pickled = pickle.dumps(dataset, protocol=5)
         except Exception as error:
             raise DataError(
-                "the dataset cannot be sent to worker processes.",
+                "cannot send the dataset to worker processes, because it cannot be pickled.",
                 path=type(dataset).__name__,
                 expected="an object that can be pickled",
                 received=f"{type(error).__name__}: {error}",
-                write="PyDataset(use_multiprocessing=False)   # threads share it instead",
+                write="PyDataset(use_multiprocessing=False)   # use threads",
             ) from error
         if pickled != self._dataset:
             self._dataset = pickled

@@ -1,4 +1,4 @@
-"""`PyDataset`: batches by index, made by workers, in an order that depends on nothing but the seed and the epoch."""
+"""`PyDataset`: batches by index, made by workers, in an order that depends only on the seed and the epoch."""
 
 import abc
 import functools
@@ -17,22 +17,22 @@ from jkeras.errors import ArgumentError, MissingCallError
 
 
 class PyDataset(abc.ABC):
-    """A dataset whose batches are asked for by index.
+    """A dataset whose batches are requested by index.
 
     Subclasses define `__getitem__`, and `__len__` or `num_batches`.
 
     With `workers=1` batches are made one after another. More workers make them at the same time: threads, or with
     `use_multiprocessing` processes, each with a copy of the dataset. The order of the batches stays the same.
 
-    A worker that raises, dies or hangs ends the training with an error that names the batch; no process is left
-    behind.
+    A worker that raises, dies or hangs ends the training with an error that names the batch; no process
+    remains.
 
     Args:
-        workers: how many make batches.
+        workers: the number of workers.
         use_multiprocessing: whether they are processes. These import the module that defines the dataset, so a script
             must run its own work under `if __name__ == "__main__":`.
-        max_queue_size: how many batches are made ahead at most.
-        timeout: how many seconds a batch may take with workers; `None` for no end. Keras has no such argument.
+        max_queue_size: the greatest number of batches to make ahead.
+        timeout: seconds that a batch may take with workers; `None` for no limit. Keras has no such argument.
 
     Raises:
         ArgumentError: an argument is out of its range.
@@ -66,7 +66,7 @@ class PyDataset(abc.ABC):
             raise ArgumentError(
                 f"`timeout` must be a number of seconds above 0, got {timeout!r}.",
                 path="PyDataset(timeout=)",
-                expected="> 0, or None for no end",
+                expected="> 0, or None for no limit",
                 received=repr(timeout),
                 write="PyDataset(timeout=300.0)",
             )
@@ -78,20 +78,22 @@ class PyDataset(abc.ABC):
 
     @property
     def num_batches(self) -> int | None:
-        """How many batches there are, `None` for no end. By default, the dataset's length."""
+        """The number of batches, `None` if it is infinite. By default, the dataset's length."""
         if not hasattr(self, "__len__"):
             raise MissingCallError(
-                "the dataset does not say how many batches it has.",
+                "the dataset must define `__len__`, the number of its batches.",
                 path=type(self).__name__,
+                expected="__len__, or num_batches",
+                received="neither",
                 write="def __len__(self): return math.ceil(len(self.x) / self.batch_size)",
             )
         return len(self)
 
     def on_epoch_begin(self) -> None:  # noqa: B027
-        """Called before the first batch of an epoch is made. What it changes reaches the workers."""
+        """Called before the first batch of an epoch is made. Changes to the dataset reach the workers."""
 
     def on_epoch_end(self) -> None:  # noqa: B027
-        """Called after the last batch of an epoch. What it changes reaches the workers."""
+        """Called after the last batch of an epoch. Changes to the dataset reach the workers."""
 
     def __iter__(self) -> Iterator[Any]:
         count = self.num_batches
@@ -114,7 +116,7 @@ class PyDatasetSource(Source):
     """The batches of a `PyDataset`.
 
     An epoch's indices are known without reading those before it: without `steps`, all of them; with it, pieces of
-    that length out of one pass after another. Each pass has an order of its own if `shuffle` is true.
+    that length out of one pass after another. Each pass has its own order if `shuffle` is true.
 
     >>> class Numbers(PyDataset):
     ...     def __len__(self):

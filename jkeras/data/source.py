@@ -1,8 +1,8 @@
 """Sources: the one form in which the loops read batches.
 
-A source yields an epoch's batches as `(x, y, sample_weight)` of host arrays. Whoever makes a new kind of source says
-how to `read`; that batches look alike, that errors name the batch, how many batches an epoch has, and what happens
-when they run out is the same for all, and here.
+A source yields an epoch's batches as `(x, y, sample_weight)` of host arrays. A new kind of source defines
+`read`. This module does the rest for all of them: it checks that batches look alike, names the batch in errors, counts
+the batches of an epoch, and handles the end of the data.
 """
 
 import abc
@@ -22,15 +22,15 @@ END = object()
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What the caller wants of a source.
+    """The options with which a source is read.
 
     Attributes:
-        steps: batches per epoch; without it, an epoch is all that there is.
-        epochs: the index after that of the last epoch, so that only missing batches are missed; `None` for
-            evaluations, each of which begins anew where the data can be read again.
+        steps: batches per epoch; without it, an epoch is one pass over the data.
+        epochs: the final epoch index (exclusive), so that warnings count only needed batches; `None` for
+            evaluations, each of which begins again where the data can be read again.
         class_weight: `{class: weight}`, for batches with labels and without weights.
         same_shapes: whether all axes of the batches but the first must stay as they are.
-        name: what messages call the data, where `x`, `y` and `sample_weight` alone could be those of another.
+        name: the name of the data in messages, where `x`, `y` and `sample_weight` alone would be ambiguous.
 
     >>> Plan(steps=5).epochs, Plan(epochs=None).is_evaluation
     (1, True)
@@ -48,7 +48,7 @@ class Plan:
         return self.epochs is None
 
     def place(self, batch: int, epoch: int) -> Place:
-        """What to call a batch."""
+        """The name of a batch in messages."""
         return Place(batch, None if self.is_evaluation else epoch)
 
 
@@ -58,8 +58,8 @@ class Source(abc.ABC):
     Subclasses define `read`. Use a source in a `with` block, or `close` it.
 
     Attributes:
-        steps: how many batches an epoch has, where that is known.
-        batch_size: how many examples a batch has, where that is known: after `peek` at the latest.
+        steps: the number of batches of an epoch, where it is known.
+        batch_size: the number of examples of a batch, where it is known: after `peek` at the latest.
         exhausted: whether nothing is left to read for another epoch.
 
     >>> class Counting(Source):
@@ -71,7 +71,7 @@ class Source(abc.ABC):
     """
 
     goes_on: bool = False
-    """Whether an epoch goes on where the one before it ended, rather than begin anew."""
+    """Whether an epoch goes on where the one before it ended, rather than begin again."""
 
     def __init__(self, *, steps: int | None = None, batch_size: int | None = None) -> None:
         self.steps, self.batch_size = steps, batch_size
@@ -80,13 +80,13 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def read(self, epoch: int) -> Iterator[Any]:
-        """What there is for the epoch of an index: batches as `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`."""
+        """The batches of the epoch of an index, as `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`."""
 
     def end(self, epoch: int) -> None:  # noqa: B027
         """Called when an epoch's batches have been read."""
 
     def close(self) -> None:  # noqa: B027
-        """Lets go of workers and open files."""
+        """Releases workers and open files."""
 
     def use(self, plan: Plan) -> None:
         """Takes a plan, before anything is read."""
@@ -123,7 +123,7 @@ class Source(abc.ABC):
             UserWarning: the batches end before the epoch, or before the last epoch. Then `exhausted` is true.
         """
         if self.exhausted and self.plan.is_evaluation:
-            raise self._nothing("the data has no batches left: it can be read once, and was.")
+            raise self._nothing("cannot read the data again: it can be read once and has no batches left.")
         if self.exhausted:
             return
         peeked, self._peeked = self._peeked, None
@@ -158,10 +158,11 @@ class Source(abc.ABC):
         if self.plan.class_weight is not None and y is not None:
             if sample_weight is not None:
                 raise DataError(
-                    f"{place} has sample weights already.",
+                    f"{place} must not have sample weights, because `class_weight` is given.",
                     path="class_weight",
                     expected="batches (x, y), or no class_weight",
                     received="(x, y, sample_weight)",
+                    write="yield x, y   # class_weight makes the weights",
                 )
             check_class_weight(y, self.plan.class_weight, self._told)
             sample_weight = class_weights(y, self.plan.class_weight)
@@ -173,7 +174,7 @@ class Source(abc.ABC):
         return x, y, sample_weight
 
     def _look_back(self, index: int, count: int) -> None:
-        """Whether an epoch had the batches that it should have."""
+        """Checks that an epoch had all its batches."""
         if count == 0 and index == self._first_epoch:
             raise self._nothing()
         wanted, epochs = self.plan.steps, self.plan.epochs
@@ -182,8 +183,8 @@ class Source(abc.ABC):
         elif wanted is not None and count < wanted:
             self.exhausted = True
             warnings.warn(
-                f"The data produced {count} of {wanted} batches in epoch {index + 1}: it has run out, so this was the"
-                " last epoch. Give data that repeats, such as an endless generator, or ask for fewer steps.",
+                f"The data produced {count} of {wanted} batches in epoch {index + 1} and is exhausted, so this was"
+                " the last epoch. Pass data that repeats, such as an infinite generator, or fewer steps.",
                 stacklevel=3,
             )
         elif wanted is None:
@@ -191,14 +192,14 @@ class Source(abc.ABC):
             self.exhausted = self.goes_on
             if self.exhausted and index + 1 < epochs:
                 warnings.warn(
-                    f"The data ended after {count} batches in epoch {index + 1} of {epochs}, and cannot be"
-                    " read again, so this was the last epoch. Give data that can be iterated again and again, or an"
-                    " endless iterator and `steps_per_epoch`.",
+                    f"The data ended after {count} batches in epoch {index + 1} of {epochs} and cannot be"
+                    " read again, so this was the last epoch. Pass data that can be iterated more than once, or an"
+                    " infinite iterator and `steps_per_epoch`.",
                     stacklevel=3,
                 )
 
     def _look_back_on_evaluation(self, count: int) -> None:
-        """The same for an evaluation: what can be read again is never exhausted."""
+        """The same for an evaluation: data that can be read again are never exhausted."""
         wanted = self.plan.steps
         short = wanted is not None and count < wanted
         self.exhausted = self.goes_on and (short or wanted is None)
@@ -207,12 +208,12 @@ class Source(abc.ABC):
             self._told_short = True
             name = self.plan.name or "The data"
             warnings.warn(
-                f"{name} produced {count} of {wanted} batches, so the evaluation is that of {count}. Give data that"
-                " repeats, or ask for fewer steps.",
+                f"{name} produced {count} of {wanted} batches, so the evaluation covers only these. Pass data"
+                " that repeats, or fewer steps.",
                 stacklevel=4,
             )
 
-    def _nothing(self, problem: str = "the data has no batches.") -> DataError:
+    def _nothing(self, problem: str = "the data must have at least one batch, got none.") -> DataError:
         received = type(self).__name__
         return DataError(problem, path=self.plan.name or None, expected="at least one batch", received=received)
 

@@ -1,7 +1,7 @@
-"""Uniformity: the first batch says what all batches look like.
+"""Uniformity: the first batch determines the structure, shapes and dtypes of all batches.
 
-A batch of another structure or shape is refused by number, before it reaches a compiled program. Another dtype is
-only warned about. The number of examples in a batch is free.
+A batch of another structure or shape raises an error with its number, before it reaches a compiled function. Another
+dtype only causes a warning. The number of examples in a batch is free.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ PARTS = ("x", "y", "sample_weight")
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where a batch stands, both counted from 0; it is told counted from 1. An evaluation has no epochs.
+    """Where a batch stands, both counted from 0; messages count from 1. An evaluation has no epochs.
 
     >>> str(Place(batch=1, epoch=0)), str(Place(batch=1))
     ('batch 2 of epoch 1', 'batch 2')
@@ -38,7 +38,7 @@ class Place:
 
 
 class Uniform:
-    """Makes batches of what a stream yields, and sees to it that they look alike.
+    """Makes batches of the items of a stream, and checks that they look alike.
 
     Args:
         same_shapes: whether all axes but the first must stay as they are; otherwise only their number.
@@ -74,7 +74,7 @@ class Uniform:
         return found["x"], found["y"], found["sample_weight"]
 
     def _look_closely(self, found: dict[str, PyTree], structure: Any, place: Place) -> None:
-        """What is wrong with a batch that does not look like the one before it, if anything is."""
+        """Checks a batch that does not look like the one before it."""
         forms = {
             tree.join(name, tree.key_path(path)): (leaf.shape, str(leaf.dtype))
             for name in PARTS
@@ -86,9 +86,10 @@ class Uniform:
         elif structure != self._structure:
             same = list(forms) == list(self._forms)  # then it is lists where tuples were, or the like
             raise DataError(
-                f"{place} has another structure than the first batch.",
+                f"{place} must have the structure of the first batch.",
                 expected=self._structure if same else ", ".join(self._forms),
                 received=structure if same else ", ".join(forms),
+                write="yield x, y   # the same parts in every batch",
             )
         for path, (shape, dtype) in forms.items():
             self._check_shape(path, shape, place)
@@ -100,11 +101,11 @@ class Uniform:
             return
         wanted = ["batch", *(str(n) if self.same_shapes else "any" for n in first[1:])]
         raise DataError(
-            f"{place} has another shape than the first batch.",
+            f"{place} must have the shape of the first batch.",
             path=path,
             expected=f"shape ({', '.join(wanted)}{',' if len(wanted) == 1 else ''})",
             received=f"shape {shape}",
-            write=f"jkeras.Input({_free_axes(first, shape)})   # in a network whose axes may vary"
+            write=f"jkeras.Input({_free_axes(first, shape)})   # for axes of variable length"
             if path == "x" and len(shape) == len(first)
             else None,
         )
@@ -118,8 +119,8 @@ class Uniform:
         cost = f"it is converted to {_canonical(first)}" if same else "the step is compiled once more"
         wanted = "float32" if first == "float64" else first
         warnings.warn(
-            f"{path}: in {place}, the dtype is {dtype}; in the first batch, it was {first}. So {cost}."
-            f" Yield one dtype: .astype({wanted!r})",
+            f"{path}: the dtype of {place} should be {first}, that of the first batch, got {dtype}: {cost}."
+            f" Write .astype({wanted!r}).",
             stacklevel=2,
         )
 
@@ -135,11 +136,11 @@ def _canonical(dtype: str) -> str:
 def _check_sizes(sizes: dict[str, int], place: Place) -> None:
     problem = None
     if not any(path.split(tree.SEPARATOR)[0] == "x" for path in sizes):
-        problem = f"{place} has no inputs."
+        problem = f"{place} must have inputs."
     elif len(set(sizes.values())) > 1:
-        problem = f"the arrays of {place} have different numbers of examples."
+        problem = f"the arrays of {place} must have the same number of examples."
     elif 0 in sizes.values():
-        problem = f"{place} is empty."
+        problem = f"{place} must not be empty."
     if problem:
         received = ", ".join(f"{path}: {size}" for path, size in sizes.items()) or "nothing"
         raise DataError(problem, expected="inputs, labels and weights of the same examples", received=received)

@@ -1,7 +1,7 @@
 """Workers: threads that fetch items ahead and hand them over in order.
 
-What a thread does for an index is one function, so that a pool of processes is a pool of threads, each of which talks
-to a process of its own (`jkeras.data.processes`): whoever waits for a result waits on a `Future`, in both cases.
+Each thread calls one function of an index. A pool of processes is a pool of threads, each of which talks to its own
+process (`jkeras.data.processes`): in both cases, results are awaited on a `Future`.
 
 The threads are daemons: a function that never returns can stop neither `close` nor the end of the program, as the
 threads of `concurrent.futures` would.
@@ -27,8 +27,8 @@ class Workers:
 
     Args:
         functions: one for each thread.
-        ahead: how many results are made before they are asked for.
-        timeout: how many seconds to wait for a result at most; `None` for no end.
+        ahead: the number of results to make ahead.
+        timeout: seconds to wait for a result at most; `None` for no limit.
 
     >>> workers = Workers([lambda index: index * index] * 2, ahead=4)
     >>> list(workers.in_order([3, 1, 2]))
@@ -97,11 +97,11 @@ class Workers:
             if future.done():  # the function raised it
                 raise
         raise WorkerError(
-            "a worker thread is stuck.",
+            f"cannot read the batch, because a worker thread did not answer within {self.timeout:g} s.",
             path=f"dataset[{index}]",
             expected=f"a batch within {self.timeout:g} s",
             received="none",
-            write="PyDataset(timeout=...)   # more seconds, if it is only slow",
+            write="PyDataset(timeout=...)   # more seconds, if the dataset is slow",
             index=index,
             worker_traceback=self._stack(index),
         )

@@ -1,4 +1,4 @@
-"""Pure functions of arrays: what layers compute, without layers."""
+"""Pure functions of arrays: the computations of layers, without layers."""
 
 from jkeras.functional.adaptive_pooling import adaptive_average_pool, adaptive_max_pool
 from jkeras.functional.attention import attention_mask, attention_weights, dot_product_attention, masked_softmax, weigh

@@ -45,7 +45,7 @@ MAX = Kind(jnp.maximum, jnp.max, None)
 def adaptive_average_pool(
     inputs: Array, output_size: Ints, data_format: str | None = None, path: str = "pool"
 ) -> Array:
-    """The mean of every window, as many as asked for.
+    """The mean of every window, for a given number of windows.
 
     `outputs[b, i, c] = mean over t in [floor(i n / m), ceil((i + 1) n / m)) of inputs[b, t, c]`
 
@@ -53,14 +53,14 @@ def adaptive_average_pool(
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
         output_size: the number `m` of windows, one int or one per spatial axis.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
-        path: the address of what pools, for messages.
+        path: the path of the layer, for messages.
 
     Returns:
         `(b, output_size..., c)`, or with the channels first; in the dtype of the inputs. Half precision is summed in
         float32; means of integers are float32.
 
     Raises:
-        ArgumentError: `output_size` is no positive int, nor one for each spatial axis.
+        ArgumentError: `output_size` is neither a positive int nor one per spatial axis.
 
     Source: K. He et al., "Spatial pyramid pooling in deep convolutional networks", arXiv:1406.4729, section 2.3.
 
@@ -79,7 +79,7 @@ def adaptive_average_pool(
 
 
 def adaptive_max_pool(inputs: Array, output_size: Ints, data_format: str | None = None, path: str = "pool") -> Array:
-    """The maximum of every window, as many as asked for.
+    """The maximum of every window, for a given number of windows.
 
     `outputs[b, i, c] = max over t in [floor(i n / m), ceil((i + 1) n / m)) of inputs[b, t, c]`
 
@@ -90,7 +90,7 @@ def adaptive_max_pool(inputs: Array, output_size: Ints, data_format: str | None 
         As `adaptive_average_pool`, in the dtype of the inputs.
 
     Raises:
-        ArgumentError: `output_size` is no positive int, nor one for each spatial axis.
+        ArgumentError: `output_size` is neither a positive int nor one per spatial axis.
 
     Source: K. He et al., "Spatial pyramid pooling in deep convolutional networks", arXiv:1406.4729, section 2.3.
 
@@ -102,7 +102,7 @@ def adaptive_max_pool(inputs: Array, output_size: Ints, data_format: str | None 
 
 
 def _sizes(inputs: Array, output_size: Ints, data_format: str | None, path: str) -> dict[int, int]:
-    """How many windows there are on each spatial axis."""
+    """The number of windows on each spatial axis."""
     sizes = standardize_tuple(output_size, inputs.ndim - 2, "output_size", path)
     return dict(zip(spatial_axes(inputs.ndim, data_format), sizes, strict=True))
 

@@ -17,9 +17,9 @@ def standardize_tuple(value: Any, n: int, name: str, path: str | None = None, *,
 
     Args:
         value: an int, or a sequence of `n` ints.
-        n: how many there must be.
+        n: the required number.
         name: the argument's name, for the message.
-        path: the address of what has the argument, for the message.
+        path: the address of the owner of the argument, for the message.
         minimum: the least value that an entry may have.
 
     Raises:
@@ -35,11 +35,13 @@ def standardize_tuple(value: Any, n: int, name: str, path: str | None = None, *,
         numbers = ()
     fits = len(numbers) == n and all(number >= minimum for number in numbers)
     if not fits or any(isinstance(entry, bool) for entry in entries):
+        several = f", or {n} such integers" if n > 1 else ""
         raise ArgumentError(
-            f"`{name}` does not fit {n} spatial {'axis' if n == 1 else 'axes'}.",
+            f"`{name}` must be an integer of at least {minimum}{several}, got {value!r}.",
             path=path,
             expected=f"an int >= {minimum}" + (f", or {n} of them" if n > 1 else ""),
             received=f"{name}={value!r}",
+            write=f"{name}={2 if n == 1 else (2,) * n}",
         )
     return numbers
 
@@ -60,10 +62,11 @@ def standardize_pairs(value: Any, n: int, name: str, path: str | None = None) ->
     entries = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,) * n
     if len(entries) != n:
         raise ArgumentError(
-            f"`{name}` does not fit {n} spatial axes.",
+            f"`{name}` must be an integer, {n} integers or {n} pairs (before, after), got {value!r}.",
             path=path,
             expected=f"an int >= 0, {n} of them, or {n} pairs (before, after)",
             received=f"{name}={value!r}",
+            write=f"{name}={((1, 1),) * n}",
         )
     pairs = (standardize_tuple(entry, 2, name, path, minimum=0) for entry in entries)
     return tuple((before, after) for before, after in pairs)
@@ -77,7 +80,12 @@ def standardize_padding(value: Any, path: str | None = None, *, causal: bool = F
     """
     known = (*PADDINGS, "causal") if causal else PADDINGS
     if not isinstance(value, str) or value.lower() not in known:
+        choices = " or ".join(map(repr, known))
         raise ArgumentError(
-            "unknown padding.", path=path, expected=" or ".join(map(repr, known)), received=f"padding={value!r}"
+            f"`padding` must be {choices}, got {value!r}.",
+            path=path,
+            expected=choices,
+            received=f"padding={value!r}",
+            write="padding='same'",
         )
     return value.lower()

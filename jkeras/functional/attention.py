@@ -1,7 +1,7 @@
 """Attention: every query takes the mean of all values, weighted by how well its keys fit.
 
-What a query may look at is said by structure where possible: causal order, a window, lengths, segments. A mask of
-booleans says the rest. Kernels skip what structure rules out; a mask is only ever added to the scores.
+Structure restricts the keys of a query where possible: causal order, a window, lengths, segments. A mask of booleans
+expresses everything else. Kernels skip the scores that structure rules out; a mask is only ever added to the scores.
 
 `dot_product_attention` is one operation, for which cuDNN has a kernel that never holds the scores. Where the weights
 themselves are wanted, to show or to drop some, there are its two halves: `attention_weights` and `weigh`.
@@ -35,15 +35,15 @@ def attention_mask(
     key_lengths: Array | None = None,
     segment_ids: Segments | None = None,
 ) -> Array | None:
-    """What each of `queries` positions may look at among `keys`, as one mask.
+    """The `keys` that each of the `queries` positions may attend to, as one mask.
 
     `allowed[..., i, j] = mask[..., i, j] and j <= i and |i - j| < window and j < key_lengths[b] and segments equal`,
     of which only what is given holds.
 
     Args:
-        queries, keys: how many there are.
+        queries, keys: the numbers of queries and of keys.
         mask: bool, broadcastable to `(b, n, queries, keys)`.
-        is_causal: whether a query sees nothing behind its own position.
+        is_causal: whether a query sees only its own and earlier positions.
         window: a query sees positions nearer than that.
         key_lengths: `(b,)`; keys from there on are padding.
         segment_ids: `(b, t)` of queries and keys both, or one array for each: a query sees keys of its own segment.
@@ -70,7 +70,7 @@ def attention_mask(
 
 
 def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
-    """`exp(scores) / sum(exp(scores))` over the last axis, of what a mask keeps; all zeros where it keeps nothing.
+    """`exp(scores) / sum(exp(scores))` over the last axis, for the scores that a mask keeps; zeros without any.
 
     Args:
         scores: floats; half precision is computed in float32.
@@ -273,11 +273,11 @@ def _fused(
     key_lengths: Array | None,
     segment_ids: Segments | None,
 ) -> Array:
-    """cuDNN's kernel. Raises where it cannot do the call; what it has no argument for goes into the mask."""
+    """cuDNN's kernel. Raises where it cannot do the call; structure without an argument goes into the mask."""
     if soft_cap is not None:
-        raise NotImplementedError("It caps no scores.")
+        raise NotImplementedError("The kernel does not support `soft_cap`.")
     if value.shape[-1] != key.shape[-1]:
-        raise NotImplementedError("Keys and values must have one size.")
+        raise NotImplementedError("`key` and `value` must have the same number of features.")
     t, s = query.shape[1], key.shape[1]
     dense = attention_mask(t, s, mask=mask, window=None if is_causal else window, segment_ids=segment_ids)
     outputs = jax.nn.dot_product_attention(
@@ -310,7 +310,11 @@ def choose(
     """
     if implementation not in (None, "cudnn", "xla"):
         raise ArgumentError(
-            "unknown implementation.", path=PATH, expected="'cudnn', 'xla' or None", received=repr(implementation)
+            f"`implementation` must be 'cudnn', 'xla' or None, got {implementation!r}.",
+            path=PATH,
+            expected="'cudnn', 'xla' or None",
+            received=repr(implementation),
+            write="dot_product_attention(query, key, value, implementation='xla')",
         )
     if implementation == "xla":
         return "xla"
@@ -321,11 +325,11 @@ def choose(
         if not all(isinstance(size, int) for x in (query, key, value) for size in x.shape):
             raise NotImplementedError(obstacle)  # shape inference goes on with sizes that are known
         raise ArgumentError(
-            "cuDNN's fused kernel cannot do this call.",
+            "cannot compute this call with cuDNN's fused kernel.",
             path=PATH,
             expected="an NVIDIA GPU, float16 or bfloat16, heads of a multiple of 8 features",
             received=f"{obstacle} (query: {query.dtype.name}{tuple(query.shape)})",
-            write="dot_product_attention(..., implementation=None)   # where it cannot, XLA",
+            write="dot_product_attention(..., implementation=None)   # XLA where cuDNN cannot",
         )
     return "xla"
 
@@ -354,16 +358,16 @@ def check_heads(query: Array, key: Array, value: Array) -> None:
         fits = key.shape[:3] == value.shape[:3] and query.shape[3] == key.shape[3] and query.shape[0] == key.shape[0]
     if not fits or query.shape[2] % key.shape[2]:
         raise ShapeError(
-            "queries, keys and values do not fit together.",
+            "the shapes of `query`, `key` and `value` must fit together.",
             path=PATH,
             expected="(b, t, n, c), (b, s, m, c) and (b, s, m, o), where m divides n",
             received=f"{query.shape}, {key.shape} and {value.shape}",
-            write="dot_product_attention(jnp.reshape(x, (b, t, n, c)), ...)   # heads have an axis of their own",
+            write="dot_product_attention(jnp.reshape(x, (b, t, n, c)), ...)   # heads are an axis",
         )
 
 
 def _rank_4(x: Array | None, dtype: Any) -> Array | None:
-    """What is broadcastable to `(b, n, t, s)`, with all four axes."""
+    """An array that is broadcastable to `(b, n, t, s)`, with all four axes."""
     return None if x is None else jnp.expand_dims(jnp.asarray(x, dtype), tuple(range(4 - jnp.ndim(x))))
 
 

@@ -25,7 +25,7 @@ Ints = int | Sequence[int]
 
 
 def dimension_numbers(ndim: int, data_format: str | None = None) -> lax.ConvDimensionNumbers:
-    """What `jax.lax` needs to read data in `data_format` and kernels in `(spatial..., i, o)`.
+    """The dimension numbers of `jax.lax` for data in `data_format` and kernels in `(spatial..., i, o)`.
 
     >>> dimension_numbers(3, "channels_last")
     ConvDimensionNumbers(lhs_spec=(0, 2, 1), rhs_spec=(2, 1, 0), out_spec=(0, 2, 1))
@@ -54,12 +54,12 @@ def conv(
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`; cast to the kernel's dtype.
         kernel: `(spatial..., c // groups, filters)`.
         strides: steps between windows, one int or one per spatial axis.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind, so that `ceil(n / stride)`
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end, so that `ceil(n / stride)`
             windows fit; `"causal"` (one spatial axis) pads only in front, so that no output sees a later input.
         dilation: distance between the elements of a window.
-        groups: into how many groups the channels, and the filters, are divided.
+        groups: the number of groups into which channels and filters are divided.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
-        path: the address of what convolves, for messages.
+        path: the path of the layer, for messages.
 
     Returns:
         `(b, windows..., filters)`, or `(b, filters, windows...)`, in the kernel's dtype. Per spatial axis there are
@@ -147,16 +147,17 @@ def _check_groups(channels: int, kernel_shape: tuple[int, ...], groups: int, pat
     *_, per_group, filters = kernel_shape
     if not isinstance(groups, int) or groups < 1 or filters % groups:
         raise ArgumentError(
-            "the filters do not divide into groups.",
+            f"`groups` must be a positive divisor of the {filters} filters, got {groups!r}.",
             path=path,
             expected=f"groups that divide {filters} filters",
             received=f"groups={groups!r}",
+            write="groups=1",
         )
     if channels != per_group * groups:
         raise ShapeError(
-            "the channels of the input do not fit the kernel.",
+            f"the input must have the {per_group * groups} channels of the kernel, got {channels}.",
             path=path,
             expected=f"{per_group * groups} channels: {groups} group(s) of {per_group}, from kernel {kernel_shape}",
             received=f"{channels} channels",
-            write="conv(..., data_format=...)   # the other layout, if the channels are on another axis",
+            write="conv(..., data_format='channels_first')   # if that is the layout of the input",
         )

@@ -30,19 +30,19 @@ def ctc_decode(
 
     Args:
         inputs: `(b, t, classes)`, logits.
-        sequence_lengths: `(b,)`, how many of the times count.
+        sequence_lengths: `(b,)`, the number of times that count.
         strategy: `"greedy"` takes the best class at every time, `"beam_search"` the best labels of many paths.
-        beam_width: how many beginnings a beam search keeps.
-        top_paths: how many results a beam search gives, the best first.
+        beam_width: the number of beginnings that a beam search keeps.
+        top_paths: the number of results of a beam search, the best first.
         merge_repeated: whether the greedy decoder merges repetitions; a beam search always does.
         mask_index: the class that is the blank; `None` is the last one.
 
     Returns:
-        Labels `(top_paths, b, t)`, int32, -1 behind their end; and scores `(b, top_paths)`: log-probabilities of a
+        Labels `(top_paths, b, t)`, int32, -1 after their end; and scores `(b, top_paths)`: log-probabilities of a
         beam search, or minus the sum of the best logits. `top_paths` is 1 for `"greedy"`.
 
     Raises:
-        ArgumentError: an unknown strategy, or more results than beams.
+        ArgumentError: `strategy` is unknown, or `top_paths` is not in 1 to `beam_width`.
         ShapeError: the shapes do not fit.
 
     Source: A. Graves et al., "Connectionist Temporal Classification", ICML 2006; A. Hannun et al., "First-pass large
@@ -58,10 +58,11 @@ def ctc_decode(
     inputs, lengths = jnp.asarray(inputs), jnp.asarray(sequence_lengths)
     if inputs.ndim != 3 or lengths.shape != inputs.shape[:1]:
         raise ShapeError(
-            "these are no scores and lengths of sequences.",
+            "`inputs` must have shape (b, t, classes), and `sequence_lengths` shape (b,).",
             path="ctc_decode",
             expected="inputs of shape (b, t, classes) and sequence_lengths of shape (b,)",
             received=f"shapes {inputs.shape} and {lengths.shape}",
+            write="ctc_decode(logits, jnp.full(b, t))   # sequences of full length",
         )
     inputs = inputs.astype(jnp.promote_types(inputs.dtype, jnp.float32))
     blank = inputs.shape[2] - 1 if mask_index is None else mask_index
@@ -69,14 +70,19 @@ def ctc_decode(
         return _greedy(inputs, lengths, merge_repeated, blank)
     if strategy != "beam_search":
         raise ArgumentError(
-            "unknown strategy.", path="ctc_decode", expected="'greedy' or 'beam_search'", received=repr(strategy)
+            f"`strategy` must be 'greedy' or 'beam_search', got {strategy!r}.",
+            path="ctc_decode",
+            expected="'greedy' or 'beam_search'",
+            received=repr(strategy),
+            write="ctc_decode(inputs, sequence_lengths, strategy='greedy')",
         )
     if not 1 <= top_paths <= beam_width:
         raise ArgumentError(
-            "a beam search cannot give more results than it keeps.",
+            f"`top_paths` must be between 1 and `beam_width`, got {top_paths}.",
             path="ctc_decode",
             expected="1 <= top_paths <= beam_width",
             received=f"top_paths={top_paths}, beam_width={beam_width}",
+            write="ctc_decode(inputs, sequence_lengths, 'beam_search', beam_width=100, top_paths=1)",
         )
 
     def search(scores: Array, length: Array) -> tuple[Array, Array]:

@@ -26,7 +26,7 @@ def dropout(inputs: Array, rate: float, key: Key, noise_shape: Sequence[int | No
         The shape and dtype of `inputs`.
 
     Raises:
-        ShapeError: the noise has another rank than the inputs.
+        ShapeError: `noise_shape` does not have one entry per axis of the inputs.
 
     Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 2014.
 
@@ -52,10 +52,10 @@ def noise_dimensions(shape: Sequence[Any], noise_shape: Sequence[int | None] | N
         return tuple(shape)
     if len(noise_shape) != len(shape):
         raise ShapeError(
-            "the noise has another rank than the inputs.",
+            f"`noise_shape` must have one entry per axis of the inputs, {len(shape)}, got {len(noise_shape)}.",
             path="noise_shape",
             expected=f"{len(shape)} entries, for inputs of shape {tuple(shape)}",
             received=tuple(noise_shape),
-            write="noise_shape=(None, 1, None)   # 1 where the noise is shared, None where it is not",
+            write=f"noise_shape={(None, *(1,) * (len(shape) - 1))}   # 1 where it is shared, else None",
         )
     return tuple(size if noise is None else noise for size, noise in zip(shape, noise_shape, strict=True))

@@ -1,9 +1,9 @@
-"""Hashes of texts and integers, the same in every process and on every machine: FarmHash64 and SipHash-2-4.
+"""Hashes of strings and integers, the same in every process and on every machine: FarmHash64 and SipHash-2-4.
 
-Both are defined on bytes, in arithmetic modulo 2^64. Texts are hashed by NumPy, many at once: those of one length are
+Both are defined on bytes, in arithmetic modulo 2^64. Strings are hashed by NumPy, many at once: those of one length are
 the rows of one matrix of bytes, and a step of the algorithm is one operation on its columns. Integers hash as their
-decimal digits, and are hashed on the device too, with `Word` in the place of uint64; what both kinds of words go
-through is written once.
+decimal digits, and are hashed on the device too, with `Word` in the place of uint64; the steps for both kinds of
+words are written once.
 
 Source: G. Pike, FarmHash, 2014 (its `Fingerprint64`); J.-P. Aumasson and D. J. Bernstein, "SipHash: a fast short-input
 PRF", INDOCRYPT 2012.
@@ -35,7 +35,7 @@ Bytes = tuple[Array, Array, Array]  # twelve bytes, four in a uint32, the first 
 
 
 def hash_texts(texts: Sequence[bytes], salt: Salt = None) -> np.ndarray:
-    """The hashes of texts as uint64: SipHash with the two numbers of a salt as its key, FarmHash without.
+    """The hashes of strings as uint64: SipHash with the two numbers of a salt as its key, FarmHash without.
 
     >>> hash_texts([b"test", b""]).tolist()
     [8581389452482819506, 11160318154034397263]

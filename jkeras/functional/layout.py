@@ -1,4 +1,4 @@
-"""Where the axes of an image are.
+"""Layouts of images: the order of their axes.
 
 An array of `n` spatial dimensions has `n + 2` axes: `"channels_last"` puts them in the order
 `(batch, spatial..., channels)`, `"channels_first"` in the order `(batch, channels, spatial...)`.
@@ -17,7 +17,7 @@ from jkeras.typing import Array
 
 
 def spatial_axes(ndim: int, data_format: str | None = None) -> tuple[int, ...]:
-    """The axes between batch and channels, or behind both.
+    """The axes between batch and channels, or after both.
 
     >>> spatial_axes(4, "channels_last"), spatial_axes(4, "channels_first")
     ((1, 2), (2, 3))
@@ -63,7 +63,7 @@ def check_rank(shape: Sequence[Any], n: int, path: str) -> None:
     if len(shape) == n + 2:
         return
     raise ShapeError(
-        f"the input needs {n + 2} axes: batch, channels and {n} spatial.",
+        f"the input must have {n + 2} axes (batch, channels and {n} spatial), got {len(shape)}.",
         path=path,
         expected=f"rank {n + 2}",
         received=f"rank {len(shape)}, shape {tuple(shape)}",
@@ -72,7 +72,7 @@ def check_rank(shape: Sequence[Any], n: int, path: str) -> None:
 
 
 def image_axes(ndim: int, data_format: str | None = None, path: str | None = None) -> tuple[int, int, int]:
-    """The axes of height, width and channels in one image or a batch of them, counted from behind.
+    """The axes of height, width and channels in one image or a batch of them, counted from the end.
 
     Raises:
         ShapeError: the rank is neither 3 nor 4.
@@ -82,7 +82,7 @@ def image_axes(ndim: int, data_format: str | None = None, path: str | None = Non
     """
     if ndim not in (3, 4):
         raise ShapeError(
-            "not an image or a batch of images.",
+            f"`images` must have rank 3 (one image) or rank 4 (a batch), got rank {ndim}.",
             path=path,
             expected="rank 3, one image, or rank 4, a batch",
             received=f"rank {ndim}",
@@ -94,7 +94,7 @@ def image_axes(ndim: int, data_format: str | None = None, path: str | None = Non
 def hide(x: Array, mask: Array | None) -> Array:
     """Zeros in place of NaN and infinity at positions that a mask hides; all else as it is.
 
-    A derivative multiplies by what is there, and 0 times NaN is NaN: the operand is masked, in front of the function.
+    A derivative multiplies by hidden values, and 0 times NaN is NaN: the operand is masked, in front of the function.
 
     >>> hide(jnp.array([[1.0, jnp.nan], [jnp.nan, jnp.inf]]), jnp.array([True, False])).tolist()
     [[1.0, nan], [0.0, 0.0]]

@@ -1,4 +1,4 @@
-"""Normalization: to mean zero and variance one, then to what is learned.
+"""Normalization: to mean zero and variance one, then to a learned scale and offset.
 
     outputs = gamma * (inputs - mean) / sqrt(variance + epsilon) + beta
 
@@ -32,9 +32,9 @@ def moments(
 
     Args:
         x: numbers.
-        axes: what is reduced.
+        axes: the axes that are reduced.
         keepdims: whether the reduced axes stay, with length 1.
-        mask: of the rank of `x` and broadcastable to it, true where an element counts. What is masked may be
+        mask: of the rank of `x` and broadcastable to it, true where an element counts. Masked elements may be
             anything, NaN included.
         axis_name: mapped axes (of `jax.vmap` or `jax.shard_map`) that are reduced too.
 
@@ -56,7 +56,11 @@ def moments(
     else:
         if mask.ndim != x.ndim:
             raise ShapeError(
-                "the mask needs the rank of the array.", path="moments", expected=x.shape, received=mask.shape
+                f"`mask` must have rank {x.ndim}, the rank of `x`, got rank {mask.ndim}.",
+                path="moments",
+                expected=x.shape,
+                received=mask.shape,
+                write="moments(x, axes, mask=mask[..., None])" if mask.ndim == x.ndim - 1 else None,
             )
         keep = jnp.broadcast_to(mask.astype(bool), x.shape)
         count = jnp.maximum(_over(lax.psum, jnp.sum(keep, axes, keepdims=True, dtype=x.dtype), axis_name), 1)
@@ -178,7 +182,7 @@ def unit_normalize(x: Array, *, epsilon: float = 1e-12, axis: Axes | None = -1) 
     Args:
         x: numbers.
         epsilon: the least norm that is divided by. Zeros stay zeros, and have a gradient.
-        axis: what is summed over; `None` for all axes.
+        axis: the axes of the sum; `None` for all axes.
 
     Returns:
         The shape and dtype of `x`; half precision is computed in float32, integers become float32.
@@ -235,7 +239,7 @@ def group_normalize(
         The shape and dtype of `x`; half precision is computed in float32, integers become float32.
 
     Raises:
-        ShapeError: the channels do not divide into the groups.
+        ShapeError: `groups` does not divide the channels.
 
     Source: Y. Wu and K. He, "Group normalization", arXiv:1803.08494.
 
@@ -247,10 +251,11 @@ def group_normalize(
     channels = x.shape[axis]
     if groups < 1 or channels % groups:
         raise ShapeError(
-            "the channels do not divide into the groups.",
+            f"`groups` must be a positive divisor of the {channels} channels, got {groups}.",
             path="group_normalize",
             expected=f"groups that divide {channels} channels",
             received=f"groups={groups}",
+            write="groups=1   # all channels together",
         )
     split = (*x.shape[:axis], groups, channels // groups, *x.shape[axis + 1 :])  # (b, ..., groups, c / groups, ...)
     wide = jnp.reshape(_widen(x), split)

@@ -18,7 +18,7 @@ def zero_pad(inputs: Array, padding: Amounts, data_format: str | None = None) ->
 
     Args:
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
-        padding: how many on each side: one int, one per spatial axis, or a pair (before, after) per spatial axis.
+        padding: elements on each side: one int, one per spatial axis, or a pair (before, after) per spatial axis.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Returns:
@@ -38,9 +38,9 @@ def crop(inputs: Array, cropping: Amounts, data_format: str | None = None, path:
 
     Args:
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
-        cropping: how many on each side: one int, one per spatial axis, or a pair (before, after) per spatial axis.
+        cropping: elements on each side: one int, one per spatial axis, or a pair (before, after) per spatial axis.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
-        path: the address of what crops, for messages.
+        path: the path of the layer, for messages.
 
     Returns:
         `n - before - after` elements per spatial axis, in the dtype of the inputs.
@@ -56,7 +56,7 @@ def crop(inputs: Array, cropping: Amounts, data_format: str | None = None, path:
     sizes = [inputs.shape[axis] for axis in spatial_axes(inputs.ndim, data_format)]
     if any(isinstance(n, int) and n <= sum(pair) for n, pair in zip(sizes, pairs, strict=True)):
         raise ShapeError(
-            "the cropping leaves nothing of the input.",
+            f"`cropping` must leave at least one element on each spatial axis, got shape {inputs.shape}.",
             path=path,
             expected=f"spatial dimensions larger than {tuple(map(sum, pairs))}",
             received=f"shape {inputs.shape}",

@@ -42,9 +42,9 @@ def max_pool(
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`; floats, integers or booleans.
         pool_size: size of the window, one int or one per spatial axis.
         strides: steps between windows; the pool size by default, so that windows touch and do not overlap.
-        padding: `"valid"` drops what does not fill a window; `"same"` keeps `ceil(n / stride)` windows.
+        padding: `"valid"` drops elements that do not fill a window; `"same"` keeps `ceil(n / stride)` windows.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
-        path: the address of what pools, for messages.
+        path: the path of the layer, for messages.
 
     Returns:
         Per spatial axis `floor((n - size) / stride) + 1` windows with `"valid"`, `ceil(n / stride)` with `"same"`; in
@@ -139,7 +139,7 @@ def global_average_pool(
 
     Args:
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
-        mask: `(b, spatial...)`, true where an element counts; all of them without a mask. What is masked may be
+        mask: `(b, spatial...)`, true where an element counts; all of them without a mask. Masked elements may be
             anything, NaN included.
         keepdims: whether the spatial axes stay, with length 1.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
@@ -190,7 +190,7 @@ def _elements(
     strides: tuple[int, ...],
     pads: tuple[tuple[Any, Any], ...],
 ) -> Any:
-    """How many elements each window holds without the padding; broadcasts against the pooled array.
+    """The number of elements of each window without the padding; broadcasts against the pooled array.
 
     The count is the product of one factor per axis, `min(start + size, n) - max(start, 0)`. It is a constant of the
     program unless a dimension is symbolic.

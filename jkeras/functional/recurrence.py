@@ -1,11 +1,11 @@
-"""Recurrence: a loop over time that adds a product of the state to something known.
+"""Recurrence: a loop over time that adds a product of the state to a known input.
 
     z[t] = x[t] + product(h[t-1], kernel, masks)        states[t] = advance(z[t], states[t-1])        h = states[0]
 
 where x, z and the product are lists of blocks, one for each gate: a slice of a block is read as fast as the block, a
 block of a slice is not vectorized by XLA's CPU compiler.
 
-The product is linear in the kernel. So what a change of the kernel does to all `z`, the states given, is one product
+The product is linear in the kernel. So the change of all `z` with the kernel, for given states, is one product
 for all steps, `product(h, dkernel, masks)`, which needs no loop; nor does its transpose, the kernel's gradient. Left to
 itself, JAX adds that gradient up step by step, which on a CPU takes three times as long for convolutions.
 
@@ -46,7 +46,7 @@ def recur(
         xs: `[(t, b, ...), ...]`, as many as the product has.
         keep: `(t, b)` booleans, or `None`: where not, a step leaves the states as they are.
         states: `[h (b, ...), ...]`.
-        kernel, masks: what the product takes.
+        kernel, masks: the arguments of the product.
 
     Returns:
         The states after the last step; `h` after each, `(t, b, ...)`.
@@ -106,7 +106,7 @@ def added(ones: Blocks, others: Blocks) -> Blocks:
 
 
 def widened(keep: Array, ndim: int) -> Array:
-    """A mask with further axes of size 1 behind.
+    """A mask with further axes of size 1 at the end.
 
     >>> widened(jnp.ones((2, 3), bool), 4).shape
     (2, 3, 1, 1)

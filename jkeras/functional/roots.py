@@ -10,7 +10,7 @@ from jkeras.typing import Array
 def root(squares: Array) -> Array:
     """The square root, with the derivative 0 at 0: norms of zeros and deviations of equal numbers have a gradient.
 
-    A `where` behind `sqrt` would come too late, and one in front of it costs a program operations that it seldom needs.
+    A `where` after `sqrt` would come too late, and one in front of it costs operations that are seldom needed.
 
     Args:
         squares: floats >= 0.

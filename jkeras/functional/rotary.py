@@ -53,10 +53,11 @@ def rotary_embedding(
     positions = jnp.arange(x.shape[axis]) if positions is None else jnp.asarray(positions)
     if features % 2 or axis == x.ndim - 1 or not 1 <= positions.ndim <= 2 or (positions.ndim == 2 and axis == 0):
         raise ShapeError(
-            "the features cannot be turned.",
+            "`x` must have an even number of features, and `positions` must have shape (t,) or (b, t).",
             path="rotary_embedding",
             expected="an even number of features on the last axis, and positions (t,) or (b, t)",
             received=f"inputs {x.shape}, positions {positions.shape}, sequence_axis={sequence_axis}",
+            write=None if features % 2 else "rotary_embedding(x, jnp.arange(t), sequence_axis=1)",
         )
     wide = jnp.promote_types(x.dtype, "float32")
     dtype = x.dtype if is_float(x.dtype) else wide

@@ -23,14 +23,14 @@ def extract_sequences(x: Array, sequence_length: int, sequence_stride: int) -> A
 
     Args:
         x: `(..., t)`.
-        sequence_length: how many elements a window has.
+        sequence_length: the length of a window.
         sequence_stride: steps between the starts of windows.
 
     Returns:
         `(..., 1 + (t - sequence_length) // sequence_stride, sequence_length)`.
 
     Raises:
-        ArgumentError: a length or stride that is no int >= 1.
+        ArgumentError: a length or stride is not an int >= 1.
 
     >>> extract_sequences(jnp.arange(1, 7), 3, 2).tolist()
     [[1, 2, 3], [3, 4, 5]]
@@ -82,9 +82,9 @@ def stft(
 
     Args:
         x: `(..., t)`, float32 or float64.
-        sequence_length: how many elements the window has; zeros around it fill up to `fft_length`.
+        sequence_length: the length of the window; zeros around it fill up to `fft_length`.
         sequence_stride: steps between the starts of frames.
-        fft_length: how many elements a frame has.
+        fft_length: the length of a frame.
         window: `"hann"`, `"hamming"`, an array `(sequence_length,)`, or `None` for ones.
         center: reflect the signal at both ends, so that frame `i` is centred at `i sequence_stride`.
 
@@ -131,7 +131,7 @@ def istft(
     Args:
         x: real and imaginary part, `(..., frames, fft_length // 2 + 1)` each.
         sequence_length, sequence_stride, fft_length, window, center: as given to `stft`.
-        length: how many elements the signal has; by default all that frames cover, without what `center` added.
+        length: the length of the signal; by default all elements under frames, without the padding of `center`.
 
     Returns:
         `(..., t)`, in the dtype of the real part.
@@ -151,10 +151,11 @@ def istft(
     spectra = join_complex(x, "istft")
     if spectra.ndim < 2:
         raise ShapeError(
-            "a transform has an axis of frames and one of frequencies.",
+            f"`x` must have an axis of frames and an axis of frequencies, got rank {spectra.ndim}.",
             path="istft",
             expected="rank 2 or more",
             received=f"rank {spectra.ndim}",
+            write="istft(stft(signal, 256, 128, 256), 256, 128, 256)",
         )
     weights = _window(window, sequence_length, fft_length, x[0].dtype, "istft")
     framed = jnp.fft.irfft(spectra, fft_length)  # (..., n, fft_length)
@@ -180,7 +181,7 @@ def join_complex(x: Any, path: str) -> Array:
     """
     if not isinstance(x, tuple | list) or len(x) != 2:
         raise ShapeError(
-            "complex numbers are given as two arrays.",
+            f"`x` must be a pair of arrays (real, imaginary), got {type(x).__name__}.",
             path=path,
             expected="(real, imaginary)",
             received=type(x).__name__,
@@ -189,10 +190,11 @@ def join_complex(x: Any, path: str) -> Array:
     real, imaginary = x
     if real.shape != imaginary.shape or not jnp.issubdtype(jnp.result_type(real, imaginary), jnp.floating):
         raise ShapeError(
-            "real and imaginary part do not fit each other.",
+            "the real and the imaginary part must be floating-point arrays of the same shape.",
             path=path,
             expected="two floating arrays of one shape",
             received=f"{real.dtype} {real.shape} and {imaginary.dtype} {imaginary.shape}",
+            write=f"{path}((x.astype('float32'), jnp.zeros_like(x, 'float32')))   # of a real array",
         )
     return lax.complex(real, imaginary)
 
@@ -211,8 +213,8 @@ def mel_filters(
     its neighbours' centres are its corners. Frequency 0 belongs to none.
 
     Args:
-        num_mel_bins: how many triangles.
-        num_spectrogram_bins: how many frequencies, from 0 to half of the sampling rate, evenly spaced in hertz.
+        num_mel_bins: the number of triangles.
+        num_spectrogram_bins: the number of frequencies, from 0 to half of the sampling rate, evenly spaced in hertz.
         sampling_rate: elements of the signal per second.
         lower_edge_hertz, upper_edge_hertz: the outermost corners.
         dtype: that of the result.
@@ -221,7 +223,7 @@ def mel_filters(
         `(num_spectrogram_bins, num_mel_bins)`: a spectrum times this matrix is its mel spectrum.
 
     Raises:
-        ArgumentError: the corners are not in order.
+        ArgumentError: `lower_edge_hertz` is negative, or not less than `upper_edge_hertz`.
 
     Source: S. Young et al., "The HTK Book", section 5.6.
 
@@ -230,10 +232,11 @@ def mel_filters(
     """
     if not 0 <= lower_edge_hertz < upper_edge_hertz:
         raise ArgumentError(
-            "the edges are not in order.",
+            "`lower_edge_hertz` must be at least 0 and less than `upper_edge_hertz`.",
             path="mel_filters",
             expected="0 <= lower_edge_hertz < upper_edge_hertz",
             received=f"{lower_edge_hertz} and {upper_edge_hertz}",
+            write=f"lower_edge_hertz=0.0, upper_edge_hertz={sampling_rate / 2}",
         )
     # in NumPy's float64: a constant of the program, rounded once
     hertz = np.linspace(0.0, sampling_rate / 2, num_spectrogram_bins)[:, None]
@@ -250,7 +253,7 @@ def _window(window: Any, length: int, fft_length: int, dtype: Any, path: str) ->
     """The window in the middle of `fft_length` elements; `None` where there is none."""
     if dtype not in ("float32", "float64"):
         raise ShapeError(
-            "Fourier transforms need single or double precision.",
+            f"the signal must be float32 or float64, got {dtype}.",
             path=path,
             expected="float32 or float64",
             received=str(dtype),
@@ -258,27 +261,33 @@ def _window(window: Any, length: int, fft_length: int, dtype: Any, path: str) ->
         )
     if fft_length < length:
         raise ArgumentError(
-            "a frame is longer than its transform.",
+            f"`fft_length` must be at least `sequence_length`, {length}, got {fft_length}.",
             path=path,
             expected=f"fft_length >= sequence_length, {length}",
             received=f"fft_length={fft_length}",
+            write=f"{path}(..., fft_length={length})",
         )
     if window is None:
         return None
     if isinstance(window, str):
         if window not in COSINES:
             raise ArgumentError(
-                "unknown window.", path=path, expected="'hann', 'hamming', an array or None", received=repr(window)
+                f"`window` must be 'hann', 'hamming', an array or None, got {window!r}.",
+                path=path,
+                expected="'hann', 'hamming', an array or None",
+                received=repr(window),
+                write=f"{path}(..., window='hann')",
             )
         mean = COSINES[window]
         window = mean - (1 - mean) * np.cos(2 * np.pi * np.arange(length) / length)  # of one period, in float64
     weights = jnp.asarray(window, dtype)
     if weights.shape != (length,):
         raise ArgumentError(
-            "the window has not the length of a frame.",
+            f"`window` must have shape ({length},), one weight per element of a frame, got {weights.shape}.",
             path=path,
             expected=f"shape ({length},)",
             received=f"shape {weights.shape}",
+            write=f"{path}(..., window=jnp.hanning({length}))",
         )
     before = (fft_length - length) // 2
     return jnp.pad(weights, (before, fft_length - length - before))

@@ -40,10 +40,10 @@ def conv_transpose(
         kernel: `(spatial..., filters, c)`.
         strides: steps between the windows that inputs spread over, one int or one per spatial axis.
         padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
-        output_padding: how many outputs to add behind; by default what `padding` needs.
+        output_padding: the number of outputs to add at the end; by default as many as `padding` needs.
         dilation: distance between the elements of a window.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
-        path: the address of what convolves, for messages.
+        path: the path of the layer, for messages.
 
     Returns:
         In the kernel's dtype. Per spatial axis, with `e` the extent of a window and `p` the output padding: with
@@ -70,10 +70,11 @@ def conv_transpose(
     given = inputs.shape[channel_axis(n + 2, data_format)]
     if given != channels:
         raise ShapeError(
-            "the channels of the input do not fit the kernel.",
+            f"the input must have the {channels} channels of the kernel, got {given}.",
             path=path,
             expected=f"{channels} channels, from kernel {kernel.shape}",
             received=f"{given} channels",
+            write="conv_transpose(..., data_format='channels_first')   # if that is the layout of the input",
         )
     rates = standardize_tuple(dilation, n, "dilation", path)
     steps = standardize_tuple(strides, n, "strides", path)
@@ -94,7 +95,7 @@ def conv_transpose(
 
 
 def _pads(extent: int, stride: int, more: int | None, padding: str) -> tuple[int, int]:
-    """Zeros before and behind the inputs, which are `stride` apart; `extent - 1` on both sides keep windows whole.
+    """Zeros before and after the inputs, which are `stride` apart; `extent - 1` on both sides keep windows whole.
 
     >>> _pads(3, 2, None, "valid"), _pads(3, 2, None, "same")
     ((2, 2), (2, 1))

@@ -1,4 +1,4 @@
-"""Windows: what convolution and pooling share.
+"""Windows: the arithmetic that convolution and pooling share.
 
 A window of `size` elements, `dilation` apart, covers `extent = (size - 1) * dilation + 1`. On an axis of `n` elements
 
@@ -20,7 +20,7 @@ from jkeras.typing import Array
 
 
 def window_extent(size: int, dilation: int = 1) -> int:
-    """How many elements a dilated window covers.
+    """The number of elements that a dilated window covers.
 
     >>> window_extent(3), window_extent(3, dilation=2)
     (3, 5)
@@ -36,7 +36,7 @@ def check_windows(spatial: Sequence[Any], extents: Sequence[int], padding: str, 
     least = tuple(extents) if padding == "valid" else (1,) * len(extents)
     if any(isinstance(n, int) and n < extent for n, extent in zip(spatial, least, strict=True)):
         raise ShapeError(
-            "the input is smaller than one window; nothing would be left of it.",
+            f"the input must be at least as large as one window, {least}, got {tuple(spatial)}.",
             path=path,
             expected=f"spatial dimensions of at least {least}",
             received=f"{tuple(spatial)}",
@@ -65,7 +65,7 @@ def spread(x: Array, axis: int, length: int, stride: int = 1, dilation: int = 1)
     """The sum of windows laid back where `frames` took them from, on an axis of `length`; its transpose.
 
     Args:
-        x: windows `(count, size)` on `axis` and the one behind it.
+        x: windows `(count, size)` on `axis` and the next axis.
         axis, length: which axis is to be of which length.
         stride, dilation: as for `frames`.
 

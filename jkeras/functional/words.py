@@ -1,7 +1,7 @@
 """Arithmetic modulo 2^64 where there are only 32 bits: words as pairs of uint32.
 
-JAX has 64-bit integers only where they were enabled. Hashes need them everywhere, and need of them the operators here,
-which are those of a NumPy array of uint64. Each is a handful of elementwise operations, which XLA fuses.
+JAX has 64-bit integers only where they were enabled. Hashes need them everywhere, but only the operators here, which
+are those of a NumPy array of uint64. Each is a few elementwise operations, which XLA fuses.
 """
 
 import dataclasses

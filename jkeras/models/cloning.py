@@ -28,7 +28,7 @@ def clone_model(
     recursive: bool = False,
     **kwargs: Any,
 ) -> Any:
-    """The same network out of new layers. Values belong to callers: those of the one fit the other.
+    """The same network out of new layers. Models hold no values: those of the model fit the clone.
 
     Args:
         model: a model made from tensors, or a `Sequential`. Another one is cloned through its config, as a whole.
@@ -48,10 +48,22 @@ def clone_model(
     """
     cache: dict[Layer, Any] = kwargs.pop("cache", {})
     if kwargs:
-        raise ArgumentError(f"unknown arguments: {sorted(kwargs)}.", path="clone_model")
+        raise ArgumentError(
+            f"unknown arguments: {sorted(kwargs)}.",
+            path="clone_model",
+            expected="input_tensors, clone_function, call_function or recursive",
+            received=sorted(kwargs),
+            write="clone_model(model, clone_function=clone_function)",
+        )
     if isinstance(model, Sequential):
         if call_function is not None:
-            raise ArgumentError("a Sequential calls its layers one after the other.", path="clone_model: call_function")
+            raise ArgumentError(
+                "`call_function` must be None for a Sequential, which calls its layers in order.",
+                path="clone_model: call_function",
+                expected="None",
+                received=type(call_function).__name__,
+                write="clone_model(model, clone_function=clone_function)",
+            )
         return _clone_chain(model, input_tensors, _cloner(model, clone_function, None, recursive, cache))
     if model.function is not None:
         clone = _cloner(model, clone_function, call_function, recursive, cache)
@@ -59,7 +71,11 @@ def clone_model(
     for name, value in {"clone_function": clone_function, "input_tensors": input_tensors}.items():
         if value is not None:
             raise ArgumentError(
-                "a model that is described by `call` is cloned as a whole.", path=f"clone_model: {name}", expected=None
+                f"`{name}` must be None for a model that is defined by its `call`: its config is cloned as a whole.",
+                path=f"clone_model: {name}",
+                expected="None",
+                received=type(value).__name__,
+                write="clone_model(model)",
             )
     return type(model).from_config(model.get_config())
 
@@ -93,10 +109,11 @@ def _clone_chain(model: Sequential, input_tensors: PyTree, clone: Clone) -> Sequ
     given = unpack(input_tensors)
     if given is not None and not isinstance(given, KerasTensor):
         raise ArgumentError(
-            "a Sequential has one input.",
+            "`input_tensors` must be one symbolic tensor for a Sequential.",
             path="clone_model: input_tensors",
             expected="one symbolic tensor",
             received=repr(given)[:80],
+            write="clone_model(model, jkeras.Input((8,)))",
         )
     begin = model.declared_input
     if given is not None and not isinstance(given.history.operation, InputLayer):
@@ -116,10 +133,11 @@ def _clone_graph(model: Model, input_tensors: PyTree, clone: Clone, call_functio
     expected: Any = jax.tree.structure(function.inputs_structure)
     if expected != jax.tree.structure(input_tensors):
         raise ArgumentError(
-            "the inputs have another structure than the model's.",
+            "`input_tensors` must have the structure of the model's inputs.",
             path="clone_model: input_tensors",
             expected=function.inputs_structure,
             received=input_tensors,
+            write="clone_model(model)   # with new inputs of the same structure",
         )
 
     fresh: dict[Any, Any] = {}

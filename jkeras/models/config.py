@@ -153,7 +153,7 @@ class _Reader:
                     del self.pending[name]
             if not progress:
                 raise GraphError(
-                    "the config describes a graph with loops or disconnected calls.",
+                    "the config must describe a graph without loops and disconnected calls.",
                     path="from_config",
                     expected="calls whose arguments other calls make",
                     received=f"no way to call {', '.join(self.pending)[:80]}",
@@ -165,7 +165,7 @@ class _Reader:
     def operation(self, name: str) -> Any:
         if name not in self.operations:
             raise UnknownNameError(
-                f"the config calls a layer that it does not have: {name!r}.",
+                f"unknown layer {name!r}: the config calls it but does not define it.",
                 path="from_config",
                 expected=did_you_mean(name, self.operations),
             )
@@ -216,7 +216,12 @@ def _operation(entry: Config) -> Any:
         {key: value for key, value in entry.items() if key not in ("name", "inbound_nodes")}
     )
     if not hasattr(operation, "nodes"):
-        raise ConfigError("the config of a graph names something that is no operation.", path=name, received=operation)
+        raise ConfigError(
+            "the graph of a config must consist of layers and operations.",
+            path=name,
+            expected="a layer or an operation",
+            received=type(operation).__name__,
+        )
     if operation.explicit_name is None:
         operation.given_name = name
     return operation

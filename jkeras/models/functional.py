@@ -31,7 +31,7 @@ class GraphLayer(Layer):
         kwargs: the arguments of `Layer`.
 
     Raises:
-        ArgumentError: only one of `inputs` and `outputs`, or something that is no symbolic tensor.
+        ArgumentError: only one of `inputs` and `outputs`, or something other than a symbolic tensor.
         GraphError: the graph is disconnected or has a cycle.
         DuplicateNameError: two layers have the same explicit name.
     """
@@ -40,7 +40,7 @@ class GraphLayer(Layer):
         described = graph_arguments(args, kwargs)
         if args and described is None:
             raise ArgumentError(
-                "positional arguments that are no graph.",
+                "the positional arguments must be `inputs`, `outputs` and `name`.",
                 path=type(self).__name__,
                 expected="inputs, outputs and name; or keywords only",
                 received=f"{len(args)} arguments",
@@ -90,7 +90,7 @@ class GraphLayer(Layer):
         return None
 
     def components(self) -> Iterator[tuple[str, Component | Variable]]:
-        """The layers of the graph under their names in it, then what attributes hold."""
+        """The layers of the graph under their names in it, then the layers and variables in attributes."""
         if self.function is not None:
             names = self.function.graph.names
             yield from ((names[part], part) for part in self.function.graph.operations if isinstance(part, Layer))
@@ -101,7 +101,7 @@ class GraphLayer(Layer):
     def _graph(self, what: str) -> Function:
         if self.function is None:
             raise NeverCalledError(
-                f"there is no `{what}`: the model is described by its `call`, not by a graph.",
+                f"cannot read `{what}`, because the model is defined by its `call` and not by a graph.",
                 path=self.name,
                 write="jkeras.Model(inputs, outputs)",
             )
@@ -139,7 +139,7 @@ class GraphLayer(Layer):
 
     @property
     def input_names(self) -> list[str]:
-        """The names of the inputs, flat: what keys a dict of inputs has."""
+        """The names of the inputs, flat: the keys of a dict of inputs."""
         return input_names(self._graph("input_names"))
 
     @property
@@ -162,7 +162,11 @@ def graph_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[A
     for name in ("inputs", "outputs"):
         if given.get(name) is None:
             raise ArgumentError(
-                f"a graph needs `{name}` too.", path="Model", write="jkeras.Model(inputs=inputs, outputs=outputs)"
+                f"`inputs` and `outputs` must be given together, got no `{name}`.",
+                path="Model",
+                expected="inputs and outputs",
+                received=f"{name}=None",
+                write="jkeras.Model(inputs=inputs, outputs=outputs)",
             )
     return given.pop("inputs"), given.pop("outputs"), given
 
@@ -177,8 +181,8 @@ def _name_inputs(inputs: PyTree) -> None:
             layer.given_name = key
         elif layer.name != key:
             warnings.warn(
-                f"The input '{layer.name}' has the key '{key}' in a dict of inputs: give both one name, "
-                f"jkeras.Input(..., name='{key}').",
+                f"The name of an input should be its key in the dict of inputs, '{key}', got '{layer.name}'. "
+                f"Write jkeras.Input(..., name='{key}').",
                 stacklevel=5,
             )
 
@@ -196,7 +200,7 @@ def input_names(function: Function) -> list[str]:
 
 
 def input_specs(function: Function) -> list[InputSpec] | None:
-    """What each input must be, its batch axis free; `None` for deeply nested dicts, which `match` checks alone."""
+    """The spec of each input, its batch axis free; `None` for deeply nested dicts, which `match` checks alone."""
     if isinstance(function.inputs_structure, Mapping) and not _plain(function.inputs_structure, Mapping):
         return None
     return [
@@ -244,7 +248,7 @@ def match(function: Function, inputs: PyTree, path: str) -> list[Any]:
     for tensor, value in zip(function.inputs, flat, strict=True):
         if value is None and not _is_optional(tensor):
             raise GraphError(
-                f"the input '{tensor.name}' is not optional.",
+                f"the input '{tensor.name}' must not be None, because it is not optional.",
                 path=path,
                 expected="an array",
                 received="None",
@@ -278,13 +282,25 @@ def _check_order(function: Function, inputs: PyTree, path: str) -> None:
     unordered = isinstance(expected, Mapping) and list(expected) != sorted(expected)
     if len(_flatten(inputs)) != len(function.inputs) or unordered:
         raise GraphError(
-            "called with inputs of another structure.", path=path, expected=_shown(expected), received=_shown(inputs)
+            "`inputs` must have the structure of the model's inputs.",
+            path=path,
+            expected=_shown(expected),
+            received=_shown(inputs),
+            write=f"model({_call(function)})   # an array for each",
         )
     warnings.warn(
-        f"'{path}' was called with inputs of another structure, taken in order: expected {_shown(expected)}, "
-        f"received {_shown(inputs)}.",
+        f"The inputs of '{path}' should have the structure {_shown(expected)}, got {_shown(inputs)}: "
+        "they are taken in order.",
         stacklevel=2,
     )
+
+
+def _call(function: Function) -> str:
+    """The inputs of a call as code: a dict of the names where the graph has one, else a list."""
+    names = input_names(function)
+    if isinstance(function.inputs_structure, Mapping):
+        return f"{{{', '.join(f'{name!r}: ...' for name in names)}}}"
+    return f"[{', '.join(names)}]"
 
 
 def _flatten(structure: PyTree) -> list[Any]:
@@ -317,7 +333,7 @@ def fit(tensor: KerasTensor, value: Any, path: str) -> Any:
         new = jnp.expand_dims(new, -1)
     elif new.ndim != tensor.ndim:
         raise ShapeError(
-            f"the input '{tensor.name}' has another rank.",
+            f"the input '{tensor.name}' must have rank {tensor.ndim}, got {new.ndim}.",
             path=path,
             expected=f"shape {tensor.shape}",
             received=f"shape {new.shape}",
@@ -335,7 +351,13 @@ def set_masks(inputs: PyTree, mask: PyTree) -> None:
         return
     flat, masks = _flatten(inputs), _flatten(mask)
     if len(flat) != len(masks):
-        raise GraphError("there are not as many masks as inputs.", path="mask", expected=len(flat), received=len(masks))
+        raise GraphError(
+            f"`mask` must have one mask, or None, per input: {len(flat)}, got {len(masks)}.",
+            path="mask",
+            expected=len(flat),
+            received=len(masks),
+            write=f"model(inputs, mask=[{', '.join(['mask', *['None'] * (len(flat) - 1)])}])",
+        )
     for value, each in zip(flat, masks, strict=True):
         if value is not None:
             scopes.set_mask(value, each)

@@ -72,7 +72,7 @@ class Model(GraphLayer):
         kwargs: the arguments of `Layer`.
 
     Raises:
-        ArgumentError: only one of `inputs` and `outputs`, or something that is no symbolic tensor.
+        ArgumentError: only one of `inputs` and `outputs`, or something other than a symbolic tensor.
         GraphError: the graph is disconnected or has a cycle.
         DuplicateNameError: two layers have the same explicit name.
 
@@ -108,7 +108,9 @@ class Model(GraphLayer):
 
     @layers.setter
     def layers(self, value: Any) -> None:
-        raise AttributeError("`layers` is what the attributes of a model hold; keep your own list under another name.")
+        raise AttributeError(
+            "cannot assign `layers`: it lists the sublayers of the model. Use another name for your own list."
+        )
 
     @property
     def operations(self) -> list[Any]:
@@ -124,18 +126,26 @@ class Model(GraphLayer):
         """
         if (name is None) == (index is None):
             raise ArgumentError(
-                "give either `name` or `index`.", path="get_layer", received="both" if name is not None else "neither"
+                "exactly one of `name` and `index` must be given.",
+                path="get_layer",
+                expected="a name or an index",
+                received="both" if name is not None else "neither",
+                write="model.get_layer(index=0)",
             )
         addresses = self.addresses()
         if index is not None:
             if not -len(addresses) <= index < len(addresses):
                 raise ArgumentError(
-                    "no such index.", path=self.name, expected=f"0 to {len(addresses) - 1}", received=index
+                    f"`index` must be less than the number of layers, {len(addresses)}, got {index}.",
+                    path=self.name,
+                    expected=f"0 to {len(addresses) - 1}",
+                    received=index,
+                    write=f"{self.name}.get_layer(index=-1)   # the last layer",
                 )
             return list(addresses.values())[index]
         assert name is not None
         if name not in addresses:
-            raise UnknownNameError(f"no such layer: {name}.", path=self.name, expected=did_you_mean(name, addresses))
+            raise UnknownNameError(f"unknown layer {name!r}.", path=self.name, expected=did_you_mean(name, addresses))
         return addresses[name]
 
     def summary(
@@ -153,8 +163,8 @@ class Model(GraphLayer):
             line_length: the width in characters; by default that of the terminal.
             positions: where the columns end, a number for each: fractions of the width, or characters.
             print_fn: receives each line instead of the terminal.
-            expand_nested: whether the layers of nested models have rows of their own.
-            show_trainable: whether there is a column that says what is trainable.
+            expand_nested: whether to add rows for the layers of nested models.
+            show_trainable: whether to add a column that shows which layers are trainable.
             layer_range: the names, or patterns of names, of the first and the last layer to show.
         """
         summaries.show(
@@ -172,7 +182,7 @@ class Model(GraphLayer):
     # -- values as one tree
 
     def get_state_tree(self, variables: tuple[Any, Any], value_format: str = "backend_tensor") -> dict[str, Any]:
-        """The values by the names of Keras's sections. What an optimizer and metrics keep is in a `TrainState`.
+        """The values by the names of Keras's sections. The state of optimizers and metrics is in a `TrainState`.
 
         Args:
             variables: the two trees.
@@ -189,10 +199,11 @@ class Model(GraphLayer):
         """
         if value_format not in VALUE_FORMATS:
             raise ArgumentError(
-                "unknown `value_format`.",
+                f"`value_format` must be 'backend_tensor' or 'numpy_array', got {value_format!r}.",
                 path=f"{self.name}.get_state_tree",
                 expected=" or ".join(map(repr, VALUE_FORMATS)),
                 received=repr(value_format),
+                write="model.get_state_tree(variables, value_format='numpy_array')",
             )
         stateless.bind(self.structure(), *variables, self.name)
         trees = variables if value_format == "backend_tensor" else jax.tree.map(np.asarray, tuple(variables))
@@ -203,7 +214,7 @@ class Model(GraphLayer):
 
         Args:
             variables: the two trees.
-            state_tree: what `get_state_tree` returned, or a part of it.
+            state_tree: the result of `get_state_tree`, or a part of it.
 
         Raises:
             LeafError: a section or a path that the model does not have, or a value of another shape.
@@ -211,7 +222,7 @@ class Model(GraphLayer):
         unknown = [section for section in state_tree if section not in SECTIONS]
         if unknown:
             raise LeafError(
-                f"the state tree has sections that a model does not have: {unknown}.",
+                f"`state_tree` must have only the sections of a model, got {unknown}.",
                 path=f"{self.name}.set_state_tree",
                 expected=f"sections among {list(SECTIONS)}",
                 write="state.replace(opt_state=..., metrics=...)   # of a TrainState",
@@ -221,7 +232,7 @@ class Model(GraphLayer):
         missing = [path for path in leaves if path not in paths]
         if missing:
             raise LeafError(
-                f"the model has no variables at these paths: {missing[:4]}.",
+                f"`state_tree` must have only paths of variables of the model, got {missing[:4]}.",
                 path=f"{self.name}.set_state_tree",
                 expected=did_you_mean(missing[0], paths),
             )
@@ -264,7 +275,7 @@ class Model(GraphLayer):
 
 @registry.export("keras.src.models.functional", "keras", "keras.models")
 class Functional(Model):
-    """What `Model(inputs, outputs)` returns: a model described by nothing but its graph.
+    """The class of `Model(inputs, outputs)`: a model described by its graph alone.
 
     >>> import jkeras
     >>> inputs = jkeras.Input((3,))
@@ -285,14 +296,14 @@ def _is_graph_constructor(cls: type) -> bool:
 
 
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The model that `to_json` wrote, here or in Keras. Its values are drawn anew, with `init`.
+    """The model that `to_json` wrote, here or in Keras. Its values are drawn again, with `init`.
 
     Args:
-        json_string: what `to_json` returned.
+        json_string: the result of `to_json`.
         custom_objects: classes and functions by name.
 
     Raises:
-        ConfigError: the text is no config of a model.
+        ConfigError: the string is not the config of a model.
         UnknownNameError: a class is not known.
 
     >>> import jkeras
@@ -302,5 +313,11 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     """
     model = registry.deserialize(parse(json_string), custom_objects)
     if not isinstance(model, Model):
-        raise ConfigError("this is no config of a model.", path="model_from_json", received=type(model).__name__)
+        raise ConfigError(
+            f"`json_string` must be the config of a model, got that of a {type(model).__name__}.",
+            path="model_from_json",
+            expected="the config of a model",
+            received=type(model).__name__,
+            write="jkeras.saving.deserialize_keras_object(json.loads(json_string))   # for other objects",
+        )
     return model

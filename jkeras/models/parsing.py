@@ -1,4 +1,4 @@
-"""Parsing of JSON that may come from anywhere: what is ambiguous, or made to exhaust a reader, is refused at once."""
+"""Parsing of untrusted JSON: duplicate keys and excessive nesting raise an error at once."""
 
 import json
 import re
@@ -11,13 +11,13 @@ STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def parse(text: str) -> Any:
-    """The value of a JSON text.
+    """The value of a JSON string.
 
     Args:
-        text: the text.
+        text: the string.
 
     Raises:
-        ConfigError: the text is not JSON, gives a key twice, or is nested deeper than `MAX_DEPTH`.
+        ConfigError: the string is not JSON, gives a key twice, or is nested deeper than `MAX_DEPTH`.
 
     >>> parse('{"units": 3}')
     {'units': 3}
@@ -28,7 +28,7 @@ def parse(text: str) -> Any:
         deepest = max(deepest, depth)
     if deepest > MAX_DEPTH:
         raise ConfigError(
-            "the config is nested too deeply.",
+            f"the config must not be nested more than {MAX_DEPTH} levels deep, got {deepest}.",
             path="model_from_json",
             expected=f"at most {MAX_DEPTH} levels",
             received=f"{deepest} levels",
@@ -38,7 +38,13 @@ def parse(text: str) -> Any:
     except ValueError as error:
         if isinstance(error, ConfigError):
             raise
-        raise ConfigError(f"the text must be JSON: {error}", path="model_from_json", received=repr(text[:60])) from None
+        raise ConfigError(
+            f"`json_string` must be JSON: {error}.",
+            path="model_from_json",
+            expected="a JSON string, as of to_json",
+            received=repr(text[:60]),
+            write="model_from_json(model.to_json())",
+        ) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -47,7 +53,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         raise ConfigError(
-            "a key is given twice.",
+            "the keys of a JSON object must be distinct.",
             path="model_from_json",
             expected="distinct keys",
             received=next(name for name in names if names.count(name) > 1),

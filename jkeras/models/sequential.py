@@ -1,4 +1,4 @@
-"""Sequential: a chain of layers, each called on what the one before it returned."""
+"""Sequential: a chain of layers, each called on the output of the one before."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -32,7 +32,7 @@ class Sequential(Model):
         name: its address in the tree of the owner.
 
     Raises:
-        ArgumentError: something that is no layer, or a layer that takes more or fewer than one input.
+        ArgumentError: an item is not a layer, or a layer does not take exactly one input.
         DuplicateNameError: two layers have the same explicit name.
         BuildError: a second `Input`.
 
@@ -65,7 +65,7 @@ class Sequential(Model):
         """Appends a layer, or puts an `Input` in front of an empty chain. The names of the others do not change.
 
         Args:
-            layer: a layer, or what `Input` returned.
+            layer: a layer, or the tensor of an `Input`.
             rebuild: whether a model whose input is known builds the layer at once.
         """
         layer = _layer_of(layer)
@@ -80,7 +80,13 @@ class Sequential(Model):
     def pop(self, rebuild: bool = True) -> Layer:
         """Takes the last layer away and returns it."""
         if not self._chain:
-            raise BuildError("there is no layer to take away.", path=self.name)
+            raise BuildError(
+                "cannot remove the last layer, because the model has no layers.",
+                path=self.name,
+                expected="a model with layers",
+                received="no layers",
+                write=f"{self.name}.add(layers.Dense(10))",
+            )
         layer = self._chain.pop()
         if layer not in self._chain:
             del self._names[layer]
@@ -98,10 +104,11 @@ class Sequential(Model):
             return
         if self._begin is not None or self._chain:
             raise BuildError(
-                "a chain has one `Input`, in front.",
+                "an `Input` must be the first item of a Sequential, and the only `Input`.",
                 path=self.name,
                 expected="an `Input` before all layers",
                 received=f"another after {self._begin.batch_shape if self._begin is not None else self._chain[-1]}",
+                write="jkeras.Sequential([jkeras.Input((8,)), layers.Dense(10)])",
             )
         self._begin = layer
 
@@ -139,7 +146,7 @@ class Sequential(Model):
         return None
 
     def _first_dtype(self) -> str:
-        """Of an input that nobody declared: what the first layer computes in, or keeps where it casts nothing."""
+        """The dtype of an undeclared input: the first layer's compute dtype, or its variable dtype without autocast."""
         first = self._chain[0]
         if isinstance(first, Model) and (tensors := _known_inputs(first)) is not None:
             return tensors[0].dtype
@@ -153,18 +160,27 @@ class Sequential(Model):
         Raises `BuildError` where there are no layers, or the `Input` has another shape.
         """
         if not self._chain:
-            raise BuildError("there are no layers to build.", path=self.name, write="model.add(layers.Dense(10))")
+            raise BuildError(
+                "cannot build the model, because it has no layers.",
+                path=self.name,
+                write=f"{self.name}.add(layers.Dense(10))",
+            )
         if in_building_scope():
             return  # the call that follows builds each layer
         if self._begin is None and input_shape is None:
-            raise BuildError("a shape is needed.", path=self.name, write=f"{self.name}.build((None, 8))")
+            raise BuildError(
+                "`input_shape` must be given, because the model has no `Input`.",
+                path=self.name,
+                write=f"{self.name}.build((None, 8))",
+            )
         if self._begin is not None:
             if input_shape is not None and standardize_shape(input_shape) != self._begin.batch_shape:
                 raise BuildError(
-                    "the model has an `Input` of another shape.",
+                    "`input_shape` must be the shape of the model's `Input`.",
                     path=self.name,
                     expected=self._begin.batch_shape,
                     received=input_shape,
+                    write=f"{self.name}.build()   # for the shape of the Input",
                 )
         elif is_shape(input_shape):
             self._begin = InputLayer(batch_shape=input_shape, dtype=self._first_dtype())
@@ -204,7 +220,7 @@ class Sequential(Model):
         return super().addresses()
 
     def components(self) -> Iterator[tuple[str, Component | Variable]]:
-        """The layers of the chain, then what attributes hold."""
+        """The layers of the chain, then the layers and variables in attributes."""
         yield from ((self._names[layer], layer) for layer in self._chain)
         yield from super().components()
 
@@ -217,7 +233,7 @@ class Sequential(Model):
         self._connect()
         if not self._built or not self._tensors:
             raise NeverCalledError(
-                f"there is no `{what}` before the shape of the input is known.",
+                f"cannot read `{what}`, because the shape of the input is not known yet.",
                 path=self.name,
                 write=f"{self.name}.build((None, 8))",
             )
@@ -270,9 +286,11 @@ class Sequential(Model):
         """The model of a config. Raises `ConfigError` where it has no `name` or no `layers`."""
         if "name" not in config or "layers" not in config:
             raise ConfigError(
-                "the config of a Sequential has a name and layers.",
+                "the config of a Sequential must have the keys 'name' and 'layers'.",
                 path=cls.__name__,
+                expected="the keys 'name' and 'layers'",
                 received=f"keys {sorted(config)}",
+                write=f"{cls.__name__}.from_config(model.get_config())",
             )
         layers = [registry.deserialize(layer, custom_objects) for layer in config["layers"]]
         model = cls(layers, trainable=config.get("trainable", True), name=config["name"])
@@ -288,9 +306,9 @@ def _layer_of(layer: Any) -> Layer:
         return layer.history.operation
     if not isinstance(layer, Layer):
         raise ArgumentError(
-            "a chain consists of layers.",
+            f"the items of a Sequential must be layers, got {type(layer).__name__}.",
             path="Sequential",
-            expected="layers, and an `Input` in front",
+            expected="layers, after an optional `Input`",
             received=f"{layer!r} (a {type(layer).__name__})"[:80],
             write="jkeras.layers.Lambda(function)   # makes a layer of a function",
         )
@@ -305,7 +323,7 @@ def _check_single_input(layer: Layer) -> None:
     takes_any = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     if len(required) > 1 or not (positional or takes_any):
         raise ArgumentError(
-            "a layer of a chain takes one input.",
+            "a layer in a Sequential must take exactly one input.",
             path=layer.name,
             expected="call(self, inputs)",
             received=f"call(self, {', '.join(map(str, parameters))})",

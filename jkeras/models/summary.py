@@ -81,7 +81,7 @@ def show(
 
 
 def totals(trainable: Sequence[Variable], non_trainable: Sequence[Variable]) -> list[str]:
-    """The lines that say how many parameters there are, and how many bytes their values take.
+    """The lines with the numbers of parameters and the bytes of their values.
 
     >>> print(*totals([Variable("zeros", (3, 4))], []), sep="\\n")
      Total params: 12 (48.00 B)
@@ -122,16 +122,26 @@ def _is_chain(function: Function) -> bool:
 
 
 def _bounds(names: list[str], layer_range: Sequence[str] | None) -> tuple[int, int]:
-    """The places of the first and behind the last layer to show."""
+    """The indices of the first layer to show and of the one after the last."""
     if layer_range is None:
         return 0, len(names)
     if len(layer_range) != 2 or not all(isinstance(pattern, str) for pattern in layer_range):
         raise ArgumentError(
-            "`layer_range` is a pair of names.", path="summary", expected='("first", "last")', received=layer_range
+            "`layer_range` must be a pair of names.",
+            path="summary",
+            expected='("first", "last")',
+            received=layer_range,
+            write='model.summary(layer_range=("dense", "dense_2"))',
         )
     matches = [[i for i, name in enumerate(names) if re.match(pattern, name)] for pattern in layer_range]
     if not all(matches):
-        raise ArgumentError("`layer_range` matches no layer.", path="summary", expected=names, received=layer_range)
+        raise ArgumentError(
+            "both patterns of `layer_range` must match the name of a layer.",
+            path="summary",
+            expected=names,
+            received=layer_range,
+            write=f"model.summary(layer_range=({names[0]!r}, {names[-1]!r}))" if names else None,
+        )
     if matches[0][0] > matches[1][-1]:
         return matches[1][0], matches[0][-1] + 1
     return matches[0][0], matches[1][-1] + 1
@@ -173,7 +183,7 @@ def _connections(function: Function | None, calls: Sequence[Node]) -> str:
 
 
 def _output_shape(part: Any, calls: Sequence[Node]) -> str:
-    """The shape of what a layer returned: on symbolic tensors, else for the shapes that it was built for."""
+    """The shape of the output of a layer: on symbolic tensors, else for the shapes that it was built for."""
     if calls:
         return _shown(jax.tree.map(lambda tensor: tensor.shape, calls[0].outputs))
     config = part.get_build_config() if isinstance(part, Layer) and part.built else None
@@ -216,17 +226,22 @@ def _table(
             fractions = (*(0.9 * fraction for fraction in fractions), last)
     if len(fractions) != len(headers):
         raise ArgumentError(
-            "`positions` must have an entry for each column.",
+            f"`positions` must have one entry per column, {len(headers)}, got {len(fractions)}.",
             path="summary",
             expected=f"{len(headers)} fractions, where these end: {', '.join(headers)}",
             received=positions,
+            write=f"positions={tuple(round((i + 1) / len(headers), 2) for i in range(len(headers)))}",
         )
     width = line_length or min(width, shutil.get_terminal_size().columns - 4)
     ends = [int(fraction * width if last == 1 else fraction) for fraction in fractions]
     widths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     if min(widths) < MIN_WIDTH:
         raise ArgumentError(
-            "the columns are too narrow.", path="summary", expected=f"{MIN_WIDTH} characters each", received=widths
+            f"`line_length` and `positions` must give each column at least {MIN_WIDTH} characters, got {widths}.",
+            path="summary",
+            expected=f"{MIN_WIDTH} characters each",
+            received=widths,
+            write="model.summary(line_length=100)",
         )
     shown = Table(width=width, show_lines=True)
     for header, column in zip(headers, widths, strict=True):

@@ -1,5 +1,5 @@
-"""Arithmetic in the table whose results are others than those of `jax.numpy`: rounding gives floats, 8-bit integers are
-summed in 32 bits, and there is a division by zero."""
+"""Arithmetic in the table that differs from `jax.numpy`: rounding returns floats, 8-bit integers are summed in 32 bits,
+and `divide_no_nan` is defined for a denominator of zero."""
 
 from typing import Any
 
@@ -57,8 +57,8 @@ def divide_no_nan(x1: ArrayLike, x2: ArrayLike) -> Array:
 
 @listed
 def einsum(subscripts: str, *operands: ArrayLike, **options: Any) -> Array:
-    """Sums of products, by Einstein's convention: what has the same letter runs together, what is missing on the right
-    is summed over.
+    """Sums of products, by Einstein's convention: axes of one letter are paired, and summed if the letter is missing on
+    the right.
 
     Args:
         subscripts: `"ij,jk->ik"`: a letter for each axis of each operand, and those of the result.

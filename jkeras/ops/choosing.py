@@ -34,9 +34,9 @@ def nan_to_num(x: ArrayLike, nan: Any = 0.0, posinf: Any = None, neginf: Any = N
 
     Args:
         x: array of any shape and dtype; integers come back as they are.
-        nan: what NaN becomes.
-        posinf: what positive infinity becomes; by default the greatest finite number of the dtype.
-        neginf: what negative infinity becomes; by default the least finite number of the dtype.
+        nan: the value in place of NaN.
+        posinf: the value in place of infinity; by default the greatest finite number of the dtype.
+        neginf: the value in place of minus infinity; by default the least finite number of the dtype.
 
     Returns:
         The shape and dtype of `x`.

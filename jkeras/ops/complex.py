@@ -36,17 +36,18 @@ def view_as_complex(x: Array) -> Array:
         `(...)`, complex64, or complex128 of double precision.
 
     Raises:
-        ShapeError: the last axis is no pair.
+        ShapeError: the last axis does not have length 2.
 
     >>> view_as_complex(jnp.array([[1.0, 2.0], [3.0, -4.0]])).tolist()
     [(1+2j), (3-4j)]
     """
     if x.shape[-1:] != (2,) and all(isinstance(length, int) for length in x.shape[-1:]):  # None is found out later
         raise ShapeError(
-            "complex numbers are pairs along the last axis.",
+            f"`x` must hold pairs (real, imaginary) along the last axis, got shape {tuple(x.shape)}.",
             path="view_as_complex",
             expected="shape (..., 2)",
             received=f"shape {tuple(x.shape)}",
+            write="ops.view_as_complex(ops.stack([real, imaginary], axis=-1))",
         )
     x = x.astype(jnp.promote_types(x.dtype, "float32"))  # no complex numbers are narrower
     return jax.lax.complex(x[..., 0], x[..., 1])

@@ -1,8 +1,8 @@
-"""Control flow: branches and loops inside a compiled program, and functions mapped and differentiated.
+"""Control flow: branches and loops inside a compiled function, and functions mapped and differentiated.
 
 They take functions, which configs spell for `vectorized_map` alone: the others are not in the table; in a graph they
 are recorded like any lifted function. Inside a layer's `call`, `cond`, `switch`, `scan`, `map` and `vectorized_map`
-are those of `jkeras.core`: what they call may assign variables and add losses. The other loops may only read.
+are those of `jkeras.core`: their functions may assign variables and add losses. The other loops may only read.
 """
 
 from collections.abc import Callable, Sequence
@@ -60,14 +60,20 @@ def switch(index: Any, branches: Sequence[Function], *operands: Any) -> PyTree:
 def scan(
     f: Function, init: PyTree, xs: PyTree = None, length: int | None = None, reverse: bool = False, unroll: Any = 1
 ) -> tuple[PyTree, PyTree]:
-    """A loop over the first axis that carries a value along and stacks what it gives: `jax.lax.scan`.
+    """A loop over the first axis that carries a value along and stacks the outputs: `jax.lax.scan`.
 
     >>> carry, ys = scan(lambda total, x: (total + x, 2 * x), 0, jnp.arange(3))
     >>> int(carry), ys.tolist()
     (3, [0, 2, 4])
     """
     if not isinstance(unroll, int) or unroll < 0 or (unroll == 0 and unroll is not False):
-        raise ArgumentError("no such unrolling.", path="scan", expected="an int >= 1 or a bool", received=repr(unroll))
+        raise ArgumentError(
+            f"`unroll` must be a bool or an integer of at least 1, got {unroll!r}.",
+            path="scan",
+            expected="an int >= 1 or a bool",
+            received=repr(unroll),
+            write="ops.scan(f, init, xs, unroll=1)",
+        )
 
     def loop(init: PyTree, xs: PyTree) -> tuple[PyTree, PyTree]:
         run = jax.lax.scan if scopes.current() is None else transforms.scan
@@ -111,7 +117,7 @@ def while_loop(cond: Function, body: Function, loop_vars: PyTree, maximum_iterat
         cond: of the loop's variables, whether to go on.
         body: of the loop's variables, their next values.
         loop_vars: a list or tuple, given to both as arguments, or one value.
-        maximum_iterations: how often `body` may run.
+        maximum_iterations: the greatest number of runs of `body`.
 
     >>> [int(x) for x in while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, 2 * x), (0, 1))]
     [3, 8]
@@ -147,7 +153,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Function, init_val: PyTree) -> P
 
 
 def custom_gradient(f: Function) -> Function:
-    """A function that says itself what its gradient is: `f` returns its value and a function from the gradient of the
+    """A function with a custom gradient: `f` returns its value and a function from the gradient of the
     value to those of the arguments. `jax.custom_gradient`.
 
     >>> @custom_gradient
@@ -166,7 +172,13 @@ def vectorize(pyfunc: Function, *, excluded: Any = None, signature: str | None =
     [3, 2]
     """
     if not callable(pyfunc):
-        raise ArgumentError("this is no function.", path="vectorize", expected="a callable", received=repr(pyfunc))
+        raise ArgumentError(
+            f"`pyfunc` must be a function, got {type(pyfunc).__name__}.",
+            path="vectorize",
+            expected="a callable",
+            received=repr(pyfunc),
+            write="ops.vectorize(lambda a, b: a + b)",
+        )
     return lift(jnp.vectorize(pyfunc, excluded=excluded or set(), signature=signature))
 
 

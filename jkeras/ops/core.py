@@ -1,4 +1,4 @@
-"""What the table has of neither mathematics nor networks: dtypes, shapes, slices, scatters, gradients stopped."""
+"""General operations of the table: dtypes, shapes, slices, scatters, stopped gradients."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -37,8 +37,8 @@ def cast(x: ArrayLike, dtype: Any) -> Array:
     """The values of a tensor in another dtype.
 
     Args:
-        x: an array, or what becomes one.
-        dtype: a dtype or its name; `None` for `jkeras.config.floatx()`. Floats become integers without what is behind
+        x: an array, or a value that converts to one.
+        dtype: a dtype or its name; `None` for `jkeras.config.floatx()`. Floats become integers without the digits after
             the point.
 
     >>> cast([1.7, -1.7], "int32").tolist()
@@ -49,7 +49,7 @@ def cast(x: ArrayLike, dtype: Any) -> Array:
 
 @listed
 def saturate_cast(x: Array, dtype: Any) -> Array:
-    """A cast that clips to what the dtype can hold.
+    """A cast that clips to the range of the dtype.
 
     Args:
         x: an array.
@@ -60,7 +60,7 @@ def saturate_cast(x: Array, dtype: Any) -> Array:
     """
     x, target = jnp.asarray(x), canonical_dtype(dtypes.standardize(dtype))
     low, high = _limits(target)
-    if dtypes.is_float(x.dtype):  # float32 has the bounds of every narrower dtype; what is behind its own is infinite
+    if dtypes.is_float(x.dtype):  # float32 has the bounds of every narrower dtype; a value beyond its own is infinite
         x = jnp.clip(x.astype("float32") if x.dtype.itemsize < 4 else x, float(low), float(high))
     else:
         least, greatest = _limits(x.dtype)
@@ -83,7 +83,7 @@ def _limits(dtype: Any) -> tuple[float, float]:
 
 @listed
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Array:
-    """What becomes an array, as one: numbers, nested lists, arrays of NumPy, the value of a variable.
+    """Converts a value to an array: numbers, nested lists, NumPy arrays, the value of a variable.
 
     Args:
         x: anything that `jax.numpy.asarray` takes.
@@ -91,7 +91,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
         sparse, ragged: `None` or `False`; every tensor here is dense.
 
     Raises:
-        ArgumentError: a sparse or ragged tensor is asked for.
+        ArgumentError: a sparse or ragged tensor is requested.
 
     >>> convert_to_tensor([[1, 2], [3, 4]], "float32").tolist()
     [[1.0, 2.0], [3.0, 4.0]]
@@ -140,11 +140,11 @@ def convert_to_numpy(x: Any) -> np.ndarray:
     """
     if isinstance(x, KerasTensor) or is_traced(x):
         raise ArgumentError(
-            "the tensor has no values here: a graph or a JAX transform is being built.",
+            "`x` has no values while a graph or a JAX transform is being traced, so it cannot become a NumPy array.",
             path="convert_to_numpy",
             expected="an array",
             received=repr(x),
-            write="jax.pure_callback(...)   # NumPy inside a compiled program",
+            write="jax.pure_callback(...)   # NumPy inside a compiled function",
         )
     return np.array(x.value if isinstance(x, Variable) else x)
 
@@ -160,7 +160,7 @@ def slice(inputs: Array, start_indices: Sequence[Any], shape: Sequence[int]) -> 
         inputs: an array.
         start_indices: where the block begins, an index for each axis; it may be a tracer. A block that would reach
             beyond the array begins earlier.
-        shape: that of the block, an int for each axis; -1 stands for all that is left of an axis behind the start.
+        shape: that of the block, an int for each axis; -1 stands for the rest of an axis after the start.
 
     >>> slice(jnp.arange(6).reshape(2, 3), (0, 1), (2, -1)).tolist()
     [[1, 2], [4, 5]]
@@ -171,7 +171,7 @@ def slice(inputs: Array, start_indices: Sequence[Any], shape: Sequence[int]) -> 
 
 @listed
 def slice_update(inputs: Array, start_indices: Sequence[Any], updates: Array) -> Array:
-    """An array with another block in place of its own.
+    """An array with one block replaced.
 
     Args:
         inputs: an array.
@@ -188,10 +188,10 @@ def slice_update(inputs: Array, start_indices: Sequence[Any], updates: Array) ->
 @listed
 @in_float32
 def scatter(indices: Array, values: Array, shape: Sequence[int]) -> Array:
-    """Zeros, to which values are added: `outputs[indices[n]] += values[n]`.
+    """Values added to an array of zeros: `outputs[indices[n]] += values[n]`.
 
     Args:
-        indices: `(..., len(shape))`, integers; each last axis is one place. What lies outside is dropped.
+        indices: `(..., len(shape))`, integers; each last axis is one place. Places outside are dropped.
         values: `(...)`, one for each place.
         shape: that of the outputs.
 
@@ -204,23 +204,27 @@ def scatter(indices: Array, values: Array, shape: Sequence[int]) -> Array:
 @listed
 @in_float32
 def scatter_update(inputs: Array, indices: Array, updates: Array, reduction: str | None = None) -> Array:
-    """An array with values at other places: `outputs[indices[n]] = updates[n]`.
+    """An array with updated values at the given places: `outputs[indices[n]] = updates[n]`.
 
     Args:
         inputs: an array.
-        indices: `(..., rank)`, integers; each last axis is one place. What lies outside is dropped.
+        indices: `(..., rank)`, integers; each last axis is one place. Places outside are dropped.
         updates: `(...)`, one for each place.
-        reduction: `None` puts an update in the place of what is there; `"add"`, `"mul"`, `"min"`, `"max"` combine both.
+        reduction: `None` replaces the old value by the update; `"add"`, `"mul"`, `"min"`, `"max"` combine both.
 
     Raises:
-        ArgumentError: an unknown reduction.
+        ArgumentError: `reduction` is unknown.
 
     >>> scatter_update(jnp.zeros(3), jnp.array([[1]]), jnp.array([5.0])).tolist()
     [0.0, 5.0, 0.0]
     """
     if reduction not in REDUCTIONS:
         raise ArgumentError(
-            "unknown reduction.", path="scatter_update", expected=list(REDUCTIONS), received=repr(reduction)
+            f"`reduction` must be None, 'add', 'mul', 'min' or 'max', got {reduction!r}.",
+            path="scatter_update",
+            expected=list(REDUCTIONS),
+            received=repr(reduction),
+            write="ops.scatter_update(inputs, indices, updates, reduction='add')",
         )
     return getattr(jnp.asarray(inputs).at[_places(indices)], REDUCTIONS[reduction])(updates)
 
@@ -231,11 +235,11 @@ def _places(indices: Any) -> tuple[Array, ...]:
 
 @listed
 def unstack(x: Array, num: int | None = None, axis: int = 0) -> list[Array]:
-    """The parts of a tensor along an axis, which they do not have any more.
+    """The slices of a tensor along an axis, without that axis.
 
     Args:
         x: an array.
-        num: how many parts there are; by default the length of the axis.
+        num: the number of slices; by default the length of the axis.
         axis: the axis.
 
     Returns:

@@ -1,5 +1,5 @@
-"""Counts and places of values. How many results there are depends on the values themselves, so inside a compiled
-program the caller says how many: `size` of `nonzero` and `unique`, `length` of `bincount`."""
+"""Counts and places of values. The number of results depends on the values, so inside a compiled function it must be
+given: `size` of `nonzero` and `unique`, `length` of `bincount`."""
 
 from typing import Any
 
@@ -22,10 +22,10 @@ def bincount(
 
     Args:
         x: `(n,)` or `(b, n)`, integers from 0 on.
-        weights: of the shape of `x`: what is added in place of 1.
+        weights: of the shape of `x`, added in place of 1.
         minlength: the least number of results.
         sparse: `False`; every tensor here is dense.
-        length: how many integers are counted; by default all that occur, `minlength` at least. In a graph and under
+        length: the number of integers; by default all that occur, `minlength` at least. In a graph and under
             `jit` it must be given.
 
     Returns:
@@ -41,8 +41,13 @@ def bincount(
     check_dense("bincount", sparse)
     x = jnp.asarray(x)
     if x.ndim not in (1, 2):
-        raise ShapeError("these are no rows of integers.", path="bincount", expected="rank 1 or 2",
-                         received=f"shape {x.shape}")  # fmt: skip
+        raise ShapeError(
+            f"`x` must have one or two axes, got shape {x.shape}.",
+            path="bincount",
+            expected="rank 1 or 2",
+            received=f"shape {x.shape}",
+            write="ops.bincount(ops.ravel(x))",
+        )
     if length is None:
         _need(x, "bincount", "length")
         length = max(int(jnp.max(x)) + 1 if x.size else 0, minlength)
@@ -56,18 +61,18 @@ def bincount(
 
 @listed
 def histogram(x: ArrayLike, bins: int = 10, range: tuple[float, float] | None = None) -> tuple[Array, Array]:
-    """How many elements lie in each of `bins` intervals of one width; and the edges between these.
+    """The numbers of elements in `bins` intervals of equal width; and the edges of these.
 
     Args:
         x: `(n,)`.
-        bins: how many intervals there are.
+        bins: the number of intervals.
         range: where the first begins and the last ends; by default at the least and the greatest element.
 
     Returns:
         The counts `(bins,)` and the edges `(bins + 1,)`. The last interval has its right edge too.
 
     Raises:
-        ArgumentError: no such bins, or no such range.
+        ArgumentError: `bins` is not a positive integer, or `range` is not a pair (low, high).
         ShapeError: another rank.
 
     >>> counts, edges = histogram([0.0, 1.0, 4.0], bins=2)
@@ -75,13 +80,30 @@ def histogram(x: ArrayLike, bins: int = 10, range: tuple[float, float] | None = 
     ([2.0, 1.0], [0.0, 2.0, 4.0])
     """
     if not isinstance(bins, int) or isinstance(bins, bool) or bins < 1:
-        raise ArgumentError("no such bins.", path="histogram", expected="an int >= 1", received=repr(bins))
+        raise ArgumentError(
+            f"`bins` must be a positive integer, got {bins!r}.",
+            path="histogram",
+            expected="an int >= 1",
+            received=repr(bins),
+            write="ops.histogram(x, bins=10)",
+        )
     if range is not None and (len(range) != 2 or range[1] < range[0]):
-        raise ArgumentError("no such range.", path="histogram", expected="(low, high)", received=repr(range))
+        raise ArgumentError(
+            f"`range` must be a pair (low, high) with low <= high, got {range!r}.",
+            path="histogram",
+            expected="(low, high)",
+            received=repr(range),
+            write="ops.histogram(x, bins=10, range=(0.0, 1.0))",
+        )
     x = jnp.asarray(x)
     if x.ndim > 1:
-        raise ShapeError("a histogram is of one axis.", path="histogram", expected="rank 1",
-                         received=f"shape {x.shape}", write="ops.histogram(ops.ravel(x))")  # fmt: skip
+        raise ShapeError(
+            f"`x` must have at most one axis, got shape {x.shape}.",
+            path="histogram",
+            expected="rank 1",
+            received=f"shape {x.shape}",
+            write="ops.histogram(ops.ravel(x))",
+        )
     return in_float32(jnp.histogram)(x, bins, range)
 
 
@@ -91,7 +113,7 @@ def nonzero(x: Array, *, size: int | None = None, fill_value: Any = None) -> tup
 
     Args:
         x: an array.
-        size: how many places there are: more are dropped, fewer are filled up. In a graph and under `jit` it must be
+        size: the number of places: more are dropped, fewer are filled up. In a graph and under `jit` it must be
             given.
         fill_value: the indices that fill up; 0 by default.
 
@@ -128,14 +150,14 @@ def unique(
         sorted: whether they come in ascending order.
         return_index: whether the index of the first occurrence of each is returned too.
         return_inverse: whether the index of each element's value is returned too.
-        return_counts: whether it is returned too how often each occurs.
+        return_counts: whether to return the number of occurrences of each too.
         axis: along which parts are compared; `None` for single elements.
-        size: how many values there are: more are dropped, fewer are filled up. In a graph and under `jit` it must be
+        size: the number of values: more are dropped, fewer are filled up. In a graph and under `jit` it must be
             given.
-        fill_value: what fills up; the least value by default.
+        fill_value: the filling value; the least value by default.
 
     Returns:
-        The values, or a tuple of them and what else is asked for, in the order above.
+        The values, or a tuple of them and the other requested results, in the order above.
 
     Raises:
         ArgumentError: no `size` where values are not known.
@@ -163,7 +185,7 @@ def _need(x: Any, op: str, argument: str) -> None:
     """Raises `ArgumentError` where values are not known."""
     if is_traced(x):
         raise ArgumentError(
-            "how many results there are depends on values, which are unknown in a graph and under `jit`.",
+            f"`{argument}` must be given: the number of results depends on values, unknown in a graph and under `jit`.",
             path=op,
             expected=f"{argument}, an int",
             write=f"ops.{op}(x, {argument}=8)",

@@ -1,4 +1,4 @@
-"""Making arrays out of nothing. Where no dtype is given it is `jkeras.config.floatx()`."""
+"""Creation of arrays. The default dtype is `jkeras.config.floatx()`."""
 
 from typing import Any
 

@@ -87,7 +87,7 @@ def sparse_categorical_crossentropy(
 
     Raises:
         ShapeError: there is not one label per prediction.
-        DataError: a label is no class, outside of compiled functions.
+        DataError: a label is not a class index, outside of compiled functions.
 
     Source: the definition above, the negative log-likelihood of a categorical distribution.
 
@@ -105,19 +105,19 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
     that are left when repetitions are merged and blanks are taken out.
 
     Args:
-        target: `(b, n)`, integers, the labels of each sequence; behind their end anything.
+        target: `(b, n)`, integers, the labels of each sequence; any values after its end.
         output: `(b, t, classes)`, logits; the blank is one of the classes.
-        target_length: `(b,)`, how many of the labels count.
-        output_length: `(b,)`, how many of the times count.
+        target_length: `(b,)`, the number of labels that count.
+        output_length: `(b,)`, the number of times that count.
         mask_index: the class that is the blank.
 
     Returns:
         `(b,)`, in the dtype of `output`, float32 for half precision. Labels that no path can spell, because there are
-        too few times, cost about `1e5` rather than infinity; inside a compiled function NaN where one is no class.
+        too few times, cost about `1e5` rather than infinity; inside a compiled function, invalid labels give NaN.
 
     Raises:
         ShapeError: the shapes do not fit.
-        DataError: a label is no class, outside of compiled functions.
+        DataError: a label is not a class index, outside of compiled functions.
 
     Source: A. Graves et al., "Connectionist Temporal Classification", ICML 2006.
 
@@ -130,10 +130,11 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
     lengths = jnp.asarray(target_length), jnp.asarray(output_length)
     if labels.ndim != 2 or logits.ndim != 3 or any(n.shape != labels.shape[:1] for n in (logits[:, 0, 0], *lengths)):
         raise ShapeError(
-            "these are no sequences of labels and of logits with their lengths.",
+            "the shapes of `target`, `output`, `target_length` and `output_length` must fit together.",
             path="ctc_loss",
             expected="target (b, n), output (b, t, classes), target_length (b,), output_length (b,)",
             received=f"shapes {labels.shape}, {logits.shape}, {lengths[0].shape}, {lengths[1].shape}",
+            write="ops.ctc_loss(labels, logits, ops.full((b,), n), ops.full((b,), t))   # sequences of full length",
         )
     return spelling_loss(labels, logits, *lengths, mask_index)
 

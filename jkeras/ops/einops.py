@@ -1,4 +1,4 @@
-"""`rearrange`: axes split, moved and merged, as one line of names says."""
+"""`rearrange`: axes split, moved and merged, as a pattern of names describes."""
 
 import math
 import re
@@ -51,7 +51,7 @@ def _parsed(pattern: str) -> tuple[Groups, Groups]:
         if sorted(_flat(left)) == sorted(set(_flat(right))) == sorted(_flat(right)):
             return left, right
     raise ArgumentError(
-        "the pattern is no rearrangement.",
+        f"`pattern` must be 'names -> names' with the same names on both sides, got {pattern!r}.",
         path="rearrange",
         expected="'names -> names', with the same names on both sides, each once",
         received=repr(pattern),
@@ -79,10 +79,11 @@ def _sizes(shape: Any, groups: Groups, given: dict[str, int], pattern: str) -> d
         fits = fits and len(unknown) <= 1 and math.prod(sizes[name] for name in group if name in sizes) == axis
     if not fits:
         raise ShapeError(
-            "the tensor does not fit the pattern.",
+            f"`tensor` must fit the pattern {pattern!r}, got shape {tuple(shape)}.",
             path="rearrange",
             expected=f"{len(groups)} axes for {pattern!r}, brackets whose lengths divide theirs",
             received=f"shape {tuple(shape)}" + "".join(f", {name}={size}" for name, size in given.items()),
+            write="ops.rearrange(x, '(h w) c -> h w c', h=2)   # all lengths but one per bracket",
         )
     return sizes
 

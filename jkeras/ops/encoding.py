@@ -17,11 +17,11 @@ from jkeras.typing import Array
 def one_hot(x: Array, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Array:
     """Class indices as vectors: one at the index, zeros elsewhere.
 
-    `outputs[..., c] = 1 where x[...] == c, else 0`; an index that is no class, negative ones included, gives zeros.
+    `outputs[..., c] = 1 where x[...] == c, else 0`; an index that is not a class, negative ones included, gives zeros.
 
     Args:
         x: integers of any shape, class indices from 0.
-        num_classes: how many classes there are, the length of the vectors.
+        num_classes: the number of classes, which is the length of the vectors.
         axis: where the new axis stands among those of the output.
         dtype: of the output; `jkeras.config.floatx()` by default.
         sparse: must be false, for JAX has no sparse tensors of this kind.
@@ -53,11 +53,11 @@ def multi_hot(
     """Sets of class indices as vectors: one where a class occurs, zeros elsewhere.
 
     `outputs[b, c] = 1 where any inputs[b, :] == c, else 0`: the maximum of the one-hot codes of an example's labels. An
-    index that is no class, negative ones included, leaves no trace.
+    index that is not a class, negative ones included, is ignored.
 
     Args:
         inputs: integers `(b, n)`, the `n` labels of each example; or `(n,)`, those of one example.
-        num_classes: how many classes there are, the length of the vectors.
+        num_classes: the number of classes, which is the length of the vectors.
         axis: where the classes stand in the one-hot codes, whose axis 1 (or 0, of one example) the maximum is taken
             over; no other than the last makes sets of labels.
         dtype: of the output; `jkeras.config.floatx()` by default.
@@ -76,7 +76,13 @@ def multi_hot(
     check_dense("multi_hot", sparse)
     num_classes = num_tokens if num_classes is None else num_classes
     if num_classes is None:
-        raise ArgumentError("`num_classes` is missing.", path="multi_hot", expected="an int >= 1")
+        raise ArgumentError(
+            "`num_classes` must be given.",
+            path="multi_hot",
+            expected="an int >= 1",
+            received="None",
+            write="ops.multi_hot(inputs, num_classes=10)",
+        )
     return jnp.max(one_hot(inputs, num_classes, axis, dtype), axis=1 if jnp.ndim(inputs) > 1 else 0)
 
 

@@ -94,7 +94,7 @@ def rfft(x: Array, fft_length: int | None = None) -> tuple[Array, Array]:
 
     Args:
         x: `(..., t)`, float32, float64 or integers.
-        fft_length: how many elements are transformed: those behind are dropped, missing ones are zero. All `t` by
+        fft_length: the number of transformed elements: later ones are dropped, missing ones are zero. All `t` by
             default.
 
     Returns:
@@ -118,7 +118,7 @@ def irfft(x: tuple[Array, Array], fft_length: int | None = None) -> Array:
     Args:
         x: real and imaginary part, `(..., n)` each, float32 or float64. Of frequency 0 the imaginary part does not
             count, nor of frequency `fft_length / 2`.
-        fft_length: how many elements the result has; `2 (n - 1)` by default, which is even: of odd lengths it must be
+        fft_length: the length of the result; `2 (n - 1)` by default, which is even: of odd lengths it must be
             told. Frequencies above `fft_length / 2` are dropped, missing ones are zero.
 
     Returns:

@@ -65,8 +65,8 @@ def elastic_transform(
         alpha: how far pixels move, in pixels before the field is smoothed.
         sigma: how smooth the field is: the standard deviation of a Gaussian filter, in pixels.
         interpolation: `"bilinear"` or `"nearest"`.
-        fill_mode: what lies outside of an image: `"reflect"`, `"wrap"`, `"constant"`, `"nearest"` or `"mirror"`.
-        fill_value: what lies there with `"constant"`.
+        fill_mode: the values outside of an image: `"reflect"`, `"wrap"`, `"constant"`, `"nearest"` or `"mirror"`.
+        fill_value: the value outside with `"constant"`.
         seed: an int, a key of JAX, or a `SeedGenerator` within a layer's call.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
@@ -74,7 +74,7 @@ def elastic_transform(
         The shape and dtype of the images.
 
     Raises:
-        ArgumentError: no seed is given, for there is no global generator to draw one from.
+        ArgumentError: `seed` is None; jkeras has no global random generator.
 
     Source: P. Y. Simard, D. Steinkraus and J. C. Platt, "Best practices for convolutional neural networks applied to
     visual document analysis", ICDAR 2003.
@@ -94,10 +94,11 @@ def _key(seed: Any) -> Key:
         return seed
     if seed is None:
         raise ArgumentError(
-            "there is no global generator to draw a seed from.",
+            "`seed` must be given: jkeras has no global random generator.",
             path="elastic_transform",
             expected="an int, a key of JAX, or a SeedGenerator within a layer's call",
-            write="elastic_transform(images, seed=0)",
+            received="seed=None",
+            write="ops.image.elastic_transform(images, seed=0)",
         )
     return keys.from_seed(keys.check_seed(seed, "elastic_transform"))  # type: ignore[arg-type]
 

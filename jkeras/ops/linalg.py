@@ -109,7 +109,7 @@ def lstsq(a: Array, b: Array, rcond: Any = None) -> Array:
 
 @listed
 def matrix_rank(x: Array, tol: Any = None) -> Array:
-    """How many singular values are greater than a bound.
+    """The number of singular values that are greater than a bound.
 
     Args:
         x: `(..., m, n)`.
@@ -127,10 +127,11 @@ def matrix_rank(x: Array, tol: Any = None) -> Array:
     """
     if jnp.ndim(x) < 2:
         raise ShapeError(
-            "`x` must be a matrix, or several.",
+            f"`x` must be a matrix or a batch of matrices, got shape {jnp.shape(x)}.",
             path="matrix_rank",
             expected="shape (..., m, n)",
             received=f"shape {jnp.shape(x)}",
+            write="ops.matrix_rank(ops.reshape(x, (1, -1)))   # a vector as a matrix of one row",
         )
     return jnp.linalg.matrix_rank(x, tol).astype("int32")
 

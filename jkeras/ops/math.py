@@ -50,8 +50,8 @@ _SEGMENTS = """The {what} of the rows of every segment.
         data: `(n, ...)`.
         segment_ids: ints `(n,)`, the segment of each row, in any order. A row whose segment is negative, or
             `num_segments` or more, does not count.
-        num_segments: how many segments there are; by default one more than the greatest of `segment_ids`. It must be
-            told where values are unknown: under `jax.jit`, and of symbolic tensors.
+        num_segments: the number of segments; by default one more than the greatest of `segment_ids`. It must be
+            given where values are unknown: under `jax.jit`, and for symbolic tensors.
         sorted: a promise that the segments never decrease, which may be faster; where it is broken the result is
             undefined.
 
@@ -59,7 +59,7 @@ _SEGMENTS = """The {what} of the rows of every segment.
         `(num_segments, ...)`, in the dtype of the data; {nothing} for a segment without rows.
 
     Raises:
-        ShapeError: `segment_ids` is no vector.
+        ShapeError: `segment_ids` does not have one axis.
         ArgumentError: no `num_segments` where values are unknown.
 
     >>> {op}(jnp.array([1.0, 2.0, 3.0, 4.0]), jnp.array([0, 0, 1, 1]), 3).tolist()
@@ -71,14 +71,15 @@ def _segment(function: Callable[..., Array], op: str, **words: str) -> Callable[
     def segment(data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False) -> Array:
         if jnp.ndim(segment_ids) != 1:
             raise ShapeError(
-                "each row belongs to one segment.",
+                f"`segment_ids` must have one axis, got shape {jnp.shape(segment_ids)}.",
                 path=op,
                 expected="segment_ids of shape (n,)",
                 received=f"shape {jnp.shape(segment_ids)}",
+                write=f"ops.{op}(ops.ravel(data), ops.ravel(segment_ids))   # one segment per element",
             )
         if num_segments is None and is_traced(segment_ids):
             raise ArgumentError(
-                "how many segments there are depends on values, which are unknown in a graph and under `jit`.",
+                "`num_segments` must be given: it depends on values, unknown in a graph and under `jit`.",
                 path=op,
                 expected="num_segments, an int",
                 write=f"ops.{op}(data, segment_ids, num_segments=8)",
@@ -102,8 +103,8 @@ def top_k(x: Array, k: int, sorted: bool = True) -> list[Array]:
 
     Args:
         x: `(..., n)`. Of equal entries the earlier comes first; NaN counts as greater than all numbers.
-        k: how many, `k <= n`.
-        sorted: whether the greatest comes first. It does so always: an order that nobody asks for costs nothing here.
+        k: the number of entries, `k <= n`.
+        sorted: whether the greatest comes first. It always does: sorting costs nothing extra here.
 
     Returns:
         The values, `(..., k)` in the dtype of `x`, and their indices, `(..., k)`, int32.
@@ -118,10 +119,11 @@ def top_k(x: Array, k: int, sorted: bool = True) -> list[Array]:
     x = jnp.asarray(x)
     if k < 0 or (x.ndim and isinstance(x.shape[-1], int) and k > x.shape[-1]):
         raise ArgumentError(
-            "`k` must be between 0 and the length of the last axis.",
+            f"`k` must be between 0 and the length of the last axis, got {k}.",
             path="top_k",
             expected=f"0 <= k <= {x.shape[-1]}",
             received=f"{k=}",
+            write=f"ops.top_k(x, k={x.shape[-1]})",
         )
     return list(jax.lax.top_k(x, k))
 
@@ -133,7 +135,7 @@ def in_top_k(targets: Array, predictions: Array, k: int) -> Array:
     Args:
         targets: ints `(...)`, the true classes.
         predictions: `(..., c)`, a score for each class.
-        k: among how many best ones the target shall be.
+        k: the number of best classes.
 
     Returns:
         Booleans `(...)`.
@@ -169,10 +171,11 @@ def cdist(x: Array, y: Array) -> Array:
     """
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
         raise ShapeError(
-            "there are no distances between such rows.",
+            "`x` and `y` must have at least two axes, and last axes of the same length.",
             path="cdist",
             expected="shapes (..., n, k) and (..., m, k)",
             received=f"shapes {x.shape} and {y.shape}",
+            write="ops.cdist(ops.reshape(x, (-1, k)), ops.reshape(y, (-1, k)))   # points of k coordinates",
         )
     differences = jnp.expand_dims(x, -2) - jnp.expand_dims(y, -3)  # (..., n, m, k)
     return root(as_floats(jnp.sum(jnp.square(differences), axis=-1)))

@@ -90,7 +90,7 @@ def dot_product_attention(
         bias: added to the scores, broadcastable to `(b, n, t, s)`.
         mask: bool, true where a query may look at a key, broadcastable to `(b, n, t, s)`.
         scale: of the scores; `1 / sqrt(c)` by default.
-        is_causal: whether a query sees nothing behind its own position.
+        is_causal: whether a query sees only its own and earlier positions.
         flash_attention: `None` takes NVIDIA's fused kernel, which never holds the scores, where it can do the call, and
             XLA elsewhere; `True` makes it an error that the kernel cannot; `False` always takes XLA.
         attn_logits_soft_cap: keeps the scores within `(-cap, cap)`, by `cap * tanh(scores / cap)`; `None` for no cap.
@@ -146,7 +146,13 @@ def psnr(x1: Array, x2: Array, max_val: float) -> Array:
     20.0
     """
     if x1.shape != x2.shape:
-        raise ShapeError("the signals differ in shape.", path="psnr", expected=f"{x1.shape}", received=f"{x2.shape}")
+        raise ShapeError(
+            f"`x2` must have the shape of `x1`, {x1.shape}, got {x2.shape}.",
+            path="psnr",
+            expected=f"{x1.shape}",
+            received=f"{x2.shape}",
+            write="ops.psnr(x1, ops.broadcast_to(x2, x1.shape), max_val)   # one signal against several",
+        )
     return 20 * jnp.log10(jnp.asarray(max_val, x2.dtype)) - 10 * jnp.log10(jnp.mean(jnp.square(x1 - x2)))
 
 

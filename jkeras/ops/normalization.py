@@ -31,8 +31,8 @@ def batch_normalization(
         mean: `(c,)`, of the batch, as `moments` computes it, or a running average.
         variance: `(c,)`, likewise.
         axis: the axis of the channels.
-        offset: `(c,)`, what is added; `None` for zeros.
-        scale: `(c,)`, what is multiplied by; `None` for ones.
+        offset: `(c,)`, added; `None` for zeros.
+        scale: `(c,)`, the factors; `None` for ones.
         epsilon: keeps the square root away from zero.
 
     Returns:
@@ -60,8 +60,8 @@ def layer_normalization(
 
     Args:
         x: numbers.
-        gamma: what is multiplied by, of the dimensions of `x` along `axis`; `None` for ones.
-        beta: what is added, likewise; `None` for zeros.
+        gamma: the factors, of the dimensions of `x` along `axis`; `None` for ones.
+        beta: the summands, of the same dimensions; `None` for zeros.
         axis: the axis of the features, or several.
         epsilon: keeps the square root away from zero; `jkeras.config.epsilon()` by default, 1e-7.
 
@@ -85,7 +85,7 @@ def rms_normalization(x: Array, scale: Array | None = None, axis: Axes = -1, eps
 
     Args:
         x: numbers.
-        scale: what is multiplied by, of the dimensions of `x` along `axis`; `None` for ones.
+        scale: the factors, of the dimensions of `x` along `axis`; `None` for ones.
         axis: the axis of the features, or several.
         epsilon: keeps the square root away from zero; `jkeras.config.epsilon()` by default, 1e-7.
 
@@ -147,7 +147,7 @@ def normalize(x: Array, axis: Axes = -1, order: int = 2, epsilon: float | None =
         The shape and dtype of `x`; integers become float32, and a number a vector of one.
 
     Raises:
-        ArgumentError: another `order`.
+        ArgumentError: `order` is not a positive integer.
 
     Source: the definition of a vector's p-norm.
 
@@ -158,7 +158,13 @@ def normalize(x: Array, axis: Axes = -1, order: int = 2, epsilon: float | None =
     [ 0.25 -0.75]
     """
     if not isinstance(order, int) or order < 1:
-        raise ArgumentError("there is no such norm.", path="normalize", expected="an int >= 1", received=f"{order=}")
+        raise ArgumentError(
+            f"`order` must be a positive integer, got {order!r}.",
+            path="normalize",
+            expected="an int >= 1",
+            received=f"{order=}",
+            write="ops.normalize(x, order=2)",
+        )
     x = jnp.atleast_1d(x)
     if order == 2:
         return functional.unit_normalize(x, epsilon=_epsilon(epsilon), axis=axis)

@@ -50,7 +50,7 @@ def _extreme(function: Callable[..., Array], what: str, result: str) -> Callable
     def extreme(x: ArrayLike, axis: Any = None, keepdims: bool = False, initial: Any = None, **options: Any) -> Array:
         return function(x, axis=_axes(axis), keepdims=keepdims, initial=initial, **options)
 
-    more = "    initial: a value that takes part in the comparison; what is empty needs one.\n"
+    more = "    initial: a value that takes part in the comparison; empty arrays require one.\n"
     return _named(extreme, function.__name__, what, result, more=more)
 
 

@@ -1,4 +1,4 @@
-"""Shapes in the table: arrays laid out anew, and what is known of a layout."""
+"""Shapes in the table: reshaping and rearranging arrays, and questions about shapes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -36,9 +36,9 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any =
 
     Args:
         x: array of any shape.
-        pad_width: how many elements before and after, `((before, after), ...)` with one pair per axis; one pair for
+        pad_width: elements before and after, `((before, after), ...)` with one pair per axis; one pair for
             all axes; or one int for all ends.
-        mode: what they are: `"constant"`; `"edge"`, the outermost element; `"reflect"` and `"symmetric"`, mirrored
+        mode: their values: `"constant"`; `"edge"`, the outermost element; `"reflect"` and `"symmetric"`, mirrored
             without and with the outermost one; `"wrap"`, from the other end; `"maximum"`, `"mean"`, `"median"` or
             `"minimum"` of the line; `"linear_ramp"`, evenly down to zero; `"empty"`, anything.
         constant_values: the value, or one for each end as in `pad_width`, 0 by default; for mode `"constant"` alone.
@@ -61,8 +61,8 @@ def reshape(x: Array, newshape: Any) -> Array:
 
     Args:
         x: array of any shape.
-        newshape: an int or a sequence of ints, whose product is the number of elements. One of them may be -1: what
-            the others leave.
+        newshape: an int or a sequence of ints, whose product is the number of elements. One of them may be -1,
+            which follows from the others.
 
     Raises:
         ArgumentError: a negative dimension other than one -1.
@@ -74,10 +74,11 @@ def reshape(x: Array, newshape: Any) -> Array:
     negative = [dim for dim in dims if isinstance(dim, int | np.integer) and dim < 0]
     if negative not in ([], [-1]):
         raise ArgumentError(
-            "`newshape` may have one -1 and no other negative dimension.",
+            f"`newshape` must have at most one -1 and no other negative dimension, got {newshape!r}.",
             path="reshape",
             expected="such as (2, -1)",
             received=f"newshape={newshape!r}",
+            write="ops.reshape(x, (2, -1))",
         )
     return jnp.reshape(x, newshape)
 
@@ -88,7 +89,7 @@ def tile(x: Array, repeats: Any) -> Array:
 
     Args:
         x: array of any shape.
-        repeats: how often along each axis, or an int for the last one. The shorter of `repeats` and the shape of `x`
+        repeats: copies along each axis, or an int for the last one. The shorter of `repeats` and the shape of `x`
             is filled up with ones in front.
 
     Returns:
@@ -121,7 +122,7 @@ def size(x: ArrayLike) -> Any:
     """The number of elements: the product of the shape.
 
     Args:
-        x: an array, or what one is made of.
+        x: an array, or a value that converts to one.
 
     Returns:
         An int; of a symbolic tensor a symbolic scalar, int32.
@@ -158,9 +159,9 @@ def repeat(x: Array, repeats: Any, axis: int | None = None, *, total_repeat_leng
 
     Args:
         x: array of any shape.
-        repeats: how often: an int, or one for each element along the axis.
+        repeats: the number of repetitions: an int, or one for each element along the axis.
         axis: along which axis; with `None` that of the flattened `x`.
-        total_repeat_length: how many parts there are in the end; under `jit` it must be given where `repeats` is an
+        total_repeat_length: the length of the result; under `jit` it must be given where `repeats` is an
             array that is traced.
 
     Raises:
@@ -179,7 +180,11 @@ def _check_counts(argument: str, counts: Any, path: str) -> None:
     known = [count for count in np.ravel(counts) if isinstance(count, int | np.integer)] if _known(counts) else []
     if any(count < 0 for count in known):
         raise ArgumentError(
-            f"`{argument}` must not be negative.", path=path, expected="ints >= 0", received=f"{argument}={counts!r}"
+            f"`{argument}` must not be negative, got {counts!r}.",
+            path=path,
+            expected="ints >= 0",
+            received=f"{argument}={counts!r}",
+            write=f"ops.{path}(x, {argument}=2)",
         )
 
 

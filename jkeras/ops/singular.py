@@ -1,6 +1,6 @@
 """Functions whose derivative JAX leaves undefined where their value is not: there it is a limit of derivatives.
 
-A `where` behind them would come too late. It chooses among values; the derivative of the other choice stays NaN.
+A `where` after them would come too late. It chooses among values; the derivative of the other choice stays NaN.
 """
 
 import functools
@@ -26,7 +26,7 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
     Args:
         x: an array; integers become floats.
         ord: of vectors: a number `p`, 2 by default; `inf` and `-inf` for the greatest and the least magnitude, 0 for
-            how many entries are not zero. Of matrices: `"fro"`, the default, for the root of the sum of squares;
+            the number of nonzero entries. Of matrices: `"fro"`, the default, for the root of the sum of squares;
             `"nuc"` for the sum of the singular values, 2 and -2 for the greatest and the least of them; 1 and -1 for
             the greatest and the least sum of magnitudes in a column, `inf` and `-inf` in a row.
         axis: an int, for vectors; two, for matrices; `None` for all of `x`.

@@ -1,7 +1,7 @@
 """The table: every operation by its Keras name, and how Keras's configs spell it.
 
-A config names an operation by a class, `ExpandDims` for `expand_dims`, in a module of Keras's. The arguments that are
-no arrays stand in the config; the arrays are the arguments of the call.
+A config names an operation by a class, `ExpandDims` for `expand_dims`, in a module of Keras's. Arguments other than
+arrays are in the config; the arrays are the arguments of the call.
 """
 
 import copyreg
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 class Spelling(NamedTuple):
-    """An operation as Keras's configs have it: module and class name, settings, and the arguments of the call."""
+    """The spelling of an operation in Keras's configs: module and class name, settings, and arguments of the call."""
 
     module: str
     class_name: str
@@ -90,7 +90,7 @@ def named(class_name: str) -> str:
     found = "re_lu" if class_name == "ReLU" else _BY_CLASS.get(class_name.lower())
     if found is None:
         raise UnknownNameError(
-            f"no operation is known as {class_name!r}.", path="jkeras.ops", expected=did_you_mean(class_name, TABLE)
+            f"unknown operation {class_name!r}.", path="jkeras.ops", expected=did_you_mean(class_name, TABLE)
         )
     return found
 
@@ -150,7 +150,7 @@ def arrange(
         if name not in parameters and not catches_all:
             if value:  # what is None or False asks for nothing
                 raise ConfigError(
-                    "the operation has no such setting.",
+                    f"the operation has no argument `{name}`.",
                     path=op,
                     expected=f"some of {list(parameters)}",
                     received=f"{name}={value!r}",

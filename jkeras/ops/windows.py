@@ -1,5 +1,5 @@
-"""Pooling and convolution in the table. A layer gives the functions behind them its address, for messages; here they
-have none."""
+"""Pooling and convolution in the table. In layers, messages of these functions begin with the path of
+the layer; here they do not."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ unfold = lift(image.unfold, "unfold")
 
 @listed
 def adaptive_average_pool(inputs: Array, output_size: Any, data_format: str | None = None) -> Array:
-    """The mean of every window, for as many windows as asked for, whatever the length of the input.
+    """The mean of every window, for a given number of windows, independent of the length of the input.
 
     `outputs[b, i, c] = mean over t in [floor(i n / m), ceil((i + 1) n / m)) of inputs[b, t, c]`, for `m` windows on an
     axis of `n` elements. Neighbours share elements where `m` does not divide `n`.
@@ -32,7 +32,7 @@ def adaptive_average_pool(inputs: Array, output_size: Any, data_format: str | No
         float32; means of integers are float32.
 
     Raises:
-        ArgumentError: `output_size` is no positive int, nor one for each spatial axis.
+        ArgumentError: `output_size` is neither a positive int nor one per spatial axis.
 
     Source: K. He et al., "Spatial pyramid pooling in deep convolutional networks", arXiv:1406.4729, section 2.3.
 
@@ -46,7 +46,7 @@ def adaptive_average_pool(inputs: Array, output_size: Any, data_format: str | No
 
 @listed
 def adaptive_max_pool(inputs: Array, output_size: Any, data_format: str | None = None) -> Array:
-    """The maximum of every window, for as many windows as asked for, whatever the length of the input.
+    """The maximum of every window, for a given number of windows, independent of the length of the input.
 
     `outputs[b, i, c] = max over t in [floor(i n / m), ceil((i + 1) n / m)) of inputs[b, t, c]`, for `m` windows on an
     axis of `n` elements. Neighbours share elements where `m` does not divide `n`.
@@ -60,7 +60,7 @@ def adaptive_max_pool(inputs: Array, output_size: Any, data_format: str | None =
         `(b, output_size..., c)`, or `(b, c, output_size...)`, in the dtype of the inputs.
 
     Raises:
-        ArgumentError: `output_size` is no positive int, nor one for each spatial axis.
+        ArgumentError: `output_size` is neither a positive int nor one per spatial axis.
 
     Source: K. He et al., "Spatial pyramid pooling in deep convolutional networks", arXiv:1406.4729, section 2.3.
 
@@ -84,7 +84,7 @@ def average_pool(
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`.
         pool_size: size of the window, one int or one per spatial axis.
         strides: steps between windows, likewise; the pool size by default, so that windows touch and do not overlap.
-        padding: `"valid"` drops what does not fill a window; `"same"` keeps `ceil(n / stride)` windows.
+        padding: `"valid"` drops elements that do not fill a window; `"same"` keeps `ceil(n / stride)` windows.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Returns:
@@ -119,7 +119,7 @@ def max_pool(
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`; floats, integers or booleans.
         pool_size: size of the window, one int or one per spatial axis.
         strides: steps between windows, likewise; the pool size by default, so that windows touch and do not overlap.
-        padding: `"valid"` drops what does not fill a window; `"same"` keeps `ceil(n / stride)` windows.
+        padding: `"valid"` drops elements that do not fill a window; `"same"` keeps `ceil(n / stride)` windows.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Returns:
@@ -153,13 +153,13 @@ def conv(
 
     `outputs[b, t, o] = sum over k, i of inputs[b, s t + r k - before, i] kernel[k, i, o]`, with stride `s`, dilation
     `r` and `before` zeros in front. The kernel is not flipped. Where the kernel has `g` times fewer channels than the
-    inputs, channels and filters are in `g` groups, and a filter sees those of its own.
+    inputs, channels and filters are in `g` groups, and a filter sees only its own group.
 
     Args:
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`; cast to the kernel's dtype.
         kernel: `(spatial..., c // g, filters)`, in either data format.
         strides: steps between windows, one int or one per spatial axis.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind, so that `ceil(n / stride)`
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end, so that `ceil(n / stride)`
             windows fit; `"causal"` (one spatial axis) pads only in front, so that no output sees a later input.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
         dilation_rate: distance between the elements of a window, one int or one per spatial axis.
@@ -191,7 +191,7 @@ def conv(
 
 
 def _groups(channels: int, per_group: int, filters: int) -> int:
-    """How many groups there are; one where the channels fit no number of them."""
+    """The number of groups; one where the channels fit no number of them."""
     groups = channels // per_group
     return groups if groups * per_group == channels and filters % groups == 0 else 1
 
@@ -214,7 +214,7 @@ def depthwise_conv(
         inputs: `(b, spatial..., c)`, or `(b, c, spatial...)` with `"channels_first"`; cast to the kernel's dtype.
         kernel: `(spatial..., c, multiplier)`, in either data format.
         strides: steps between windows, one int or one per spatial axis.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind, so that `ceil(n / stride)`
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end, so that `ceil(n / stride)`
             windows fit; `"causal"` (one spatial axis) pads only in front, so that no output sees a later input.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
         dilation_rate: distance between the elements of a window, one int or one per spatial axis.
@@ -302,8 +302,8 @@ def conv_transpose(
         kernel: `(spatial..., filters, c)`, in either data format: that of the convolution which this one transposes.
         strides: steps between the windows that inputs spread over, one int or one per spatial axis.
         padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
-        output_padding: how many outputs to add behind, one int or one per spatial axis; by default what `padding`
-            needs.
+        output_padding: the number of outputs to add at the end, one int or one per spatial axis; by default as many as
+            `padding` needs.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
         dilation_rate: distance between the elements of a window, one int or one per spatial axis.
 

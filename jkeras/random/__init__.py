@@ -1,4 +1,4 @@
-"""Random numbers, of a seed that is always given: a key, an int, or a stream of keys in the non-trainable tree."""
+"""Random numbers from an explicit seed: a key, an int, or a stream of keys in the non-trainable tree."""
 
 from jkeras.core.seed import SeedGenerator
 from jkeras.random.draws import (

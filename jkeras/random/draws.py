@@ -1,15 +1,15 @@
-"""Random numbers: Keras's functions, of JAX's own generators.
+"""Random numbers: Keras's functions, with JAX's generators.
 
-`seed` says where the numbers come from, and always has to:
+`seed` determines the numbers, and must always be given:
 
 - a key, as JAX has it: the same key, the same numbers;
 - an int, for the key `[seed, 0]`: the same numbers at every call, and those of Keras on JAX;
 - a `SeedGenerator`, in a layer's `call`: the next key of its stream, which the scope carries on.
 
-There is no generator of the process behind them, for a function that reads and writes one is no function.
+There is no global random generator: a function that reads and writes one is not pure.
 
 Arguments that are tensors may be symbolic; then the call becomes part of the graph. Its seed has to be an int, since a
-graph holds neither arrays nor streams: a layer that draws from a stream has a `SeedGenerator` of its own.
+graph holds neither arrays nor streams: a layer that draws from a stream has its own `SeedGenerator`.
 """
 
 import functools
@@ -31,10 +31,10 @@ Seed: TypeAlias = Key | int | SeedGenerator | None
 
 
 def draw_key(seed: Seed, owner: str) -> Key:
-    """The key that a seed means; that of a `SeedGenerator` is used up by this.
+    """The key of a seed; a `SeedGenerator` advances to its next key.
 
     Raises:
-        ArgumentError: the seed is `None`, or no seed.
+        ArgumentError: the seed is `None`, or neither a key, an int nor a `SeedGenerator`.
         OutsideScopeError: a `SeedGenerator` where no scope holds its state.
 
     >>> jax.random.key_data(draw_key(7, "normal")).tolist()
@@ -44,7 +44,7 @@ def draw_key(seed: Seed, owner: str) -> Key:
         return seed.next()
     if seed is None:
         raise ArgumentError(
-            "nothing says where the random numbers come from: there is no generator of the process.",
+            "`seed` must be given: jkeras has no global random generator.",
             path=f"random.{owner}",
             expected="a JAX key, an int, or in a layer's `call` its SeedGenerator",
             received="seed=None",
@@ -56,7 +56,7 @@ def draw_key(seed: Seed, owner: str) -> Key:
     if (typed and seed.shape == ()) or (seed.dtype == "uint32" and seed.shape == (2,)):
         return seed
     raise ArgumentError(
-        "this array is no key.",
+        f"`seed` must be one JAX key, got an array {seed.dtype}{list(seed.shape)}.",
         path=f"random.{owner}",
         expected="one key, as of `jax.random.key`",
         received=f"{seed.dtype}{list(seed.shape)}",
@@ -73,11 +73,11 @@ def _recordable(draw: Callable[P, Array]) -> Callable[P, Array]:
         seed = kwargs.get("seed", args[-1] if args else None)
         if any_symbolic(args, kwargs) and isinstance(seed, jax.Array | SeedGenerator):
             raise GraphError(
-                "a graph holds neither keys nor streams.",
+                "`seed` must be an integer for symbolic tensors: a graph holds neither keys nor streams.",
                 path=f"random.{draw.__name__}",
                 expected="an int, or a layer",
                 received=f"seed={type(seed).__name__}, and symbolic tensors",
-                write=f"random.{draw.__name__}(..., seed=self.seed_generator)   # in the `call` of a layer of yours",
+                write=f"random.{draw.__name__}(..., seed=self.seed_generator)   # in the `call` of a custom layer",
             )
         return lifted(*args, **kwargs)
 
@@ -88,7 +88,11 @@ def _floating(dtype: Any, owner: str) -> DType:
     name = dtypes.standardize(dtype)
     if not dtypes.is_float(name):
         raise ArgumentError(
-            "the numbers are floats.", path=f"random.{owner}", expected="a floating dtype", received=name
+            f"`dtype` must be a floating-point type, got {name!r}.",
+            path=f"random.{owner}",
+            expected="a floating dtype",
+            received=name,
+            write=f"random.{owner}(..., dtype='float32', seed=key)",
         )
     return name
 
@@ -116,7 +120,7 @@ def normal(
         `shape`.
 
     Raises:
-        ArgumentError: there is no seed, or the dtype is no floating one.
+        ArgumentError: there is no seed, or the dtype is not a floating one.
 
     Source: `jax.random.normal`.
 
@@ -144,7 +148,7 @@ def truncated_normal(
         `shape`.
 
     Raises:
-        ArgumentError: there is no seed, or the dtype is no floating one.
+        ArgumentError: there is no seed, or the dtype is not a floating one.
 
     Source: `jax.random.truncated_normal`.
 
@@ -172,7 +176,7 @@ def uniform(
         `shape`.
 
     Raises:
-        ArgumentError: there is no seed, or the dtype is no floating one.
+        ArgumentError: there is no seed, or the dtype is not a floating one.
 
     Source: `jax.random.uniform`.
 
@@ -200,7 +204,7 @@ def randint(
         `shape`.
 
     Raises:
-        ArgumentError: there is no seed, or the dtype is no integer one.
+        ArgumentError: there is no seed, or the dtype is not an integer one.
 
     Source: `jax.random.randint`.
 
@@ -210,7 +214,11 @@ def randint(
     name = dtypes.standardize(dtype)
     if not jnp.issubdtype(jnp.dtype(name), jnp.integer):
         raise ArgumentError(
-            "the numbers are integers.", path="random.randint", expected="an integer dtype", received=name
+            f"`dtype` must be an integer type, got {name!r}.",
+            path="random.randint",
+            expected="an integer dtype",
+            received=name,
+            write="random.randint(shape, minval, maxval, dtype='int32', seed=key)",
         )
     low, high = (x if isinstance(x, int) else jnp.broadcast_to(jnp.asarray(x), tuple(shape)) for x in (minval, maxval))
     return jax.random.randint(draw_key(seed, "randint"), tuple(shape), low, high, name)
@@ -218,11 +226,11 @@ def randint(
 
 @_recordable
 def categorical(logits: ArrayLike, num_samples: int, dtype: Any = "int32", seed: Seed = None) -> Array:
-    """Classes, each as often as its logit says: `P(c) = softmax(logits)_c`.
+    """Classes, with the probabilities of their logits: `P(c) = softmax(logits)_c`.
 
     Args:
         logits: `(b, classes)`; not normalised.
-        num_samples: how many classes are drawn for each row.
+        num_samples: the number of draws for each row.
         dtype: of the result, an integer one.
         seed: a key, an int, or a `SeedGenerator` in a layer's `call`.
 
@@ -242,10 +250,11 @@ def categorical(logits: ArrayLike, num_samples: int, dtype: Any = "int32", seed:
     logits = jnp.asarray(logits)
     if logits.ndim != 2:
         raise ShapeError(
-            "each row has its logits.",
+            f"`logits` must have shape (b, classes), got {logits.shape}.",
             path="random.categorical",
             expected="logits of shape (b, classes)",
             received=f"shape {logits.shape}",
+            write="random.categorical(logits[None], num_samples, seed=key)" if logits.ndim == 1 else None,
         )
     key, shape = draw_key(seed, "categorical"), (logits.shape[0], num_samples)
     return jax.random.categorical(key, jnp.expand_dims(logits, -1), axis=1, shape=shape).astype(dtype)
@@ -265,7 +274,7 @@ def gamma(shape: Sequence[int], alpha: ArrayLike, dtype: Any = None, seed: Seed 
         `shape`.
 
     Raises:
-        ArgumentError: there is no seed, or the dtype is no floating one.
+        ArgumentError: there is no seed, or the dtype is not a floating one.
 
     Source: `jax.random.gamma`.
 
@@ -291,7 +300,7 @@ def beta(shape: Sequence[int], alpha: ArrayLike, beta: ArrayLike, dtype: Any = N
         `shape`.
 
     Raises:
-        ArgumentError: there is no seed, or the dtype is no floating one.
+        ArgumentError: there is no seed, or the dtype is not a floating one.
 
     Source: `jax.random.beta`.
 
@@ -307,11 +316,11 @@ def beta(shape: Sequence[int], alpha: ArrayLike, beta: ArrayLike, dtype: Any = N
 def binomial(
     shape: Sequence[int], counts: ArrayLike, probabilities: ArrayLike, dtype: Any = None, seed: Seed = None
 ) -> Array:
-    """How many of `counts` independent trials succeed, each with a probability.
+    """The number of successes in `counts` independent trials of given probability.
 
     Args:
         shape: of the result.
-        counts: how many trials; a number, or an array that broadcasts to the shape.
+        counts: the number of trials; a number, or an array that broadcasts to the shape.
         probabilities: in [0, 1], likewise.
         dtype: a floating one; `floatx` by default.
         seed: a key, an int, or a `SeedGenerator` in a layer's `call`.
@@ -320,7 +329,7 @@ def binomial(
         `shape`.
 
     Raises:
-        ArgumentError: there is no seed, or the dtype is no floating one.
+        ArgumentError: there is no seed, or the dtype is not a floating one.
 
     Source: `jax.random.binomial`.
 
@@ -334,7 +343,7 @@ def binomial(
 
 @_recordable
 def shuffle(x: ArrayLike, axis: int = 0, seed: Seed = None) -> Array:
-    """The entries along an axis in random order, each line along it in an order of its own.
+    """The entries along an axis in random order, each line along it in its own order.
 
     Args:
         x: `(...)`.
@@ -364,7 +373,7 @@ def dropout(
     Args:
         inputs: floats.
         rate: a fraction in [0, 1]. With 0 and 1 nothing is drawn, and a stream stays where it is.
-        noise_shape: the shape of what is drawn, which is broadcast to that of the inputs; `None` entries are theirs.
+        noise_shape: the shape of the draws, which are broadcast to that of the inputs; `None` entries are theirs.
         seed: a key, an int, or a `SeedGenerator` in a layer's `call`.
 
     Returns:
@@ -380,9 +389,8 @@ def dropout(
     [2.0, 2.0, 0.0, 0.0, 2.0, 2.0]
     """
     if not 0 <= rate <= 1:
-        raise ArgumentError(
-            "the rate is out of range.", path="random.dropout", expected="0 <= rate <= 1", received=rate
-        )
+        raise ArgumentError(f"`rate` must be between 0 and 1, got {rate}.", path="random.dropout", received=rate,
+                            expected="0 <= rate <= 1", write="random.dropout(inputs, 0.5, seed=key)")  # fmt: skip
     inputs = jnp.asarray(inputs)
     if rate in (0, 1):
         return jnp.zeros_like(inputs) if rate else inputs

@@ -122,7 +122,7 @@ def test_a_model_that_is_used_below_a_hook_is_explained():
         def stop(self):
             self.model.stop_training = True
 
-    with pytest.raises(errors.HoldsNoValuesError, match="no `model`") as error:
+    with pytest.raises(errors.HoldsNoValuesError, match="cannot use `model`") as error:
         trainer().fit(fresh(), X, Y, callbacks=Own(), **FIT)
     assert "self.loop.stop_training = True" in str(error.value)
 

@@ -94,8 +94,8 @@ def test_old_arguments(name, args, old, warns):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ('{"class_name": "Sequential", "class_name": "Dense", "config": {}}', "given twice"),
-        ("[" * 100_000, "nested too deeply"),
+        ('{"class_name": "Sequential", "class_name": "Dense", "config": {}}', "must be distinct"),
+        ("[" * 100_000, "nested more than"),
         ("{", "must be JSON"),
     ],
 )

@@ -154,7 +154,7 @@ class TestEnvelope:
 
     def test_an_unknown_class(self):
         with pytest.raises(
-            UnknownNameError, match=r"no class or function is known as 'Plain'(.|\n)*custom_objects={'Plain': Plain}"
+            UnknownNameError, match=r"unknown class or function 'Plain'(.|\n)*custom_objects={'Plain': Plain}"
         ):
             registry.deserialize(registry.serialize(Plain(3)))
 

@@ -81,7 +81,7 @@ def test_every_member_of_an_ensemble_has_a_stream_of_its_own():
 
 @pytest.mark.parametrize("seed", ["a", 1.5, True, -1])
 def test_seeds_are_ints(seed):
-    with pytest.raises(ArgumentError, match="seed is not an integer"):
+    with pytest.raises(ArgumentError, match="`seed` must be"):
         SeedGenerator(seed)
 
 

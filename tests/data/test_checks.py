@@ -9,7 +9,7 @@ import pytest
 from jkeras.data import adapt, checks
 from jkeras.data.checks import check_class_weight, check_values
 
-REPLACE = ": finite numbers are expected. Try x = np.nan_to_num(x)."
+REPLACE = "; they must be finite. Write x = np.nan_to_num(x)."
 
 
 def said(call, *args, **options) -> list[str]:
@@ -23,15 +23,14 @@ def test_nan_and_infinite_values_are_counted_and_placed():
     x = np.ones((16, 4), "float32")
     nan, infinite = x * np.nan, x.copy()
     infinite[2, 3] = -np.inf
-    assert said(check_values, {"x": nan}) == [f"64 of 64 values of x are NaN, first at [0, 0]{REPLACE}"]
+    assert said(check_values, {"x": nan}) == [f"64 of 64 values of x are NaN, the first at [0, 0]{REPLACE}"]
     assert said(check_values, {"x": {"a": infinite}}) == [
-        "1 of 64 values of x['a'] are infinite, first at [2, 3]: finite numbers are expected."
-        " Try x['a'] = np.nan_to_num(x['a'])."
+        "1 of 64 values of x['a'] are infinite, the first at [2, 3]; they must be finite."
+        " Write x['a'] = np.nan_to_num(x['a'])."
     ]
     infinite[5, 0] = np.nan
     assert said(check_values, {"y": infinite}) == [
-        "2 of 64 values of y are NaN or infinite, first at [2, 3]: finite numbers are expected."
-        " Try y = np.nan_to_num(y)."
+        "2 of 64 values of y are NaN or infinite, the first at [2, 3]; they must be finite. Write y = np.nan_to_num(y)."
     ]
 
 
@@ -40,7 +39,7 @@ def test_nan_and_infinite_values_are_counted_and_placed():
 )
 def test_other_kinds_of_numbers_are_looked_at(make):
     assert said(check_values, {"x": make(np.array([1.0, np.nan], "float32"))}) == [
-        f"1 of 2 values of x are NaN, first at [1]{REPLACE}"
+        f"1 of 2 values of x are NaN, the first at [1]{REPLACE}"
     ]
 
 
@@ -48,7 +47,7 @@ def test_integers_beyond_32_bits_are_told():
     x = np.array([[1, 2**40]] * 8)
     (message,) = said(check_values, {"x": x})
     assert message.startswith(
-        "8 of 16 values of x do not fit int32, as which JAX keeps int64, first at [0, 1]: 1099511627776."
+        "8 of 16 values of x do not fit int32, to which JAX converts int64, the first at [0, 1]: 1099511627776."
     )
     assert "jax_enable_x64" in message
     assert "uint32" in said(check_values, {"x": np.array([2**33], "uint64")})[0]
@@ -84,13 +83,14 @@ def test_of_large_arrays_the_first_examples_are_looked_at(monkeypatch):
     x[4:] = np.nan
     assert said(check_values, {"x": x}) == []
     x[3] = np.nan
-    assert said(check_values, {"x": x}) == [f"2 of 8 values of x are NaN, first at [3, 0]{REPLACE}"]
+    assert said(check_values, {"x": x}) == [f"2 of 8 values of x are NaN, the first at [3, 0]{REPLACE}"]
 
 
 @pytest.mark.parametrize("y", [np.array([0, 1, 2, 1]), np.array([[0], [1], [2], [1]]), np.eye(3)[[0, 1, 2, 1]]])
 def test_classes_without_a_weight_are_named(y):
     assert said(check_class_weight, y, {0: 2.0}) == [
-        "class_weight lacks the classes [1, 2] of y; they weigh 1. Say so: class_weight[1] = class_weight[2] = 1.0"
+        "`class_weight` lacks the classes [1, 2] of y; their weight is 1."
+        " Write class_weight[1] = class_weight[2] = 1.0."
     ]
     assert said(check_class_weight, y, {0: 2.0, 1: 1.0, 2: 1.0, 9: 1.0}) == []
 

@@ -138,7 +138,7 @@ STACKED[:] = [np.ones(2), np.ones(2)]
         (["cat", "dog"], ["strings", "'cat'"]),
         (np.array(["cat", 1], object), ["strings", "np.unique"]),
         (np.array(["2020-01-01"], "datetime64[D]"), ["numeric array", "datetime64[D]"]),
-        (np.float32(3), ["a scalar has no examples"]),
+        (np.float32(3), ["got a scalar"]),
     ],
 )
 def test_what_is_no_array_of_numbers_is_refused(value, parts):

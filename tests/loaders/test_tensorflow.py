@@ -58,7 +58,7 @@ def test_datasets_say_how_long_they_are():
 
 def test_a_dataset_without_end_needs_steps():
     endless = ROWS.batch(SIZE).repeat()
-    with pytest.raises(DataError, match="no end"):
+    with pytest.raises(DataError, match="the data is infinite"):
         adapt(endless)
     batches = [Y[start : start + SIZE].tolist() for start in range(0, 64, SIZE)]
     source = adapt(endless, steps=3, epochs=2)

@@ -153,7 +153,7 @@ def rows() -> list[Row]:
         Row("30", lambda: fit(batches(2), None, steps_per_epoch=5), UserWarning, "The data", "of 5", "2 of",
             "repeats", 2),
         Row("31", lambda: fit(batches(3, 1, raising), None), OSError, "batch 2 of epoch 1", "", "the disk", "", 1),
-        Row("41", lambda: fit(y=Y + np.arange(16) % 3, class_weight={0: 1.0}), UserWarning, "^class_weight",
+        Row("41", lambda: fit(y=Y + np.arange(16) % 3, class_weight={0: 1.0}), UserWarning, "^`class_weight`",
             r"\[1, 2\]",
             "lacks", r"class_weight\[1\] = class_weight\[2\] = 1.0"),
         Row("42", lambda: fit(sample_weight=np.ones(15)), data, "^sample_weight", "one length", "weight: 15", "write"),
@@ -165,7 +165,7 @@ def rows() -> list[Row]:
         Row("46", lambda: fit(batches(9, 6, lambda: (np.ones((16, 5)), Y)), None), data, "^x: batch 7 of epoch 1",
             r"\(batch, 4\)", r"\(16, 5\)", r"Input\(\(None,\)\)", 6),
         Row("47", lambda: fit(batches(3, 2, lambda: (X.astype("float64"), Y)), None), UserWarning,
-            "^x: in batch 3 of epoch 1", "was float32", "is float64", "astype.'float32'.", 2),
+            "^x: .*batch 3 of epoch 1", "should be float32", "got float64", "astype.'float32'.", 2),
         Row("48", lambda: fit(model=within(Gate(name="gate"))), jax.errors.TracerBoolConversionError, "'gate' .Gate.",
             "known only when", r"test_bad_inputs.py:\d+", "jnp.where.*jax.lax.cond"),
         Row("49", lambda: fit(model=within(Declarer(name="declarer"))), errors.BuildError, "^declarer:", "in `build`",
@@ -268,9 +268,9 @@ class Numbered(Failing):
         ("raising", ["raised an exception", "KeyError: 'three'", "by_raising", "while reading batch 4 of epoch 2"]),
         (
             "death",
-            ["was ended by SIGKILL", "exit code -9", "PyDataset(workers=...)", "while reading batch 4 of epoch 2"],
+            ["was killed by SIGKILL", "exit code -9", "PyDataset(workers=...)", "while reading batch 4 of epoch 2"],
         ),
-        ("hanging", ["is stuck", "within 3 s", "by_hanging", "while reading batch 4 of epoch 2"]),
+        ("hanging", ["did not answer within 3 s", "by_hanging", "while reading batch 4 of epoch 2"]),
     ],
 )
 def test_row_32_a_worker_that_fails_is_named_and_leaves_the_last_state(how, parts):

@@ -104,7 +104,7 @@ def test_a_generator_without_steps_serves_one_evaluation():
 def test_a_generator_that_ran_out_is_no_empty_evaluation():
     t = still()
     options = {"epochs": 2, "validation_data": iter(Loader(X, Y)), "validation_steps": 5, "verbose": 0}
-    with pytest.raises(errors.DataError, match="validation_data: the data has no batches") as error:
+    with pytest.raises(errors.DataError, match="validation_data: the data must have at least one batch") as error:
         t.fit(t.init(jax.random.key(0)), X, Y, **options)
     assert len(error.value.history.epoch) == 1
 
@@ -136,7 +136,13 @@ FAULTS = {
     "labels that are no integers": ((X, Y + 0.5), ("y: ",)),
     "inputs of another shape": ((X[:, :5], Y), ("(8, 5)",)),
     "inputs of another rank": ((X.reshape(-1, 4, 16), Y), ("(8, 4, 16)",)),
-    "labels that are strings": ((X, Y.astype(str)), ("y: these are strings",)),
+    "labels that are strings": (
+        (X, Y.astype(str)),
+        (
+            "y: ",
+            "got strings",
+        ),
+    ),
     "weights of another shape": ((X, Y, np.ones((40, 3), "float32")), ("3",)),
 }
 FORMS = {
@@ -173,13 +179,13 @@ def test_what_is_wrong_with_validation_data_is_known_before_the_first_step(fault
     ("given", "said"),
     [
         ((X, Y, W, W), "one to three parts"),
-        ((X, Y[:-1]), "different numbers of examples"),
-        ((X[:0], Y[:0]), "empty"),
-        ((None, Y), "no inputs"),
-        (iter(()), "no batches"),
-        (Loader(X[:0], Y[:0]), "no batches"),
-        (object(), "must hold data"),
-        ((Loader(X, Y), Y), "`y` goes with arrays"),
+        ((X, Y[:-1]), "the same number of examples"),
+        ((X[:0], Y[:0]), "at least one example"),
+        ((None, Y), "`x` must be an array"),
+        (iter(()), "at least one batch"),
+        (Loader(X[:0], Y[:0]), "must not be empty"),
+        (object(), "`x` must be arrays or"),
+        ((Loader(X, Y), Y), "`y` must be None"),
     ],
 )
 def test_what_is_no_validation_data_is_refused(given, said):

@@ -41,11 +41,11 @@ def test_lengths_differ(setup):
 
 
 def test_empty(setup):
-    refused(setup, errors.DataError, "empty", "at least one example", x=X[:0], y=Y[:0])
+    refused(setup, errors.DataError, "must have at least one example", "0 examples", x=X[:0], y=Y[:0])
 
 
 def test_no_inputs(setup):
-    refused(setup, errors.DataError, "no inputs", x=None)
+    refused(setup, errors.DataError, "`x` must be an array", x=None)
 
 
 def test_text_is_no_data(setup):
@@ -68,7 +68,9 @@ def test_validation_split(setup, split):
 
 
 def test_split_leaves_nothing(setup):
-    refused(setup, errors.DataError, "too few", "1 examples", x=X[:1], y=Y[:1], validation_split=0.5)
+    refused(
+        setup, errors.DataError, "`validation_split` must leave", "1 examples", x=X[:1], y=Y[:1], validation_split=0.5
+    )
 
 
 def test_unknown_argument(setup):

@@ -119,11 +119,11 @@ def _check_color(images: Array, data_format: str | None, path: str) -> int:
     _check_channels(images, axis, path)
     if not dtypes.is_float(images.dtype):
         raise ShapeError(
-            "colours are fractions here.",
+            f"`images` must have a floating-point dtype with values in [0, 1], got {images.dtype}.",
             path=path,
             expected="a floating dtype, values in [0, 1]",
             received=str(images.dtype),
-            write="images / 255",
+            write="images = images / 255",
         )
     return axis
 
@@ -131,8 +131,11 @@ def _check_color(images: Array, data_format: str | None, path: str) -> int:
 def _check_channels(images: Array, axis: int, path: str) -> None:
     if images.shape[axis] != 3:
         raise ShapeError(
-            "the image has not three channels.",
+            f"`images` must have 3 channels, red, green and blue, got {images.shape[axis]}.",
             path=path,
             expected="3 channels, red, green and blue",
             received=f"{images.shape[axis]} channels, shape {images.shape}",
+            write=f"images = jnp.repeat(images, 3, axis={axis})   # grey as red, green and blue"
+            if images.shape[axis] == 1
+            else f"{path}(images, data_format='channels_{'first' if axis == -1 else 'last'}')   # the other layout",
         )

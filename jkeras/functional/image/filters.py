@@ -27,7 +27,7 @@ def gaussian_blur(
 
     Args:
         images: `(b, h, w, c)` or `(h, w, c)`.
-        kernel_size: how many pixels of a row and of a column are averaged, in this order: `(width, height)`.
+        kernel_size: the numbers of pixels of a row and of a column to average, in this order: `(width, height)`.
         sigma: the standard deviations along rows and columns, in pixels; may be traced.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
@@ -84,11 +84,11 @@ def sobel_edges(images: Array, data_format: str | None = None) -> Array:
     """
     if images.ndim != 4:
         raise ShapeError(
-            "not a batch of images.",
+            f"`images` must be a batch of images, of rank 4, got rank {images.ndim}.",
             path="sobel_edges",
             expected="rank 4",
             received=f"rank {images.ndim}",
-            write="images[None]" if images.ndim == 3 else None,
+            write="sobel_edges(images[None])" if images.ndim == 3 else None,
         )
     height, width, _ = image_axes(4, data_format, "sobel_edges")
     smooth, slope = jnp.array([1, 2, 1], images.dtype), jnp.array([-1, 0, 1], images.dtype)
@@ -137,7 +137,11 @@ def ssim(
     height, width, channels = image_axes(image1.ndim, data_format, "ssim")
     if image1.shape != image2.shape:
         raise ShapeError(
-            "the images differ in shape.", path="ssim", expected=f"{image1.shape}", received=f"{image2.shape}"
+            f"`image2` must have the shape of `image1`, {image1.shape}, got {image2.shape}.",
+            path="ssim",
+            expected=f"{image1.shape}",
+            received=f"{image2.shape}",
+            write="ssim(image1, jnp.broadcast_to(image2, image1.shape))   # one image against a batch",
         )
     check_windows((image1.shape[height], image1.shape[width]), (filter_size, filter_size), "valid", "ssim")
     dtype = jnp.promote_types(image1.dtype, jnp.float32)

@@ -129,10 +129,11 @@ def fold(
     )
     if x.ndim != 3 or x.shape[1] % (sizes[0] * sizes[1]) or x.shape[2] != rows * columns:
         raise ShapeError(
-            "these are not the windows of such images.",
+            "`x` must have one row per element of a window, and one column per window of an image.",
             path="fold",
             expected=f"shape (b, c * {sizes[0] * sizes[1]}, {rows * columns})",
             received=f"shape {x.shape}",
+            write="fold(unfold(images, kernel_size), output_size, kernel_size)",
         )
     channels = x.shape[1] // (sizes[0] * sizes[1])
     x = jnp.reshape(x, (x.shape[0], channels, *sizes, rows, columns))
@@ -164,8 +165,8 @@ def depth_to_space(x: Array, block_size: int, data_format: str | None = "channel
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Raises:
-        ArgumentError: the block size is no int >= 1.
-        ShapeError: the rank is not 4, or the channels are no multiple of `n^2`.
+        ArgumentError: the block size is not an int >= 2.
+        ShapeError: the rank is not 4, or the channels are not a multiple of `n^2`.
 
     Source: W. Shi et al., "Real-time single image and video super-resolution using an efficient sub-pixel
     convolutional neural network", CVPR 2016.
@@ -193,8 +194,8 @@ def space_to_depth(x: Array, block_size: int, data_format: str | None = "channel
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Raises:
-        ArgumentError: the block size is no int >= 1.
-        ShapeError: the rank is not 4, or height or width are no multiples of `n`.
+        ArgumentError: the block size is not an int >= 2.
+        ShapeError: the rank is not 4, or height or width are not multiples of `n`.
 
     >>> space_to_depth(jnp.arange(4).reshape(1, 2, 2, 1), 2).tolist()
     [[[[0, 1, 2, 3]]]]
@@ -223,5 +224,9 @@ def _check_multiple(size: Any, n: int, what: str, path: str) -> None:
     """Symbolic sizes go unchecked."""
     if isinstance(size, int) and size % n:
         raise ShapeError(
-            f"the {what} do not make whole blocks.", path=path, expected=f"a multiple of {n}", received=f"{size} {what}"
+            f"the number of {what} must be a multiple of {n}, got {size}.",
+            path=path,
+            expected=f"a multiple of {n}",
+            received=f"{size} {what}",
+            write=f"{path}(x, block_size, data_format='channels_first')   # if that is the layout of x",
         )

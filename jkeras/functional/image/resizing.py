@@ -1,4 +1,4 @@
-"""Other sizes: images resized, cropped, padded, scaled and moved."""
+"""Sizes of images: resized, cropped, padded, scaled and moved."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +14,10 @@ from jkeras.functional.layout import image_axes
 from jkeras.typing import Array
 
 INTERPOLATIONS = ("bilinear", "nearest", "lanczos3", "lanczos5", "bicubic")
+INVERSE = {
+    "pad_images": "crop_images(images, ...)   # to make the images smaller",
+    "crop_images": "pad_images(images, ...)   # to make the images larger",
+}
 METHODS = ("linear", "bilinear", "trilinear", "cubic", "bicubic", "tricubic", "lanczos3", "lanczos5")
 
 
@@ -34,15 +38,15 @@ def resize(
         images: `(b, h, w, c)` or `(h, w, c)`.
         size: the new `(height, width)`.
         interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"` or `"lanczos5"`.
-        antialias: widen the kernel where the image shrinks, so that it averages over what it leaves out.
+        antialias: widen the kernel where the image shrinks, so that it averages over the pixels that it leaves out.
         crop_to_aspect_ratio: keep the aspect ratio and cut the middle out, in the ratio of `size`, first.
         pad_to_aspect_ratio: keep the aspect ratio and pad both sides equally, to the ratio of `size`, first.
         fill_mode: `"constant"`, the only one.
-        fill_value: what to pad with.
+        fill_value: the value of the padding.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Returns:
-        In the dtype of the images; integers are rounded and clipped to what the dtype holds.
+        In the dtype of the images; integers are rounded and clipped to the range of the dtype.
 
     Raises:
         ArgumentError: an argument has a value that it cannot have, or images are both to be cropped and padded.
@@ -60,9 +64,11 @@ def resize(
     check_choice(fill_mode, ("constant",), "fill_mode", "resize")
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ArgumentError(
-            "images are either cropped or padded to an aspect ratio.",
+            "`crop_to_aspect_ratio` and `pad_to_aspect_ratio` must not both be true.",
             path="resize",
             expected="one of crop_to_aspect_ratio and pad_to_aspect_ratio",
+            received="both",
+            write="resize(images, size, pad_to_aspect_ratio=True)",
         )
     dtype = images.dtype
     if crop_to_aspect_ratio or pad_to_aspect_ratio:
@@ -75,7 +81,7 @@ def resize(
 
 
 def _cropping(height: int, width: int, target_height: int, target_width: int) -> list[tuple[int, int]]:
-    """What to add before and behind to get the ratio of the target by taking away.
+    """The (negative) amounts to add before and after to crop to the ratio of the target.
 
     >>> _cropping(4, 8, 2, 2)
     [(0, 0), (-2, -2)]
@@ -87,7 +93,7 @@ def _cropping(height: int, width: int, target_height: int, target_width: int) ->
 
 
 def _padding(height: int, width: int, target_height: int, target_width: int) -> list[tuple[int, int]]:
-    """What to add on both sides to get the ratio of the target; an odd rest is left out.
+    """The amounts to add on both sides to get the ratio of the target; an odd rest is left out.
 
     >>> _padding(4, 8, 2, 2)
     [(2, 2), (0, 0)]
@@ -116,7 +122,7 @@ def pad_images(
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Raises:
-        ArgumentError: not two of three were given, or one is negative, or follows as negative.
+        ArgumentError: not exactly two of three are given, or one of the three is negative.
         ShapeError: the rank is neither 3 nor 4.
 
     >>> pad_images(jnp.ones((1, 1, 1)), 1, 0, target_height=2, target_width=3)[..., 0].tolist()
@@ -147,7 +153,7 @@ def crop_images(
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Raises:
-        ArgumentError: not two of three were given, or one is negative, or follows as negative.
+        ArgumentError: not exactly two of three are given, or one of the three is negative.
         ShapeError: the rank is neither 3 nor 4.
 
     >>> crop_images(jnp.arange(6.0).reshape(2, 3, 1), 1, 0, target_height=1, target_width=2)[..., 0].tolist()
@@ -163,7 +169,7 @@ def crop_images(
 def _third(
     size: Any, before: int | None, behind: int | None, target: int | None, names: tuple[str, str], sign: int = 1
 ) -> tuple[Any, Any]:
-    """How many elements to add before and behind an axis; `sign` -1 takes them away. Symbolic ones go unchecked.
+    """The numbers of elements to add before and after an axis; `sign` -1 takes them away. Symbolic ones go unchecked.
 
     >>> _third(5, 1, None, 8, ("top_padding", "bottom_padding"))
     (1, 2)
@@ -172,8 +178,15 @@ def _third(
     extent = "target_height" if names[0].startswith("top") else "target_width"
     given = {names[0]: before, names[1]: behind, extent: target}
     if list(given.values()).count(None) != 1:
-        raise ArgumentError("two of three say where the image lies.", path=path, expected=f"two of {', '.join(given)}",
-                            received=f"{given}")  # fmt: skip
+        word = "padding" if sign == 1 else "cropping"
+        sides = ", ".join(f"{side}_{word}=2" for side in ("top", "bottom", "left", "right"))
+        raise ArgumentError(
+            f"exactly two of `{names[0]}`, `{names[1]}` and `{extent}` must be given.",
+            path=path,
+            expected=f"two of {', '.join(given)}",
+            received=f"{given}",
+            write=f"{path}(images, {sides})",
+        )
     change = 0 if target is None else sign * (target - size)
     if before is None:
         before = change - (behind or 0)
@@ -182,13 +195,18 @@ def _third(
     found = {names[0]: before, names[1]: behind, extent: size + sign * (before + behind)}
     for name, value in found.items():
         if isinstance(value, int) and value < 0:
-            raise ArgumentError("an image cannot lie there.", path=path, expected=f"{name} >= 0",
-                                received=f"{name}={value} for {size} pixels")  # fmt: skip
+            raise ArgumentError(
+                f"`{name}` must not be negative, got {value}.",
+                path=path,
+                expected=f"{name} >= 0",
+                received=f"{name}={value} for {size} pixels",
+                write=None if name == extent else INVERSE[path],
+            )
     return sign * before, sign * behind
 
 
 def _pad(images: Array, edges: dict[int, tuple[Any, Any]], value: float = 0) -> Array:
-    """Elements added before and behind axes, or taken away where the count is negative."""
+    """Elements added before and after axes, or taken away where the count is negative."""
     config = [(0, 0, 0)] * images.ndim
     for axis, (before, behind) in edges.items():
         config[axis] = (before, behind, 0)
@@ -234,13 +252,18 @@ def check_choice(value: Any, choices: Sequence[str], name: str, path: str) -> No
     >>> check_choice("nearest", ("nearest", "bilinear"), "interpolation", "resize")
     """
     if value not in choices:
+        known = ", ".join(map(repr, choices))
         raise ArgumentError(
-            f"unknown {name}.", path=path, expected="one of " + ", ".join(map(repr, choices)), received=repr(value)
+            f"`{name}` must be one of {known}, got {value!r}.",
+            path=path,
+            expected=f"one of {known}",
+            received=repr(value),
+            write=f"{name}={choices[0]!r}",
         )
 
 
 def _saturated(values: Array, dtype: Any) -> Array:
-    """Values in a dtype; into integers rounded, and clipped to what the dtype can hold; true where they are not 0."""
+    """Values in a dtype; into integers rounded, and clipped to its range; true where they are not 0."""
     if values.dtype == dtype or dtypes.is_float(dtype) or dtype == "bool":
         return values.astype(dtype)
     bounds = jnp.iinfo(dtype)

@@ -1,4 +1,4 @@
-"""Warped images: pixels read at other places, which an affine map, a perspective or a random field says."""
+"""Warped images: pixels read at other places, given by an affine map, a projective map or a random field."""
 
 from collections.abc import Callable
 from functools import partial
@@ -29,7 +29,7 @@ def map_coordinates(
         inputs: an array of rank `n`.
         coordinates: `(n, ...)`: for each axis of `inputs` the places, counted in elements.
         order: 0 takes the nearest element, 1 interpolates linearly.
-        fill_mode: what lies outside: `"constant"`, `"nearest"`, `"wrap"`, `"mirror"` (about the centre of the last
+        fill_mode: the values outside: `"constant"`, `"nearest"`, `"wrap"`, `"mirror"` (about the centre of the last
             element) or `"reflect"` (about its edge).
         fill_value: the constant.
 
@@ -46,14 +46,21 @@ def map_coordinates(
     coordinates = jnp.asarray(coordinates)
     if coordinates.ndim < 2 or coordinates.shape[0] != inputs.ndim:
         raise ShapeError(
-            "the coordinates need a row for every axis of the inputs.",
+            f"`coordinates` must have one row for each of the {inputs.ndim} axes of `inputs`.",
             path="map_coordinates",
             expected=f"shape ({inputs.ndim}, ...)",
             received=f"shape {coordinates.shape}",
+            write="map_coordinates(inputs, jnp.stack([rows, columns]), order=1)   # of inputs with two axes",
         )
     check_choice(fill_mode, FILL_MODES, "fill_mode", "map_coordinates")
     if order not in (0, 1):
-        raise ArgumentError("unknown order.", path="map_coordinates", expected="0 or 1", received=repr(order))
+        raise ArgumentError(
+            f"`order` must be 0 or 1, got {order!r}.",
+            path="map_coordinates",
+            expected="0 or 1",
+            received=repr(order),
+            write="map_coordinates(inputs, coordinates, order=1)",
+        )
     return jax.scipy.ndimage.map_coordinates(inputs, coordinates, order, fill_mode, fill_value)
 
 
@@ -75,7 +82,7 @@ def affine_transform(
         images: `(b, h, w, c)` or `(h, w, c)`.
         transform: `[a0, a1, a2, b0, b1, b2, c0, c1]`, `(8,)` for all images or `(b, 8)`.
         interpolation: `"nearest"` or `"bilinear"`.
-        fill_mode: what lies outside, as for `map_coordinates`.
+        fill_mode: the values outside of an image, as for `map_coordinates`.
         fill_value: the constant.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
@@ -90,10 +97,11 @@ def affine_transform(
     transform = jnp.asarray(transform)
     if transform.ndim not in (1, 2) or transform.shape[-1] != 8:
         raise ShapeError(
-            "a transform has eight numbers.",
+            f"`transform` must hold eight numbers per image, got shape {transform.shape}.",
             path="affine_transform",
             expected="shape (8,) or (b, 8)",
             received=f"shape {transform.shape}",
+            write="affine_transform(images, [1, 0, 0, 0, 1, 0, 0, 0])   # the identity",
         )
     sampler = _sampler(images, interpolation, fill_mode, fill_value, data_format, "affine_transform")
     return _project(images, transform, sampler, data_format)
@@ -107,7 +115,7 @@ def perspective_transform(
     fill_value: float = 0,
     data_format: str | None = None,
 ) -> Array:
-    """Images seen from elsewhere: four points move, straight lines stay straight.
+    """Images under a projective map, which moves four points and keeps straight lines straight.
 
     The eight numbers of the map, as in `affine_transform`, solve the eight equations which say that the output at
     `end_points` is the input at `start_points`.
@@ -116,7 +124,7 @@ def perspective_transform(
         images: `(b, h, w, c)` or `(h, w, c)`.
         start_points, end_points: four points `(x, y)`: `(4, 2)` for all images, or `(b, 4, 2)`.
         interpolation: `"nearest"` or `"bilinear"`.
-        fill_value: what lies outside.
+        fill_value: the value outside.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
 
     Raises:
@@ -134,10 +142,11 @@ def perspective_transform(
     start, end = jnp.asarray(start_points), jnp.asarray(end_points)
     if start.shape != end.shape or start.shape[-2:] != (4, 2) or start.ndim not in (2, 3):
         raise ShapeError(
-            "four points become four points.",
+            "`start_points` and `end_points` must both have shape (4, 2) or both (b, 4, 2).",
             path="perspective_transform",
             expected="shapes (4, 2), or both (b, 4, 2)",
             received=f"shapes {start.shape} and {end.shape}",
+            write="start_points = [[0, 0], [width, 0], [0, height], [width, height]]   # the corners",
         )
     sampler = _sampler(images, interpolation, "constant", fill_value, data_format, "perspective_transform")
     return _project(images, homography(start, end), sampler, data_format)
@@ -196,7 +205,7 @@ def elastic_transform(
         alpha: the strength of the distortion.
         sigma: the smoothness of the distances, in pixels.
         interpolation: `"nearest"` or `"bilinear"`.
-        fill_mode: what lies outside, as for `map_coordinates`.
+        fill_mode: the values outside of an image, as for `map_coordinates`.
         fill_value: the constant.
         data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
         kernel_size: pixels over which the noise is blurred, an odd int. By default `6 sigma`, for which `sigma`
