@@ -30,7 +30,7 @@ import pytest
 from tests.repository import LATE, OPTIONAL, ROOT, tracked_files
 
 FLOORS = (
-    ("typing", "errors", "config", "version", "slots"),
+    ("typing", "errors", "arguments", "config", "version", "slots"),
     (
         *("tree", "keys", "registry", "families", "dtypes", "configurable"),
         *("activations", "initializers", "regularizers", "constraints", "functional"),
