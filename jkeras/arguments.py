@@ -70,9 +70,7 @@ def shown(value: Any) -> str:
     return line if len(line) <= SHOWN else line[: SHOWN - 3] + "..."
 
 
-def integer(
-    value: Any, argument: str, owner: str | None, *, least: int | None = None, write: str | None = None
-) -> int:
+def integer(value: Any, argument: str, owner: str | None, *, least: int | None = None, write: str | None = None) -> int:
     """The value as an int, if it is an integer, and at least `least`.
 
     >>> import numpy as np
@@ -93,12 +91,13 @@ def positive_int(value: Any, argument: str, owner: str | None, *, write: str | N
     >>> positive_int(3, "units", "Dense")
     3
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or not 0 < value < LARGEST:
-        too_large = isinstance(value, Integral) and value >= LARGEST
+    number = int(value) if isinstance(value, Integral) and not isinstance(value, bool) else 0
+    if not 0 < number < LARGEST:
+        too_large = number >= LARGEST
         wanted = "a positive integer below 2**63" if too_large else "a positive integer"
         expected = "an int >= 1, below 2**63" if too_large else "an int >= 1"
         refuse(value, argument, owner, wanted, expected=expected, write=write or f"{owner}({argument}=1)")
-    return int(value)
+    return number
 
 
 def non_negative_int(value: Any, argument: str, owner: str | None, *, write: str | None = None) -> int:

@@ -37,15 +37,20 @@ class Literal:
         """
         if isinstance(array, jax.core.Tracer):
             raise ArgumentError(
-                "the value is traced: it is not known while a function is being transformed.",
+                "the value must be a concrete array, got one that is being traced.",
                 path="initializers",
                 expected="a concrete array",
                 received=array,
+                write="initializer = FromArray(array)   # outside the function that jax.jit or jax.grad transforms",
             )
         value = np.asarray(array)
         if value.dtype.kind in "OSUM":
             raise ArgumentError(
-                "the value holds no numbers.", path="initializers", expected="numbers", received=repr(array)[:80]
+                f"the value must hold numbers, got {repr(array)[:80]}.",
+                path="initializers",
+                expected="numbers",
+                received=repr(array)[:80],
+                write="Constant(0.5)",
             )
         return cls(value.tobytes(), value.shape, value.dtype.name)
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import config
-from jkeras.losses import arguments
+from jkeras import arguments, config
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
 from jkeras.losses.entries import declare
@@ -77,7 +76,7 @@ class Dice(SameShapeLoss):
         axis: Axes | None = None,
         dtype: Any = None,
     ) -> None:
-        axis = None if axis is None else arguments.axes(axis, "Dice")
+        axis = None if axis is None else arguments.axes(axis, "axis", "Dice")
         super().__init__(dice, reduction, name, dtype, axis=axis)
 
 
@@ -148,8 +147,8 @@ class Tversky(SameShapeLoss):
         dtype: Any = None,
     ) -> None:
         kept = {
-            "alpha": arguments.non_negative(alpha, "alpha", "Tversky"),
-            "beta": arguments.non_negative(beta, "beta", "Tversky"),
-            "axis": None if axis is None else arguments.axes(axis, "Tversky"),
+            "alpha": arguments.non_negative_number(alpha, "alpha", "Tversky"),
+            "beta": arguments.non_negative_number(beta, "beta", "Tversky"),
+            "axis": None if axis is None else arguments.axes(axis, "axis", "Tversky"),
         }
         super().__init__(tversky, reduction, name, dtype, **kept)

@@ -81,10 +81,11 @@ def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     labels, logits = as_arrays(y_true).astype("int32"), as_float(y_pred)
     if labels.ndim != 2 or logits.ndim != 3 or labels.shape[0] != logits.shape[0]:
         raise ShapeError(
-            "these are no sequences of labels and of logits.",
+            "`y_true` must hold sequences of labels, and `y_pred` sequences of logits.",
             path="ctc",
             expected="y_true of shape (b, n) and y_pred of shape (b, t, classes)",
             received=f"shapes {labels.shape} and {logits.shape}",
+            write="ctc(y_true, model_output)   # the outputs of every time step, before a softmax",
         )
     if not isinstance(labels, jax.core.Tracer):
         check_sequences(np.asarray(labels), logits.shape, "ctc")

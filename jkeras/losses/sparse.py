@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras import arguments
 from jkeras.errors import ShapeError
-from jkeras.losses import arguments
 from jkeras.losses.arrays import as_arrays, as_float, divide_no_nan, in_float32
 from jkeras.losses.base import FunctionLoss, public
 from jkeras.losses.crossentropy import below_largest, clip_probabilities, power
@@ -36,11 +36,13 @@ def class_indices(
         labels = jnp.squeeze(labels, position)
     if labels.shape != expected:
         raise ShapeError(
-            "there is not one class index per prediction.",
+            "`y_true` must have one class index for each prediction.",
             path="sparse_categorical_crossentropy",
             expected=f"y_true of shape {expected}",
             received=f"shape {labels.shape}",
-            write="jkeras.losses.CategoricalCrossentropy()" if labels.shape == y_pred_shape else None,
+            write="jkeras.losses.CategoricalCrossentropy()   # one-hot labels"
+            if labels.shape == y_pred_shape
+            else "y_true = y_true.reshape(y_pred.shape[:-1])   # one label for each prediction",
         )
     check_by_hand(labels, y_pred_shape[position], "sparse_categorical_crossentropy", ignore_class)
     return labels.astype("int32")
@@ -172,9 +174,9 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         dtype: Any = None,
     ) -> None:
         owner = "SparseCategoricalCrossentropy"
-        self.from_logits = arguments.flag(from_logits, "from_logits", owner)
-        self.ignore_class = arguments.optional_class(ignore_class, "ignore_class", owner)
-        self.axis = arguments.class_axis(axis, owner)
+        self.from_logits = arguments.boolean(from_logits, "from_logits", owner)
+        self.ignore_class = arguments.optional_int(ignore_class, "ignore_class", owner)
+        self.axis = arguments.axis(axis, "axis", owner)
         kept = {"from_logits": self.from_logits, "ignore_class": self.ignore_class, "axis": self.axis}
         super().__init__(sparse_categorical_crossentropy, reduction, name, dtype, **kept)
 
@@ -238,7 +240,7 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss):
         dtype: Any = None,
     ) -> None:
         owner = "CategoricalGeneralizedCrossEntropy"
-        self.q = arguments.inside_unit_interval(q, "q", owner)
+        self.q = arguments.fraction(q, "q", owner, interval="(0, 1)")
         super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:

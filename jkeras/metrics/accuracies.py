@@ -8,9 +8,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import config, registry
+from jkeras import arguments, config, registry
 from jkeras.errors import ShapeError
-from jkeras.losses import arguments
 from jkeras.losses.arrays import as_arrays, as_float, match_ranks
 from jkeras.losses.arrays import broadcasts as fit
 from jkeras.losses.entries import declare
@@ -26,10 +25,11 @@ def _pair(y_true: Any, y_pred: Any, owner: str) -> tuple[Array, Array]:
     a, b = match_ranks(as_arrays(y_true), as_arrays(y_pred))
     if not fit(a.shape, b.shape):
         raise ShapeError(
-            "the labels do not have the shape of the predictions.",
+            "`y_true` must have the shape of `y_pred`.",
             path=owner,
             expected=f"y_true of shape {b.shape}",
             received=f"shape {a.shape}",
+            write="metrics.SparseCategoricalAccuracy()   # takes class indices" if a.ndim < b.ndim else None,
         )
     return a, b
 
@@ -41,10 +41,11 @@ def _sparse(y_true: Any, y_pred: Any, owner: str) -> tuple[Array, Array]:
         labels = jnp.squeeze(labels, -1)
     if labels.shape != scores.shape[:-1]:
         raise ShapeError(
-            "there is not one class index per prediction.",
+            "`y_true` must have one class index for each prediction.",
             path=owner,
             expected=f"y_true of shape {scores.shape[:-1]}",
             received=f"shape {labels.shape}",
+            write="metrics.CategoricalAccuracy()   # takes one-hot labels" if labels.shape == scores.shape else None,
         )
     return labels, scores
 
@@ -263,7 +264,7 @@ class TopKCategoricalAccuracy(FunctionMean):
     direction = "up"
 
     def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None) -> None:
-        self.k = arguments.count(k, "k", "TopKCategoricalAccuracy")
+        self.k = arguments.positive_int(k, "k", "TopKCategoricalAccuracy")
         super().__init__(top_k_categorical_accuracy, name, dtype, k=self.k)
 
 
@@ -328,6 +329,6 @@ class SparseTopKCategoricalAccuracy(FunctionMean):
         from_sorted_ids: bool = False,
     ) -> None:
         owner = "SparseTopKCategoricalAccuracy"
-        self.k = arguments.count(k, "k", owner)
-        self.from_sorted_ids = arguments.flag(from_sorted_ids, "from_sorted_ids", owner)
+        self.k = arguments.positive_int(k, "k", owner)
+        self.from_sorted_ids = arguments.boolean(from_sorted_ids, "from_sorted_ids", owner)
         super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids)

@@ -82,7 +82,7 @@ def get(identifier: Any) -> Any:
         return FAMILY.get(identifier)
     slots.check(identifier, "optimizer", "optimizers.get")
     raise ArgumentError(
-        "this is no optimizer.",
+        f"`identifier` must be an optimizer, got {repr(identifier)[:80]}.",
         path="optimizers.get",
         expected="a name, a config, a jkeras optimizer or an optax transformation",
         received=repr(identifier)[:80],
@@ -105,7 +105,10 @@ def serialize(optimizer: Any) -> Any:
     """
     if isinstance(optimizer, optax.GradientTransformation):
         raise SerializationError(
-            "an optax transformation has no config.", path="optimizers.serialize", write="optimizers.Adam(1e-3)"
+            "an optax transformation cannot be written as a config, because it has none.",
+            path="optimizers.serialize",
+            write="optimizers.Adam(1e-3)",
+            expected="an optimizer of jkeras.optimizers",
         )
     return FAMILY.serialize(optimizer)
 

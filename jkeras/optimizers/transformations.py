@@ -74,9 +74,11 @@ def decay_weights(
     def update(updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any) -> tuple[PyTree, PyTree]:
         if params is None:
             raise ArgumentError(
-                "weight decay needs the parameters.",
+                "`params` is required, because weight decay is a fraction of the parameters.",
                 path="update",
                 write="updates, opt_state = optimizer.update(grads, opt_state, params)",
+                expected="the tree of parameters",
+                received="params=None",
             )
         updates, state = inner.update(updates, state, tree.map_with_path(decayed, params), **extra)
         return tree.map_with_path(with_decay, updates, params), state
