@@ -14,7 +14,7 @@ and floats are numbers and are kept as Python's. `True` and `False` are not numb
 
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, NoReturn
+from typing import Any
 
 from jkeras.errors import ArgumentError, did_you_mean
 
@@ -23,7 +23,7 @@ SHOWN = 80  # characters of a value in a message
 LISTED = 8  # choices in the first line of a message
 
 
-def refuse(
+def refusal(
     value: Any,
     argument: str,
     owner: str | None,
@@ -32,8 +32,8 @@ def refuse(
     expected: str | None = None,
     write: str | None = None,
     error: type[ArgumentError] = ArgumentError,
-) -> NoReturn:
-    """Raises the error of an argument that must be something else.
+) -> ArgumentError:
+    """The error of an argument that must be something else.
 
     Args:
         value: what came.
@@ -44,14 +44,14 @@ def refuse(
         write: the line that mends it.
         error: the class of the error.
 
-    >>> refuse(-3, "units", "Dense", "a positive integer", write="Dense(units=1)")
+    >>> raise refusal(-3, "units", "Dense", "a positive integer", write="Dense(units=1)")
     Traceback (most recent call last):
     jkeras.errors.ArgumentError: Dense: `units` must be a positive integer, got -3.
       expected: a positive integer
       received: -3
       write:    Dense(units=1)
     """
-    raise error(
+    return error(
         f"`{argument}` must be {wanted}, got {shown(value)}.",
         path=owner,
         expected=expected or wanted,
@@ -70,7 +70,7 @@ def shown(value: Any) -> str:
     return line if len(line) <= SHOWN else line[: SHOWN - 3] + "..."
 
 
-def integer(value: Any, argument: str, owner: str | None, *, least: int | None = None, write: str | None = None) -> int:
+def integer(value: Any, argument: str, owner: str | None, write: str | None = None, *, least: int | None = None) -> int:
     """The value as an int, if it is an integer, and at least `least`.
 
     >>> import numpy as np
@@ -81,11 +81,11 @@ def integer(value: Any, argument: str, owner: str | None, *, least: int | None =
         wanted = "an integer" if least is None else f"an integer of at least {least}"
         expected = "an int" if least is None else f"an int >= {least}"
         example = f"{owner}({argument}={max(least or 0, 1)})"
-        refuse(value, argument, owner, wanted, expected=expected, write=write or example)
+        raise refusal(value, argument, owner, wanted, expected=expected, write=write or example)
     return int(value)
 
 
-def positive_int(value: Any, argument: str, owner: str | None, *, write: str | None = None) -> int:
+def positive_int(value: Any, argument: str, owner: str | None, write: str | None = None) -> int:
     """The value as an int, if it is an integer of at least 1. It counts what is in an array, so it is below 2**63.
 
     >>> positive_int(3, "units", "Dense")
@@ -96,11 +96,11 @@ def positive_int(value: Any, argument: str, owner: str | None, *, write: str | N
         too_large = number >= LARGEST
         wanted = "a positive integer below 2**63" if too_large else "a positive integer"
         expected = "an int >= 1, below 2**63" if too_large else "an int >= 1"
-        refuse(value, argument, owner, wanted, expected=expected, write=write or f"{owner}({argument}=1)")
+        raise refusal(value, argument, owner, wanted, expected=expected, write=write or f"{owner}({argument}=1)")
     return number
 
 
-def non_negative_int(value: Any, argument: str, owner: str | None, *, write: str | None = None) -> int:
+def non_negative_int(value: Any, argument: str, owner: str | None, write: str | None = None) -> int:
     """The value as an int, if it is an integer of at least 0.
 
     >>> non_negative_int(0, "patience", "EarlyStopping")
@@ -108,11 +108,11 @@ def non_negative_int(value: Any, argument: str, owner: str | None, *, write: str
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
         write = write or f"{owner}({argument}=0)"
-        refuse(value, argument, owner, "a non-negative integer", expected="an int >= 0", write=write)
+        raise refusal(value, argument, owner, "a non-negative integer", expected="an int >= 0", write=write)
     return int(value)
 
 
-def optional_int(value: Any, argument: str, owner: str | None, *, write: str | None = None) -> int | None:
+def optional_int(value: Any, argument: str, owner: str | None, write: str | None = None) -> int | None:
     """The value as an int, or `None`.
 
     >>> optional_int(255, "ignore_class", "SparseCategoricalCrossentropy"), optional_int(None, "ignore_class", "IoU")
@@ -120,7 +120,7 @@ def optional_int(value: Any, argument: str, owner: str | None, *, write: str | N
     """
     if value is not None and (not isinstance(value, Integral) or isinstance(value, bool)):
         write = write or f"{owner}({argument}=None)"
-        refuse(value, argument, owner, "an integer or None", expected="an int or None", write=write)
+        raise refusal(value, argument, owner, "an integer or None", expected="an int or None", write=write)
     return None if value is None else int(value)
 
 
@@ -178,7 +178,7 @@ def _example(interval: str) -> float:
 
 
 def number(
-    value: Any, argument: str, owner: str | None, *, interval: str | None = None, write: str | None = None
+    value: Any, argument: str, owner: str | None, write: str | None = None, *, interval: str | None = None
 ) -> Any:
     """The value, if it is a real number that lies in the interval. Without an interval it may be infinite or NaN.
 
@@ -187,11 +187,13 @@ def number(
     """
     if not is_number(value) or (interval is not None and not lies_in(value, interval)):
         wanted = "a number" if interval is None else in_words(interval)
-        refuse(value, argument, owner, wanted, write=write or f"{owner}({argument}={_example(interval or '[0, inf]')})")
+        raise refusal(
+            value, argument, owner, wanted, write=write or f"{owner}({argument}={_example(interval or '[0, inf]')})"
+        )
     return _python(value)
 
 
-def positive_number(value: Any, argument: str, owner: str | None, *, write: str | None = None) -> Any:
+def positive_number(value: Any, argument: str, owner: str | None, write: str | None = None) -> Any:
     """The value, if it is a number above 0, infinity included.
 
     >>> positive_number(0.2, "alpha", "MixUp")
@@ -200,7 +202,7 @@ def positive_number(value: Any, argument: str, owner: str | None, *, write: str 
     return number(value, argument, owner, interval="(0, inf]", write=write)
 
 
-def non_negative_number(value: Any, argument: str, owner: str | None, *, write: str | None = None) -> Any:
+def non_negative_number(value: Any, argument: str, owner: str | None, write: str | None = None) -> Any:
     """The value, if it is a number of at least 0, infinity included.
 
     >>> non_negative_number(2.0, "gamma", "BinaryFocalCrossentropy")
@@ -210,7 +212,7 @@ def non_negative_number(value: Any, argument: str, owner: str | None, *, write: 
 
 
 def fraction(
-    value: Any, argument: str, owner: str | None, *, interval: str = "[0, 1]", write: str | None = None
+    value: Any, argument: str, owner: str | None, write: str | None = None, *, interval: str = "[0, 1]"
 ) -> Any:
     """The value, if it is a number from 0 to 1. The interval says whether the ends are among them.
 
@@ -220,53 +222,53 @@ def fraction(
     return number(value, argument, owner, interval=interval, write=write)
 
 
-def boolean(value: Any, argument: str, owner: str | None, *, write: str | None = None) -> bool:
+def boolean(value: Any, argument: str, owner: str | None, write: str | None = None) -> bool:
     """The value, if it is `True` or `False`, and not something that merely converts to them.
 
     >>> boolean(True, "from_logits", "BinaryCrossentropy")
     True
     """
     if not isinstance(value, bool):
-        refuse(value, argument, owner, "True or False", write=write or f"{owner}({argument}={bool(value)})")
+        raise refusal(value, argument, owner, "True or False", write=write or f"{owner}({argument}={bool(value)})")
     return value
 
 
-def string(value: Any, argument: str, owner: str | None, *, write: str | None = None) -> str:
+def string(value: Any, argument: str, owner: str | None, write: str | None = None) -> str:
     """The value, if it is a string.
 
     >>> string("val_loss", "monitor", "EarlyStopping")
     'val_loss'
     """
     if not isinstance(value, str):
-        refuse(value, argument, owner, "a string", expected="a str", write=write)
+        raise refusal(value, argument, owner, "a string", expected="a str", write=write)
     return value
 
 
-def function(value: Any, argument: str, owner: str | None, *, write: str | None = None) -> Callable[..., Any]:
+def function(value: Any, argument: str, owner: str | None, write: str | None = None) -> Callable[..., Any]:
     """The value, if it can be called.
 
     >>> function(abs, "schedule", "LearningRateScheduler")
     <built-in function abs>
     """
     if not callable(value):
-        refuse(value, argument, owner, "a function", write=write)
+        raise refusal(value, argument, owner, "a function", write=write)
     return value
 
 
 def one_of(
     value: Any,
-    choices: Sequence[Any],
     argument: str,
     owner: str | None,
-    *,
+    choices: Sequence[Any],
     write: str | None = None,
+    *,
     error: type[ArgumentError] = ArgumentError,
 ) -> Any:
     """The value, if it is one of the choices. The error proposes the nearest one.
 
-    >>> one_of("min", ("auto", "min", "max"), "mode", "EarlyStopping")
+    >>> one_of("min", "mode", "EarlyStopping", ("auto", "min", "max"))
     'min'
-    >>> one_of("mni", ("auto", "min", "max"), "mode", "EarlyStopping")
+    >>> one_of("mni", "mode", "EarlyStopping", ("auto", "min", "max"))
     Traceback (most recent call last):
     jkeras.errors.ArgumentError: EarlyStopping: `mode` must be 'auto', 'min' or 'max', got 'mni'.
       expected: 'min' (did you mean it?)
@@ -281,11 +283,11 @@ def one_of(
         nearest = did_you_mean(value, [each for each in choices if isinstance(each, str)])
         expected = nearest if isinstance(value, str) and "did you mean" in nearest else wanted
         write = write or f"{owner}({argument}={names[0]})"
-        refuse(value, argument, owner, wanted, expected=expected, write=write, error=error)
+        raise refusal(value, argument, owner, wanted, expected=expected, write=write, error=error)
     return value
 
 
-def axis(value: Any, argument: str, owner: str | None, *, write: str | None = None) -> int:
+def axis(value: Any, argument: str, owner: str | None, write: str | None = None) -> int:
     """The value as an int, if it is the index of an axis, which may count from the end.
 
     >>> axis(-1, "axis", "CategoricalCrossentropy")
@@ -294,7 +296,7 @@ def axis(value: Any, argument: str, owner: str | None, *, write: str | None = No
     return integer(value, argument, owner, write=write or f"{owner}({argument}=-1)")
 
 
-def axes(value: Any, argument: str, owner: str | None, *, write: str | None = None) -> int | list[int]:
+def axes(value: Any, argument: str, owner: str | None, write: str | None = None) -> int | list[int]:
     """One axis as an int, or several as a list.
 
     >>> axes((1, 2), "axis", "BinaryCrossentropy"), axes(-1, "axis", "BinaryCrossentropy")
@@ -303,5 +305,5 @@ def axes(value: Any, argument: str, owner: str | None, *, write: str | None = No
     entries = value if isinstance(value, list | tuple) else (value,)
     if not all(isinstance(entry, Integral) and not isinstance(entry, bool) for entry in entries):
         wanted, expected = "an integer or a list of integers", "an int, or a list of ints"
-        refuse(value, argument, owner, wanted, expected=expected, write=write or f"{owner}({argument}=-1)")
+        raise refusal(value, argument, owner, wanted, expected=expected, write=write or f"{owner}({argument}=-1)")
     return [int(entry) for entry in entries] if isinstance(value, list | tuple) else int(value)

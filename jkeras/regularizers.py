@@ -165,7 +165,7 @@ class OrthogonalRegularizer(Regularizer):
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         self.factor = _factor(factor, "factor", "OrthogonalRegularizer")
-        arguments.one_of(mode, ("rows", "columns"), "mode", "OrthogonalRegularizer")
+        arguments.one_of(mode, "mode", "OrthogonalRegularizer", ("rows", "columns"))
         self.mode = mode
         self._epsilon = config.epsilon()
 

@@ -150,7 +150,7 @@ def _in_turn(hook: str) -> Callable[..., PyTree]:
             new = getattr(callback, hook)(*given, state)
             if new is not None and not isinstance(new, type(state)):
                 raise ArgumentError(
-                    "a hook must return a state, or nothing.",
+                    f"a callback hook must return None or a {type(state).__name__}, got a {type(new).__name__}.",
                     path=f"{type(callback).__name__}.{hook}",
                     expected=f"None or a {type(state).__name__}",
                     received=f"a {type(new).__name__}",

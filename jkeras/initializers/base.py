@@ -112,9 +112,9 @@ class RandomInitializer(Initializer):
             raise ArgumentError(
                 "`key` is required: jkeras has no global random generator.",
                 path=type(self).__name__,
-                write="initializer(shape, key=jax.random.key(0))",
                 expected="a key, or an initializer with a seed",
                 received="key=None, seed=None",
+                write="initializer(shape, key=jax.random.key(0))",
             )
         return key
 

@@ -63,10 +63,10 @@ class VarianceScaling(RandomInitializer):
         super().__init__(seed)
         owner = type(self).__name__
         self.scale = arguments.positive_number(scale, "scale", owner)
-        self.mode = arguments.one_of(mode, MODES, "mode", owner)
+        self.mode = arguments.one_of(mode, "mode", owner, MODES)
         distribution = distribution.lower() if isinstance(distribution, str) else distribution
         distribution = "truncated_normal" if distribution == "normal" else distribution
-        self.distribution = arguments.one_of(distribution, DISTRIBUTIONS, "distribution", owner)
+        self.distribution = arguments.one_of(distribution, "distribution", owner, DISTRIBUTIONS)
         if (input_axes is None) != (output_axes is None):
             raise ArgumentError(
                 "`input_axes` and `output_axes` must be given together.",

@@ -52,8 +52,8 @@ class STFT(Initializer):
         scaling: str | None = "density",
         periodic: bool = False,
     ) -> None:
-        arguments.one_of(side, ("real", "imag"), "side", "STFT")
-        arguments.one_of(scaling, ("density", "spectrum", None), "scaling", "STFT")
+        arguments.one_of(side, "side", "STFT", ("real", "imag"))
+        arguments.one_of(scaling, "scaling", "STFT", ("density", "spectrum", None))
         self.side, self.scaling, self.periodic = side, scaling, bool(periodic)
         self.window = _checked_window(window)
 

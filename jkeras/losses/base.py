@@ -70,7 +70,7 @@ class Loss(PlainArguments):
     ) -> None:
         owner = type(self).__name__
         line = f'{owner}(reduction="sum_over_batch_size")'
-        arguments.one_of(reduction, REDUCTIONS, "reduction", owner, write=line)
+        arguments.one_of(reduction, "reduction", owner, REDUCTIONS, write=line)
         if name is not None:
             arguments.string(name, "name", owner, write=f'{owner}(name="my_loss")')
         self.name = name or registry.snake_case(owner)
@@ -297,8 +297,8 @@ class LossFunctionWrapper(FunctionLoss):
             raise ArgumentError(
                 f"`fn` must be a function, got {arguments.shown(fn)}.",
                 path="LossFunctionWrapper",
-                received=repr(fn)[:80],
                 expected="a function of (y_true, y_pred)",
+                received=repr(fn)[:80],
                 write="LossFunctionWrapper(lambda y_true, y_pred: ...)   # a value for each example",
             )
         check_takes_labels(fn, str(name or getattr(fn, "__name__", "LossFunctionWrapper")), kwargs)

@@ -173,7 +173,7 @@ class R2Score(Metric):
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         line = "R2Score(class_aggregation='uniform_average')"
-        arguments.one_of(class_aggregation, AGGREGATIONS, "class_aggregation", "R2Score", write=line)
+        arguments.one_of(class_aggregation, "class_aggregation", "R2Score", AGGREGATIONS, write=line)
         arguments.non_negative_int(num_regressors, "num_regressors", "R2Score")
         self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
 

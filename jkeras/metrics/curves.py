@@ -69,7 +69,7 @@ def _choice(value: Any, argument: str, among: tuple[str, ...]) -> str:
     for word in among:
         if value in (word, word.lower(), word.capitalize()):
             return word
-    return arguments.one_of(value, among, argument, "AUC")
+    return arguments.one_of(value, argument, "AUC", among)
 
 
 def _label_weights(given: Any, num_labels: int | None) -> tuple[float, ...] | None:
@@ -149,9 +149,9 @@ class AUC(Metric):
             raise ArgumentError(
                 "`num_labels` needs `multi_label=True`.",
                 path="AUC",
-                write=f"AUC(multi_label=True, num_labels={num_labels})",
                 expected="num_labels=None or multi_label=True",
                 received=f"num_labels={num_labels}, multi_label={multi_label}",
+                write=f"AUC(multi_label=True, num_labels={num_labels})",
             )
         self.label_weights = _label_weights(label_weights, self.num_labels)
         self.own_thresholds = thresholds is not None

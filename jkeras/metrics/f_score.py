@@ -25,12 +25,12 @@ class _FScore(Metric):
     def __init__(self, average: str | None, beta: float, threshold: float | None, name: str | None, dtype: Any) -> None:
         super().__init__(name=name, dtype=dtype)
         owner = type(self).__name__
-        arguments.one_of(average, AVERAGES, "average", owner, write=f"{owner}(average='macro')")
+        arguments.one_of(average, "average", owner, AVERAGES, write=f"{owner}(average='macro')")
         if not isinstance(beta, float) or not beta > 0:
-            arguments.refuse(beta, "beta", owner, "a float > 0", write=f"{owner}(beta=1.0)")
+            raise arguments.refusal(beta, "beta", owner, "a float > 0", write=f"{owner}(beta=1.0)")
         if threshold is not None and (not isinstance(threshold, float) or not 0 < threshold <= 1):
             wanted = "a float in (0, 1] or None"
-            arguments.refuse(threshold, "threshold", owner, wanted, write=f"{owner}(threshold=0.5)")
+            raise arguments.refusal(threshold, "threshold", owner, wanted, write=f"{owner}(threshold=0.5)")
         self.average, self.beta, self.threshold = average, beta, threshold
 
     def init(self) -> State:

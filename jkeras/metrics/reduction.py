@@ -280,8 +280,8 @@ class MeanMetricWrapper(FunctionMean):
             raise ArgumentError(
                 f"`fn` must be a function, got {arguments.shown(fn)}.",
                 path="MeanMetricWrapper",
-                received=repr(fn)[:80],
                 expected="a function of (y_true, y_pred)",
+                received=repr(fn)[:80],
                 write="MeanMetricWrapper(lambda y_true, y_pred: ...)   # a value for each example",
             )
         check_takes_labels(fn, str(name or getattr(fn, "__name__", "MeanMetricWrapper")), kwargs)

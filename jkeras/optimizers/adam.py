@@ -99,7 +99,7 @@ class AdamW(Adam):
                 "AdamW requires `weight_decay`, got None; use Adam for none.",
                 path="AdamW(weight_decay=)",
                 expected="a number",
-                write="optimizers.Adam()",
                 received="None",
+                write="optimizers.Adam()",
             )
         super().__post_init__()

@@ -60,9 +60,9 @@ def track_average(
             raise ArgumentError(
                 "`params` is required, because the average is of the parameters.",
                 path="update",
-                write="updates, opt_state = optimizer.update(grads, opt_state, params)",
-                received="params=None",
                 expected="the tree of parameters",
+                received="params=None",
+                write="updates, opt_state = optimizer.update(grads, opt_state, params)",
             )
         updates, inner_state = inner.update(updates, state.inner_state, params, **extra)
         step = state.count // calls_per_step

@@ -54,7 +54,7 @@ def check_patterns(patterns: Any, argument: str, owner: str) -> tuple[str, ...]:
     path = f"{owner}({argument}=)"
     if isinstance(patterns, str) or not all(isinstance(pattern, str) for pattern in patterns):
         write = f"{owner}({argument}={[patterns] if isinstance(patterns, str) else ['bias']})"
-        arguments.refuse(
+        raise arguments.refusal(
             patterns, argument, path, "a list of regular expressions", expected="such as ['bias']", write=write
         )
     for pattern in patterns:

@@ -37,9 +37,9 @@ def by_path(optimizers: Mapping[str, Any]) -> optax.GradientTransformationExtraA
         raise ArgumentError(
             "`optimizers` must have at least one entry, got an empty dict.",
             path="optimizers.by_path",
-            write='by_path({".*": "adam"})',
             expected="{pattern: optimizer}",
             received=repr(optimizers)[:80],
+            write='by_path({".*": "adam"})',
         )
     parts = {pattern: optax.set_to_zero() if each is None else get(each) for pattern, each in optimizers.items()}
     transformations = {pattern: _as_transformation(each) for pattern, each in parts.items()}

@@ -126,9 +126,9 @@ def _find(opt_state: PyTree) -> Any:
         raise ArgumentError(
             f"`opt_state` must hold the hyper-parameters of one optimizer, got those of {len(found)}.",
             path="opt_state",
+            expected="the state of one optimizer",
             received=f"{len(found)} of them",
             write="set_learning_rate(part, 1e-3)   # for the state of one of them",
-            expected="the state of one optimizer",
         )
     return found[0]
 
@@ -141,8 +141,8 @@ def _replacement(found: Any, name: str, value: ArrayLike) -> Array:
             f"`{name}` cannot be set, because it follows a schedule.",
             path="set_hyperparameters",
             expected="an optimizer that was made with a number",
-            write="optimizers.Adam(learning_rate=1e-3)",
             received=f"a schedule for {name}",
+            write="optimizers.Adam(learning_rate=1e-3)",
         )
     old = jnp.asarray(found.hyperparams[name])
     new = jnp.asarray(value, old.dtype)

@@ -107,8 +107,8 @@ def serialize(optimizer: Any) -> Any:
         raise SerializationError(
             "an optax transformation cannot be written as a config, because it has none.",
             path="optimizers.serialize",
-            write="optimizers.Adam(1e-3)",
             expected="an optimizer of jkeras.optimizers",
+            write="optimizers.Adam(1e-3)",
         )
     return FAMILY.serialize(optimizer)
 

@@ -76,9 +76,9 @@ def decay_weights(
             raise ArgumentError(
                 "`params` is required, because weight decay is a fraction of the parameters.",
                 path="update",
-                write="updates, opt_state = optimizer.update(grads, opt_state, params)",
                 expected="the tree of parameters",
                 received="params=None",
+                write="updates, opt_state = optimizer.update(grads, opt_state, params)",
             )
         updates, state = inner.update(updates, state, tree.map_with_path(decayed, params), **extra)
         return tree.map_with_path(with_decay, updates, params), state

@@ -4,9 +4,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import Variable
-from jkeras.errors import ArgumentError
 from jkeras.layers.attention.scored import ScoredAttention
 from jkeras.typing import Array
 
@@ -57,10 +56,7 @@ class Attention(ScoredAttention):
         **kwargs: Any,
     ) -> None:
         super().__init__(use_scale=use_scale, dropout=dropout, seed=seed, **kwargs)
-        if score_mode not in ("dot", "concat"):
-            raise ArgumentError(
-                "unknown `score_mode`.", path="Attention", expected="'dot' or 'concat'", received=repr(score_mode)
-            )
+        arguments.one_of(score_mode, "score_mode", "Attention", ("dot", "concat"))
         self.score_mode = score_mode
         self.scale: Variable | None = None
         self.concat_score_weight: Variable | None = None

@@ -5,9 +5,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.functional.image import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
-from jkeras.layers.arguments import fraction
 from jkeras.layers.augmentation.base import RandomFactorLayer, RandomImageLayer, Transformation, per_example, uniform
 from jkeras.layers.augmentation.values import rescale
 from jkeras.typing import Array, Key
@@ -130,7 +129,7 @@ class RandomGrayscale(RandomImageLayer):
         self, factor: float = 0.5, data_format: str | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.factor = fraction(factor, "factor", "RandomGrayscale")
+        self.factor = arguments.fraction(factor, "factor", "RandomGrayscale")
 
     def draw(self, shape: tuple[Any, ...], stream: Iterator[Key]) -> Transformation:
         return {"should_apply": uniform(next(stream), (shape[0],)) < self.factor}

@@ -150,7 +150,7 @@ def _odd_pair(value: Any) -> tuple[int, int]:
     odd = all(isinstance(entry, int) and entry > 0 and entry % 2 == 1 for entry in entries)
     if len(entries) != 2 or not odd:
         raise ArgumentError(
-            "`kernel_size` has no middle.",
+            f"`kernel_size` must be an odd integer or a pair of them, got {value!r}.",
             path="RandomGaussianBlur",
             expected="an odd int, or two of them",
             received=f"kernel_size={value!r}",

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from jkeras import constraints, initializers, registry, regularizers
+from jkeras import arguments, constraints, initializers, registry, regularizers
 from jkeras.functional import conv, depthwise_conv
-from jkeras.layers.arguments import positive_int
 from jkeras.layers.convolution.base import WindowLayer
 from jkeras.typing import Array
 
@@ -51,8 +50,8 @@ class SeparableConv(WindowLayer):
         )
         owner = type(self).__name__
         example = f"{owner}(filters=32, kernel_size=3)"
-        self.filters = positive_int(filters, "filters", owner, example)
-        self.depth_multiplier = positive_int(depth_multiplier, "depth_multiplier", owner, example)
+        self.filters = arguments.positive_int(filters, "filters", owner, example)
+        self.depth_multiplier = arguments.positive_int(depth_multiplier, "depth_multiplier", owner, example)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.pointwise_initializer = initializers.get(pointwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)

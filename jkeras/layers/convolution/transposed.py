@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from jkeras import constraints, initializers, registry, regularizers
+from jkeras import arguments, constraints, initializers, registry, regularizers
 from jkeras.errors import ArgumentError
 from jkeras.functional import conv_transpose
 from jkeras.functional.arguments import standardize_tuple
-from jkeras.layers.arguments import positive_int
 from jkeras.layers.convolution.base import WindowLayer
 from jkeras.typing import Array
 
@@ -51,7 +50,7 @@ class ConvTranspose(WindowLayer):
             **kwargs,
         )
         owner = type(self).__name__
-        self.filters = positive_int(filters, "filters", owner, f"{owner}(filters=32, kernel_size=3)")
+        self.filters = arguments.positive_int(filters, "filters", owner, f"{owner}(filters=32, kernel_size=3)")
         self.output_padding = _output_padding(output_padding, self.strides, owner)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
@@ -79,10 +78,11 @@ def _output_padding(value: Any, strides: tuple[int, ...], owner: str) -> tuple[i
     more = standardize_tuple(value, len(strides), "output_padding", owner, minimum=0)
     if any(added >= step for added, step in zip(more, strides, strict=True)):
         raise ArgumentError(
-            "the output is padded by a stride or more.",
+            f"`output_padding` must be less than `strides`, got {more} for strides {strides}.",
             path=owner,
             expected=f"output_padding below strides={strides}",
             received=f"output_padding={more}",
+            write=f"{owner}(..., output_padding={tuple(step - 1 for step in strides)})",
         )
     return more
 

@@ -78,10 +78,11 @@ class EinsumDense(LowRankAdaptable):
         self.activation = activation
         if bias_axes is not None and not (bias_axes and {*bias_axes} <= {*self.axes.outputs}):
             raise ArgumentError(
-                "`bias_axes` names no axes of the outputs.",
+                f"`bias_axes` must be axes of the outputs, got {bias_axes!r}.",
                 path="EinsumDense",
                 expected=f"some of '{self.axes.outputs}', or None",
                 received=repr(bias_axes),
+                write=f"EinsumDense({equation!r}, ..., bias_axes={self.axes.outputs[-1]!r})",
             )
         self.bias_axes = bias_axes
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -151,7 +152,7 @@ def _sizes(output_shape: Any) -> tuple[int | None, ...]:
         sizes = (0,)
     if any(size is not None and size < 1 for size in sizes):
         raise ArgumentError(
-            "`output_shape` is no shape.",
+            f"`output_shape` must be a positive integer, or a tuple of them and None, got {output_shape!r}.",
             path="EinsumDense",
             expected="a positive int, or a tuple of such and None",
             received=repr(output_shape),

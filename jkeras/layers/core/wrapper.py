@@ -78,7 +78,7 @@ def check_wrapped(layer: Any, owner: str) -> Layer:
     if isinstance(layer, Layer):
         return layer
     raise ArgumentError(
-        "a wrapper needs a layer to wrap.",
+        f"a wrapper must be given a layer, got {repr(layer)[:60]}.",
         path=owner,
         expected="a layer",
         received=repr(layer)[:60],

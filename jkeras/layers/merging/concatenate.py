@@ -61,10 +61,11 @@ class Concatenate(Merge):
             joined.append(known.pop() if known else None)
         if not ranks_agree:
             raise ShapeError(
-                "the inputs do not fit together.",
+                f"the inputs must have the same shape except along axis {self.axis}.",
                 path=self.path or self.name,
                 expected=f"shapes that differ along axis {self.axis} at most",
                 received=f"shapes {', '.join(map(str, shapes))}",
+                write="Concatenate(axis=1)   # the one axis along which the shapes differ",
             )
         return tuple(joined)
 

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras.errors import ArgumentError
+from jkeras import arguments
 from jkeras.typing import Array
 
 MODES = ("int", "one_hot", "multi_hot", "count")
@@ -19,11 +19,7 @@ def check_output_mode(mode: Any, owner: str, modes: tuple[str, ...] = MODES) -> 
     'multi_hot'
     """
     mode = FORMER.get(mode, mode) if isinstance(mode, str) else mode
-    if mode not in modes:
-        raise ArgumentError(
-            "unknown `output_mode`.", path=owner, expected=f"one of {', '.join(modes)}", received=repr(mode)
-        )
-    return mode
+    return arguments.one_of(mode, "output_mode", owner, modes)
 
 
 def encode(indices: Array, mode: str, depth: int, dtype: Any, weights: Array | None = None) -> Array:

@@ -69,7 +69,11 @@ def _numbers(value: Any, argument: str) -> Any:
         array = np.asarray(value, "float64")
     except (TypeError, ValueError):
         raise ArgumentError(
-            f"`{argument}` is no number.", path="Rescaling", expected="a number or a list", received=repr(value)[:60]
+            f"`{argument}` must be a number or a list of numbers, got {repr(value)[:60]}.",
+            path="Rescaling",
+            expected="a number or a list",
+            received=repr(value)[:60],
+            write="Rescaling(scale=1 / 255)",
         ) from None
     if array.ndim == 0:
         return value if isinstance(value, int | float) else float(array)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.errors import ArgumentError
 from jkeras.functional.image import resize
 from jkeras.layers.preprocessing.images import ImageShape
@@ -62,10 +62,15 @@ class Resizing(ImageShape):
             ("interpolation", interpolation, INTERPOLATIONS),
             ("fill_mode", fill_mode, ("constant",)),
         ):
-            if value not in known:
-                raise ArgumentError(f"unknown `{name}`.", path="Resizing", expected=known, received=repr(value))
+            arguments.one_of(value, name, "Resizing", known, f"Resizing(224, 224, {name}={known[0]!r})")
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
-            raise ArgumentError("an image is either cropped or padded.", path="Resizing", expected="one of the two")
+            raise ArgumentError(
+                "`crop_to_aspect_ratio` and `pad_to_aspect_ratio` cannot both be True.",
+                path="Resizing",
+                expected="one of them",
+                received="both",
+                write="Resizing(224, 224, crop_to_aspect_ratio=True)",
+            )
         self.interpolation = interpolation
         self.crop_to_aspect_ratio, self.pad_to_aspect_ratio = bool(crop_to_aspect_ratio), bool(pad_to_aspect_ratio)
         self.fill_mode, self.fill_value, self.antialias = fill_mode, fill_value, bool(antialias)

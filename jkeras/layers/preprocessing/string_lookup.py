@@ -102,10 +102,11 @@ class StringLookup(Lookup):
             return entry.decode(self.encoding)
         if not isinstance(entry, str):
             raise ArgumentError(
-                "the vocabulary has what is no text.",
+                f"every vocabulary entry must be a string, got {repr(entry)[:60]}.",
                 path="StringLookup",
                 expected="str or bytes",
                 received=repr(entry)[:60],
+                write="StringLookup(vocabulary=['a', 'b'])",
             )
         return str(entry)
 

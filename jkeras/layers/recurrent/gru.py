@@ -4,10 +4,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import InputSpec
 from jkeras.functional.recurrence import Blocks, added
-from jkeras.layers.arguments import ActivationAttribute, positive_int
+from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.recurrent.base import Recurrence, RecurrentCell, States, first, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import blend
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, check_cudnn, inherited
@@ -98,7 +98,7 @@ class GRUCell(RecurrentCell):
             seed=seed,
             **kwargs,
         )
-        self.units = positive_int(units, "units", "GRUCell", "GRUCell(units=64)")
+        self.units = arguments.positive_int(units, "units", "GRUCell", "GRUCell(units=64)")
         self.recurrent_activation = recurrent_activation
         self.reset_after = bool(reset_after)
         self.state_size = self.output_size = self.units

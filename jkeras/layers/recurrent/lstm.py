@@ -4,10 +4,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import InputSpec
 from jkeras.functional.recurrence import Blocks
-from jkeras.layers.arguments import ActivationAttribute, positive_int
+from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.recurrent.base import ForgetBias, Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import remember
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, check_cudnn, inherited
@@ -96,7 +96,7 @@ class LSTMCell(RecurrentCell):
             seed=seed,
             **kwargs,
         )
-        self.units = positive_int(units, "units", "LSTMCell", "LSTMCell(units=64)")
+        self.units = arguments.positive_int(units, "units", "LSTMCell", "LSTMCell(units=64)")
         self.recurrent_activation = recurrent_activation
         self.unit_forget_bias = bool(unit_forget_bias)
         self.state_size, self.output_size = [self.units, self.units], self.units

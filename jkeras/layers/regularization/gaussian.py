@@ -5,8 +5,7 @@ from typing import Any
 
 import jax
 
-from jkeras import registry
-from jkeras.layers.arguments import fraction
+from jkeras import arguments, registry
 from jkeras.layers.regularization.base import RandomLayer
 from jkeras.typing import Array, Key
 
@@ -37,7 +36,7 @@ class GaussianNoise(RandomLayer):
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.stddev = fraction(stddev, "stddev", "GaussianNoise")
+        self.stddev = arguments.fraction(stddev, "stddev", "GaussianNoise")
         self.set_seed(seed, draws=stddev > 0)
 
     def perturb(self, inputs: Array, key: Key) -> Array:
@@ -72,7 +71,7 @@ class GaussianDropout(RandomLayer):
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.rate = fraction(rate, "rate", "GaussianDropout", one=False)
+        self.rate = arguments.fraction(rate, "rate", "GaussianDropout", interval="[0, 1)")
         self.set_seed(seed, draws=rate > 0)
 
     def perturb(self, inputs: Array, key: Key) -> Array:

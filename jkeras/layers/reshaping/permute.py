@@ -37,7 +37,7 @@ class Permute(Layer):
         entries = tuple(dims) if isinstance(dims, Sequence) else ()
         if not entries or set(entries) != set(range(1, len(entries) + 1)):
             raise ArgumentError(
-                "`dims` is no permutation.",
+                f"`dims` must be a permutation of the axes from 1 on, got {dims!r}.",
                 path="Permute",
                 expected=f"the numbers 1 to {len(entries) or 2}, each once; the batch axis is not among them",
                 received=f"dims={dims!r}",
