@@ -73,7 +73,7 @@ def test_the_layer_in_a_wrapper_has_the_dtype_policy_of_its_path():
 
 
 def test_a_wrapper_needs_a_layer():
-    with pytest.raises(ArgumentError, match="a layer to wrap"):
+    with pytest.raises(ArgumentError, match="must be given a layer"):
         Scaled("dense")
 
 
@@ -375,7 +375,7 @@ def test_layers_are_written_and_read_as_keras_does():
 
 
 def test_a_config_of_something_else_is_refused():
-    with pytest.raises(ConfigError, match="none of a layer"):
+    with pytest.raises(ConfigError, match="`config` must be the config of a layer"):
         layers.deserialize(registry.serialize(initializers.Zeros()))
-    with pytest.raises(ConfigError, match="none of a layer"):
+    with pytest.raises(ConfigError, match="`config` must be the config of a layer"):
         layers.deserialize("Dense")

@@ -89,7 +89,7 @@ class BackupAndRestore(Callback):
         steps = self._steps()
         if found["batch"] and found["steps"] != steps:
             raise ArgumentError(
-                f"the epoch must have {found['steps']} batches, as when the backup was made.",
+                f"an epoch that resumes after batch {found['batch']} must have {found['steps']} batches, as before.",
                 path=f"BackupAndRestore({self.backup_dir!r})",
                 expected=f"an epoch of {found['steps']} batches",
                 received=f"an epoch of {steps} batches",

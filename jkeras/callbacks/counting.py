@@ -41,7 +41,7 @@ class EveryBatches:
         return True
 
 
-def _checked(value: Any, argument: str, owner: str) -> int | str:
+def _checked(value: Any, argument: str, owner: str) -> Any:
     """The frequency: `"epoch"`, or how many batches."""
     if isinstance(value, str) and value == "epoch":
         return value

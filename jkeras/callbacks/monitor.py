@@ -96,7 +96,7 @@ class Monitor(Callback):
             return None
         missing = of_validation and not any(log.startswith(VALIDATION) for log in logs)
         raise UnknownNameError(
-            f"{self.monitor!r} is not logged" + (", because there is no validation." if missing else "."),
+            f"{self.monitor!r} is not logged" + (", because `fit` has no validation data." if missing else "."),
             path=type(self).__name__,
             expected=did_you_mean(self.monitor, logs),
             received=f"the logged values {', '.join(logs) or '(none)'}",

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from jkeras import arguments
 from jkeras.errors import ArgumentError, BuildError, DataError
 
 MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
@@ -115,23 +116,25 @@ def vocabulary_of(layer: Any) -> Vocabulary:
 
 def _check_arguments(layer: Any, owner: str) -> None:
     most, mode, has_vocabulary = layer.max_tokens, layer.output_mode, layer.vocabulary is not None
+    if most is not None:
+        arguments.integer(most, "max_tokens", owner, f"{owner}(max_tokens=1000)", least=2)
+    arguments.non_negative_int(layer.num_oov_indices, "num_oov_indices", owner)
     problem = None
-    if most is not None and (type(most) is not int or most < 2):
-        problem = f"`max_tokens` must be an integer of at least 2, got {most!r}."
-    elif type(layer.num_oov_indices) is not int or layer.num_oov_indices < 0:
-        problem = f"`num_oov_indices` must be a non-negative integer, got {layer.num_oov_indices!r}."
-    elif layer.pad_to_max_tokens and most is None:
-        problem = "`pad_to_max_tokens` needs `max_tokens`."
+    if layer.pad_to_max_tokens and most is None:
+        problem, write = "`pad_to_max_tokens` needs `max_tokens`.", "pad_to_max_tokens=True, max_tokens=1000"
     elif layer.invert and mode != "int":
-        problem = f"`invert` needs `output_mode='int'`, got {mode!r}."
+        problem, write = f"`invert` needs `output_mode='int'`, got {mode!r}.", "invert=True, output_mode='int'"
     elif layer.idf_weights is not None and mode != "tf_idf":
         problem = f"`idf_weights` needs `output_mode='tf_idf'`, got {mode!r}."
+        write = "..., output_mode='tf_idf', idf_weights=weights"
     elif mode == "tf_idf" and has_vocabulary and layer.idf_weights is None:
         problem = "`idf_weights` is required with `output_mode='tf_idf'` and a vocabulary."
+        write = "vocabulary=tokens, output_mode='tf_idf', idf_weights=weights"
     elif layer.idf_weights is not None and not has_vocabulary:
         problem = "`vocabulary` is required with `idf_weights`."
+        write = "vocabulary=tokens, output_mode='tf_idf', idf_weights=weights"
     if problem is not None:
-        raise ArgumentError(problem, path=owner)
+        raise ArgumentError(problem, path=owner, write=f"{owner}({write})")
 
 
 def _check_tokens(layer: Any, tokens: Sequence[Any], empty: Vocabulary, owner: str) -> None:
@@ -199,6 +202,7 @@ def learn(layer: Any, words: Vocabulary, documents: Iterable[Sequence[Any]]) -> 
             path=f"{type(layer).__name__}.adapt",
             expected="at least one",
             received="0 tokens",
+            write="layer = layer.adapt(data)   # data with at least one token",
         )
     tokens = sorted(counts, key=lambda token: (counts[token], token), reverse=True)
     if layer.max_tokens is not None:

@@ -302,6 +302,7 @@ def check_states(given: PyTree, usual: States, path: str) -> None:
             path=path,
             expected=f"{len(expected)} states of shapes {expected}",
             received=f"{len(received)} states of shapes {received}",
+            write="states = cell.get_initial_state(batch_size=32)   # the states in which the cell begins",
         )
 
 
