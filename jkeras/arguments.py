@@ -280,8 +280,9 @@ def one_of(
         wanted = f"{', '.join(names[:-1])} or {names[-1]}" if 1 < len(names) <= LISTED else names[0]
         if len(names) > LISTED:
             wanted = f"one of {', '.join(names[:LISTED])}, ..."
-        nearest = did_you_mean(value, [each for each in choices if isinstance(each, str)])
-        expected = nearest if isinstance(value, str) and "did you mean" in nearest else wanted
+        known = [choice for choice in choices if isinstance(choice, str)]
+        nearest = did_you_mean(value, known) if isinstance(value, str) else ""
+        expected = nearest if "did you mean" in nearest else wanted
         write = write or f"{owner}({argument}={names[0]})"
         raise refusal(value, argument, owner, wanted, expected=expected, write=write, error=error)
     return value

@@ -198,7 +198,7 @@ def test_rematerialization_keeps_numbers_and_drops_what_is_saved():
         (lambda: layers.Stack("dense", n=2), ArgumentError, "must be given a layer"),
         (lambda: layers.Stack(layers.Dense(3), n=2, unroll=True), ArgumentError, "`unroll`"),
         (lambda: layers.Stack(layers.Dense(3), n=2, remat="dots_savable"), UnknownNameError, "dots_saveable"),
-        (lambda: layers.Remat(layers.Dense(3), policy="all"), UnknownNameError, "no checkpoint policy 'all'"),
+        (lambda: layers.Remat(layers.Dense(3), policy="all"), UnknownNameError, "got 'all'"),
         (lambda: layers.Stack(layers.Dense(4), n=2).build((None, 3)), ShapeError, "keeps shape and dtype"),
         (lambda: layers.Residual(layers.Dense(4)).build((None, 3)), ShapeError, "must keep the shape"),
     ],

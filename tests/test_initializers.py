@@ -209,7 +209,7 @@ def test_an_array_initializes_weights_of_its_shape(array):
     np.testing.assert_array_equal(initializer((2,), key=KEY), array)
     assert initializer((2,), "int32").dtype == jnp.int32
     assert initializers.deserialize(json.loads(json.dumps(initializers.serialize(initializer)))) == initializer
-    with pytest.raises(ShapeError, match=r"expected: shape \(2,\)\n  received: shape \(1, 2\)"):
+    with pytest.raises(ShapeError, match=r"expected: an array of shape \(1, 2\)\n  received: an array of shape \(2,\)"):
         initializer((1, 2))
     assert initializers.get(np.float32(3))(()).item() == 3
 

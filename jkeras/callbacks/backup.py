@@ -125,11 +125,11 @@ class BackupAndRestore(Callback):
 
     def _tell(self, problem: Exception | None) -> None:
         """Warns that the backup before is used, and sets the last aside, else it would soon take the other's place."""
-        why = "does not exist."
+        why = "does not exist"
         if problem is not None:
             os.replace(self.path, self.path_damaged)
-            why = f"cannot be read, and was renamed to {self.path_damaged}: {problem}"
-        warnings.warn(f"Training continues from {self.path_before}, because {self.path} {why}", stacklevel=4)
+            why = f"cannot be read and was renamed to {self.path_damaged} ({problem})"
+        warnings.warn(f"Training continues from {self.path_before}, because {self.path} {why}.", stacklevel=4)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
         """Remembers the epoch."""

@@ -82,7 +82,7 @@ def test_a_log_without_a_direction():
         (lambda: callbacks.EarlyStopping(min_delta="0.1"), ("min_delta", "number")),
         (lambda: callbacks.EarlyStopping(baseline=float("nan")), ("baseline", "number")),
         (lambda: callbacks.EarlyStopping(3), ("monitor", "3")),
-        (lambda: callbacks.ReduceLROnPlateau(factor=1.0), ("factor", "< 1", "1.0")),
+        (lambda: callbacks.ReduceLROnPlateau(factor=1.0), ("factor", "[0, 1)", "1.0")),
         (lambda: callbacks.ReduceLROnPlateau(cooldown=-1), ("cooldown",)),
         (lambda: ModelCheckpoint("run/a.keras"), ("ends in .h5", "'run/a.keras'", "ModelCheckpoint('run/a.h5')")),
         (lambda: ModelCheckpoint("a.h5", save_weights_only=True), (".weights.h5",)),

@@ -90,12 +90,14 @@ class Equation:
             if sizes.get(letter) is None:
                 sizes[letter] = size
             elif size is not None and sizes[letter] != size:
+                pairs = zip(told, output_shape, strict=True)
+                new = tuple(None if each in self.inputs else entry for each, entry in pairs)
                 raise BuildError(
                     f"`output_shape` must have the size of the inputs along the axis '{letter}', got {size}.",
                     path=path,
                     expected=f"size {sizes[letter]}, as in inputs of shape {tuple(input_shape)}",
                     received=f"output_shape={tuple(output_shape)}",
-                    write=f"EinsumDense(..., output_shape={(None,) * len(told)})   # None: as in the inputs",
+                    write=f"EinsumDense(..., output_shape={new})   # None: as in the inputs",
                 )
         return sizes
 
