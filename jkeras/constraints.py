@@ -95,7 +95,7 @@ class MaxNorm(_NormConstraint):
         axis: the axis or axes of a vector.
 
     Raises:
-        ArgumentError: an argument that is none of these.
+        ArgumentError: an argument that is not one of these.
 
     >>> from jkeras import constraints
     >>> [round(v, 3) for v in constraints.MaxNorm(2.5)(jnp.array([3.0, 4.0])).tolist()]  # norm 5
@@ -124,7 +124,7 @@ class UnitNorm(_NormConstraint):
         axis: the axis or axes of a vector.
 
     Raises:
-        ArgumentError: an axis that is none.
+        ArgumentError: an axis that is neither an int nor a sequence of ints.
 
     >>> from jkeras import constraints
     >>> [round(v, 3) for v in constraints.UnitNorm()(jnp.array([3.0, 4.0])).tolist()]
@@ -156,7 +156,7 @@ class MinMaxNorm(_NormConstraint):
         axis: the axis or axes of a vector.
 
     Raises:
-        ArgumentError: an argument that is none of these.
+        ArgumentError: an argument that is not one of these.
 
     >>> from jkeras import constraints
     >>> constraint = constraints.MinMaxNorm(min_value=1.0, max_value=3.0, rate=0.5)
@@ -190,7 +190,7 @@ def get(identifier: Any) -> Any:
 
     Raises:
         UnknownNameError: no constraint has the name.
-        ArgumentError: the identifier is none of these.
+        ArgumentError: the identifier is not one of these.
 
     >>> from jkeras import constraints
     >>> constraints.get("max_norm")

@@ -53,7 +53,7 @@ class L1L2(Regularizer):
         l1, l2: the factors, >= 0; `None` is 0.
 
     Raises:
-        ArgumentError: a factor that is no finite number >= 0.
+        ArgumentError: a factor that is not a finite number >= 0.
 
     >>> from jkeras import regularizers
     >>> regularizers.L1L2(l1=0.5, l2=0.25)(jnp.array([1.0, -3.0])).item()
@@ -88,7 +88,7 @@ class L1(Regularizer):
         l1: the factor, >= 0; `None` is 0.01.
 
     Raises:
-        ArgumentError: a factor that is no finite number >= 0.
+        ArgumentError: a factor that is not a finite number >= 0.
 
     >>> from jkeras import regularizers
     >>> regularizers.L1(0.5)(jnp.array([1.0, -3.0])).item()
@@ -117,7 +117,7 @@ class L2(Regularizer):
         l2: the factor, >= 0; `None` is 0.01.
 
     Raises:
-        ArgumentError: a factor that is no finite number >= 0.
+        ArgumentError: a factor that is not a finite number >= 0.
 
     >>> from jkeras import regularizers
     >>> regularizers.L2(0.5)(jnp.array([1.0, -3.0])).item()
@@ -152,8 +152,8 @@ class OrthogonalRegularizer(Regularizer):
         mode: `"rows"`, or `"columns"` to compare columns instead.
 
     Raises:
-        ArgumentError: a factor that is no finite number >= 0, or another mode.
-        ShapeError: a call with an array that is no matrix.
+        ArgumentError: a factor that is not a finite number >= 0, or another mode.
+        ShapeError: a call with an array that is not a matrix.
 
     >>> from jkeras import regularizers
     >>> penalty = regularizers.OrthogonalRegularizer(factor=1.0)(jnp.array([[2.0, 0.0], [3.0, 4.0]]))
@@ -201,7 +201,7 @@ def get(identifier: Any) -> Any:
 
     Raises:
         UnknownNameError: no regularizer has the name.
-        ArgumentError: the identifier is none of these.
+        ArgumentError: the identifier is not one of these.
 
     >>> from jkeras import regularizers
     >>> regularizers.get("l2"), regularizers.get({"class_name": "L1", "config": {"l1": 0.5}})

@@ -170,7 +170,7 @@ class CallbackList(Callback):
 
     Raises:
         ArgumentError: something else is among them; a hook takes other arguments, or cannot do what it does in Keras;
-            or a hook returns what is no state.
+            or a hook returns something other than a state.
 
     >>> CallbackList([Callback(), [Callback()]]).on_epoch_end(0, {}, "state")
     'state'

@@ -38,7 +38,7 @@ class ModelCheckpoint(Monitor):
 
     Raises:
         ArgumentError: an argument out of range, or a name that does not fit.
-        UnknownNameError: at the first file, a name in `filepath` that is no log.
+        UnknownNameError: at the first file, a name in `filepath` that is not logged.
 
     >>> from jkeras.callbacks import Loop
     >>> files = []

@@ -20,7 +20,7 @@ class Monitor(Callback):
         "min"   value + min_delta < other
         "max"   value - min_delta > other
 
-    Anything that is no NaN improves on nothing at all; NaN never improves.
+    Any number improves on no value at all; NaN never improves.
 
     Args:
         monitor: the log's name, as it stands in `history.history`.

@@ -64,7 +64,7 @@ class RandomInitializer(Initializer):
         seed: an int to fix the key, or `None` to take it from the caller.
 
     Raises:
-        ArgumentError: a seed that is no int >= 0.
+        ArgumentError: a seed that is not an int >= 0.
 
     >>> from jkeras import initializers
     >>> import jax

@@ -149,7 +149,7 @@ def get(identifier: Any) -> Any:
 
     Raises:
         UnknownNameError: no initializer has the name.
-        ArgumentError: the identifier is none of these.
+        ArgumentError: the identifier is not one of these.
 
     >>> from jkeras import initializers
     >>> initializers.get("he_normal"), initializers.get("one")

@@ -20,7 +20,7 @@ class Identity(Initializer):
         gain: the value on the diagonal.
 
     Raises:
-        ShapeError: a call asks for a shape that is no matrix's.
+        ShapeError: a call asks for a shape that is not a matrix's.
 
     >>> from jkeras import initializers
     >>> initializers.Identity(2.0)((2, 3)).tolist()
@@ -64,7 +64,7 @@ class Orthogonal(RandomInitializer):
 
     Raises:
         ShapeError: a call asks for a shape of rank below 2.
-        ArgumentError: a gain that is no number; a call without key where there is no seed.
+        ArgumentError: a gain that is not a number; a call without key where there is no seed.
 
     >>> from jkeras import initializers
     >>> import numpy as np

@@ -16,7 +16,7 @@ class RandomNormal(RandomInitializer):
         seed: an int to fix the key; the values are then the same on every call.
 
     Raises:
-        ArgumentError: a mean or standard deviation that is none; a call without key where there is no seed.
+        ArgumentError: a mean or standard deviation that is not a number; a call without key where there is no seed.
 
     >>> from jkeras import initializers
     >>> values = initializers.RandomNormal(stddev=2.0, seed=0)((1000,))
@@ -42,7 +42,7 @@ class RandomNormal(RandomInitializer):
 
 @family.register()
 class TruncatedNormal(RandomInitializer):
-    """Normal values within two standard deviations of the mean; those outside are drawn anew.
+    """Normal values within two standard deviations of the mean; those outside are drawn again.
 
     Args:
         mean: the mean.
@@ -50,7 +50,7 @@ class TruncatedNormal(RandomInitializer):
         seed: an int to fix the key; the values are then the same on every call.
 
     Raises:
-        ArgumentError: a mean or standard deviation that is none; a call without key where there is no seed.
+        ArgumentError: a mean or standard deviation that is not a number; a call without key where there is no seed.
 
     >>> from jkeras import initializers
     >>> values = initializers.TruncatedNormal(stddev=1.0, seed=0)((1000,))

@@ -40,7 +40,7 @@ class VarianceScaling(RandomInitializer):
         input_axes, output_axes: the axes of inputs and of outputs, where they are not the last two. Both or neither.
 
     Raises:
-        ArgumentError: an argument that is none of these; a call without key where there is no seed.
+        ArgumentError: an argument that is not one of these; a call without key where there is no seed.
 
     >>> from jkeras import initializers
     >>> values = initializers.VarianceScaling(scale=2.0, mode="fan_out", seed=0)((50, 200))

@@ -33,7 +33,7 @@ class STFT(Initializer):
         periodic: whether a named window is periodic; symmetric otherwise.
 
     Raises:
-        ArgumentError: an argument that is none of these.
+        ArgumentError: an argument that is not one of these.
         ShapeError: a call asks for a shape that is not `(t, 1, f)` with `f >= 2`, or the window has not `t` values.
 
     >>> from jkeras import initializers

@@ -1,7 +1,7 @@
 """Losses of overlap between a predicted and a true region, for segmentation.
 
 A prediction and a label per pixel are compared region by region: `axis` says which axes a region has. `None` makes one
-region, and one loss, of everything. Masks may have the axes of the pixels; masked pixels are no part of a region.
+region, and one loss, of everything. Masks may have the axes of the pixels; masked pixels are not part of a region.
 """
 
 from typing import Any
@@ -61,7 +61,7 @@ class Dice(SameShapeLoss):
         dtype: as in `Loss`.
 
     Raises:
-        ArgumentError: the axes are no ints.
+        ArgumentError: the axes are not ints.
 
     >>> round(float(Dice()([[1.0, 1.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]])), 4)
     0.2

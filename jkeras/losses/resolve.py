@@ -1,4 +1,4 @@
-"""From what a trainer is told to a loss: names, functions, and `"crossentropy"`, which depends on shapes."""
+"""From what a trainer is given to a loss: names, functions, and `"crossentropy"`, which depends on shapes."""
 
 import inspect
 from typing import Any

@@ -23,7 +23,7 @@ def _region(rank: int, **_: Any) -> tuple[int, ...]:
 
 
 def _without(y_true: Array, y_pred: Array, counts: Array, **_: Any) -> tuple[Array, Array]:
-    """Times that do not count are taken out: they are moved behind the others, where they are blanks for certain."""
+    """Times that do not count are taken out: they are moved after the others, where they are blanks for certain."""
     of_examples = jnp.any(counts, 1) if counts.ndim > 1 else counts
     times = along(counts, y_pred.shape, (2,))
     if times is None:
@@ -36,7 +36,7 @@ def _without(y_true: Array, y_pred: Array, counts: Array, **_: Any) -> tuple[Arr
 
 
 def spelling_loss(labels: Array, logits: Array, label_lengths: Array, logit_lengths: Array, blank: int) -> Array:
-    """`-log` of the probability of all paths that spell the labels, in float32 at least; NaN where one is no class.
+    """`-log` of the probability of all paths that spell the labels, in float32 at least; NaN where one is not a class.
 
     Args:
         labels: `(b, n)`, integers.
@@ -71,7 +71,7 @@ def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
     Raises:
         ShapeError: the shapes do not fit.
-        DataError: a label is no class, or stands behind the end, outside of compiled functions.
+        DataError: a label is not a class, or stands after the end, outside of compiled functions.
 
     >>> round(float(ctc([[1]], [[[0.0, 0.0], [0.0, 0.0]]])[0]), 4)  # 3 of 4 paths spell "1"
     0.2877
@@ -116,5 +116,5 @@ class CTC(FunctionLoss):
         super().__init__(ctc, reduction, name, dtype)
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
-        """Raises `DataError` where a label is no class, or stands behind the end of its sequence."""
+        """Raises `DataError` where a label is not a class, or stands after the end of its sequence."""
         check_sequences(y_true, y_pred_shape, path)

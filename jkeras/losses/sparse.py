@@ -1,7 +1,7 @@
 """The crossentropy of class indices.
 
 Only one number per prediction is needed of the labels, so nothing one-hot is ever made on the way forward: the loss is
-`logsumexp(logits) - logits[label]`. Labels stay integers throughout. Inside a compiled step a label that is no class
+`logsumexp(logits) - logits[label]`. Labels stay integers throughout. Inside a compiled step a label that is not a class
 gives NaN rather than some class's loss; `validate` finds it beforehand and says where it is.
 """
 
@@ -25,7 +25,7 @@ from jkeras.typing import Array, ArrayLike, Shape
 def class_indices(
     y_true: ArrayLike, y_pred_shape: tuple[int, ...], axis: int, ignore_class: int | None = None
 ) -> Array:
-    """Labels as int32 of the predictions' shape without its class axis. Raises `DataError` where one is no class.
+    """Labels as int32 of the predictions' shape without its class axis. Raises `DataError` where one is not a class.
 
     >>> class_indices([[1.0], [2.0]], (2, 5), -1)
     Array([1, 2], dtype=int32)
@@ -117,11 +117,11 @@ def sparse_categorical_crossentropy(
         axis: where the classes are.
 
     Returns:
-        `(...)`, in the dtype of the predictions; inside a compiled function NaN where a label is no class.
+        `(...)`, in the dtype of the predictions; inside a compiled function NaN where a label is not a class.
 
     Raises:
         ShapeError: the shapes do not fit.
-        DataError: a label is no class, outside of compiled functions.
+        DataError: a label is not a class, outside of compiled functions.
 
     >>> sparse_categorical_crossentropy([1, 0], [[0.5, 0.5], [0.75, 0.25]]).round(4)
     Array([0.6931, 0.2877], dtype=float32)
@@ -181,7 +181,7 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         super().__init__(sparse_categorical_crossentropy, reduction, name, dtype, **kept)
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
-        """Raises `DataError` where labels are no class indices, or one is no class of the model."""
+        """Raises `DataError` where labels are not class indices, or one is not a class of the model."""
         check_several_classes(self, y_pred_shape, path)
         check_class_indices(self, y_true, y_pred_shape, path)
 
@@ -198,11 +198,11 @@ def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: ArrayLike, 
         q: between 0 and 1.
 
     Returns:
-        `(...)`, in the dtype of the predictions; inside a compiled function NaN where a label is no class.
+        `(...)`, in the dtype of the predictions; inside a compiled function NaN where a label is not a class.
 
     Raises:
         ShapeError: the shapes do not fit.
-        DataError: a label is no class, outside of compiled functions.
+        DataError: a label is not a class, outside of compiled functions.
 
     >>> categorical_generalized_cross_entropy([1, 0], [[0.75, 0.25], [1.0, 0.0]], q=0.5)
     Array([1., 0.], dtype=float32)
@@ -244,5 +244,5 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss):
         super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
-        """Raises `DataError` where labels are no class indices, or one is no class of the model."""
+        """Raises `DataError` where labels are not class indices, or one is not a class of the model."""
         check_class_indices(self, y_true, y_pred_shape, path)

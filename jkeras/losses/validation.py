@@ -167,7 +167,7 @@ def refusal(
 def check_by_hand(
     labels: Any, classes: int, path: str, ignored: int | None = None, *, what: str = "label", counts: Any = None
 ) -> None:
-    """Raises `DataError` for a label that is no class, where labels are arrays with values, and not those of a trace.
+    """Raises `DataError` for a label that is not a class, where labels are arrays with values, not those of a trace.
 
     Args:
         labels: class indices.

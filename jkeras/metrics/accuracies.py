@@ -132,7 +132,7 @@ class BinaryAccuracy(FunctionMean):
         threshold: above which a prediction is a 1; 0 for logits.
 
     Raises:
-        ArgumentError: the threshold is no number.
+        ArgumentError: the threshold is not a number.
 
     >>> float(BinaryAccuracy()([[1], [1], [0], [0]], [[0.75], [1.0], [0.25], [0.75]]))
     0.75
@@ -193,11 +193,11 @@ def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         y_pred: `(..., classes)`, probabilities or logits.
 
     Returns:
-        `(...)`, floats; inside a compiled function NaN where a label is no class.
+        `(...)`, floats; inside a compiled function NaN where a label is not a class.
 
     Raises:
         ShapeError: the shapes do not fit.
-        DataError: a label is no class, outside of compiled functions.
+        DataError: a label is not a class, outside of compiled functions.
 
     >>> sparse_categorical_accuracy([1, 0], [[0.25, 0.75], [0.25, 0.75]]).tolist()
     [1.0, 0.0]
@@ -282,11 +282,11 @@ def sparse_top_k_categorical_accuracy(
         from_sorted_ids: whether `y_pred` are class indices.
 
     Returns:
-        `(...)`, floats; inside a compiled function NaN where a label is no class.
+        `(...)`, floats; inside a compiled function NaN where a label is not a class.
 
     Raises:
         ShapeError: the shapes do not fit.
-        DataError: a label is no class, outside of compiled functions.
+        DataError: a label is not a class, outside of compiled functions.
 
     >>> sparse_top_k_categorical_accuracy([2, 1], [[0.1, 0.9, 0.8], [0.05, 0.0, 0.8]], k=2).tolist()
     [1.0, 0.0]

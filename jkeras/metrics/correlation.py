@@ -92,7 +92,7 @@ class PearsonCorrelation(FunctionMean):
         axis: along which the values of one coefficient lie; or several axes.
 
     Raises:
-        ArgumentError: the axis is no int, nor several.
+        ArgumentError: the axis is not an int, nor several.
 
     Source: as `pearson_correlation`.
 
@@ -115,7 +115,7 @@ class ConcordanceCorrelation(FunctionMean):
         axis: along which the values of one coefficient lie; or several axes.
 
     Raises:
-        ArgumentError: the axis is no int, nor several.
+        ArgumentError: the axis is not an int, nor several.
 
     Source: as `concordance_correlation`.
 

@@ -78,7 +78,7 @@ class _Overlap(Metric):
         return self._poisoned(self.merge(state, sums.single({"confusion": confusion})), jnp.any(counts & ~known))
 
     def _poisoned(self, state: State, wrong: Array) -> State:
-        """The state with no result, where something has been seen that is no class."""
+        """The state with no result, where something has been seen that is not a class."""
         word = "confusion" if dtypes.is_float(self.dtype) else "confusion" + sums.REST
         mark = jnp.nan if dtypes.is_float(self.dtype) else MARK
         return {**state, word: jnp.where(wrong, jnp.asarray(mark, state[word].dtype), state[word])}

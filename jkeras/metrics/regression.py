@@ -158,7 +158,7 @@ class CosineSimilarity(FunctionMean):
         axis: along which the vectors lie.
 
     Raises:
-        ArgumentError: the axis is no int.
+        ArgumentError: the axis is not an int.
 
     >>> round(float(CosineSimilarity()([[3.0, 4.0]], [[4.0, 3.0]])), 2)
     0.96

@@ -1,4 +1,4 @@
-"""From what a trainer is told to a metric: names, functions, and those names that depend on shapes."""
+"""From what a trainer is given to a metric: names, functions, and those names that depend on shapes."""
 
 from typing import Any
 

@@ -27,7 +27,7 @@ def register(cls: T) -> T:
 
 
 def by_position(cls: T) -> T:
-    """Lets the common arguments of an optimizer be given by position, behind its own, in Keras's order.
+    """Lets the common arguments of an optimizer be given by position, after its own, in Keras's order.
 
     A dataclass has those of its base by name only, since they would come before its own.
     """

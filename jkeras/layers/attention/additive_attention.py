@@ -27,7 +27,7 @@ class AdditiveAttention(ScoredAttention):
         `(b, t, i)`, `(b, s, o)`, `(b, s, i)` -> `(b, t, o)`; `scale (i,)`.
 
     Raises:
-        ArgumentError: `dropout` is no fraction.
+        ArgumentError: `dropout` is not a fraction.
         BuildError: the query's features are not known.
         ShapeError: the inputs are not two or three.
 

@@ -24,16 +24,16 @@ class Attention(ScoredAttention):
 
     Call:
         inputs: `[query, value]` or `[query, value, key]`; the key is the value by default.
-        mask: `[query_mask, value_mask]`, true where a position is no padding. Padding may hold anything, NaN included.
+        mask: `[query_mask, value_mask]`, true where a position is not padding. Padding may hold anything, NaN included.
         return_attention_scores: whether the weights `(b, t, s)` are returned too, without what is dropped.
-        use_causal_mask: whether a query sees nothing behind its own position.
+        use_causal_mask: whether a query sees nothing after its own position.
 
     Shapes:
         `(b, t, i)`, `(b, s, o)`, `(b, s, i)` -> `(b, t, o)`; `scale ()`, `concat_score_weight ()`. Padding of the
         query gets zeros, and so does a query that may look at nothing.
 
     Raises:
-        ArgumentError: an unknown `score_mode`, or a `dropout` that is no fraction.
+        ArgumentError: an unknown `score_mode`, or a `dropout` that is not a fraction.
         ShapeError: the inputs are not two or three.
 
     >>> import jax, jax.numpy as jnp

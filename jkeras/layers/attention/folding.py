@@ -30,7 +30,7 @@ class Folding(NamedTuple):
 
     @property
     def plain(self) -> bool:
-        """Whether there is one axis behind the batch, and nothing to fold."""
+        """Whether there is one axis after the batch, and nothing to fold."""
         return len(self.queries) == 2
 
     @property

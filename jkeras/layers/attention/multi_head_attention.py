@@ -33,11 +33,11 @@ class MultiHeadAttention(HeadedAttention):
 
     Call:
         query, value, key: what looks, what is taken, what is looked at; `key` is `value` by default.
-        query_mask, value_mask, key_mask: true where a position is no padding; they come along with the tensors by
+        query_mask, value_mask, key_mask: true where a position is not padding; they come along with the tensors by
             themselves. Padding may hold anything, NaN included: it reaches no other position.
         attention_mask: true where a query may look at a key: `(b, t, s)`, or with heads `(b, n, t, s)`.
         return_attention_scores: whether the weights are returned too, as they are before dropout.
-        use_causal_mask: whether a query sees nothing behind its own position.
+        use_causal_mask: whether a query sees nothing after its own position.
         segment_ids: `(b, t)`: queries see keys of their own segment, for several sequences in a row. A pair where
             queries and keys differ.
 

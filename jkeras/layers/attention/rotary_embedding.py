@@ -30,7 +30,7 @@ class RotaryEmbedding(Layer):
         `(b, t, n, c)` -> the same, with an even `c`; any other axes between `t` and `c`, or none.
 
     Raises:
-        ArgumentError: a wavelength or factor is no positive number.
+        ArgumentError: a wavelength or factor is not a positive number.
         ShapeError: an odd number of features, or positions that do not fit.
 
     >>> import jax, jax.numpy as jnp

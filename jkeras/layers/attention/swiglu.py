@@ -27,7 +27,7 @@ class SwiGLU(Layer):
         `(..., i)` -> `(..., o)`; `gate/kernel (i, h)`, `up/kernel (i, h)`, `down/kernel (h, o)`, and biases.
 
     Raises:
-        ArgumentError: a size is no positive int.
+        ArgumentError: a size is not a positive int.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = SwiGLU(2, activation="linear", kernel_initializer="ones")

@@ -79,7 +79,7 @@ class RandomRotation(RandomAffine):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `factor` is no range, or a mode is unknown.
+        ArgumentError: `factor` is not a range, or a mode is unknown.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomRotation((0.25, 0.25), interpolation="nearest")
@@ -132,7 +132,7 @@ class RandomTranslation(RandomAffine):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: a factor is no range, or a mode is unknown.
+        ArgumentError: a factor is not a range, or a mode is unknown.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomTranslation(0.0, (0.25, 0.25), fill_mode="constant")
@@ -187,7 +187,7 @@ class RandomShear(RandomAffine):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: a factor is no range, or a mode is unknown.
+        ArgumentError: a factor is not a range, or a mode is unknown.
 
     >>> import jax.numpy as jnp
     >>> layer = RandomShear(1.0, fill_mode="wrap")
@@ -243,7 +243,7 @@ class RandomZoom(RandomAffine):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: a factor is no range, or a mode is unknown.
+        ArgumentError: a factor is not a range, or a mode is unknown.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomZoom((-0.5, -0.5))

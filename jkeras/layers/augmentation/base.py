@@ -204,7 +204,7 @@ class RandomFactorLayer(RandomImageLayer):
         data_format, seed: as for every random image layer.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is no range.
+        ArgumentError: `factor` or `value_range` is not a range.
     """
 
     bounds: ClassVar[tuple[float, float]]

@@ -41,7 +41,7 @@ class RandomSaturation(RandomColor):
         `(b, h, w, 3)` or `(h, w, 3)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is no range.
+        ArgumentError: `factor` or `value_range` is not a range.
         ShapeError: the images have not three channels.
 
     >>> import jax, jax.numpy as jnp
@@ -78,7 +78,7 @@ class RandomHue(RandomColor):
         `(b, h, w, 3)` or `(h, w, 3)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is no range.
+        ArgumentError: `factor` or `value_range` is not a range.
         ShapeError: the images have not three channels.
 
     >>> import jax, jax.numpy as jnp
@@ -112,7 +112,7 @@ class RandomGrayscale(RandomImageLayer):
         `(b, h, w, 3)` or `(h, w, 3)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `factor` is no number in [0, 1].
+        ArgumentError: `factor` is not a number in [0, 1].
         ShapeError: the images have not three channels.
 
     >>> import jax, jax.numpy as jnp
@@ -153,7 +153,7 @@ class RandomColorDegeneration(RandomFactorLayer):
         `(b, h, w, 3)` or `(h, w, 3)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is no range.
+        ArgumentError: `factor` or `value_range` is not a range.
         ShapeError: the images have not three channels.
 
     >>> import jax, jax.numpy as jnp

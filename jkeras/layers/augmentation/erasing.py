@@ -33,7 +33,7 @@ class RandomErasing(RandomImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: an argument is no range, or `fill_value` no colour.
+        ArgumentError: an argument is not a range, or `fill_value` is not a colour.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomErasing((1.0, 1.0), scale=(1.0, 1.0), fill_value=7.0)

@@ -32,7 +32,7 @@ class AutoContrast(ImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `value_range` is no range.
+        ArgumentError: `value_range` is not a range.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = AutoContrast(value_range=(0, 1))
@@ -74,7 +74,7 @@ class Equalization(ImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype. Gradients are 0.
 
     Raises:
-        ArgumentError: `value_range` is no range, or `bins` no positive int.
+        ArgumentError: `value_range` is not a range, or `bins` is not a positive int.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Equalization()
@@ -115,7 +115,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype. Gradients are 0.
 
     Raises:
-        ArgumentError: `value_range` is no range, `clip_limit` no number, or `tile_grid_size` no two positive ints.
+        ArgumentError: `value_range` is not a range, `clip_limit` not a number, `tile_grid_size` not two positive ints.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = ContrastLimitedAdaptiveHistogramEqualization(clip_limit=0, tile_grid_size=(1, 1))

@@ -119,7 +119,7 @@ class CutMix(MixingLayer):
         Images `(b, h, w, c)` -> the same, in the compute dtype; labels `(b, ...)` -> the same.
 
     Raises:
-        ArgumentError: `factor` is no range.
+        ArgumentError: `factor` is not a range.
         ShapeError: labels are class indices.
 
     >>> import jax, jax.numpy as jnp

@@ -83,7 +83,7 @@ class RandomCrop(RandomImageLayer):
         the same place.
 
     Raises:
-        ArgumentError: `height` or `width` is no positive int.
+        ArgumentError: `height` or `width` is not a positive int.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomCrop(1, 2)

@@ -134,7 +134,7 @@ class RandAugment(RandomPolicy):
         `(b, h, w, 3)` or `(h, w, 3)` -> the same, in the compute dtype. Segmentation masks are moved like the images.
 
     Raises:
-        ArgumentError: a range is none, `num_ops` no positive int, or the interpolation is unknown.
+        ArgumentError: an argument is not a range, `num_ops` is not a positive int, or the interpolation is unknown.
 
     >>> import jax
     >>> layer = RandAugment(num_ops=2)

@@ -32,7 +32,7 @@ class RandomPerspective(RandomImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype. Segmentation masks are transformed too.
 
     Raises:
-        ArgumentError: `factor` is no range, `scale` no fraction, or the interpolation is unknown.
+        ArgumentError: `factor` is not a range, `scale` is not a fraction, or the interpolation is unknown.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomPerspective((1.0, 1.0), scale=0.0)
@@ -104,7 +104,7 @@ class RandomElasticTransform(RandomImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype. Segmentation masks are distorted too.
 
     Raises:
-        ArgumentError: an argument is no range, or a mode is unknown.
+        ArgumentError: an argument is not a range, or a mode is unknown.
 
     >>> import jax.numpy as jnp
     >>> layer = RandomElasticTransform()

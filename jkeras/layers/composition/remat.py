@@ -48,7 +48,7 @@ class Remat(Wrapper):
         Those of the layer.
 
     Raises:
-        ArgumentError: `layer` is no layer.
+        ArgumentError: `layer` is not a layer.
         UnknownNameError: there is no such policy.
 
     >>> import jax, jax.numpy as jnp

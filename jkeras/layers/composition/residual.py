@@ -20,7 +20,7 @@ class Residual(Wrapper):
         That of the layer's input -> the same. A mask passes through.
 
     Raises:
-        ArgumentError: `layer` is no layer.
+        ArgumentError: `layer` is not a layer.
         ShapeError: the layer changes the shape.
 
     >>> import jax, jax.numpy as jnp

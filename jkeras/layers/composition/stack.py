@@ -133,7 +133,7 @@ class Stack(Layer):
         passes through all of them.
 
     Raises:
-        ArgumentError: `n` or `unroll` is no positive int, or `block` is no layer.
+        ArgumentError: `n` or `unroll` is not a positive int, or `block` is not a layer.
         ShapeError: the block returns another shape or dtype.
         UnknownNameError: there is no such policy.
 

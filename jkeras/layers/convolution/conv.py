@@ -204,7 +204,7 @@ class Conv3D(Conv):
         filters: the number `o` of output channels.
         kernel_size: the sides of a window, one int or three.
         strides: steps between windows, one int or three.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind.
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, one int or three. Not together with strides.
         groups: into how many groups channels and filters are divided; filters see the channels of their group.

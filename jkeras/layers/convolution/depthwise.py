@@ -77,7 +77,7 @@ class DepthwiseConv1D(DepthwiseConv):
     Args:
         kernel_size: the sides of a window, an int.
         strides: steps between windows, an int.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind.
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end.
         depth_multiplier: how many outputs `m` every channel has.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, an int.
@@ -117,7 +117,7 @@ class DepthwiseConv2D(DepthwiseConv):
     Args:
         kernel_size: the sides of a window, one int or two.
         strides: steps between windows, one int or two.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind.
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end.
         depth_multiplier: how many outputs `m` every channel has.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, one int or two.

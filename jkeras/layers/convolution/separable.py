@@ -93,7 +93,7 @@ class SeparableConv1D(SeparableConv):
         filters: the number `o` of output channels.
         kernel_size: the sides of a window, an int.
         strides: steps between windows, an int.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind.
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, an int.
         depth_multiplier: how many outputs `m` every channel has in the first step.
@@ -135,7 +135,7 @@ class SeparableConv2D(SeparableConv):
         filters: the number `o` of output channels.
         kernel_size: the sides of a window, one int or two.
         strides: steps between windows, one int or two.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind.
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, one int or two.
         depth_multiplier: how many outputs `m` every channel has in the first step.

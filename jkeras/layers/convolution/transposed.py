@@ -72,7 +72,7 @@ class ConvTranspose(WindowLayer):
 
 
 def _output_padding(value: Any, strides: tuple[int, ...], owner: str) -> tuple[int, ...] | None:
-    """How many outputs to add behind, per axis: less than the strides."""
+    """How many outputs to add at the end, per axis: less than the strides."""
     if value is None:
         return None
     more = standardize_tuple(value, len(strides), "output_padding", owner, minimum=0)
@@ -99,7 +99,7 @@ class Conv1DTranspose(ConvTranspose):
         kernel_size: the sides of a window, an int.
         strides: steps between the windows that inputs spread over, an int.
         padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
-        output_padding: how many outputs to add behind what the windows cover, less than the strides; by default what
+        output_padding: how many outputs to add after what the windows cover, less than the strides; by default what
             `padding` needs.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, an int. Not together with strides.
@@ -141,7 +141,7 @@ class Conv2DTranspose(ConvTranspose):
         kernel_size: the sides of a window, one int or two.
         strides: steps between the windows that inputs spread over, one int or two.
         padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
-        output_padding: how many outputs to add behind what the windows cover, less than the strides; by default what
+        output_padding: how many outputs to add after what the windows cover, less than the strides; by default what
             `padding` needs.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, one int or two. Not together with strides.
@@ -184,7 +184,7 @@ class Conv3DTranspose(ConvTranspose):
         kernel_size: the sides of a window, one int or three.
         strides: steps between the windows that inputs spread over, one int or three.
         padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
-        output_padding: how many outputs to add behind what the windows cover, less than the strides; by default what
+        output_padding: how many outputs to add after what the windows cover, less than the strides; by default what
             `padding` needs.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, one int or three. Not together with strides.

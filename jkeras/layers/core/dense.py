@@ -34,7 +34,7 @@ class Dense(LowRankAdaptable):
         `(..., i)` -> `(..., o)`; `kernel (i, o)`, `bias (o,)`. Inputs of rank 2 or more.
 
     Raises:
-        ArgumentError: `units` or `lora_rank` is no positive int; LoRA together with a kernel constraint.
+        ArgumentError: `units` or `lora_rank` is not a positive int; LoRA together with a kernel constraint.
         ShapeError: the input has rank below 2, or another last axis than the kernel.
 
     >>> import jax, jax.numpy as jnp

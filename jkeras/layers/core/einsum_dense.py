@@ -40,7 +40,7 @@ class EinsumDense(LowRankAdaptable):
 
     Raises:
         ArgumentError: the equation has another form, `bias_axes` names an axis that the outputs do not have, or
-            `lora_rank` is no positive int; LoRA together with a kernel constraint.
+            `lora_rank` is not a positive int; LoRA together with a kernel constraint.
         BuildError: inputs or `output_shape` do not have the axes of the equation, or a size of a weight is not known.
 
     >>> import jax, jax.numpy as jnp
@@ -113,7 +113,7 @@ class EinsumDense(LowRankAdaptable):
                 constraint=self.bias_constraint,
                 name="bias",
             )
-        first = len(axes.inputs) if axes.left else 0  # axes are counted from the end behind an ellipsis
+        first = len(axes.inputs) if axes.left else 0  # axes are counted from the end after an ellipsis
         fixed = {index - first: sizes[axis] for index, axis in enumerate(axes.inputs) if axis in axes.kernel}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=fixed)
         self.declare_lora()

@@ -84,7 +84,7 @@ class Equation:
                 path=path,
                 expected=f"{len(told)} entries",
                 received=f"output_shape={tuple(output_shape)}",
-                write=f"EinsumDense(..., output_shape={(None,) * len(told)})   # an int for each new axis",
+                write=f"EinsumDense(..., output_shape={tuple(None if each in self.inputs else 64 for each in told)})",
             )
         for letter, size in zip(told, output_shape, strict=True):
             if sizes.get(letter) is None:

@@ -32,7 +32,7 @@ class Embedding(LowRankAdaptable):
         cast to int32; outputs have the compute dtype.
 
     Raises:
-        ArgumentError: a size is no positive int; LoRA together with a constraint; values given as `weights`.
+        ArgumentError: a size is not a positive int; LoRA together with a constraint; values given as `weights`.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Embedding(3, 2, embeddings_initializer="identity")

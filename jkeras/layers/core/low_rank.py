@@ -43,7 +43,7 @@ class LowRankAdaptable(Layer):
     def set_lora(self, rank: int | None, alpha: float | None, constraint: Any) -> None:
         """Takes the constructor's arguments: the weight is adapted from the start where there is a rank.
 
-        Raises `ArgumentError` where the rank is no positive int, or the weight has a constraint.
+        Raises `ArgumentError` where the rank is not a positive int, or the weight has a constraint.
         """
         if rank is not None:
             owner = type(self).__name__
@@ -119,7 +119,7 @@ class LowRankAdaptable(Layer):
 
         Raises:
             BuildError: the layer is not built, or has LoRA already.
-            ArgumentError: the rank is no positive int, or the weight has a constraint.
+            ArgumentError: the rank is not a positive int, or the weight has a constraint.
         """
         self.check_adaptable(rank)
         self.lora_rank, self.lora_alpha = rank, rank if lora_alpha is None else lora_alpha

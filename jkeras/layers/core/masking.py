@@ -22,7 +22,7 @@ class Masking(Layer):
         `(..., c)` -> the same; the mask is `(...)`, true where a position counts.
 
     Raises:
-        ArgumentError: `mask_value` is no number.
+        ArgumentError: `mask_value` is not a number.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Masking(mask_value=-1.0)

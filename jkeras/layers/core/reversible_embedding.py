@@ -35,7 +35,7 @@ class ReversibleEmbedding(Embedding):
         on to their scores.
 
     Raises:
-        ArgumentError: a size is no positive int, or `logit_soft_cap` no positive number; LoRA together with a
+        ArgumentError: a size is not a positive int, or `logit_soft_cap` is not a positive number; LoRA together with a
             constraint.
 
     >>> import jax, jax.numpy as jnp

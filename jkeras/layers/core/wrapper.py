@@ -20,7 +20,7 @@ class Wrapper(Layer):
         layer: the same; its weights are under `layer`, or under its own name, in the tree of the wrapper.
 
     Raises:
-        ArgumentError: `layer` is no layer.
+        ArgumentError: `layer` is not a layer.
 
     >>> import jax, jax.numpy as jnp
     >>> from jkeras import layers
@@ -74,7 +74,7 @@ def takes_one_shape(layer: Layer) -> bool:
 
 
 def check_wrapped(layer: Any, owner: str) -> Layer:
-    """The layer; raises `ArgumentError` where it is none."""
+    """The layer; raises `ArgumentError` where it is not one."""
     if isinstance(layer, Layer):
         return layer
     raise ArgumentError(

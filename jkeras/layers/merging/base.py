@@ -1,6 +1,6 @@
 """Merging: several tensors to one.
 
-Inputs of different ranks are brought to the largest by axes of size 1 behind the batch axis; sizes of 1 are then
+Inputs of different ranks are brought to the largest by axes of size 1 after the batch axis; sizes of 1 are then
 broadcast:
 
     (b, c)  and  (b, t, c)     ->     (b, 1, c)  and  (b, t, c)     ->     (b, t, c)
@@ -40,7 +40,7 @@ class Merge(Layer):
 
     @staticmethod
     def align(things: Sequence[Any], ranks: Sequence[int]) -> list[Any]:
-        """The things of tensors of some ranks, with axes of size 1 behind the batch axis as for the largest rank."""
+        """The things of tensors of some ranks, with axes of size 1 after the batch axis as for the largest rank."""
         rank = max(ranks)
         return [
             None if thing is None else jnp.expand_dims(thing, tuple(range(1, 1 + rank - own)))

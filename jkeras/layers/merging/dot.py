@@ -24,10 +24,10 @@ class Dot(Computed):
         normalize: whether both are divided by their norm along `k` first, so that the output is the cosine.
 
     Shapes:
-        Two tensors of rank 2 or more -> their shapes without `k`, one behind the other. Of two vectors: `(b, 1)`.
+        Two tensors of rank 2 or more -> their shapes without `k`, one after the other. Of two vectors: `(b, 1)`.
 
     Raises:
-        ArgumentError: `axes` is no int and no pair of ints, or the batch axis.
+        ArgumentError: `axes` is neither an int nor a pair of ints, or names the batch axis.
         ShapeError: the inputs are not two, or their sizes along the axes differ.
 
     >>> import jax, jax.numpy as jnp
@@ -116,7 +116,7 @@ def dot(inputs: Sequence[Any], axes: Any = -1, **kwargs: Any) -> PyTree:
         kwargs: the other arguments of the layer.
 
     Raises:
-        ShapeError: the inputs are no pair, or their axes differ in length.
+        ShapeError: the inputs are not a pair, or their axes differ in length.
 
     >>> from jkeras.core import Input
     >>> dot([Input((5, 3)), Input((4, 3))]).shape

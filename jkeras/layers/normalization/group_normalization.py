@@ -32,7 +32,7 @@ class GroupNormalization(AffineNormalization):
         precision is computed in float32. Masks pass through, and what they leave out still counts.
 
     Raises:
-        ArgumentError: `groups` is neither a positive int nor -1, or `axis` is no int.
+        ArgumentError: `groups` is neither a positive int nor -1, or `axis` is not an int.
         BuildError: the channels do not divide into the groups, their number is not known, or `axis` is that of the
             examples.
 

@@ -32,8 +32,8 @@ class SpectralNormalization(Wrapper):
         inputs.
 
     Raises:
-        ArgumentError: this is no layer, it has no kernel or one that LoRA adapts, or `power_iterations` is no positive
-            int.
+        ArgumentError: `layer` is not a layer, its kernel is missing or adapted by LoRA, or `power_iterations` is
+            not a positive int.
 
     >>> import jax, jax.numpy as jnp
     >>> from jkeras import initializers, layers

@@ -30,7 +30,7 @@ class CategoryEncoding(Layer):
         that are integers, to the compute dtype. `count_weights` has the shape of the inputs.
 
     Raises:
-        ArgumentError: `num_tokens` is no positive int, the mode is unknown, `sparse` is set, or `count_weights` are
+        ArgumentError: `num_tokens` is not a positive int, the mode is unknown, `sparse` is set, or `count_weights` are
             given in another mode than `"count"`.
 
     >>> import jax, jax.numpy as jnp

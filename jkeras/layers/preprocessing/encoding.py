@@ -27,7 +27,7 @@ def encode(indices: Array, mode: str, depth: int, dtype: Any, weights: Array | N
 
     `"one_hot"` gives each index a vector; an axis of length 1 at the end is dropped first. `"multi_hot"` says which
     indices occur along the last axis, `"count"` how often, or with `weights` with which sum of weights. An index
-    outside of `[0, depth)` is no category: it adds nothing.
+    outside of `[0, depth)` is not a category: it adds nothing.
 
     >>> encode(jnp.array([[0, 2, 2]]), "count", 4, "float32").tolist()
     [[1.0, 0.0, 2.0, 0.0]]

@@ -36,7 +36,7 @@ class HashedCrossing(HostLayer):
         device without 64 bits); `"one_hot"`: `(num_bins,)` or `(b, num_bins)`.
 
     Raises:
-        ArgumentError: `num_bins` is no positive int32, the mode unknown; less than two features, of different shapes or
+        ArgumentError: `num_bins` is not a positive int32, unknown mode; less than 2 features, of different shapes or
             of another rank, or one that is neither of texts nor of integers.
 
     >>> layer = HashedCrossing(num_bins=5)

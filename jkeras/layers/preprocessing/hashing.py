@@ -36,8 +36,8 @@ class Hashing(HostLayer):
         `(..., t, num_bins)`, without `t` where it is 1. `"multi_hot"`, `"count"`: `(..., t)` -> `(..., num_bins)`.
 
     Raises:
-        ArgumentError: `num_bins` is no positive int32, the salt no integers, the mode unknown; inputs of another kind
-            than the mask value; numbers on the device that are no integers of at most 32 bits, which `on_host` takes.
+        ArgumentError: `num_bins` is not a positive int32, `salt` not integers, the mode unknown; inputs of another kind
+            than the mask value; numbers on the device that are not integers of at most 32 bits, which `on_host` takes.
 
     >>> layer = Hashing(num_bins=3, salt=[133, 137])
     >>> layer([["A"], ["B"], ["C"]]).tolist()

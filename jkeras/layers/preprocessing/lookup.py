@@ -14,7 +14,7 @@ from jkeras.layers.preprocessing.texts import HostLayer, encode_on_host
 from jkeras.layers.preprocessing.vocabulary import MODES, learn, vocabulary_of
 from jkeras.typing import Config
 
-DERIVED = ("vocabulary_size", "has_input_vocabulary")  # in Keras's configs, and found anew here
+DERIVED = ("vocabulary_size", "has_input_vocabulary")  # in Keras's configs, and found again here
 
 
 class Lookup(HostLayer):

@@ -43,7 +43,7 @@ class MelSpectrogram(Layer):
         float32 at least; `windows = 1 + t // sequence_stride` for an even `fft_length`.
 
     Raises:
-        ArgumentError: a length is no positive int, frequencies are out of order, a window is longer than the
+        ArgumentError: a length is not a positive int, frequencies are out of order, a window is longer than the
             transform, or unknown.
 
     >>> import jax

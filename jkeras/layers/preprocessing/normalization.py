@@ -37,7 +37,8 @@ class Normalization(Layer):
         at least: raw data need not fit half precision.
 
     Raises:
-        ArgumentError: `axis` is no axis; one of `mean` and `variance` without the other, or of another shape.
+        ArgumentError: `axis` is not an int or different ints; one of `mean` and `variance` without the other, or of
+            another shape.
         BuildError: the input has no such axis, or its size is not known.
 
     >>> import jax
@@ -68,7 +69,7 @@ class Normalization(Layer):
         self.mean, self.variance = _statistics(mean, variance, len(self.axis))
         self.invert = bool(invert)
         self.supports_masking = True
-        self.autocast = False  # the year 1990 is no bfloat16
+        self.autocast = False  # the year 1990 is not a bfloat16
         self._epsilon = config.epsilon()
 
     def build(self, input_shape: Any) -> None:

@@ -24,7 +24,7 @@ class Pipeline(Layer):
         Those of the first layer's inputs -> those of the last one's outputs.
 
     Raises:
-        ArgumentError: `layers` is no sequence of layers, or an empty one.
+        ArgumentError: `layers` is not a sequence of layers, or an empty one.
 
     >>> import jax, jax.numpy as jnp
     >>> from jkeras.layers import Rescaling

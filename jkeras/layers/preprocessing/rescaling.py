@@ -25,7 +25,7 @@ class Rescaling(Layer):
         Any shape -> the same, in the compute dtype. Integers are welcome.
 
     Raises:
-        ArgumentError: `scale` or `offset` is no number and no sequence of numbers.
+        ArgumentError: `scale` or `offset` is neither a number nor a sequence of numbers.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Rescaling(1 / 127.5, offset=-1.0)

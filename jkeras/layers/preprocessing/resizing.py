@@ -13,7 +13,7 @@ INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5")
 
 @registry.export("keras.layers")
 class Resizing(ImageShape):
-    """Images sampled anew at `height * width` points, which lie evenly over the image.
+    """Images resampled at `height * width` points, which lie evenly over the image.
 
     Args:
         height, width: the size of the outputs.
@@ -32,8 +32,8 @@ class Resizing(ImageShape):
         `"segmentation_masks"` are resized to the nearest pixel, `"labels"` stay.
 
     Raises:
-        ArgumentError: a size is no positive int, an unknown interpolation or fill mode; cropping and padding at once.
-        ShapeError: inputs that are no images.
+        ArgumentError: a size is not a positive int, an unknown interpolation or fill mode; cropping with padding.
+        ShapeError: inputs that are not images.
 
     >>> import jax, jax.numpy as jnp
     >>> layer, image = Resizing(1, 2), jnp.arange(8, dtype="uint8").reshape(2, 4, 1)

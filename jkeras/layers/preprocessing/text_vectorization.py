@@ -35,7 +35,7 @@ class TextVectorization(HostLayer):
 
     A sentence is standardized, split into words, the words are joined to n-grams, and these are looked up in the
     vocabulary as `StringLookup` does, with `""` (index 0, which fills up short sentences) as mask token and one index
-    for words that are not in the vocabulary. XLA has no strings, so the layer is no part of a model: it runs where it
+    for words outside of the vocabulary. XLA has no strings, so the layer cannot be part of a model: it runs where it
     is called, NumPy in and NumPy out.
 
     The vocabulary is an argument, and part of the config. `adapt` finds it in sentences and returns another layer.
@@ -61,8 +61,8 @@ class TextVectorization(HostLayer):
         `"int"`; `(b, t, v)` for `"one_hot"`, otherwise `(b, v)`, in the compute dtype. One sentence alone loses `b`.
 
     Raises:
-        ArgumentError: arguments that do not go together, repeated tokens; inputs that are no texts.
-        ShapeError: the inputs are no list of sentences.
+        ArgumentError: arguments that do not go together, repeated tokens; inputs that are not strings.
+        ShapeError: the inputs are not a list of sentences.
         BuildError: the layer has no vocabulary yet.
 
     >>> layer = TextVectorization(output_sequence_length=4).adapt(["foo bar", "bar baz", "baz bada boom"])

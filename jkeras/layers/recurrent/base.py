@@ -181,7 +181,7 @@ class RecurrentCell(Cell):
     # -- dropout
 
     def masks(self, rate: float, shape: tuple[Any, ...], training: bool | None, *, blocks: int) -> list[Array] | None:
-        """What a call in training multiplies by: 0 or `1 / (1 - rate)`, drawn anew for each block of the kernel."""
+        """What a call in training multiplies by: 0 or `1 / (1 - rate)`, drawn again for each block of the kernel."""
         if not training or rate == 0:
             return None
         ones = jnp.ones(shape, self.compute_dtype)
@@ -213,7 +213,7 @@ def times(
 
 
 def plus(values: Array, bias: Array | None, axis: int = -1) -> Array:
-    """`values + bias` along an axis, counted from behind.
+    """`values + bias` along an axis, counted from the end.
 
     >>> plus(jnp.zeros((1, 2)), jnp.array([1.0, 2.0])).tolist()
     [[1.0, 2.0]]

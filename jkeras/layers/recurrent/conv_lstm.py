@@ -66,7 +66,7 @@ class ConvLSTMCell(RecurrentCell):
 
     @property
     def axis(self) -> int:
-        """The axis of the channels, counted from behind."""
+        """The axis of the channels, counted from the end."""
         return -1 if self.data_format == "channels_last" else -1 - self.rank
 
     @property
@@ -234,7 +234,7 @@ class ConvLSTM1D(ConvLSTM):
         (k, c, 4 o)`, `conv_lstm_cell/recurrent_kernel (k, o, 4 o)`, `conv_lstm_cell/bias (4 o,)`.
 
     Raises:
-        ArgumentError: a size is no positive int, a rate no fraction; strides together with dilation.
+        ArgumentError: a size is not a positive int, a rate is not a fraction; strides together with dilation.
         BuildError: the spatial sizes are not known.
 
     >>> import jax, jax.numpy as jnp
@@ -285,7 +285,7 @@ class ConvLSTM2D(ConvLSTM):
         (k, k, c, 4 o)`, `conv_lstm_cell/recurrent_kernel (k, k, o, 4 o)`, `conv_lstm_cell/bias (4 o,)`.
 
     Raises:
-        ArgumentError: a size is no positive int, a rate no fraction; strides together with dilation.
+        ArgumentError: a size is not a positive int, a rate is not a fraction; strides together with dilation.
         BuildError: the spatial sizes are not known.
 
     >>> import jax, jax.numpy as jnp
@@ -336,7 +336,7 @@ class ConvLSTM3D(ConvLSTM):
         (k, k, k, c, 4 o)`, `conv_lstm_cell/recurrent_kernel (k, k, k, o, 4 o)`, `conv_lstm_cell/bias (4 o,)`.
 
     Raises:
-        ArgumentError: a size is no positive int, a rate no fraction; strides together with dilation.
+        ArgumentError: a size is not a positive int, a rate is not a fraction; strides together with dilation.
         BuildError: the spatial sizes are not known.
 
     >>> import jax, jax.numpy as jnp

@@ -44,7 +44,7 @@ class GRUCell(RecurrentCell):
         without `reset_after` `(3 o,)`.
 
     Raises:
-        ArgumentError: `units` is no positive int, or a rate no fraction.
+        ArgumentError: `units` is not a positive int, or a rate is not a fraction.
 
     >>> import jax, jax.numpy as jnp
     >>> cell = GRUCell(1, kernel_initializer="zeros", recurrent_initializer="zeros")
@@ -180,7 +180,7 @@ class GRU(OwnCellRNN):
         `gru_cell/recurrent_kernel (o, 3 o)`, `gru_cell/bias (2, 3 o)`: blocks for update, reset, candidate.
 
     Raises:
-        ArgumentError: `units` is no positive int, a rate no fraction, or `use_cudnn` something else.
+        ArgumentError: `units` is not a positive int, a rate is not a fraction, or `use_cudnn` something else.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = GRU(1, kernel_initializer="zeros", recurrent_initializer="zeros", return_sequences=True)

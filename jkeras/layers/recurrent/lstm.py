@@ -40,7 +40,7 @@ class LSTMCell(RecurrentCell):
         `bias (4 o,)`.
 
     Raises:
-        ArgumentError: `units` is no positive int, or a rate no fraction.
+        ArgumentError: `units` is not a positive int, or a rate is not a fraction.
 
     >>> import jax, jax.numpy as jnp
     >>> cell = LSTMCell(1, activation=None, kernel_initializer="zeros", unit_forget_bias=False)
@@ -151,7 +151,7 @@ class LSTM(OwnCellRNN):
         `lstm_cell/recurrent_kernel (o, 4 o)`, `lstm_cell/bias (4 o,)`: blocks for input, forget, candidate, output.
 
     Raises:
-        ArgumentError: `units` is no positive int, a rate no fraction, or `use_cudnn` something else.
+        ArgumentError: `units` is not a positive int, a rate is not a fraction, or `use_cudnn` something else.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = LSTM(1, activation=None, kernel_initializer="zeros", return_sequences=True)

@@ -20,7 +20,7 @@ from jkeras.typing import Array, Config, PyTree
 class CarriedStates(Component):
     """The states that a stateful layer carries from call to call: zeros at first, in the order of the cell's states."""
 
-    is_random_stream = True  # like a stream's, its values are no weights
+    is_random_stream = True  # like a stream's, its values are not weights
 
     def __init__(self, specs: list[Any], dtype: str) -> None:
         self.variables = [Variable("zeros", spec.shape, dtype, trainable=False) for spec in specs]

@@ -31,7 +31,7 @@ class SimpleRNNCell(RecurrentCell):
         `(b, i)`, `[(b, o)]` -> `(b, o)`, `[(b, o)]`; `kernel (i, o)`, `recurrent_kernel (o, o)`, `bias (o,)`.
 
     Raises:
-        ArgumentError: `units` is no positive int, or a rate no fraction.
+        ArgumentError: `units` is not a positive int, or a rate is not a fraction.
 
     >>> import jax, jax.numpy as jnp
     >>> cell = SimpleRNNCell(1, activation=None, kernel_initializer="ones", recurrent_initializer="ones")
@@ -126,7 +126,7 @@ class SimpleRNN(OwnCellRNN):
         `simple_rnn_cell/recurrent_kernel (o, o)`, `simple_rnn_cell/bias (o,)`.
 
     Raises:
-        ArgumentError: `units` is no positive int, or a rate no fraction.
+        ArgumentError: `units` is not a positive int, or a rate is not a fraction.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = SimpleRNN(1, activation=None, kernel_initializer="ones", recurrent_initializer="ones")

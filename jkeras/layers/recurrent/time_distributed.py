@@ -18,7 +18,7 @@ class TimeDistributed(Wrapper):
     """`outputs[:, t] = layer(inputs[:, t])`: each step on its own, with the same weights.
 
     All steps are computed at once, by `jkeras.vmap`, so that the layer sees a batch of one step and random layers draw
-    for each step anew. Where a step changes variables that the next one reads, as BatchNormalization does in training,
+    for each step again. Where a step changes variables that the next one reads, as BatchNormalization does in training,
     the steps follow each other in a `jkeras.scan`.
 
     Args:

@@ -32,7 +32,7 @@ class AlphaDropout(RandomLayer):
         Any shape -> the same; `seed_generator/seed_generator_state (2,)`, uint32.
 
     Raises:
-        ArgumentError: `rate` is no number in [0, 1), or `noise_shape` no sequence of positive ints and `None`.
+        ArgumentError: `rate` is not a number in [0, 1), or `noise_shape` is not a sequence of positive ints and `None`.
 
     >>> import jax, jax.numpy as jnp, numpy as np
     >>> layer = AlphaDropout(0.5, seed=1)

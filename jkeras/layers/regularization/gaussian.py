@@ -22,7 +22,7 @@ class GaussianNoise(RandomLayer):
         Any shape -> the same; `seed_generator/seed_generator_state (2,)`, uint32.
 
     Raises:
-        ArgumentError: `stddev` is no number in [0, 1].
+        ArgumentError: `stddev` is not a number in [0, 1].
 
     >>> import jax, jax.numpy as jnp, numpy as np
     >>> layer = GaussianNoise(0.1, seed=1)
@@ -57,7 +57,7 @@ class GaussianDropout(RandomLayer):
         Any shape -> the same; `seed_generator/seed_generator_state (2,)`, uint32.
 
     Raises:
-        ArgumentError: `rate` is no number in [0, 1): the variance at 1 is infinite.
+        ArgumentError: `rate` is not a number in [0, 1): the variance at 1 is infinite.
 
     >>> import jax, jax.numpy as jnp, numpy as np
     >>> layer = GaussianDropout(0.5, seed=1)

@@ -24,7 +24,7 @@ class Permute(Layer):
         `(b, ...)` of rank `len(dims) + 1` -> the same dimensions, permuted. The dtype stays.
 
     Raises:
-        ArgumentError: `dims` is no permutation of 1, 2, ...
+        ArgumentError: `dims` is not a permutation of 1, 2, ...
         ShapeError: the input has another rank.
 
     >>> import jax.numpy as jnp

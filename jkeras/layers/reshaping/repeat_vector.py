@@ -20,7 +20,7 @@ class RepeatVector(Layer):
         `(b, c)` -> `(b, n, c)`. The dtype stays.
 
     Raises:
-        ArgumentError: `n` is no positive int.
+        ArgumentError: `n` is not a positive int.
         ShapeError: the input has another rank.
 
     >>> import jax.numpy as jnp

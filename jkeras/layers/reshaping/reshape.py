@@ -24,7 +24,7 @@ class Reshape(Layer):
         `(b, ...)` -> `(b, *target_shape)`. The dtype stays.
 
     Raises:
-        ArgumentError: several dimensions are -1, or one is no int.
+        ArgumentError: several dimensions are -1, or one is not an int.
         ShapeError: the elements of an example do not fill the shape.
 
     >>> import jax.numpy as jnp

@@ -26,7 +26,7 @@ class UpSampling1D(Layer):
         `(b, t, c)` -> `(b, size t, c)`. The dtype stays.
 
     Raises:
-        ArgumentError: `size` is no positive int.
+        ArgumentError: `size` is not a positive int.
         ShapeError: the input has another rank.
 
     >>> import jax.numpy as jnp
