@@ -27,7 +27,7 @@ RULES = {
     "write '... must be ...' in place of 'is no'": re.compile(r"\b(is|are) no\b(?! longer| more)"),
     "name the argument in place of 'this is no'": re.compile(r"^\W*this is no"),
     "write 'again' in place of 'anew'": re.compile(r"\banew\b"),
-    "write 'custom' in place of 'one's own'": re.compile("'one's own'"),
+    "write 'custom' in place of 'one's own'": re.compile("one's own"),
     "write a noun in place of 'what is'": re.compile(r"what is (?!the)"),
     "write '... must be ...': the rule is not the fault": re.compile(
         rf"^`?\w+`? (is|are) (positive|not negative|an? ({KINDS})\b)"

@@ -183,7 +183,7 @@ def _check_length(path: str) -> None:
             path=path,
             expected=f"{least}{whole} bytes",
             received=f"{size} bytes",
-            write="os.remove(path)   # and read an earlier checkpoint",
+            write="read_state(earlier_path, like)   # another file, from before",
         )
 
 
@@ -225,9 +225,9 @@ def _verify(path: str, found: Mapping[str, Encoded], digests: Mapping[str, bytes
 
 def _damaged(path: str, received: str) -> DamagedFileError:
     return DamagedFileError(
-        "the file cannot be used, because it is damaged.",
+        "the file is damaged.",
         path=path,
         expected="the contents that were written, by their SHA-256 digests",
         received=received,
-        write="os.remove(path)   # and read an earlier checkpoint",
+        write="read_state(earlier_path, like)   # another file, from before",
     )
