@@ -44,7 +44,7 @@ class Reshape(Layer):
         free = -1 in self.target_shape
         if is_known and (size != known if not free else known == 0 or size % known):
             raise ShapeError(
-                f"`target_shape` must have as many elements as an example, {size}.",
+                f"an example must have {'a multiple of ' if free else ''}{known} elements, got {size}.",
                 path=self.path or self.name,
                 expected=f"{'a multiple of ' if free else ''}{known} elements for {self.target_shape}",
                 received=f"{size} elements, shape {inputs.shape}",
