@@ -7,6 +7,7 @@ from typing import Any, Self
 import jax
 import numpy as np
 
+from jkeras import arguments
 from jkeras.errors import ArgumentError
 
 
@@ -46,7 +47,7 @@ class Literal:
         value = np.asarray(array)
         if value.dtype.kind in "OSUM":
             raise ArgumentError(
-                f"the value must hold numbers, got {repr(array)[:80]}.",
+                f"the value must hold numbers, got {arguments.shown(array)}.",
                 path="initializers",
                 expected="numbers",
                 received=repr(array)[:80],

@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras import arguments
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses.arrays import examples_of
 from jkeras.losses.base import Loss, LossFunctionWrapper, get
@@ -129,7 +130,7 @@ def resolve(identifier: Any, y_true_shape: Shape, y_pred_shape: Shape) -> Loss:
         return CalledLoss(found) if overridden else found
     if found is None or inspect.isclass(found):
         raise ArgumentError(
-            f"`loss` must be a loss, got {repr(identifier)[:80]}.",
+            f"`loss` must be a loss, got {arguments.shown(identifier)}.",
             path="loss",
             expected="a loss",
             received=repr(identifier)[:80],

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import optax
 
-from jkeras import families, slots
+from jkeras import arguments, families, slots
 from jkeras.configurable import with_plain_arguments
 from jkeras.errors import ArgumentError, SerializationError
 from jkeras.optimizers.base import Optimizer
@@ -82,7 +82,7 @@ def get(identifier: Any) -> Any:
         return FAMILY.get(identifier)
     slots.check(identifier, "optimizer", "optimizers.get")
     raise ArgumentError(
-        f"`identifier` must be an optimizer, got {repr(identifier)[:80]}.",
+        f"`identifier` must be an optimizer, got {arguments.shown(identifier)}.",
         path="optimizers.get",
         expected="a name, a config, a jkeras optimizer or an optax transformation",
         received=repr(identifier)[:80],

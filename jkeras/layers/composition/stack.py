@@ -226,7 +226,7 @@ class Stack(Layer):
                 received=f"{outputs.dtype}{list(outputs.shape)}"
                 if hasattr(outputs, "shape")
                 else type(outputs).__name__,
-                write="a block that keeps shape and dtype, such as Residual(...)",
+                write="Stack(Residual(block), n=4)   # keeps shape and dtype",
             )
         return outputs
 

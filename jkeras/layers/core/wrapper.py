@@ -3,7 +3,7 @@
 import inspect
 from typing import Any, Self
 
-from jkeras import registry, tree
+from jkeras import arguments, registry, tree
 from jkeras.core import Layer, in_building_scope
 from jkeras.errors import ArgumentError
 from jkeras.typing import Config
@@ -78,7 +78,7 @@ def check_wrapped(layer: Any, owner: str) -> Layer:
     if isinstance(layer, Layer):
         return layer
     raise ArgumentError(
-        f"a wrapper must be given a layer, got {repr(layer)[:60]}.",
+        f"a wrapper must be given a layer, got {arguments.shown(layer)}.",
         path=owner,
         expected="a layer",
         received=repr(layer)[:60],

@@ -43,7 +43,7 @@ def check_salt(salt: Any, owner: str) -> list[int] | None:
     pair = [salt, salt] if isinstance(salt, int) else list(salt) if isinstance(salt, Sequence) else []
     if len(pair) != 2 or not all(isinstance(half, int) for half in pair):
         raise ArgumentError(
-            f"`salt` must be an integer, a pair of integers or None, got {repr(salt)[:60]}.",
+            f"`salt` must be an integer, a pair of integers or None, got {arguments.shown(salt)}.",
             path=owner,
             expected="an int, two ints, or None",
             received=repr(salt)[:60],

@@ -212,7 +212,7 @@ def _integer(entry: Any) -> int:
     except (TypeError, ValueError):
         pass
     raise ArgumentError(
-        f"every vocabulary entry must be an integer, got {repr(entry)[:60]}.",
+        f"every vocabulary entry must be an integer, got {arguments.shown(entry)}.",
         path="IntegerLookup",
         expected="integers",
         received=repr(entry)[:60],

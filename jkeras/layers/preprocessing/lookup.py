@@ -154,7 +154,7 @@ class Lookup(HostLayer):
                 path=self.name,
                 expected="tokens of the vocabulary",
                 received=repr(strangers)[:80],
-                write=f"{type(self).__name__}(num_oov_indices=1, ...)",
+                write=f"{type(self).__name__}(..., num_oov_indices=1)",
             )
         if places.size:
             indices[places] = masks + (unknown([tokens[place] for place in places.tolist()]) if oovs > 1 else 0)

@@ -129,7 +129,7 @@ def _checked_window(window: Any, length: int) -> Any:
     values = np.asarray(window)
     if values.dtype.kind not in "iuf" or values.shape != (length,):
         raise ArgumentError(
-            f"`window` must be 'hann', 'hamming', None or {length} numbers, got {repr(window)[:60]}.",
+            f"`window` must be 'hann', 'hamming', None or {length} numbers, got {arguments.shown(window)}.",
             path="MelSpectrogram",
             expected=f"'hann', 'hamming', None, or {length} numbers",
             received=repr(window)[:60],

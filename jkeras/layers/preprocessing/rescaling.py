@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import config, registry
+from jkeras import arguments, config, registry
 from jkeras.core import Layer
 from jkeras.errors import ArgumentError
 from jkeras.typing import Array, Config
@@ -69,7 +69,7 @@ def _numbers(value: Any, argument: str) -> Any:
         array = np.asarray(value, "float64")
     except (TypeError, ValueError):
         raise ArgumentError(
-            f"`{argument}` must be a number or a list of numbers, got {repr(value)[:60]}.",
+            f"`{argument}` must be a number or a list of numbers, got {arguments.shown(value)}.",
             path="Rescaling",
             expected="a number or a list",
             received=repr(value)[:60],

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.errors import ArgumentError
 from jkeras.functional.hashing import hash_texts
 from jkeras.layers.preprocessing.lookup import Lookup
@@ -102,7 +102,7 @@ class StringLookup(Lookup):
             return entry.decode(self.encoding)
         if not isinstance(entry, str):
             raise ArgumentError(
-                f"every vocabulary entry must be a string, got {repr(entry)[:60]}.",
+                f"every vocabulary entry must be a string, got {arguments.shown(entry)}.",
                 path="StringLookup",
                 expected="str or bytes",
                 received=repr(entry)[:60],

@@ -171,7 +171,7 @@ def _check_tokens(layer: Any, tokens: Sequence[Any], empty: Vocabulary, owner: s
             path=owner,
             expected=f"at most {layer.max_tokens} with the special ones",
             received=empty.start + len(tokens),
-            write=f"{owner}(max_tokens={empty.start + len(tokens)}, ...)",
+            write=f"{owner}(..., max_tokens={empty.start + len(tokens)})",
         )
 
 

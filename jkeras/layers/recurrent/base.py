@@ -274,7 +274,7 @@ def check_cell(cell: Any, owner: str) -> Any:
     """The cell, if it is a layer that has a `state_size`."""
     if not isinstance(cell, Layer) or getattr(cell, "state_size", None) is None:
         raise ArgumentError(
-            f"the cell must be a layer with `state_size`, got {repr(cell)[:80]}.",
+            f"the cell must be a layer with `state_size`, got {arguments.shown(cell)}.",
             path=owner,
             expected="a layer with `state_size` and `call(inputs, states) -> (output, states)`",
             received=repr(cell)[:80],

@@ -173,7 +173,7 @@ def check_layer(layer: Any) -> Any:
     """The layer, if it is one that knows a direction."""
     if not isinstance(layer, Layer) or not hasattr(layer, "go_backwards"):
         raise ArgumentError(
-            f"the layer must be recurrent, got {repr(layer)[:80]}.",
+            f"the layer must be recurrent, got {arguments.shown(layer)}.",
             path="Bidirectional",
             expected="a layer with `go_backwards`, such as an RNN",
             received=repr(layer)[:80],
