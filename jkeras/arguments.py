@@ -135,7 +135,9 @@ def is_number(value: Any) -> bool:
 
 def _python(value: Any) -> Any:
     """Python's number in place of NumPy's."""
-    return value if isinstance(value, int | float) else int(value) if isinstance(value, Integral) else float(value)
+    if type(value) in (int, float):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def lies_in(value: Any, interval: str) -> bool:
