@@ -14,7 +14,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import config, families
+from jkeras import arguments, config, families
 from jkeras.configurable import Configurable
 from jkeras.errors import ArgumentError
 from jkeras.functional.roots import root
@@ -95,7 +95,7 @@ class MaxNorm(_NormConstraint):
         axis: the axis or axes of a vector.
 
     Raises:
-        ArgumentError: an argument that is none of these.
+        ArgumentError: an argument that is not one of these.
 
     >>> from jkeras import constraints
     >>> [round(v, 3) for v in constraints.MaxNorm(2.5)(jnp.array([3.0, 4.0])).tolist()]  # norm 5
@@ -124,7 +124,7 @@ class UnitNorm(_NormConstraint):
         axis: the axis or axes of a vector.
 
     Raises:
-        ArgumentError: an axis that is none.
+        ArgumentError: an axis that is neither an int nor a sequence of ints.
 
     >>> from jkeras import constraints
     >>> [round(v, 3) for v in constraints.UnitNorm()(jnp.array([3.0, 4.0])).tolist()]
@@ -156,7 +156,7 @@ class MinMaxNorm(_NormConstraint):
         axis: the axis or axes of a vector.
 
     Raises:
-        ArgumentError: an argument that is none of these.
+        ArgumentError: an argument that is not one of these.
 
     >>> from jkeras import constraints
     >>> constraint = constraints.MinMaxNorm(min_value=1.0, max_value=3.0, rate=0.5)
@@ -190,7 +190,7 @@ def get(identifier: Any) -> Any:
 
     Raises:
         UnknownNameError: no constraint has the name.
-        ArgumentError: the identifier is none of these.
+        ArgumentError: the identifier is not one of these.
 
     >>> from jkeras import constraints
     >>> constraints.get("max_norm")
@@ -230,16 +230,19 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
 
 
 def _norm(value: Any, name: str, owner: str, *, least: float = 0, most: float = float("inf")) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        expected = f"a number >= {least}" + (f" and <= {most}" if most < float("inf") else "")
-        raise ArgumentError(f"`{name}` is out of range.", path=owner, expected=expected, received=repr(value)[:80])
-    return value
+    return arguments.number(value, name, owner, interval=f"[{least}, {most}]")
 
 
 def _checked_axis(axis: Any, owner: str) -> int | tuple[int, ...]:
     axes = tuple(axis) if isinstance(axis, list | tuple) else (axis,)
     if not axes or not all(isinstance(each, int) and not isinstance(each, bool) for each in axes):
-        raise ArgumentError("this is no axis.", path=owner, expected="an int or several", received=repr(axis)[:80])
+        raise ArgumentError(
+            f"`axis` must be an integer or a sequence of integers, got {arguments.shown(axis)}.",
+            path=owner,
+            expected="an int, or a list or tuple of ints",
+            received=repr(axis)[:80],
+            write=f"{owner}(axis=0)",
+        )
     return axes if isinstance(axis, list | tuple) else axis
 
 

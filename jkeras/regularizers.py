@@ -3,17 +3,15 @@
 What a regularizer returns is added to the loss. It holds numbers only, so it can be compared, hashed and written down.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from jkeras import config, families
+from jkeras import arguments, config, families
 from jkeras.configurable import Configurable
-from jkeras.errors import ArgumentError, SerializationError, ShapeError
+from jkeras.errors import SerializationError, ShapeError
 from jkeras.typing import Array, Config
 
 
@@ -37,7 +35,9 @@ class Regularizer(Configurable):
     def get_config(self) -> Config:
         """The arguments of the constructor; a subclass says what they are."""
         raise SerializationError(
-            "the regularizer has no config.", path=type(self).__name__, write="def get_config(self): return {...}"
+            "a regularizer must define `get_config` to be written, and this one does not.",
+            path=type(self).__name__,
+            write="def get_config(self): return {...}",
         )
 
 
@@ -53,7 +53,7 @@ class L1L2(Regularizer):
         l1, l2: the factors, >= 0; `None` is 0.
 
     Raises:
-        ArgumentError: a factor that is no finite number >= 0.
+        ArgumentError: a factor that is not a finite number >= 0.
 
     >>> from jkeras import regularizers
     >>> regularizers.L1L2(l1=0.5, l2=0.25)(jnp.array([1.0, -3.0])).item()
@@ -88,7 +88,7 @@ class L1(Regularizer):
         l1: the factor, >= 0; `None` is 0.01.
 
     Raises:
-        ArgumentError: a factor that is no finite number >= 0.
+        ArgumentError: a factor that is not a finite number >= 0.
 
     >>> from jkeras import regularizers
     >>> regularizers.L1(0.5)(jnp.array([1.0, -3.0])).item()
@@ -117,7 +117,7 @@ class L2(Regularizer):
         l2: the factor, >= 0; `None` is 0.01.
 
     Raises:
-        ArgumentError: a factor that is no finite number >= 0.
+        ArgumentError: a factor that is not a finite number >= 0.
 
     >>> from jkeras import regularizers
     >>> regularizers.L2(0.5)(jnp.array([1.0, -3.0])).item()
@@ -152,8 +152,8 @@ class OrthogonalRegularizer(Regularizer):
         mode: `"rows"`, or `"columns"` to compare columns instead.
 
     Raises:
-        ArgumentError: a factor that is no finite number >= 0, or another mode.
-        ShapeError: a call with an array that is no matrix.
+        ArgumentError: a factor that is not a finite number >= 0, or another mode.
+        ShapeError: a call with an array that is not a matrix.
 
     >>> from jkeras import regularizers
     >>> penalty = regularizers.OrthogonalRegularizer(factor=1.0)(jnp.array([[2.0, 0.0], [3.0, 4.0]]))
@@ -165,10 +165,7 @@ class OrthogonalRegularizer(Regularizer):
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         self.factor = _factor(factor, "factor", "OrthogonalRegularizer")
-        if mode not in ("rows", "columns"):
-            raise ArgumentError(
-                "unknown mode.", path="OrthogonalRegularizer", expected="'rows' or 'columns'", received=repr(mode)
-            )
+        arguments.one_of(mode, "mode", "OrthogonalRegularizer", ("rows", "columns"))
         self.mode = mode
         self._epsilon = config.epsilon()
 
@@ -177,7 +174,11 @@ class OrthogonalRegularizer(Regularizer):
         x = jnp.asarray(x)
         if x.ndim != 2:
             raise ShapeError(
-                "only a matrix has rows.", path="OrthogonalRegularizer", expected="rank 2", received=f"shape {x.shape}"
+                "the input must have rank 2, because only a matrix has rows.",
+                path="OrthogonalRegularizer",
+                expected="rank 2",
+                received=f"shape {x.shape}",
+                write="OrthogonalRegularizer()(x.reshape(-1, x.shape[-1]))",
             )
         rows = _widen(x if self.mode == "rows" else x.T)  # (n, d)
         square = jnp.sum(jnp.square(rows), axis=1, keepdims=True)
@@ -200,7 +201,7 @@ def get(identifier: Any) -> Any:
 
     Raises:
         UnknownNameError: no regularizer has the name.
-        ArgumentError: the identifier is none of these.
+        ArgumentError: the identifier is not one of these.
 
     >>> from jkeras import regularizers
     >>> regularizers.get("l2"), regularizers.get({"class_name": "L1", "config": {"l1": 0.5}})
@@ -246,12 +247,7 @@ def _widen(x: Array) -> Array:
 
 
 def _factor(value: Any, name: str, owner: str) -> float:
-    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0:
-        raise ArgumentError(
-            f"`{name}` is no factor.", path=owner, expected="a finite number >= 0", received=repr(value)[:80]
-        )
-    return float(value)
+    return float(arguments.number(value, name, owner, interval="[0, inf)"))
 
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer

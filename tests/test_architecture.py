@@ -30,7 +30,7 @@ import pytest
 from tests.repository import LATE, OPTIONAL, ROOT, tracked_files
 
 FLOORS = (
-    ("typing", "errors", "config", "version", "slots", "jax_compat"),
+    ("typing", "errors", "arguments", "config", "version", "slots", "jax_compat"),
     (
         *("tree", "keys", "registry", "families", "dtypes", "configurable"),
         *("activations", "initializers", "regularizers", "constraints", "functional"),

@@ -197,7 +197,7 @@ def test_what_cannot_be_mixed_is_refused():
         layers.MixUp().transform_labels(np.arange(4), drawn)
     with pytest.raises(ShapeError, match="one_hot"):
         layers.MixUp().transform_segmentation_masks(MASKS, drawn)
-    with pytest.raises(ArgumentError, match="no segmentation mask"):
+    with pytest.raises(ArgumentError, match="segmentation masks"):
         layers.AugMix().transform_segmentation_masks(MASKS, {})
     with pytest.raises(ArgumentError, match="bounding_boxes"):
         layers.RandomFlip().get_random_transformation({"images": IMAGES, "bounding_boxes": IMAGES})
@@ -390,7 +390,7 @@ def test_wrong_arguments_are_refused_where_the_layer_is_made(make, words):
 
 
 def test_images_of_another_rank_are_refused():
-    with pytest.raises(ShapeError, match="three axes"):
+    with pytest.raises(ShapeError, match="rank 3"):
         layers.RandomFlip().get_random_transformation(IMAGES[0, 0])
 
 

@@ -121,7 +121,7 @@ def test_a_named_function_comes_back_through_custom_objects():
 def test_code_in_a_config_is_not_executed():
     with asking_keras():
         written = keras.layers.serialize(keras.layers.Lambda(lambda x: x))
-    with pytest.raises(ConfigError, match="not executed"):
+    with pytest.raises(ConfigError, match="bytecode"):
         registry.deserialize(written)
 
 
@@ -152,7 +152,7 @@ def test_a_lambda_holds_no_arrays():
 
 
 def test_a_lambda_needs_a_function():
-    with pytest.raises(ArgumentError, match="called"):
+    with pytest.raises(ArgumentError, match="`function` must be a function"):
         layers.Lambda("double")
 
 

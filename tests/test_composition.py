@@ -195,13 +195,13 @@ def test_rematerialization_keeps_numbers_and_drops_what_is_saved():
 @pytest.mark.parametrize(
     ("make", "error", "match"),
     [
-        (lambda: layers.Stack(layers.Dense(3), n=0), ArgumentError, "`n` is no positive int"),
-        (lambda: layers.Stack("dense", n=2), ArgumentError, "a layer to wrap"),
+        (lambda: layers.Stack(layers.Dense(3), n=0), ArgumentError, "`n` must be a positive integer"),
+        (lambda: layers.Stack("dense", n=2), ArgumentError, "must be given a layer"),
         (lambda: layers.Stack(layers.Dense(3), n=2, unroll=True), ArgumentError, "`unroll`"),
         (lambda: layers.Stack(layers.Dense(3), n=2, remat="dots_savable"), UnknownNameError, "dots_saveable"),
-        (lambda: layers.Remat(layers.Dense(3), policy="all"), UnknownNameError, "no checkpoint policy 'all'"),
+        (lambda: layers.Remat(layers.Dense(3), policy="all"), UnknownNameError, "got 'all'"),
         (lambda: layers.Stack(layers.Dense(4), n=2).build((None, 3)), ShapeError, "keeps shape and dtype"),
-        (lambda: layers.Residual(layers.Dense(4)).build((None, 3)), ShapeError, "changes the shape"),
+        (lambda: layers.Residual(layers.Dense(4)).build((None, 3)), ShapeError, "must keep the shape"),
     ],
 )
 def test_what_cannot_be_is_refused(make, error, match):

@@ -109,14 +109,14 @@ def test_constraints_of_users():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: constraints.MaxNorm(-1), r"MaxNorm: `max_value` is out of range[\s\S]*a number >= 0"),
-        (lambda: constraints.MaxNorm("2"), "`max_value` is out of range"),
-        (lambda: constraints.MaxNorm(float("nan")), "`max_value` is out of range"),
+        (lambda: constraints.MaxNorm(-1), r"MaxNorm: `max_value` must be a number[\s\S]*a number >= 0"),
+        (lambda: constraints.MaxNorm("2"), "`max_value` must be a number"),
+        (lambda: constraints.MaxNorm(float("nan")), "`max_value` must be a number"),
         (lambda: constraints.MinMaxNorm(2.0, 1.0), "a number >= 2.0"),
-        (lambda: constraints.MinMaxNorm(rate=1.5), "a number >= 0 and <= 1"),
-        (lambda: constraints.UnitNorm("0"), "this is no axis"),
-        (lambda: constraints.UnitNorm([]), "this is no axis"),
-        (lambda: constraints.UnitNorm([0, True]), "this is no axis"),
+        (lambda: constraints.MinMaxNorm(rate=1.5), r"a number in \[0, 1\]"),
+        (lambda: constraints.UnitNorm("0"), "`axis` must be an integer"),
+        (lambda: constraints.UnitNorm([]), "`axis` must be an integer"),
+        (lambda: constraints.UnitNorm([0, True]), "`axis` must be an integer"),
     ],
 )
 def test_mistakes_are_named(make, message):

@@ -153,7 +153,7 @@ def test_a_noise_shape_of_another_rank_is_refused():
 
 @pytest.mark.parametrize("name", ["GaussianDropout", "AlphaDropout"])
 def test_a_rate_of_one_has_no_finite_noise(name):
-    with pytest.raises(ArgumentError, match="fraction"):
+    with pytest.raises(ArgumentError, match="`rate`"):
         getattr(layers, name)(1.0)
 
 

@@ -209,7 +209,7 @@ def test_an_array_initializes_weights_of_its_shape(array):
     np.testing.assert_array_equal(initializer((2,), key=KEY), array)
     assert initializer((2,), "int32").dtype == jnp.int32
     assert initializers.deserialize(json.loads(json.dumps(initializers.serialize(initializer)))) == initializer
-    with pytest.raises(ShapeError, match=r"expected: shape \(2,\)\n  received: shape \(1, 2\)"):
+    with pytest.raises(ShapeError, match=r"expected: an array of shape \(1, 2\)\n  received: an array of shape \(2,\)"):
         initializer((1, 2))
     assert initializers.get(np.float32(3))(()).item() == 3
 
@@ -268,33 +268,33 @@ def test_a_seed_of_numpy_is_a_python_int():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: initializers.VarianceScaling(scale=0.0), "`scale` is not positive"),
-        (lambda: initializers.VarianceScaling(scale="1"), "`scale` is no number"),
-        (lambda: initializers.VarianceScaling(mode="fan_inn"), r"unknown `mode`[\s\S]*'fan_in' \(did you mean it\?\)"),
-        (lambda: initializers.VarianceScaling(distribution="gauss"), "unknown `distribution`"),
-        (lambda: initializers.VarianceScaling(distribution=None), "unknown `distribution`"),
+        (lambda: initializers.VarianceScaling(scale=0.0), "`scale` must be a number > 0"),
+        (lambda: initializers.VarianceScaling(scale="1"), "`scale` must be a number"),
+        (lambda: initializers.VarianceScaling(mode="fan_inn"), r"`mode` must be[\s\S]*'fan_in' \(did you mean it\?\)"),
+        (lambda: initializers.VarianceScaling(distribution="gauss"), "`distribution` must be"),
+        (lambda: initializers.VarianceScaling(distribution=None), "`distribution` must be"),
         (lambda: initializers.GlorotNormal(input_axes=[0]), "both or neither"),
-        (lambda: initializers.RandomNormal(stddev=-1.0), "`stddev` is no number"),
-        (lambda: initializers.RandomNormal(mean=None), "`mean` is no number"),
-        (lambda: initializers.RandomUniform(1.0, 0.0), "`maxval` is no number"),
-        (lambda: initializers.Identity("2"), "`gain` is no number"),
-        (lambda: initializers.Orthogonal(True), "`gain` is no number"),
-        (lambda: initializers.Constant("a"), "the value is not a number"),
-        (lambda: initializers.Constant(np.array(["a"])), "holds no numbers"),
-        (lambda: initializers.STFT(side="both"), "unknown side"),
-        (lambda: initializers.STFT(scaling="none"), "unknown scaling"),
-        (lambda: initializers.STFT(window="hannn"), "unknown window"),
-        (lambda: initializers.STFT(window=[[1.0]]), "a window has one axis"),
-        (lambda: initializers.Constant([1.0, 2.0])((3,)), "does not broadcast"),
-        (lambda: initializers.Constant([1.0, 2.0])(()), "does not broadcast"),
+        (lambda: initializers.RandomNormal(stddev=-1.0), "`stddev` must be a number"),
+        (lambda: initializers.RandomNormal(mean=None), "`mean` must be a number"),
+        (lambda: initializers.RandomUniform(1.0, 0.0), "`maxval` must be a number"),
+        (lambda: initializers.Identity("2"), "`gain` must be a number"),
+        (lambda: initializers.Orthogonal(True), "`gain` must be a number"),
+        (lambda: initializers.Constant("a"), "`value` must be a number"),
+        (lambda: initializers.Constant(np.array(["a"])), "must hold numbers"),
+        (lambda: initializers.STFT(side="both"), "`side` must be 'real' or 'imag'"),
+        (lambda: initializers.STFT(scaling="none"), "`scaling` must be 'density'"),
+        (lambda: initializers.STFT(window="hannn"), "`window` must be a name"),
+        (lambda: initializers.STFT(window=[[1.0]]), "`window` must have one axis"),
+        (lambda: initializers.Constant([1.0, 2.0])((3,)), "must broadcast"),
+        (lambda: initializers.Constant([1.0, 2.0])(()), "must broadcast"),
         (lambda: initializers.Identity()((2, 2, 2)), "only matrices"),
         (lambda: initializers.Orthogonal(seed=0)((3,)), "rank >= 2"),
-        (lambda: initializers.STFT()((4, 2, 3)), "no kernel of a Fourier transform"),
-        (lambda: initializers.STFT(window=[1.0, 2.0])((4, 1, 3)), "another length"),
-        (lambda: initializers.Zeros()((2, -1)), "this is no shape"),
-        (lambda: initializers.Zeros()((2, None)), "this is no shape"),
-        (lambda: initializers.RandomNormal(seed=0)(3), "this is no shape"),
-        (lambda: initializers.RandomNormal(seed=0)((3,), "int32"), "random values are floats"),
+        (lambda: initializers.STFT()((4, 2, 3)), "the kernel of a Fourier transform"),
+        (lambda: initializers.STFT(window=[1.0, 2.0])((4, 1, 3)), "`window` must have 4 numbers"),
+        (lambda: initializers.Zeros()((2, -1)), "`shape` must be a tuple of integers"),
+        (lambda: initializers.Zeros()((2, None)), "`shape` must be a tuple of integers"),
+        (lambda: initializers.RandomNormal(seed=0)(3), "`shape` must be a tuple of integers"),
+        (lambda: initializers.RandomNormal(seed=0)((3,), "int32"), "`dtype` must be a floating-point type"),
     ],
 )
 def test_mistakes_are_named(make, message):
@@ -303,5 +303,5 @@ def test_mistakes_are_named(make, message):
 
 
 def test_a_traced_value_cannot_be_held():
-    with pytest.raises(ArgumentError, match="the value is traced"):
+    with pytest.raises(ArgumentError, match="concrete array"):
         jax.jit(lambda x: initializers.Constant(x)((2,)))(jnp.ones(2))

@@ -315,14 +315,14 @@ def test_mistakes(name, arguments):
     weight = cls.adapted
     with pytest.raises(BuildError, match="shape of the weight"):
         cls(*arguments).enable_lora(2)
-    with pytest.raises(AttributeError, match="when the layer is built"):
+    with pytest.raises(AttributeError, match="before the layer is built"):
         getattr(cls(*arguments), weight)
     layer = cls(*arguments)
     layer.build((None, 4))
     with pytest.raises(ArgumentError, match="positive"):
         layer.enable_lora(0)
     layer.enable_lora(2)
-    with pytest.raises(BuildError, match="already enabled"):
+    with pytest.raises(BuildError, match="enabled twice"):
         layer.enable_lora(2)
     constrained = cls(*arguments, **{f"{weight}_constraint": "non_neg"})
     constrained.build((None, 4))

@@ -108,15 +108,15 @@ def test_a_single_input_is_merged_to_itself():
     [
         (layers.Add(), [(2, 3), (3, 3)], "equal batch axes"),
         (layers.Add(), [(2, 3), (2, 4)], "equal sizes or 1"),
-        (layers.Subtract(), [(2, 3)] * 3, "two inputs"),
+        (layers.Subtract(), [(2, 3)] * 3, "2 inputs"),
         (layers.Concatenate(), [(2, 3), (2, 3, 1)], "axis -1 at most"),
         (layers.Concatenate(axis=1), [(2, 3, 4), (2, 3, 5)], "axis 1 at most"),
         (layers.Concatenate(axis=3), [(2, 3), (2, 3)], "axis 3 at most"),
         (layers.Dot(axes=1), [(2, 3), (2, 4)], "equal sizes along"),
         (layers.Dot(axes=1), [(2, 3), (5, 3)], "equal batch axes"),
-        (layers.Dot(axes=2), [(2, 3), (2, 3)], "no such axes"),
-        (layers.Dot(axes=-2), [(2, 3), (2, 3)], "no such axes"),
-        (layers.Dot(axes=1), [(2, 3)] * 3, "two inputs"),
+        (layers.Dot(axes=2), [(2, 3), (2, 3)], "`axes` must be axes of the inputs"),
+        (layers.Dot(axes=-2), [(2, 3), (2, 3)], "`axes` must be axes of the inputs"),
+        (layers.Dot(axes=1), [(2, 3)] * 3, "2 inputs"),
     ],
 )
 def test_shapes_that_do_not_fit(layer, shapes, message):

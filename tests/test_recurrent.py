@@ -276,7 +276,7 @@ def test_layers_inside_time_distributed_get_their_part_of_the_mask():
         (lambda: layers.GRU(2, dropout=1.5), ArgumentError, "dropout"),
         (lambda: layers.LSTM(2, use_cudnn="maybe"), ArgumentError, "use_cudnn"),
         (lambda: layers.RNN(layers.Dense(2)), ArgumentError, "state_size"),
-        (lambda: layers.StackedRNNCells([]), ArgumentError, "no cells"),
+        (lambda: layers.StackedRNNCells([]), ArgumentError, "`cells` must be"),
         (lambda: layers.ConvLSTM2D(2, 3, strides=2, dilation_rate=2), ArgumentError, "strides"),
         (lambda: layers.ConvLSTM1D(2, 3).build((None, None, None, 3)), BuildError, "images"),
         (lambda: layers.LSTM(2, stateful=True).build((None, 5, 3)), BuildError, "stateful"),

@@ -119,7 +119,7 @@ def test_a_checkpointed_layer_reads_the_normalized_kernel():
 
 
 def test_what_has_no_kernel_has_no_spectral_normalization():
-    with pytest.raises(ArgumentError, match="no kernel"):
+    with pytest.raises(ArgumentError, match="must have a kernel"):
         layers.SpectralNormalization(layers.Flatten()).build((None, 3))
     with pytest.raises(ArgumentError, match="LoRA"):
         layers.SpectralNormalization(layers.Dense(3, lora_rank=1)).build((None, 3))

@@ -158,11 +158,11 @@ def test_integers_cross_on_the_device_as_on_the_host():
 
 def test_crossing_refuses():
     layer = layers.HashedCrossing(5)
-    with pytest.raises(ArgumentError, match="at least two"):
+    with pytest.raises(ArgumentError, match="at least 2 features"):
         layer((np.array(["a"]),))
-    with pytest.raises(ShapeError, match="cannot be crossed"):
+    with pytest.raises(ShapeError, match="must have one shape"):
         layer((np.array(["a"]), np.array([[1, 2]])))
-    with pytest.raises(ArgumentError, match="neither of texts nor of integers"):
+    with pytest.raises(ArgumentError, match="must hold strings or integers"):
         layer((np.array(["a"]), np.array([1.0])))
 
 
@@ -272,7 +272,7 @@ def test_large_integers_are_looked_up_on_the_host():
     assert layer.on_host([2**40, 5, 6]).tolist() == [1, 2, 0]
     with pytest.raises(ArgumentError, match="on_host"):
         run(layer, jnp.arange(3))
-    with pytest.raises(ArgumentError, match="cannot look"):
+    with pytest.raises(ArgumentError, match="looked up on the device"):
         run(layers.IntegerLookup(vocabulary=[5]), jnp.ones(3))
     with jax.enable_x64(True):
         assert run(layer, jnp.array([2**40, 5, 6])).tolist() == [1, 2, 0]
@@ -286,7 +286,7 @@ def test_vocabularies_come_from_files(tmp_path):
     file.write_text("[UNK]\na\nb\n", encoding="utf-8")
     layer = layers.StringLookup(vocabulary=str(file))
     assert layer.get_vocabulary() == ["[UNK]", "a", "b"] and returned(layer)(["b"]).tolist() == [2]
-    with pytest.raises(ArgumentError, match="does not name files"):
+    with pytest.raises(ArgumentError, match="cannot name a file"):
         registry.deserialize(
             {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": str(file)}}
         )
@@ -318,20 +318,20 @@ def test_lookups_refuse(arguments):
 
 
 def test_lookups_refuse_what_they_do_not_know():
-    with pytest.raises(BuildError, match="no vocabulary"):
+    with pytest.raises(BuildError, match="must have a vocabulary"):
         layers.StringLookup()(["a"])
-    with pytest.raises(BuildError, match="no vocabulary"):
+    with pytest.raises(BuildError, match="must have a vocabulary"):
         run(layers.IntegerLookup(), jnp.arange(2))
     with pytest.raises(DataError, match="'z'"):
         layers.StringLookup(vocabulary=VOCABULARY, num_oov_indices=0)(["a", "z", "z"])
     assert run(layers.IntegerLookup(vocabulary=[5], num_oov_indices=0), jnp.array([5, 6])).tolist() == [0, -1]
-    with pytest.raises(ArgumentError, match="no texts"):
+    with pytest.raises(ArgumentError, match="must be strings"):
         layers.StringLookup(vocabulary=VOCABULARY)([1, 2])
-    with pytest.raises(ArgumentError, match="nothing to find"):
+    with pytest.raises(ArgumentError, match="`adapt` cannot find"):
         layers.StringLookup(vocabulary=VOCABULARY).adapt(["a"])
-    with pytest.raises(DataError, match="no tokens"):
+    with pytest.raises(DataError, match="at least one token"):
         layers.StringLookup(mask_token="").adapt([""])
-    with pytest.raises(ArgumentError, match="empty"):
+    with pytest.raises(ArgumentError, match="at least one"):
         layers.StringLookup(max_tokens=3, num_oov_indices=5).adapt(["a", "b", "c"])
     with pytest.raises(ArgumentError, match="salt"):
         layers.IntegerLookup(salt=3)
@@ -461,11 +461,11 @@ def test_vectorization_refuses():
         with pytest.raises(ArgumentError):
             layers.TextVectorization(**arguments)
     layer = layers.TextVectorization(vocabulary=["a"])
-    with pytest.raises(ShapeError, match="no sentences"):
+    with pytest.raises(ShapeError, match="must be sentences"):
         layer([["a", "b"]])
-    with pytest.raises(ArgumentError, match="nothing to find"):
+    with pytest.raises(ArgumentError, match="`adapt` cannot find"):
         layer.adapt(["a"])
-    with pytest.raises(BuildError, match="no vocabulary"):
+    with pytest.raises(BuildError, match="must have a vocabulary"):
         layers.TextVectorization()(["a"])
     with pytest.raises(DataError):
         layers.TextVectorization().adapt("a sentence alone")

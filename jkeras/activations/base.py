@@ -67,7 +67,7 @@ def get(identifier: Any) -> Activation:
 
     Raises:
         UnknownNameError: no activation has the name.
-        ArgumentError: the identifier is none of these.
+        ArgumentError: the identifier is not one of these.
 
     >>> from jkeras import activations
     >>> activations.get("swish") is activations.silu, activations.get(None) is activations.linear

@@ -66,7 +66,11 @@ class BackupAndRestore(Callback):
         self.backup_dir = os.fspath(backup_dir)
         if not self.backup_dir:
             raise ArgumentError(
-                "`backup_dir` is empty.", path="BackupAndRestore", expected="a folder", write="BackupAndRestore('run')"
+                "`backup_dir` must be the path of a folder, got an empty string.",
+                path="BackupAndRestore",
+                expected="a folder",
+                received=repr(self.backup_dir),
+                write="BackupAndRestore('run')",
             )
         self.path = os.path.join(self.backup_dir, "latest.h5")
         self.path_before = f"{self.path}.bkp"
@@ -85,11 +89,11 @@ class BackupAndRestore(Callback):
         steps = self._steps()
         if found["batch"] and found["steps"] != steps:
             raise ArgumentError(
-                f"the backup was made after batch {found['batch']} of an epoch that had another length.",
+                f"an epoch that resumes after batch {found['batch']} must have {found['steps']} batches, as before.",
                 path=f"BackupAndRestore({self.backup_dir!r})",
                 expected=f"an epoch of {found['steps']} batches",
                 received=f"an epoch of {steps} batches",
-                write="trainer.fit(..., batch_size=...)   # as before; or delete the folder to begin anew",
+                write="trainer.fit(..., batch_size=...)   # as before; or delete the folder to start again",
             )
         self.loop.initial_epoch, self.loop.initial_batch = found["epoch"], found["batch"]
         return found["state"]
@@ -121,11 +125,11 @@ class BackupAndRestore(Callback):
 
     def _tell(self, problem: Exception | None) -> None:
         """Warns that the backup before is used, and sets the last aside, else it would soon take the other's place."""
-        why = "is not there."
+        why = "does not exist"
         if problem is not None:
             os.replace(self.path, self.path_damaged)
-            why = f"cannot be read, and was renamed to {self.path_damaged}: {problem}"
-        warnings.warn(f"The training goes on from {self.path_before}, because {self.path} {why}", stacklevel=4)
+            why = f"cannot be read and was renamed to {self.path_damaged} ({problem})"
+        warnings.warn(f"Training continues from {self.path_before}, because {self.path} {why}.", stacklevel=4)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
         """Remembers the epoch."""

@@ -150,7 +150,7 @@ def _in_turn(hook: str) -> Callable[..., PyTree]:
             new = getattr(callback, hook)(*given, state)
             if new is not None and not isinstance(new, type(state)):
                 raise ArgumentError(
-                    "a hook must return a state, or nothing.",
+                    f"a callback hook must return None or a {type(state).__name__}, got a {type(new).__name__}.",
                     path=f"{type(callback).__name__}.{hook}",
                     expected=f"None or a {type(state).__name__}",
                     received=f"a {type(new).__name__}",
@@ -170,7 +170,7 @@ class CallbackList(Callback):
 
     Raises:
         ArgumentError: something else is among them; a hook takes other arguments, or cannot do what it does in Keras;
-            or a hook returns what is no state.
+            or a hook returns something other than a state.
 
     >>> CallbackList([Callback(), [Callback()]]).on_epoch_end(0, {}, "state")
     'state'

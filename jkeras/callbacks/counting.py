@@ -1,6 +1,9 @@
 """Counting batches where one call runs several."""
 
-from jkeras.callbacks.arguments import check_frequency
+from numbers import Integral
+from typing import Any
+
+from jkeras import arguments
 
 
 class EveryBatches:
@@ -16,7 +19,7 @@ class EveryBatches:
     """
 
     def __init__(self, owner: str, name: str, frequency: int | str) -> None:
-        self.frequency = check_frequency(owner, name, frequency)
+        self.frequency = _checked(frequency, name, owner)
         self.passed = 0
         self.last = -1
 
@@ -36,3 +39,15 @@ class EveryBatches:
             return False
         self.passed = 0
         return True
+
+
+def _checked(value: Any, argument: str, owner: str) -> Any:
+    """The frequency: `"epoch"`, or how many batches."""
+    if isinstance(value, str) and value == "epoch":
+        return value
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        wanted, expected = "'epoch' or a positive integer of batches", "'epoch', or an int >= 1"
+        raise arguments.refusal(
+            value, argument, owner, wanted, expected=expected, write=f"{owner}(..., {argument}='epoch')"
+        )
+    return int(value)

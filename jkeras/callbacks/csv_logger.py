@@ -22,10 +22,10 @@ class CSVLogger(Callback):
     Args:
         filename: of the file.
         separator: a single character.
-        append: add rows to a file that exists, rather than begin anew.
+        append: add rows to a file that exists, rather than begin again.
 
     Raises:
-        ArgumentError: a separator that is none.
+        ArgumentError: a separator that is not one character.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras.callbacks.arguments import check_count, check_number
+from jkeras import arguments
 from jkeras.callbacks.monitor import Monitor
 from jkeras.typing import PyTree
 
@@ -58,9 +58,11 @@ class EarlyStopping(Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience = check_count("EarlyStopping", "patience", patience)
-        self.start_from_epoch = check_count("EarlyStopping", "start_from_epoch", start_from_epoch)
-        self.baseline = None if baseline is None else check_number("EarlyStopping", "baseline", baseline)
+        self.patience = arguments.non_negative_int(patience, "patience", "EarlyStopping")
+        self.start_from_epoch = arguments.non_negative_int(start_from_epoch, "start_from_epoch", "EarlyStopping")
+        if baseline is not None:
+            arguments.number(baseline, "baseline", "EarlyStopping", interval="[-inf, inf]")
+        self.baseline = baseline
         self.verbose = verbose
         self.restore_best_weights = restore_best_weights
         self._reset()

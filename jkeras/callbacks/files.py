@@ -115,7 +115,7 @@ def write_leaves(path: str | os.PathLike[str], leaves: Mapping[str, Encoded]) ->
     except (OSError, RuntimeError) as error:  # HDF5's words for a disk that is full are either
         needed = sum(values.nbytes for values, _ in leaves.values())
         raise FileWriteError(
-            "the file cannot be written.",
+            f"the file cannot be written, because of {type(error).__name__}.",
             path=os.fspath(path),
             expected=f"room for {needed:,} bytes, {_free(path)}, and the right to write there",
             received=f"{type(error).__name__}: {error}",
@@ -178,7 +178,13 @@ def _check_length(path: str) -> None:
     whole = int.from_bytes(head[at : at + 8], "little") if at else SUPERBLOCK_BYTES
     if size < whole:
         least = "" if at else "at least "
-        raise DamagedFileError(f"the file is truncated: {size} of {least}{whole} bytes.", path=path)
+        raise DamagedFileError(
+            f"the file is truncated: {size} of {least}{whole} bytes.",
+            path=path,
+            expected=f"{least}{whole} bytes",
+            received=f"{size} bytes",
+            write="read_state(earlier_path, like)   # another file, from before",
+        )
 
 
 def _read(path: str, wanted: Collection[str]) -> tuple[dict[str, Encoded], set[str]]:
@@ -219,5 +225,9 @@ def _verify(path: str, found: Mapping[str, Encoded], digests: Mapping[str, bytes
 
 def _damaged(path: str, received: str) -> DamagedFileError:
     return DamagedFileError(
-        "the file is damaged.", path=path, expected="what was written, by its SHA-256 digests", received=received
+        "the file is damaged.",
+        path=path,
+        expected="the contents that were written, by their SHA-256 digests",
+        received=received,
+        write="read_state(earlier_path, like)   # another file, from before",
     )

@@ -67,5 +67,9 @@ class LambdaCallback(Callback):
 def _check_name(name: str) -> None:
     if name not in HOOKS:
         raise UnknownNameError(
-            f"{name!r} is not the name of a hook.", path="LambdaCallback", expected=did_you_mean(name, HOOKS)
+            f"every keyword must be the name of a hook, got {name!r}.",
+            path="LambdaCallback",
+            expected=did_you_mean(name, HOOKS),
+            received=repr(name),
+            write="LambdaCallback(on_epoch_end=lambda epoch, logs, state: ...)",
         )

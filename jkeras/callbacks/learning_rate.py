@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jkeras import optimizers
-from jkeras.callbacks.arguments import check_count, check_number
+from jkeras import arguments, optimizers
 from jkeras.callbacks.callback import Callback
 from jkeras.callbacks.monitor import Monitor
 from jkeras.errors import ArgumentError
@@ -51,22 +50,18 @@ class LearningRateScheduler(Callback):
     """
 
     def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
-        if not callable(schedule):
-            raise ArgumentError(
-                f"`schedule` must be a function, got {schedule!r}.",
-                path="LearningRateScheduler",
-                received=repr(schedule),
-                write="LearningRateScheduler(lambda epoch, rate: 0.9 * rate)",
-            )
+        line = "LearningRateScheduler(lambda epoch, rate: 0.9 * rate)"
+        arguments.function(schedule, "schedule", "LearningRateScheduler", line)
         self.schedule = schedule
         self.takes_rate = _accepts(schedule, 2)
         self.verbose = verbose
         if not self.takes_rate and not _accepts(schedule, 1):
             raise ArgumentError(
-                "`schedule` takes other arguments.",
+                "`schedule` must take the epoch, and may take the learning rate.",
                 path="LearningRateScheduler",
                 expected="schedule(epoch, learning_rate) or schedule(epoch)",
                 received=f"schedule{inspect.signature(schedule)}",
+                write=line,
             )
 
     def epoch_logs(self, epoch: int, state: PyTree) -> dict[str, Any]:
@@ -80,10 +75,11 @@ class LearningRateScheduler(Callback):
         is_number = np.issubdtype(value.dtype, np.number) and not np.isnan(value).any()
         if not is_number or value.shape not in ((), np.shape(old)):
             raise ArgumentError(
-                f"the schedule must return a number, and did not for epoch {epoch}.",
+                f"`schedule` must return a number, got {repr(value.tolist())[:80]} for epoch {epoch}.",
                 path="LearningRateScheduler",
                 expected="a float",
                 received=repr(value.tolist())[:80],
+                write="LearningRateScheduler(lambda epoch, rate: 0.9 * rate)",
             )
         if self.verbose:
             print(f"epoch {epoch + 1}: learning rate {value}")
@@ -142,14 +138,11 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        if not 0 <= check_number("ReduceLROnPlateau", "factor", factor) < 1:
-            raise ArgumentError(
-                "the factor reduces nothing.", path="ReduceLROnPlateau", expected="0 <= factor < 1", received=factor
-            )
-        self.factor = factor
-        self.patience = check_count("ReduceLROnPlateau", "patience", patience)
-        self.cooldown = check_count("ReduceLROnPlateau", "cooldown", cooldown)
-        self.min_lr = check_number("ReduceLROnPlateau", "min_lr", min_lr)
+        owner = "ReduceLROnPlateau"
+        self.factor = arguments.fraction(factor, "factor", owner, interval="[0, 1)")
+        self.patience = arguments.non_negative_int(patience, "patience", owner)
+        self.cooldown = arguments.non_negative_int(cooldown, "cooldown", owner)
+        self.min_lr = arguments.number(min_lr, "min_lr", owner, interval="[-inf, inf]")
         self.verbose = verbose
         self._reset()
 

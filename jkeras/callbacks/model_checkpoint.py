@@ -5,7 +5,7 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from jkeras.callbacks.arguments import check_number
+from jkeras import arguments
 from jkeras.callbacks.background import BackgroundWriter
 from jkeras.callbacks.counting import EveryBatches
 from jkeras.callbacks.monitor import VALIDATION, Monitor
@@ -38,7 +38,7 @@ class ModelCheckpoint(Monitor):
 
     Raises:
         ArgumentError: an argument out of range, or a name that does not fit.
-        UnknownNameError: at the first file, a name in `filepath` that is no log.
+        UnknownNameError: at the first file, a name in `filepath` that is not logged.
 
     >>> from jkeras.callbacks import Loop
     >>> files = []
@@ -73,7 +73,9 @@ class ModelCheckpoint(Monitor):
         self.best = (
             None
             if initial_value_threshold is None
-            else check_number("ModelCheckpoint", "initial_value_threshold", initial_value_threshold)
+            else arguments.number(
+                initial_value_threshold, "initial_value_threshold", "ModelCheckpoint", interval="[-inf, inf]"
+            )
         )
         self.writer = BackgroundWriter() if writer is None else writer
         self.written: str | None = None
@@ -86,7 +88,7 @@ class ModelCheckpoint(Monitor):
         suffix = ".weights.h5" if self.save_weights_only else ".h5"
         if not self.filepath.endswith(suffix):
             raise ArgumentError(
-                "the file's name does not say what is in it.",
+                f"`filepath` must end in {suffix}, got {self.filepath!r}.",
                 path="ModelCheckpoint(filepath=)",
                 expected=f"a name that ends in {suffix}",
                 received=repr(self.filepath),
@@ -99,16 +101,19 @@ class ModelCheckpoint(Monitor):
             fields = [field for _, field, _, _ in string.Formatter().parse(self.filepath) if field is not None]
         except ValueError as error:
             raise ArgumentError(
-                f"the name cannot be formatted: {error}.",
+                f"`filepath` must be a format string: {error}.",
                 path="ModelCheckpoint(filepath=)",
+                expected="names in braces, such as '{epoch:02d}'",
                 received=repr(self.filepath),
+                write="ModelCheckpoint('model-{epoch:02d}.h5')",
             ) from error
         if any(not field.isidentifier() for field in fields):
             raise ArgumentError(
-                "every field needs a name.",
+                "every field in `filepath` must have a name.",
                 path="ModelCheckpoint(filepath=)",
-                expected="'{epoch}', '{batch}' or the name of a log",
+                expected="'{epoch}', '{batch}' or the name of a logged value",
                 received=repr(self.filepath),
+                write="ModelCheckpoint('model-{epoch:02d}.h5')",
             )
         return set(fields)
 
@@ -118,7 +123,7 @@ class ModelCheckpoint(Monitor):
         unknown = [name for name in sorted(self.names | watched) if name.startswith(VALIDATION)]
         if unknown and not self.every.is_epoch:
             raise ArgumentError(
-                f"{unknown[0]!r} is logged at the end of an epoch only.",
+                f"{unknown[0]!r} cannot be used within an epoch, because it is logged at its end only.",
                 path="ModelCheckpoint",
                 expected="a logged value of training",
                 received=f"save_freq={self.every.frequency}",
@@ -126,8 +131,9 @@ class ModelCheckpoint(Monitor):
             )
         if "batch" in self.names and self.every.is_epoch:
             raise ArgumentError(
-                "at the end of an epoch there is no batch to name a file by.",
+                "`filepath` must not have the field '{batch}' with `save_freq='epoch'`.",
                 path="ModelCheckpoint(filepath=)",
+                expected="'{epoch}', or save_freq=number of batches",
                 received=repr(self.filepath),
                 write="ModelCheckpoint(..., save_freq=100)",
             )
@@ -177,10 +183,11 @@ class ModelCheckpoint(Monitor):
         for name in self.names:
             if name not in counts and name not in logs:
                 raise UnknownNameError(
-                    f"the file is to be named by {name!r}, which is not logged.",
+                    f"the field {name!r} in `filepath` must be a logged value.",
                     path="ModelCheckpoint(filepath=)",
                     expected=did_you_mean(name, [*counts, *logs]),
                     received=repr(self.filepath),
+                    write="ModelCheckpoint('model-{epoch:02d}.h5')",
                 )
             values[name] = counts[name] if name in counts else logs[name]
         return self.filepath.format(**values)

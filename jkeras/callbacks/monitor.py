@@ -1,11 +1,11 @@
-"""Monitor: what callbacks share that watch one log for improvement."""
+"""Monitor: the base class of callbacks that track whether a logged value improves."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from jkeras.callbacks.arguments import check_choice, check_number
+from jkeras import arguments
 from jkeras.callbacks.callback import Callback
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
 
@@ -20,7 +20,7 @@ class Monitor(Callback):
         "min"   value + min_delta < other
         "max"   value - min_delta > other
 
-    Anything that is no NaN improves on nothing at all; NaN never improves.
+    Any number improves on no value at all; NaN never improves.
 
     Args:
         monitor: the log's name, as it stands in `history.history`.
@@ -47,8 +47,8 @@ class Monitor(Callback):
                 write=f"{owner}(monitor='val_loss')",
             )
         self.monitor = monitor
-        self.mode = check_choice(owner, "mode", mode, ("auto", "min", "max"))
-        self.min_delta = abs(check_number(owner, "min_delta", min_delta))
+        self.mode = arguments.one_of(mode, "mode", owner, ("auto", "min", "max"), error=UnknownNameError)
+        self.min_delta = abs(arguments.number(min_delta, "min_delta", owner, interval="[-inf, inf]"))
 
     def improves(self, value: float, other: float | None) -> bool:
         """Whether a value is better than another, which is `None` where there is none yet."""
@@ -68,9 +68,10 @@ class Monitor(Callback):
         direction = self.loop.directions.get(name)
         if direction is None:
             raise ArgumentError(
-                f"nobody said whether more or less of {self.monitor!r} is better.",
+                f"cannot infer whether {self.monitor!r} should be minimised or maximised; pass `mode`.",
                 path=type(self).__name__,
                 expected="a loss, or a metric with a `direction`; or a mode",
+                received=f"mode={self.mode!r}",
                 write=f"{type(self).__name__}(monitor={self.monitor!r}, mode='max')",
             )
         return direction == "up"
@@ -78,9 +79,9 @@ class Monitor(Callback):
     def _single(self, value: Any) -> float:
         if np.ndim(value) > 0:
             raise ArgumentError(
-                f"{self.monitor!r} has a value for each of several replicas, and one decision is made for all.",
+                f"{self.monitor!r} must be one number, because one decision is made for all replicas.",
                 path=type(self).__name__,
-                expected="a log that is one number",
+                expected="a logged value that is one number",
                 received=f"shape {np.shape(value)}",
             )
         return float(value)
@@ -95,7 +96,7 @@ class Monitor(Callback):
             return None
         missing = of_validation and not any(log.startswith(VALIDATION) for log in logs)
         raise UnknownNameError(
-            f"{self.monitor!r} is not logged" + (", because there is no validation." if missing else "."),
+            f"{self.monitor!r} is not logged" + (", because `fit` has no validation data." if missing else "."),
             path=type(self).__name__,
             expected=did_you_mean(self.monitor, logs),
             received=f"the logged values {', '.join(logs) or '(none)'}",

@@ -70,7 +70,7 @@ def check_methods(callback: Any, base: type) -> None:
     for name, write in ELSEWHERE.items():
         if inspect.getattr_static(callback, name, None) is not inspect.getattr_static(base, name, None):
             raise ArgumentError(
-                f"`{name}` is a method of Keras's callbacks, which is never called here.",
+                f"`{name}` is never called here, because it is a method of Keras's callbacks only.",
                 path=f"{type(callback).__name__}.{name}",
                 expected="a hook of jkeras.callbacks.Callback",
                 received=f"def {name}",
@@ -84,7 +84,7 @@ def check_model(callback: Any, base: type, hook: str) -> None:
     has_none = inspect.getattr_static(callback, "model", None) is inspect.getattr_static(base, "model")
     if function is not None and has_none and "model" in _attributes_of_self(function):
         raise ArgumentError(
-            "the hook uses `self.model`, and a model holds no values.",
+            "a hook cannot use `self.model`, because a model holds no values.",
             path=f"{type(callback).__name__}.{hook}",
             expected=MODEL,
             received="self.model",

@@ -9,8 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras import tree
-from jkeras.callbacks.arguments import check_count
+from jkeras import arguments, tree
 from jkeras.callbacks.callback import Callback
 from jkeras.callbacks.counting import EveryBatches
 from jkeras.callbacks.learning_rate import learning_rate_of
@@ -55,7 +54,7 @@ class TensorBoard(Callback):
         profile_batch: int | tuple[int, int] = 0,
     ) -> None:
         self.log_dir = os.fspath(log_dir)
-        self.histogram_freq = check_count("TensorBoard", "histogram_freq", histogram_freq)
+        self.histogram_freq = arguments.non_negative_int(histogram_freq, "histogram_freq", "TensorBoard")
         self.write_steps_per_second = write_steps_per_second
         self.every = EveryBatches("TensorBoard", "update_freq", 1 if update_freq == "batch" else update_freq)
         self.update_freq = self.every.frequency
@@ -182,7 +181,7 @@ def _summary_writer(folder: str) -> Any:
         from tensorboardX import SummaryWriter
     except ImportError as error:
         raise MissingExtraError(
-            "writing events for TensorBoard needs the package tensorboardX.",
+            "writing events for TensorBoard needs the package tensorboardX, which is not installed.",
             path="TensorBoard",
             write="pip install 'jkeras[tensorboard]'",
         ) from error
@@ -201,10 +200,6 @@ def _range(given: Any) -> tuple[int, int] | None:
         first, last = given
         if 0 < first <= last:
             return int(first), int(last)
-    raise ArgumentError(
-        f"`profile_batch` must name the batches to profile, got {given!r}.",
-        path="TensorBoard",
-        expected="0, the number of a batch from 1, or the first and the last",
-        received=repr(given),
-        write="TensorBoard(profile_batch=(10, 20))",
-    )
+    wanted = "0, the number of a batch, or a pair of the first and the last batch"
+    expected, line = "0, an int >= 1, or a pair of ints 1 <= first <= last", "TensorBoard(profile_batch=(10, 20))"
+    raise arguments.refusal(given, "profile_batch", "TensorBoard", wanted, expected=expected, write=line)

@@ -66,8 +66,10 @@ class TerminateOnNaN(Callback):
             return
         if self.raise_error:
             raise NonFiniteError(
-                f"the loss is {loss}.",
+                f"the loss must be finite, got {loss}.",
                 path=where,
+                expected="a finite loss",
+                received=f"{loss}",
                 write="optimizers.Adam(1e-4, clipnorm=1.0)   # a lower learning rate, clipped gradients",
             )
         print(f"the loss is {loss} in {where}, training stops")

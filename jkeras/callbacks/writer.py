@@ -110,7 +110,7 @@ def _check_rest(path: str, like: Any) -> None:
         isinstance(leaf, jax.ShapeDtypeStruct) or (isinstance(leaf, jax.Array) and leaf.is_deleted()) for leaf in rest
     ):
         raise LeafError(
-            "the file has the variables only, and all else in `like` has no values, or was consumed.",
+            "`like` must hold values for everything but the variables, because the file has the variables only.",
             path=path,
             expected="a state that is alive, whose step and optimizer state stay as they are",
             received="specs, or a state that an earlier call consumed",
@@ -127,7 +127,7 @@ def by_path(state: PyTree) -> dict[str, Any]:
     for keys, leaf in jax.tree_util.tree_leaves_with_path(state):
         name = tree.key_path(keys) or ROOT
         if name in leaves:
-            raise LeafError("two leaves have this path.", path=name)
+            raise LeafError("the path of every leaf must be unique, and two leaves have this one.", path=name)
         leaves[name] = leaf
     return leaves
 

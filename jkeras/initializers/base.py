@@ -43,7 +43,7 @@ class Initializer(Configurable):
     def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None, *, key: Key | None = None) -> Array:
         """An array of the shape and dtype."""
         raise MissingCallError(
-            "the initializer does not say how to make its values.",
+            "an initializer must define `__call__`, and this one does not.",
             path=type(self).__name__,
             write="def __call__(self, shape, dtype=None, *, key=None): ...",
         )
@@ -64,7 +64,7 @@ class RandomInitializer(Initializer):
         seed: an int to fix the key, or `None` to take it from the caller.
 
     Raises:
-        ArgumentError: a seed that is no int >= 0.
+        ArgumentError: a seed that is not an int >= 0.
 
     >>> from jkeras import initializers
     >>> import jax
@@ -89,14 +89,18 @@ class RandomInitializer(Initializer):
         dtype = dtypes.standardize(dtype)
         if not dtypes.is_float(dtype):
             raise ArgumentError(
-                "random values are floats.", path=type(self).__name__, expected="a float dtype", received=dtype
+                f"`dtype` must be a floating-point type for random values, got {dtype!r}.",
+                path=type(self).__name__,
+                expected="a float dtype",
+                received=dtype,
+                write="initializer(shape, 'float32', key=jax.random.key(0)).astype(dtype)",
             )
         return self.draw(self._key(key), static_shape(shape, type(self).__name__), dtype)
 
     def draw(self, key: Key, shape: tuple[int, ...], dtype: str) -> Array:
         """The values for a key."""
         raise MissingCallError(
-            "the initializer does not say how to draw.",
+            "a random initializer must define `draw`, and this one does not.",
             path=type(self).__name__,
             write="def draw(self, key, shape, dtype): ...",
         )
@@ -106,8 +110,10 @@ class RandomInitializer(Initializer):
             return keys.from_seed(self.seed)
         if key is None:
             raise ArgumentError(
-                "random values need a key: nothing is drawn from hidden state.",
+                "`key` is required: jkeras has no global random generator.",
                 path=type(self).__name__,
+                expected="a key, or an initializer with a seed",
+                received="key=None, seed=None",
                 write="initializer(shape, key=jax.random.key(0))",
             )
         return key
@@ -128,18 +134,14 @@ def static_shape(shape: Sequence[int], owner: str) -> tuple[int, ...]:
     except TypeError:
         sizes = (-1,)
     if any(size < 0 for size in sizes):
-        raise ShapeError("this is no shape.", path=owner, expected="a tuple of ints >= 0", received=repr(shape))
-    return sizes
-
-
-def number(value: Any, name: str, owner: str, *, least: float | None = None) -> float:
-    """The value, if it is a number, and not below `least`."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or (least is not None and not value >= least):
-        expected = "a number" if least is None else f"a number >= {least}"
-        raise ArgumentError(
-            f"`{name}` is no number, or out of range.", path=owner, expected=expected, received=repr(value)[:80]
+        raise ShapeError(
+            f"`shape` must be a tuple of integers >= 0, got {shape!r}.",
+            path=owner,
+            expected="a tuple of ints >= 0",
+            received=repr(shape),
+            write=f"{owner}()((2, 3))",
         )
-    return value
+    return sizes
 
 
 def compute_fans(

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import dtypes, registry
+from jkeras import arguments, dtypes, registry
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.initializers.base import Initializer, family, static_shape
 from jkeras.initializers.literal import Literal
@@ -47,7 +47,11 @@ class Constant(Initializer):
             fits = np.broadcast_shapes(value.shape, shape) == shape
         if not fits:
             raise ShapeError(
-                "the value does not broadcast to the shape.", path="Constant", expected=value.shape, received=shape
+                "`value` must broadcast to the shape of the weight.",
+                path="Constant",
+                expected=f"shape {shape}, or one that broadcasts to it",
+                received=f"a value of shape {value.shape}",
+                write="initializers.Constant(0.5)   # one number fits every shape",
             )
         return jnp.broadcast_to(jnp.asarray(value.astype(dtypes.standardize(dtype))), shape)
 
@@ -117,10 +121,11 @@ class FromArray(Initializer):
         """The array, cast to the dtype."""
         if static_shape(shape, "FromArray") != self.value.shape:
             raise ShapeError(
-                "the array has another shape than the weight.",
+                "the array must have the shape of the weight.",
                 path="FromArray",
-                expected=f"shape {self.value.shape}",
-                received=f"shape {tuple(shape)}",
+                expected=f"an array of shape {tuple(shape)}",
+                received=f"an array of shape {self.value.shape}",
+                write=f"initializers.FromArray(array)   # array.shape == {tuple(shape)}",
             )
         return jnp.asarray(self.value.array().astype(dtypes.standardize(dtype)))
 
@@ -144,7 +149,7 @@ def get(identifier: Any) -> Any:
 
     Raises:
         UnknownNameError: no initializer has the name.
-        ArgumentError: the identifier is none of these.
+        ArgumentError: the identifier is not one of these.
 
     >>> from jkeras import initializers
     >>> initializers.get("he_normal"), initializers.get("one")
@@ -166,7 +171,11 @@ def _held(value: Any) -> Any:
     if isinstance(value, bool | int | float | Literal):
         return value
     raise ArgumentError(
-        "the value is not a number.", path="Constant", expected="a number or numbers", received=repr(value)[:80]
+        f"`value` must be a number, or a list or array of numbers, got {arguments.shown(value)}.",
+        path="Constant",
+        expected="a number or numbers",
+        received=repr(value)[:80],
+        write="Constant(0.5)",
     )
 
 

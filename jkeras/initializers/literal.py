@@ -7,6 +7,7 @@ from typing import Any, Self
 import jax
 import numpy as np
 
+from jkeras import arguments
 from jkeras.errors import ArgumentError
 from jkeras.jax_compat import is_traced
 
@@ -38,15 +39,20 @@ class Literal:
         """
         if is_traced(array):
             raise ArgumentError(
-                "the value is traced: it is not known while a function is being transformed.",
+                "the value must be a concrete array, got one that is being traced.",
                 path="initializers",
                 expected="a concrete array",
                 received=array,
+                write="initializer = FromArray(array)   # outside the function that jax.jit or jax.grad transforms",
             )
         value = np.asarray(array)
         if value.dtype.kind in "OSUM":
             raise ArgumentError(
-                "the value holds no numbers.", path="initializers", expected="numbers", received=repr(array)[:80]
+                f"the value must hold numbers, got {arguments.shown(array)}.",
+                path="initializers",
+                expected="numbers",
+                received=repr(array)[:80],
+                write="Constant(0.5)",
             )
         return cls(value.tobytes(), value.shape, value.dtype.name)
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import dtypes
+from jkeras import arguments, dtypes
 from jkeras.errors import ShapeError
 from jkeras.initializers import draws
-from jkeras.initializers.base import Initializer, RandomInitializer, family, number, static_shape
+from jkeras.initializers.base import Initializer, RandomInitializer, family, static_shape
 from jkeras.typing import Array, Config, DTypeLike, Key
 
 
@@ -20,7 +20,7 @@ class Identity(Initializer):
         gain: the value on the diagonal.
 
     Raises:
-        ShapeError: a call asks for a shape that is no matrix's.
+        ShapeError: a call asks for a shape that is not a matrix's.
 
     >>> from jkeras import initializers
     >>> initializers.Identity(2.0)((2, 3)).tolist()
@@ -30,17 +30,18 @@ class Identity(Initializer):
     """
 
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = number(gain, "gain", type(self).__name__)
+        self.gain = arguments.number(gain, "gain", type(self).__name__)
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None, *, key: Key | None = None) -> Array:
         """The scaled identity matrix."""
         sizes = static_shape(shape, type(self).__name__)
         if len(sizes) != 2:
             raise ShapeError(
-                "only matrices have an identity.",
+                "`shape` must have rank 2, because only matrices have an identity.",
                 path=type(self).__name__,
                 expected="rank 2",
                 received=f"shape {sizes}",
+                write=f"{type(self).__name__}()((3, 3))",
             )
         gain = np.asarray(self.gain).astype(dtypes.standardize(dtype))
         return jnp.asarray(gain) * jnp.eye(*sizes, dtype=gain.dtype)
@@ -63,7 +64,7 @@ class Orthogonal(RandomInitializer):
 
     Raises:
         ShapeError: a call asks for a shape of rank below 2.
-        ArgumentError: a gain that is no number; a call without key where there is no seed.
+        ArgumentError: a gain that is not a number; a call without key where there is no seed.
 
     >>> from jkeras import initializers
     >>> import numpy as np
@@ -76,16 +77,17 @@ class Orthogonal(RandomInitializer):
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.gain = number(gain, "gain", type(self).__name__)
+        self.gain = arguments.number(gain, "gain", type(self).__name__)
 
     def draw(self, key: Key, shape: tuple[int, ...], dtype: str) -> Array:
         """The values for a key."""
         if len(shape) < 2:
             raise ShapeError(
-                "a vector cannot be orthogonal to itself.",
+                "`shape` must have at least rank 2, because the values are the orthogonal rows of a matrix.",
                 path=type(self).__name__,
                 expected="rank >= 2",
                 received=f"shape {shape}",
+                write=f"{type(self).__name__}()((3, 3), key=jax.random.key(0))",
             )
         return draws.orthogonal(key, shape, dtype, self.gain)
 

@@ -1,7 +1,8 @@
 """Initializers that draw every element from one distribution."""
 
+from jkeras import arguments
 from jkeras.initializers import draws
-from jkeras.initializers.base import RandomInitializer, family, number
+from jkeras.initializers.base import RandomInitializer, family
 from jkeras.typing import Array, Config, Key
 
 
@@ -15,7 +16,7 @@ class RandomNormal(RandomInitializer):
         seed: an int to fix the key; the values are then the same on every call.
 
     Raises:
-        ArgumentError: a mean or standard deviation that is none; a call without key where there is no seed.
+        ArgumentError: a mean or standard deviation that is not a number; a call without key where there is no seed.
 
     >>> from jkeras import initializers
     >>> values = initializers.RandomNormal(stddev=2.0, seed=0)((1000,))
@@ -27,8 +28,8 @@ class RandomNormal(RandomInitializer):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.mean = number(mean, "mean", type(self).__name__)
-        self.stddev = number(stddev, "stddev", type(self).__name__, least=0)
+        self.mean = arguments.number(mean, "mean", type(self).__name__)
+        self.stddev = arguments.number(stddev, "stddev", type(self).__name__, interval="[0, inf]")
 
     def draw(self, key: Key, shape: tuple[int, ...], dtype: str) -> Array:
         """The values for a key."""
@@ -41,7 +42,7 @@ class RandomNormal(RandomInitializer):
 
 @family.register()
 class TruncatedNormal(RandomInitializer):
-    """Normal values within two standard deviations of the mean; those outside are drawn anew.
+    """Normal values within two standard deviations of the mean; those outside are drawn again.
 
     Args:
         mean: the mean.
@@ -49,7 +50,7 @@ class TruncatedNormal(RandomInitializer):
         seed: an int to fix the key; the values are then the same on every call.
 
     Raises:
-        ArgumentError: a mean or standard deviation that is none; a call without key where there is no seed.
+        ArgumentError: a mean or standard deviation that is not a number; a call without key where there is no seed.
 
     >>> from jkeras import initializers
     >>> values = initializers.TruncatedNormal(stddev=1.0, seed=0)((1000,))
@@ -61,8 +62,8 @@ class TruncatedNormal(RandomInitializer):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.mean = number(mean, "mean", type(self).__name__)
-        self.stddev = number(stddev, "stddev", type(self).__name__, least=0)
+        self.mean = arguments.number(mean, "mean", type(self).__name__)
+        self.stddev = arguments.number(stddev, "stddev", type(self).__name__, interval="[0, inf]")
 
     def draw(self, key: Key, shape: tuple[int, ...], dtype: str) -> Array:
         """The values for a key."""
@@ -95,8 +96,8 @@ class RandomUniform(RandomInitializer):
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.minval = number(minval, "minval", type(self).__name__)
-        self.maxval = number(maxval, "maxval", type(self).__name__, least=self.minval)
+        self.minval = arguments.number(minval, "minval", type(self).__name__)
+        self.maxval = arguments.number(maxval, "maxval", type(self).__name__, interval=f"[{self.minval}, inf]")
 
     def draw(self, key: Key, shape: tuple[int, ...], dtype: str) -> Array:
         """The values for a key."""

@@ -14,11 +14,11 @@ With `n` the fan-in, the fan-out or their mean, all of them have variance `scale
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
-from jkeras.errors import ArgumentError, did_you_mean
+from jkeras import arguments
+from jkeras.errors import ArgumentError
 from jkeras.initializers import draws
-from jkeras.initializers.base import RandomInitializer, compute_fans, family, number
+from jkeras.initializers.base import RandomInitializer, compute_fans, family
 from jkeras.typing import Array, Config, Key
 
 MODES = ("fan_in", "fan_out", "fan_avg")
@@ -40,7 +40,7 @@ class VarianceScaling(RandomInitializer):
         input_axes, output_axes: the axes of inputs and of outputs, where they are not the last two. Both or neither.
 
     Raises:
-        ArgumentError: an argument that is none of these; a call without key where there is no seed.
+        ArgumentError: an argument that is not one of these; a call without key where there is no seed.
 
     >>> from jkeras import initializers
     >>> values = initializers.VarianceScaling(scale=2.0, mode="fan_out", seed=0)((50, 200))
@@ -62,19 +62,18 @@ class VarianceScaling(RandomInitializer):
     ) -> None:
         super().__init__(seed)
         owner = type(self).__name__
-        self.scale = number(scale, "scale", owner)
-        if scale <= 0:
-            raise ArgumentError("`scale` is not positive.", path=owner, expected="a number > 0", received=scale)
-        self.mode = _choice(mode, "mode", MODES, owner)
+        self.scale = arguments.positive_number(scale, "scale", owner)
+        self.mode = arguments.one_of(mode, "mode", owner, MODES)
         distribution = distribution.lower() if isinstance(distribution, str) else distribution
         distribution = "truncated_normal" if distribution == "normal" else distribution
-        self.distribution = _choice(distribution, "distribution", DISTRIBUTIONS, owner)
+        self.distribution = arguments.one_of(distribution, "distribution", owner, DISTRIBUTIONS)
         if (input_axes is None) != (output_axes is None):
             raise ArgumentError(
-                "one of `input_axes` and `output_axes` says nothing without the other.",
+                "`input_axes` and `output_axes` must be given together.",
                 path=owner,
                 expected="both or neither",
                 received=f"input_axes={input_axes}, output_axes={output_axes}",
+                write=f"{owner}(input_axes=0, output_axes=1)",
             )
         self.input_axes = None if input_axes is None else tuple(input_axes)
         self.output_axes = None if output_axes is None else tuple(output_axes)
@@ -234,11 +233,3 @@ class LecunNormal(_Preset):
     """
 
     _settled = (1.0, "fan_in", "truncated_normal")
-
-
-def _choice(value: Any, name: str, allowed: tuple[str, ...], owner: str) -> str:
-    if value not in allowed:
-        raise ArgumentError(
-            f"unknown `{name}`.", path=owner, expected=did_you_mean(str(value), allowed), received=repr(value)
-        )
-    return value

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy  # type: ignore[import-untyped]  # loads `scipy.signal` when it is first used
 
-from jkeras import dtypes
+from jkeras import arguments, dtypes
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.initializers.base import Initializer, family, static_shape
 from jkeras.typing import Array, Config, DTypeLike, Key
@@ -33,7 +33,7 @@ class STFT(Initializer):
         periodic: whether a named window is periodic; symmetric otherwise.
 
     Raises:
-        ArgumentError: an argument that is none of these.
+        ArgumentError: an argument that is not one of these.
         ShapeError: a call asks for a shape that is not `(t, 1, f)` with `f >= 2`, or the window has not `t` values.
 
     >>> from jkeras import initializers
@@ -52,12 +52,8 @@ class STFT(Initializer):
         scaling: str | None = "density",
         periodic: bool = False,
     ) -> None:
-        if side not in ("real", "imag"):
-            raise ArgumentError("unknown side.", path="STFT", expected="'real' or 'imag'", received=repr(side))
-        if scaling not in ("density", "spectrum", None):
-            raise ArgumentError(
-                "unknown scaling.", path="STFT", expected="'density', 'spectrum' or None", received=repr(scaling)
-            )
+        arguments.one_of(side, "side", "STFT", ("real", "imag"))
+        arguments.one_of(scaling, "scaling", "STFT", ("density", "spectrum", None))
         self.side, self.scaling, self.periodic = side, scaling, bool(periodic)
         self.window = _checked_window(window)
 
@@ -66,7 +62,11 @@ class STFT(Initializer):
         sizes = static_shape(shape, "STFT")
         if len(sizes) != 3 or sizes[1] != 1 or sizes[2] < 2:
             raise ShapeError(
-                "this is no kernel of a Fourier transform.", path="STFT", expected="(t, 1, f), f >= 2", received=sizes
+                "`shape` must be (t, 1, f) with f >= 2, the kernel of a Fourier transform.",
+                path="STFT",
+                expected="(t, 1, f), f >= 2",
+                received=f"shape {sizes}",
+                write="STFT()((256, 1, 129))",
             )
         dtype = dtypes.standardize(dtype)
         kernel = _fourier(sizes[0], sizes[2], self.side, jnp.promote_types(dtype, "float32").name)
@@ -83,7 +83,13 @@ class STFT(Initializer):
         else:
             window = np.asarray(self.window)
         if window.shape != (length,):
-            raise ShapeError("the window has another length.", path="STFT", expected=length, received=window.shape)
+            raise ShapeError(
+                f"`window` must have {length} numbers, one for each step of the kernel.",
+                path="STFT",
+                expected=f"shape ({length},)",
+                received=f"shape {window.shape}",
+                write="STFT(window='hann')   # of any length",
+            )
         if self.scaling is None:
             return window
         return window / (np.sqrt(np.sum(window**2)) if self.scaling == "density" else np.sum(np.abs(window)))
@@ -113,10 +119,20 @@ def _checked_window(window: Any) -> str | tuple[float, ...] | None:
             scipy.signal.get_window(window, 1)
         except ValueError as error:
             raise ArgumentError(
-                "unknown window.", path="STFT", expected="a name in scipy.signal.windows", received=repr(window)
+                f"`window` must be a name in scipy.signal.windows, got {window!r}.",
+                path="STFT",
+                expected="a name in scipy.signal.windows",
+                received=repr(window),
+                write="STFT(window='hann')",
             ) from error
         return window
     values = np.asarray(window)
     if values.ndim != 1:
-        raise ArgumentError("a window has one axis.", path="STFT", expected="rank 1", received=values.shape)
+        raise ArgumentError(
+            f"`window` must have one axis, got shape {values.shape}.",
+            path="STFT",
+            expected="rank 1",
+            received=f"shape {values.shape}",
+            write="STFT(window='hann')",
+        )
     return tuple(values.tolist())

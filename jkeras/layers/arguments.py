@@ -1,11 +1,9 @@
-"""Checks of constructor arguments that several layers share."""
+"""Constructor arguments that several layers share: activations, and the keywords of quantization."""
 
 from typing import Any
 
 from jkeras import activations
 from jkeras.errors import ArgumentError
-
-LARGEST = 2**63  # sizes of arrays are 64-bit integers
 
 
 class ActivationAttribute:
@@ -29,44 +27,6 @@ class ActivationAttribute:
         vars(layer)[self.name] = activations.get(value)
 
 
-def positive_int(value: Any, argument: str, owner: str, write: str) -> int:
-    """The value, if it is a positive int.
-
-    >>> positive_int(3, "units", "Dense", "Dense(3)")
-    3
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < LARGEST:
-        raise ArgumentError(
-            f"`{argument}` must be a positive int.",
-            path=owner,
-            expected="an int >= 1, below 2**63",
-            received=repr(value),
-            write=write,
-        )
-    return value
-
-
-def fraction(value: Any, argument: str, owner: str, *, one: bool = True) -> float:
-    """The value, if it is a number in [0, 1]; with `one=False` in [0, 1).
-
-    >>> fraction(0.5, "rate", "Dropout")
-    0.5
-    """
-    if (
-        not isinstance(value, int | float)
-        or isinstance(value, bool)
-        or not (0 <= value <= 1 and (one or value < 1))  # written so that NaN fails too
-    ):
-        raise ArgumentError(
-            f"`{argument}` is no fraction.",
-            path=owner,
-            expected=f"a number in [0, 1{']' if one else ')'}",
-            received=repr(value),
-            write=f"{owner}({argument}=0.1)",
-        )
-    return value
-
-
 QUANTIZATION = ("quantization_config", "gptq_unpacked_column_size")
 
 
@@ -78,5 +38,11 @@ def without_quantization(kwargs: dict[str, Any], owner: str) -> dict[str, Any]:
     """
     for name in QUANTIZATION:
         if kwargs.get(name) is not None:
-            raise ArgumentError("layers are not quantized.", path=owner, expected=f"{name}=None")
+            raise ArgumentError(
+                f"`{name}` must be None, because layers are not quantized.",
+                path=owner,
+                expected=f"{name}=None",
+                received=f"{name}={kwargs[name]!r}"[:80],
+                write=f"{owner}(..., {name}=None)",
+            )
     return {name: value for name, value in kwargs.items() if name not in QUANTIZATION}

@@ -52,9 +52,10 @@ def deserialize(config: Config, custom_objects: Mapping[str, Any] | None = None)
     layer = registry.deserialize(known, custom_objects)
     if not isinstance(layer, Layer):
         raise ConfigError(
-            "the config is none of a layer.",
+            "`config` must be the config of a layer.",
             path="layers.deserialize",
             expected='{"module": "keras.layers", "class_name": ..., "config": {...}}',
             received=repr(config)[:80],
+            write="layers.deserialize(layers.serialize(layers.Dense(8)))",
         )
     return layer

@@ -131,10 +131,13 @@ def paired(y_true: Any, y_pred: Any, owner: str, *, exactly: bool = False) -> tu
     y_true, y_pred = match_ranks(y_true, y_pred)
     if y_true.shape != y_pred.shape if exactly else not broadcasts(y_true.shape, y_pred.shape):
         raise ShapeError(
-            "the labels do not have the shape of the predictions.",
+            "`y_true` must have the shape of `y_pred`.",
             path=owner,
             expected=f"y_true of shape {given[1]}",
             received=f"shape {given[0]}",
+            write=f"y_true = y_true.reshape({given[1]})   # or a model with other outputs"
+            if y_true.size == y_pred.size
+            else None,
         )
     return y_true, y_pred
 

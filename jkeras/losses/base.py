@@ -18,9 +18,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import config, dtypes, families, registry
+from jkeras import arguments, config, dtypes, families, registry
 from jkeras.configurable import PlainArguments
-from jkeras.errors import ArgumentError, MissingCallError, did_you_mean
+from jkeras.errors import ArgumentError, MissingCallError
 from jkeras.losses import entries
 from jkeras.losses.arrays import as_arrays, examples_of, match_ranks
 from jkeras.losses.callables import check_takes_labels, check_values
@@ -69,15 +69,10 @@ class Loss(PlainArguments):
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ) -> None:
         owner = type(self).__name__
-        if reduction not in REDUCTIONS:
-            raise ArgumentError(
-                f"unknown reduction {reduction!r}.",
-                path=owner,
-                expected=did_you_mean(str(reduction), [str(each) for each in REDUCTIONS]),
-                write=f'{owner}(reduction="sum_over_batch_size")',
-            )
-        if name is not None and not isinstance(name, str):
-            raise ArgumentError("the name is no string.", path=owner, expected="a str", received=repr(name))
+        line = f'{owner}(reduction="sum_over_batch_size")'
+        arguments.one_of(reduction, "reduction", owner, REDUCTIONS, write=line)
+        if name is not None:
+            arguments.string(name, "name", owner, write=f'{owner}(name="my_loss")')
         self.name = name or registry.snake_case(owner)
         self.reduction = reduction
         self.dtype = dtypes.get(dtype or config.floatx()).compute_dtype
@@ -85,7 +80,7 @@ class Loss(PlainArguments):
     def call(self, y_true: Any, y_pred: Any) -> Array:
         """One value per sample."""
         raise MissingCallError(
-            "the loss does not say how it is computed.",
+            "a loss must define `call`, and this one does not.",
             path=type(self).__name__,
             write="def call(self, y_true, y_pred): ...   # one value per sample",
         )
@@ -143,7 +138,7 @@ class Loss(PlainArguments):
         """
         if self.reduction in UNREDUCED:
             raise ArgumentError(
-                f"the loss must reduce its values to one number, and its reduction is {self.reduction!r}.",
+                f"`reduction` must reduce the values to one number, got {self.reduction!r}.",
                 path=self.name,
                 expected='reduction="sum_over_batch_size", "sum" or "mean_with_sample_weight"',
                 received=f"reduction={self.reduction!r}",
@@ -299,7 +294,13 @@ class LossFunctionWrapper(FunctionLoss):
         **kwargs: Any,
     ) -> None:
         if not callable(fn):
-            raise ArgumentError("a loss needs a function.", path="LossFunctionWrapper", received=repr(fn)[:80])
+            raise ArgumentError(
+                f"`fn` must be a function, got {arguments.shown(fn)}.",
+                path="LossFunctionWrapper",
+                expected="a function of (y_true, y_pred)",
+                received=repr(fn)[:80],
+                write="LossFunctionWrapper(lambda y_true, y_pred: ...)   # a value for each example",
+            )
         check_takes_labels(fn, str(name or getattr(fn, "__name__", "LossFunctionWrapper")), kwargs)
         super().__init__(fn, reduction, name, dtype, **kwargs)
 

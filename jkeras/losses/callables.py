@@ -31,7 +31,7 @@ def check_takes_labels(function: Callable[..., Any], owner: str, arguments: Mapp
         given, first = getattr(function, "__name__", ""), "self, " if inspect.ismethod(function) else ""
         name = given if given.isidentifier() else "own"
         raise ArgumentError(
-            f"the function cannot be called with labels and predictions: {error}.",
+            f"the function must take labels and predictions: {error}.",
             path=owner,
             expected=f"a function of ({', '.join(['y_true', 'y_pred', *arguments])})",
             received=f"one of {signature}",
@@ -51,7 +51,7 @@ def check_values(values: Any, owner: str) -> None:
     kind = _kind(values)
     if kind is not None:
         raise ArgumentError(
-            f"the function returned {kind}.",
+            f"the function must return real numbers, got {kind}.",
             path=owner,
             expected="an array of real numbers, one for each example",
             received=repr(values)[:80],
@@ -67,4 +67,4 @@ def _kind(values: PyTree) -> str | None:
     try:
         return "complex numbers" if any(map(jnp.iscomplexobj, map(jnp.asarray, leaves))) else None
     except (TypeError, ValueError):
-        return "no numbers"
+        return "values of another type"

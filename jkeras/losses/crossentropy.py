@@ -10,8 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import config
-from jkeras.losses import arguments
+from jkeras import arguments, config
 from jkeras.losses.arrays import divide_no_nan, in_float32, paired
 from jkeras.losses.base import FunctionLoss, public
 from jkeras.losses.validation import check_probabilities, check_several_classes
@@ -170,9 +169,9 @@ class BinaryCrossentropy(FunctionLoss):
         dtype: Any = None,
     ) -> None:
         owner = "BinaryCrossentropy"
-        self.from_logits = arguments.flag(from_logits, "from_logits", owner)
+        self.from_logits = arguments.boolean(from_logits, "from_logits", owner)
         self.label_smoothing = arguments.fraction(label_smoothing, "label_smoothing", owner)
-        self.axis = arguments.axes(axis, owner)
+        self.axis = arguments.axes(axis, "axis", owner)
         kept = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
         super().__init__(binary_crossentropy, reduction, name, dtype, **kept)
 
@@ -240,9 +239,9 @@ class CategoricalCrossentropy(FunctionLoss):
         dtype: Any = None,
     ) -> None:
         owner = "CategoricalCrossentropy"
-        self.from_logits = arguments.flag(from_logits, "from_logits", owner)
+        self.from_logits = arguments.boolean(from_logits, "from_logits", owner)
         self.label_smoothing = arguments.fraction(label_smoothing, "label_smoothing", owner)
-        self.axis = arguments.class_axis(axis, owner)
+        self.axis = arguments.axis(axis, "axis", owner)
         kept = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
         super().__init__(categorical_crossentropy, reduction, name, dtype, **kept)
 

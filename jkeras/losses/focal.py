@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.losses import arguments
+from jkeras import arguments
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import FunctionLoss, public
 from jkeras.losses.crossentropy import (
@@ -107,12 +107,12 @@ class BinaryFocalCrossentropy(FunctionLoss):
     ) -> None:
         owner = "BinaryFocalCrossentropy"
         kept = {
-            "apply_class_balancing": arguments.flag(apply_class_balancing, "apply_class_balancing", owner),
+            "apply_class_balancing": arguments.boolean(apply_class_balancing, "apply_class_balancing", owner),
             "alpha": arguments.fraction(alpha, "alpha", owner),
-            "gamma": arguments.non_negative(gamma, "gamma", owner),
-            "from_logits": arguments.flag(from_logits, "from_logits", owner),
+            "gamma": arguments.non_negative_number(gamma, "gamma", owner),
+            "from_logits": arguments.boolean(from_logits, "from_logits", owner),
             "label_smoothing": arguments.fraction(label_smoothing, "label_smoothing", owner),
-            "axis": arguments.axes(axis, owner),
+            "axis": arguments.axes(axis, "axis", owner),
         }
         super().__init__(binary_focal_crossentropy, reduction, name, dtype, **kept)
 
@@ -195,10 +195,10 @@ class CategoricalFocalCrossentropy(FunctionLoss):
         owner = "CategoricalFocalCrossentropy"
         kept = {
             "alpha": arguments.fraction(alpha, "alpha", owner),
-            "gamma": arguments.non_negative(gamma, "gamma", owner),
-            "from_logits": arguments.flag(from_logits, "from_logits", owner),
+            "gamma": arguments.non_negative_number(gamma, "gamma", owner),
+            "from_logits": arguments.boolean(from_logits, "from_logits", owner),
             "label_smoothing": arguments.fraction(label_smoothing, "label_smoothing", owner),
-            "axis": arguments.class_axis(axis, owner),
+            "axis": arguments.axis(axis, "axis", owner),
         }
         super().__init__(categorical_focal_crossentropy, reduction, name, dtype, **kept)
 

@@ -1,15 +1,14 @@
 """Losses of overlap between a predicted and a true region, for segmentation.
 
 A prediction and a label per pixel are compared region by region: `axis` says which axes a region has. `None` makes one
-region, and one loss, of everything. Masks may have the axes of the pixels; masked pixels are no part of a region.
+region, and one loss, of everything. Masks may have the axes of the pixels; masked pixels are not part of a region.
 """
 
 from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import config
-from jkeras.losses import arguments
+from jkeras import arguments, config
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
 from jkeras.losses.entries import declare
@@ -62,7 +61,7 @@ class Dice(SameShapeLoss):
         dtype: as in `Loss`.
 
     Raises:
-        ArgumentError: the axes are no ints.
+        ArgumentError: the axes are not ints.
 
     >>> round(float(Dice()([[1.0, 1.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]])), 4)
     0.2
@@ -77,7 +76,7 @@ class Dice(SameShapeLoss):
         axis: Axes | None = None,
         dtype: Any = None,
     ) -> None:
-        axis = None if axis is None else arguments.axes(axis, "Dice")
+        axis = None if axis is None else arguments.axes(axis, "axis", "Dice")
         super().__init__(dice, reduction, name, dtype, axis=axis)
 
 
@@ -148,8 +147,8 @@ class Tversky(SameShapeLoss):
         dtype: Any = None,
     ) -> None:
         kept = {
-            "alpha": arguments.non_negative(alpha, "alpha", "Tversky"),
-            "beta": arguments.non_negative(beta, "beta", "Tversky"),
-            "axis": None if axis is None else arguments.axes(axis, "Tversky"),
+            "alpha": arguments.non_negative_number(alpha, "alpha", "Tversky"),
+            "beta": arguments.non_negative_number(beta, "beta", "Tversky"),
+            "axis": None if axis is None else arguments.axes(axis, "axis", "Tversky"),
         }
         super().__init__(tversky, reduction, name, dtype, **kept)

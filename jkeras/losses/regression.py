@@ -11,8 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jkeras import config
-from jkeras.losses import arguments
+from jkeras import arguments, config
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
 from jkeras.losses.entries import declare
@@ -235,7 +234,7 @@ class Huber(SameShapeLoss):
         name: str | None = "huber_loss",
         dtype: Any = None,
     ) -> None:
-        delta = arguments.non_negative(delta, "delta", "Huber")
+        delta = arguments.non_negative_number(delta, "delta", "Huber")
         super().__init__(huber, reduction, name, dtype, delta=delta)
 
 
@@ -339,5 +338,5 @@ class CosineSimilarity(SameShapeLoss):
         name: str | None = "cosine_similarity",
         dtype: Any = None,
     ) -> None:
-        axis = arguments.class_axis(axis, "CosineSimilarity")
+        axis = arguments.axis(axis, "axis", "CosineSimilarity")
         super().__init__(cosine_similarity, reduction, name, dtype, axis=axis)

@@ -1,4 +1,4 @@
-"""From what a trainer is told to a loss: names, functions, and `"crossentropy"`, which depends on shapes."""
+"""From what a trainer is given to a loss: names, functions, and `"crossentropy"`, which depends on shapes."""
 
 import inspect
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras import arguments
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses.arrays import examples_of
 from jkeras.losses.base import Loss, LossFunctionWrapper, get
@@ -113,7 +114,7 @@ def resolve(identifier: Any, y_true_shape: Shape, y_pred_shape: Shape) -> Loss:
 
     Raises:
         UnknownNameError: no loss has the name.
-        ArgumentError: this is no loss.
+        ArgumentError: the identifier names neither a loss nor a function.
 
     >>> resolve("crossentropy", (8,), (8, 3)).fn.__name__
     'sparse_categorical_crossentropy'
@@ -128,5 +129,11 @@ def resolve(identifier: Any, y_true_shape: Shape, y_pred_shape: Shape) -> Loss:
         overridden = type(found).__call__ is not Loss.__call__ and type(found).sum_and_count is Loss.sum_and_count
         return CalledLoss(found) if overridden else found
     if found is None or inspect.isclass(found):
-        raise ArgumentError("this is no loss.", path="loss", expected="a loss", received=repr(identifier)[:80])
+        raise ArgumentError(
+            f"`loss` must be a loss, got {arguments.shown(identifier)}.",
+            path="loss",
+            expected="a loss",
+            received=repr(identifier)[:80],
+            write="loss='mse'   # or an instance, such as losses.MeanSquaredError()",
+        )
     return LossFunctionWrapper(found, name=identifier if isinstance(identifier, str) else name_of(found))

@@ -24,7 +24,7 @@ def _region(rank: int, **_: Any) -> tuple[int, ...]:
 
 
 def _without(y_true: Array, y_pred: Array, counts: Array, **_: Any) -> tuple[Array, Array]:
-    """Times that do not count are taken out: they are moved behind the others, where they are blanks for certain."""
+    """Times that do not count are taken out: they are moved after the others, where they are blanks for certain."""
     of_examples = jnp.any(counts, 1) if counts.ndim > 1 else counts
     times = along(counts, y_pred.shape, (2,))
     if times is None:
@@ -37,7 +37,7 @@ def _without(y_true: Array, y_pred: Array, counts: Array, **_: Any) -> tuple[Arr
 
 
 def spelling_loss(labels: Array, logits: Array, label_lengths: Array, logit_lengths: Array, blank: int) -> Array:
-    """`-log` of the probability of all paths that spell the labels, in float32 at least; NaN where one is no class.
+    """`-log` of the probability of all paths that spell the labels, in float32 at least; NaN where one is not a class.
 
     Args:
         labels: `(b, n)`, integers.
@@ -72,7 +72,7 @@ def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
     Raises:
         ShapeError: the shapes do not fit.
-        DataError: a label is no class, or stands behind the end, outside of compiled functions.
+        DataError: a label is not a class, or stands after the end, outside of compiled functions.
 
     >>> round(float(ctc([[1]], [[[0.0, 0.0], [0.0, 0.0]]])[0]), 4)  # 3 of 4 paths spell "1"
     0.2877
@@ -82,10 +82,11 @@ def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     labels, logits = as_arrays(y_true).astype("int32"), as_float(y_pred)
     if labels.ndim != 2 or logits.ndim != 3 or labels.shape[0] != logits.shape[0]:
         raise ShapeError(
-            "these are no sequences of labels and of logits.",
+            "`y_true` must hold sequences of labels, and `y_pred` sequences of logits.",
             path="ctc",
             expected="y_true of shape (b, n) and y_pred of shape (b, t, classes)",
             received=f"shapes {labels.shape} and {logits.shape}",
+            write="ctc(y_true, model_output)   # the outputs of every time step, before a softmax",
         )
     if not is_traced(labels):
         check_sequences(np.asarray(labels), logits.shape, "ctc")
@@ -116,5 +117,5 @@ class CTC(FunctionLoss):
         super().__init__(ctc, reduction, name, dtype)
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
-        """Raises `DataError` where a label is no class, or stands behind the end of its sequence."""
+        """Raises `DataError` where a label is not a class, or stands after the end of its sequence."""
         check_sequences(y_true, y_pred_shape, path)

@@ -5,8 +5,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras import arguments
 from jkeras.errors import ShapeError
-from jkeras.losses import arguments
 from jkeras.losses.arrays import as_arrays, as_float, in_float32
 from jkeras.losses.base import FunctionLoss, public
 from jkeras.losses.entries import along, declare, zeroed
@@ -31,10 +31,11 @@ def _labels(labels: Any, embeddings: Array) -> Array:
     labels = as_arrays(labels, "int32")
     if labels.size != embeddings.shape[0] or embeddings.ndim != 2:
         raise ShapeError(
-            "there is not one label per embedding.",
+            "`y_true` must have one label for each embedding.",
             path="circle",
             expected=f"labels of shape {embeddings.shape[:1]} and embeddings of shape (b, n)",
             received=f"shapes {labels.shape} and {embeddings.shape}",
+            write="circle(labels, embeddings)   # labels (b,), embeddings (b, n)",
         )
     return labels.reshape(-1)
 
@@ -130,8 +131,8 @@ class Circle(FunctionLoss):
         dtype: Any = None,
     ) -> None:
         kept = {
-            "gamma": arguments.non_negative(gamma, "gamma", "Circle"),
+            "gamma": arguments.non_negative_number(gamma, "gamma", "Circle"),
             "margin": arguments.fraction(margin, "margin", "Circle"),
-            "remove_diagonal": arguments.flag(remove_diagonal, "remove_diagonal", "Circle"),
+            "remove_diagonal": arguments.boolean(remove_diagonal, "remove_diagonal", "Circle"),
         }
         super().__init__(circle, reduction, name, dtype, **kept)

@@ -1,7 +1,7 @@
 """The crossentropy of class indices.
 
 Only one number per prediction is needed of the labels, so nothing one-hot is ever made on the way forward: the loss is
-`logsumexp(logits) - logits[label]`. Labels stay integers throughout. Inside a compiled step a label that is no class
+`logsumexp(logits) - logits[label]`. Labels stay integers throughout. Inside a compiled step a label that is not a class
 gives NaN rather than some class's loss; `validate` finds it beforehand and says where it is.
 """
 
@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras import arguments
 from jkeras.errors import ShapeError
-from jkeras.losses import arguments
 from jkeras.losses.arrays import as_arrays, as_float, divide_no_nan, in_float32
 from jkeras.losses.base import FunctionLoss, public
 from jkeras.losses.crossentropy import below_largest, clip_probabilities, power
@@ -25,7 +25,7 @@ from jkeras.typing import Array, ArrayLike, Shape
 def class_indices(
     y_true: ArrayLike, y_pred_shape: tuple[int, ...], axis: int, ignore_class: int | None = None
 ) -> Array:
-    """Labels as int32 of the predictions' shape without its class axis. Raises `DataError` where one is no class.
+    """Labels as int32 of the predictions' shape without its class axis. Raises `DataError` where one is not a class.
 
     >>> class_indices([[1.0], [2.0]], (2, 5), -1)
     Array([1, 2], dtype=int32)
@@ -36,11 +36,13 @@ def class_indices(
         labels = jnp.squeeze(labels, position)
     if labels.shape != expected:
         raise ShapeError(
-            "there is not one class index per prediction.",
+            "`y_true` must have one class index for each prediction.",
             path="sparse_categorical_crossentropy",
             expected=f"y_true of shape {expected}",
             received=f"shape {labels.shape}",
-            write="jkeras.losses.CategoricalCrossentropy()" if labels.shape == y_pred_shape else None,
+            write="jkeras.losses.CategoricalCrossentropy()   # one-hot labels"
+            if labels.shape == y_pred_shape
+            else "y_true = y_true.reshape(y_pred.shape[:-1])   # one label for each prediction",
         )
     check_by_hand(labels, y_pred_shape[position], "sparse_categorical_crossentropy", ignore_class)
     return labels.astype("int32")
@@ -115,11 +117,11 @@ def sparse_categorical_crossentropy(
         axis: where the classes are.
 
     Returns:
-        `(...)`, in the dtype of the predictions; inside a compiled function NaN where a label is no class.
+        `(...)`, in the dtype of the predictions; inside a compiled function NaN where a label is not a class.
 
     Raises:
         ShapeError: the shapes do not fit.
-        DataError: a label is no class, outside of compiled functions.
+        DataError: a label is not a class, outside of compiled functions.
 
     >>> sparse_categorical_crossentropy([1, 0], [[0.5, 0.5], [0.75, 0.25]]).round(4)
     Array([0.6931, 0.2877], dtype=float32)
@@ -172,14 +174,14 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         dtype: Any = None,
     ) -> None:
         owner = "SparseCategoricalCrossentropy"
-        self.from_logits = arguments.flag(from_logits, "from_logits", owner)
-        self.ignore_class = arguments.optional_class(ignore_class, "ignore_class", owner)
-        self.axis = arguments.class_axis(axis, owner)
+        self.from_logits = arguments.boolean(from_logits, "from_logits", owner)
+        self.ignore_class = arguments.optional_int(ignore_class, "ignore_class", owner)
+        self.axis = arguments.axis(axis, "axis", owner)
         kept = {"from_logits": self.from_logits, "ignore_class": self.ignore_class, "axis": self.axis}
         super().__init__(sparse_categorical_crossentropy, reduction, name, dtype, **kept)
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
-        """Raises `DataError` where labels are no class indices, or one is no class of the model."""
+        """Raises `DataError` where labels are not class indices, or one is not a class of the model."""
         check_several_classes(self, y_pred_shape, path)
         check_class_indices(self, y_true, y_pred_shape, path)
 
@@ -196,11 +198,11 @@ def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: ArrayLike, 
         q: between 0 and 1.
 
     Returns:
-        `(...)`, in the dtype of the predictions; inside a compiled function NaN where a label is no class.
+        `(...)`, in the dtype of the predictions; inside a compiled function NaN where a label is not a class.
 
     Raises:
         ShapeError: the shapes do not fit.
-        DataError: a label is no class, outside of compiled functions.
+        DataError: a label is not a class, outside of compiled functions.
 
     >>> categorical_generalized_cross_entropy([1, 0], [[0.75, 0.25], [1.0, 0.0]], q=0.5)
     Array([1., 0.], dtype=float32)
@@ -238,9 +240,9 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss):
         dtype: Any = None,
     ) -> None:
         owner = "CategoricalGeneralizedCrossEntropy"
-        self.q = arguments.inside_unit_interval(q, "q", owner)
+        self.q = arguments.fraction(q, "q", owner, interval="(0, 1)")
         super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
-        """Raises `DataError` where labels are no class indices, or one is no class of the model."""
+        """Raises `DataError` where labels are not class indices, or one is not a class of the model."""
         check_class_indices(self, y_true, y_pred_shape, path)

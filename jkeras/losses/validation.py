@@ -44,7 +44,7 @@ def check_same_shape(
     if _fit(y_true.shape, tuple(y_pred_shape)):
         return
     raise DataError(
-        f"these labels do not have the shape of the predictions, which {type(loss).__name__} compares them with.",
+        f"{type(loss).__name__} needs labels of the shape of the predictions.",
         path=path,
         expected=f"shape {_batch(y_pred_shape)}",
         received=f"{y_true.dtype} labels of shape {_batch(y_true.shape)}",
@@ -91,7 +91,7 @@ def check_several_classes(loss: Any, y_pred_shape: Shape, path: str) -> None:
     """Raises `DataError` where a softmax would have one class: its loss is 0 whatever is predicted."""
     if y_pred_shape and y_pred_shape[loss.arguments["axis"]] == 1:
         raise DataError(
-            f"{type(loss).__name__} needs two classes at least, and the model predicts one number.",
+            f"{type(loss).__name__} needs at least 2 classes, and the model predicts one number.",
             path=path,
             expected=f"predictions of shape (..., classes) along axis {loss.arguments['axis']}",
             received=f"shape {_batch(y_pred_shape)}",
@@ -111,7 +111,7 @@ def check_class_indices(loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path
         one_hot = y_true.ndim == len(y_pred_shape) and y_true.shape[axis] == classes
         arguments = _kept(loss)
         raise DataError(
-            f"{type(loss).__name__} takes one class index per prediction.",
+            f"{type(loss).__name__} needs one class index for each prediction.",
             path=path,
             expected=f"integers of shape {_batch(expected)}",
             received=f"{y_true.dtype} labels of shape {_batch(y_true.shape)}",
@@ -156,7 +156,7 @@ def refusal(
     also += "" if ignored is None else f" or {ignored}, which is ignored"
     place = f" at index {index[0] if len(index) == 1 else index}" if index else ""
     return DataError(
-        f"a {what} is not one of the {classes} classes.",
+        f"every {what} must be one of the {classes} classes.",
         path=path,
         expected=f"integers 0 <= {what} < {classes}{also}",
         received=f"{labels.dtype} {what} {labels[index]!s}{place}; {wrong.sum()} of {wrong.size} are out of range",
@@ -167,7 +167,7 @@ def refusal(
 def check_by_hand(
     labels: Any, classes: int, path: str, ignored: int | None = None, *, what: str = "label", counts: Any = None
 ) -> None:
-    """Raises `DataError` for a label that is no class, where labels are arrays with values, and not those of a trace.
+    """Raises `DataError` for a label that is not a class, where labels are arrays with values, not those of a trace.
 
     Args:
         labels: class indices.
@@ -187,31 +187,33 @@ def check_by_hand(
 
 
 def check_sequences(y_true: np.ndarray, y_pred_shape: Shape, path: str) -> None:
-    """Raises `DataError` unless labels are classes from 1 on, with 0 or -1 behind their ends.
+    """Raises `DataError` unless labels are classes from 1 on, with 0 or -1 after their ends.
 
     >>> check_sequences(np.array([[1, 2, 0], [1, -1, -1]]), (2, 9, 3), "y")
     """
     y_true = np.asarray(y_true)
     if y_true.ndim != 2 or len(y_pred_shape) != 3:
         raise DataError(
-            "CTC takes a sequence of labels for each sequence of predictions.",
+            "CTC needs a sequence of labels for each sequence of predictions.",
             path=path,
             expected="labels (batch, n) and predictions (batch, times, classes)",
             received=f"shapes {_batch(y_true.shape)} and {_batch(y_pred_shape)}",
+            write="layers.LSTM(64, return_sequences=True)   # a prediction for every time step",
         )
     classes, padding = y_pred_shape[-1], np.isin(y_true, (0, -1))
     wrong = np.zeros(y_true.shape, bool) if classes is None else no_class(y_true, classes) & ~padding
     if classes is not None and wrong.any():
-        also = "; 0, the blank, and -1 only behind the end"
+        also = "; 0, the blank, and -1 only after the end"
         raise refusal(y_true, wrong, classes, path, also=also)
     early = padding[:, :-1] & ~padding[:, 1:]
     if early.any():
         row, column = (int(i) for i in np.unravel_index(np.argmax(early), early.shape))
         raise DataError(
-            "a label stands behind the end of its sequence: 0, the blank, and -1 end it.",
+            "labels must come before the end of their sequence, which 0, the blank, or -1 marks.",
             path=path,
             expected="labels from 1 on, then 0 or -1",
             received=f"{y_true[row, column]:g} at index {(row, column)}, before {y_true[row, column + 1]:g}",
+            write=f"{path} = np.array([[3, 1, 2, 0, 0]])   # padding after the labels only",
         )
 
 

@@ -33,10 +33,11 @@ def align(values: Array, weight: Array) -> tuple[Array, Array]:
     weight = append_axes(weight, values.ndim)
     if values.ndim and weight.ndim and not broadcasts(values.shape, weight.shape):
         raise ShapeError(
-            "the weights or the mask do not fit the values that they weigh.",
+            "the weights or the mask must have the shape of the values, or of their first axes.",
             path="sample_weight",
             expected=f"shape {given[0]}, or its first axes",
             received=f"shape {given[1]}",
+            write="loss(y_true, y_pred, sample_weight=weights)   # weights (batch,): one for each example",
         )
     return values, weight
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import config, registry
+from jkeras import arguments, config, registry
 from jkeras.errors import ShapeError
-from jkeras.losses import arguments
 from jkeras.losses.arrays import as_arrays, as_float, match_ranks
 from jkeras.losses.arrays import broadcasts as fit
 from jkeras.losses.entries import declare
@@ -26,10 +25,11 @@ def _pair(y_true: Any, y_pred: Any, owner: str) -> tuple[Array, Array]:
     a, b = match_ranks(as_arrays(y_true), as_arrays(y_pred))
     if not fit(a.shape, b.shape):
         raise ShapeError(
-            "the labels do not have the shape of the predictions.",
+            "`y_true` must have the shape of `y_pred`.",
             path=owner,
             expected=f"y_true of shape {b.shape}",
             received=f"shape {a.shape}",
+            write="metrics.SparseCategoricalAccuracy()   # takes class indices" if a.ndim < b.ndim else None,
         )
     return a, b
 
@@ -41,10 +41,11 @@ def _sparse(y_true: Any, y_pred: Any, owner: str) -> tuple[Array, Array]:
         labels = jnp.squeeze(labels, -1)
     if labels.shape != scores.shape[:-1]:
         raise ShapeError(
-            "there is not one class index per prediction.",
+            "`y_true` must have one class index for each prediction.",
             path=owner,
             expected=f"y_true of shape {scores.shape[:-1]}",
             received=f"shape {labels.shape}",
+            write="metrics.CategoricalAccuracy()   # takes one-hot labels" if labels.shape == scores.shape else None,
         )
     return labels, scores
 
@@ -131,7 +132,7 @@ class BinaryAccuracy(FunctionMean):
         threshold: above which a prediction is a 1; 0 for logits.
 
     Raises:
-        ArgumentError: the threshold is no number.
+        ArgumentError: the threshold is not a number.
 
     >>> float(BinaryAccuracy()([[1], [1], [0], [0]], [[0.75], [1.0], [0.25], [0.75]]))
     0.75
@@ -192,11 +193,11 @@ def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         y_pred: `(..., classes)`, probabilities or logits.
 
     Returns:
-        `(...)`, floats; inside a compiled function NaN where a label is no class.
+        `(...)`, floats; inside a compiled function NaN where a label is not a class.
 
     Raises:
         ShapeError: the shapes do not fit.
-        DataError: a label is no class, outside of compiled functions.
+        DataError: a label is not a class, outside of compiled functions.
 
     >>> sparse_categorical_accuracy([1, 0], [[0.25, 0.75], [0.25, 0.75]]).tolist()
     [1.0, 0.0]
@@ -263,7 +264,7 @@ class TopKCategoricalAccuracy(FunctionMean):
     direction = "up"
 
     def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None) -> None:
-        self.k = arguments.count(k, "k", "TopKCategoricalAccuracy")
+        self.k = arguments.positive_int(k, "k", "TopKCategoricalAccuracy")
         super().__init__(top_k_categorical_accuracy, name, dtype, k=self.k)
 
 
@@ -281,11 +282,11 @@ def sparse_top_k_categorical_accuracy(
         from_sorted_ids: whether `y_pred` are class indices.
 
     Returns:
-        `(...)`, floats; inside a compiled function NaN where a label is no class.
+        `(...)`, floats; inside a compiled function NaN where a label is not a class.
 
     Raises:
         ShapeError: the shapes do not fit.
-        DataError: a label is no class, outside of compiled functions.
+        DataError: a label is not a class, outside of compiled functions.
 
     >>> sparse_top_k_categorical_accuracy([2, 1], [[0.1, 0.9, 0.8], [0.05, 0.0, 0.8]], k=2).tolist()
     [1.0, 0.0]
@@ -328,6 +329,6 @@ class SparseTopKCategoricalAccuracy(FunctionMean):
         from_sorted_ids: bool = False,
     ) -> None:
         owner = "SparseTopKCategoricalAccuracy"
-        self.k = arguments.count(k, "k", owner)
-        self.from_sorted_ids = arguments.flag(from_sorted_ids, "from_sorted_ids", owner)
+        self.k = arguments.positive_int(k, "k", owner)
+        self.from_sorted_ids = arguments.boolean(from_sorted_ids, "from_sorted_ids", owner)
         super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids)

@@ -21,9 +21,9 @@ from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 
-from jkeras import config, dtypes, families, registry
+from jkeras import arguments, config, dtypes, families, registry
 from jkeras.configurable import PlainArguments
-from jkeras.errors import ArgumentError, MissingCallError, elsewhere
+from jkeras.errors import MissingCallError, elsewhere
 from jkeras.typing import Array, Config
 
 State: TypeAlias = dict[str, Array]
@@ -66,8 +66,8 @@ class Metric(PlainArguments):
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         owner = type(self).__name__
-        if name is not None and not isinstance(name, str):
-            raise ArgumentError("the name is no string.", path=owner, expected="a str", received=repr(name))
+        if name is not None:
+            arguments.string(name, "name", owner, write=f'{owner}(name="my_metric")')
         self.name = name or registry.snake_case(owner)
         self.dtype = dtypes.get(dtype or config.floatx()).compute_dtype
 
@@ -115,7 +115,11 @@ class Metric(PlainArguments):
 
     def _missing(self, signature: str) -> MissingCallError:
         name = signature.partition("(")[0]
-        return MissingCallError(f"the metric lacks `{name}`.", path=type(self).__name__, write=f"def {signature}: ...")
+        return MissingCallError(
+            f"a metric must define `{name}`, and this one does not.",
+            path=type(self).__name__,
+            write=f"def {signature}: ...",
+        )
 
     def get_config(self) -> Config:
         """`name` and `dtype`."""

@@ -18,7 +18,7 @@ class _Count(ThresholdMetric):
         name, dtype: as in `Metric`.
 
     Raises:
-        ArgumentError: a threshold is no number in [0, 1].
+        ArgumentError: a threshold is not a number in [0, 1].
     """
 
     kind: ClassVar[str]
@@ -49,7 +49,7 @@ class TruePositives(_Count):
         `y_true`, `y_pred`: `(...)`; result `()`, or `(thresholds,)` for several.
 
     Raises:
-        ArgumentError: a threshold is no number in [0, 1].
+        ArgumentError: a threshold is not a number in [0, 1].
 
     >>> float(TruePositives()([0, 1, 1, 1], [1, 0, 1, 1]))
     2.0
@@ -70,7 +70,7 @@ class FalsePositives(_Count):
         `y_true`, `y_pred`: `(...)`; result `()`, or `(thresholds,)` for several.
 
     Raises:
-        ArgumentError: a threshold is no number in [0, 1].
+        ArgumentError: a threshold is not a number in [0, 1].
 
     >>> FalsePositives(thresholds=[0.2, 0.8])([0, 0, 1], [0.5, 0.9, 1]).tolist()
     [2.0, 1.0]
@@ -91,7 +91,7 @@ class TrueNegatives(_Count):
         `y_true`, `y_pred`: `(...)`; result `()`, or `(thresholds,)` for several.
 
     Raises:
-        ArgumentError: a threshold is no number in [0, 1].
+        ArgumentError: a threshold is not a number in [0, 1].
 
     >>> float(TrueNegatives()([0, 1, 0, 0], [1, 1, 0, 0], sample_weight=[0, 0, 1, 0.5]))
     1.5
@@ -112,7 +112,7 @@ class FalseNegatives(_Count):
         `y_true`, `y_pred`: `(...)`; result `()`, or `(thresholds,)` for several.
 
     Raises:
-        ArgumentError: a threshold is no number in [0, 1].
+        ArgumentError: a threshold is not a number in [0, 1].
 
     >>> float(FalseNegatives()([0, 1, 1, 1], [0, 1, 0, 0]))
     2.0

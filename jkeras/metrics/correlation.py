@@ -4,9 +4,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import config, registry
-from jkeras.errors import ArgumentError
-from jkeras.losses import arguments
+from jkeras import arguments, config, registry
 from jkeras.losses.arrays import as_arrays, divide_no_nan, paired
 from jkeras.losses.entries import declare, zeroed
 from jkeras.losses.weighting import weigh
@@ -94,7 +92,7 @@ class PearsonCorrelation(FunctionMean):
         axis: along which the values of one coefficient lie; or several axes.
 
     Raises:
-        ArgumentError: the axis is no int, nor several.
+        ArgumentError: the axis is not an int, nor several.
 
     Source: as `pearson_correlation`.
 
@@ -105,7 +103,7 @@ class PearsonCorrelation(FunctionMean):
     direction = "up"
 
     def __init__(self, name: str | None = "pearson_correlation", dtype: Any = None, axis: Axes = -1) -> None:
-        super().__init__(pearson_correlation, name, dtype, axis=arguments.axes(axis, "PearsonCorrelation"))
+        super().__init__(pearson_correlation, name, dtype, axis=arguments.axes(axis, "axis", "PearsonCorrelation"))
 
 
 @FAMILY.register()
@@ -117,7 +115,7 @@ class ConcordanceCorrelation(FunctionMean):
         axis: along which the values of one coefficient lie; or several axes.
 
     Raises:
-        ArgumentError: the axis is no int, nor several.
+        ArgumentError: the axis is not an int, nor several.
 
     Source: as `concordance_correlation`.
 
@@ -128,7 +126,9 @@ class ConcordanceCorrelation(FunctionMean):
     direction = "up"
 
     def __init__(self, name: str | None = "concordance_correlation", dtype: Any = None, axis: Axes = -1) -> None:
-        super().__init__(concordance_correlation, name, dtype, axis=arguments.axes(axis, "ConcordanceCorrelation"))
+        super().__init__(
+            concordance_correlation, name, dtype, axis=arguments.axes(axis, "axis", "ConcordanceCorrelation")
+        )
 
 
 @FAMILY.register()
@@ -172,20 +172,9 @@ class R2Score(Metric):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
-        if class_aggregation not in AGGREGATIONS:
-            raise ArgumentError(
-                "unknown class_aggregation.",
-                path="R2Score",
-                expected=f"one of {list(AGGREGATIONS)}",
-                received=repr(class_aggregation),
-            )
-        if not isinstance(num_regressors, int) or isinstance(num_regressors, bool) or num_regressors < 0:
-            raise ArgumentError(
-                "num_regressors counts something.",
-                path="R2Score",
-                expected="an int num_regressors >= 0",
-                received=repr(num_regressors),
-            )
+        line = "R2Score(class_aggregation='uniform_average')"
+        arguments.one_of(class_aggregation, "class_aggregation", "R2Score", AGGREGATIONS, write=line)
+        arguments.non_negative_int(num_regressors, "num_regressors", "R2Score")
         self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
 
     def init(self) -> State:

@@ -10,9 +10,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras import config, registry
+from jkeras import arguments, config, registry
 from jkeras.errors import ArgumentError, ShapeError
-from jkeras.losses import arguments
 from jkeras.losses.arrays import divide_no_nan
 from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State
@@ -70,7 +69,7 @@ def _choice(value: Any, argument: str, among: tuple[str, ...]) -> str:
     for word in among:
         if value in (word, word.lower(), word.capitalize()):
             return word
-    raise ArgumentError(f"unknown {argument}.", path="AUC", expected=f"one of {list(among)}", received=repr(value))
+    return arguments.one_of(value, argument, "AUC", among)
 
 
 def _label_weights(given: Any, num_labels: int | None) -> tuple[float, ...] | None:
@@ -79,10 +78,11 @@ def _label_weights(given: Any, num_labels: int | None) -> tuple[float, ...] | No
     weights = tuple(float(weight) for weight in given)
     if not all(weight >= 0 for weight in weights) or (num_labels and len(weights) != num_labels):
         raise ArgumentError(
-            "there is one weight per label, and none is negative.",
+            f"`label_weights` must be {num_labels or 'some'} numbers >= 0, got {arguments.shown(given)}.",
             path="AUC",
-            expected=f"label_weights: {num_labels or 'some'} numbers >= 0",
+            expected=f"{num_labels or 'some'} numbers >= 0, one for each label",
             received=repr(given)[:80],
+            write=f"AUC(multi_label=True, label_weights={[1.0] * min(num_labels or 2, 8)})",
         )
     return weights
 
@@ -142,18 +142,30 @@ class AUC(Metric):
         super().__init__(name=name, dtype=dtype)
         self.curve = _choice(curve, "curve", CURVES)
         self.summation_method = _choice(summation_method, "summation_method", tuple(HEIGHTS))
-        self.multi_label = arguments.flag(multi_label, "multi_label", "AUC")
-        self.from_logits = arguments.flag(from_logits, "from_logits", "AUC")
-        self.num_labels = None if num_labels is None else arguments.count(num_labels, "num_labels", "AUC")
+        self.multi_label = arguments.boolean(multi_label, "multi_label", "AUC")
+        self.from_logits = arguments.boolean(from_logits, "from_logits", "AUC")
+        self.num_labels = None if num_labels is None else arguments.positive_int(num_labels, "num_labels", "AUC")
         if num_labels is not None and not multi_label:
-            raise ArgumentError("num_labels goes with multi_label.", path="AUC", write="AUC(..., multi_label=True)")
+            raise ArgumentError(
+                "`num_labels` needs `multi_label=True`.",
+                path="AUC",
+                expected="num_labels=None or multi_label=True",
+                received=f"num_labels={num_labels}, multi_label={multi_label}",
+                write=f"AUC(multi_label=True, num_labels={num_labels})",
+            )
         self.label_weights = _label_weights(label_weights, self.num_labels)
         self.own_thresholds = thresholds is not None
         if self.own_thresholds:
             inner = sorted(check_thresholds(thresholds, "AUC"))
             even = is_even([0.0, *inner, 1.0])
-        elif arguments.count(num_thresholds, "num_thresholds", "AUC") < 2:
-            raise ArgumentError("there are two ends.", path="AUC", expected="num_thresholds >= 2", received="1")
+        elif arguments.positive_int(num_thresholds, "num_thresholds", "AUC") < 2:
+            raise ArgumentError(
+                "`num_thresholds` must be at least 2, got 1.",
+                path="AUC",
+                expected="an int >= 2",
+                received="1",
+                write="AUC(num_thresholds=200)",
+            )
         else:
             inner, even = steps(num_thresholds), True
         self.num_thresholds = len(inner) + 2
@@ -189,10 +201,13 @@ class AUC(Metric):
         if not fits or shape[-1] is None or self._known_labels not in (None, shape[-1]):
             axes, labels = "b" if self.multi_label else "...", self._known_labels or "labels"
             raise ShapeError(
-                "the predictions are not those of the labels.",
+                "the predictions must have one column for each label.",
                 path="AUC",
                 expected=f"shape ({axes}, {labels})",
                 received=f"shape {shape}",
+                write="AUC()   # without `multi_label`, for predictions of any shape"
+                if self.multi_label and len(shape) != 2
+                else None,
             )
 
     def update(  # type: ignore[override]

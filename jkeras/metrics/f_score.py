@@ -4,8 +4,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import config
-from jkeras.errors import ArgumentError
+from jkeras import arguments, config
 from jkeras.losses.arrays import paired, widened
 from jkeras.losses.entries import zeroed
 from jkeras.losses.weighting import weigh
@@ -26,19 +25,12 @@ class _FScore(Metric):
     def __init__(self, average: str | None, beta: float, threshold: float | None, name: str | None, dtype: Any) -> None:
         super().__init__(name=name, dtype=dtype)
         owner = type(self).__name__
-        if average not in AVERAGES:
-            raise ArgumentError(
-                "unknown average.", path=owner, expected=f"one of {list(AVERAGES)}", received=repr(average)
-            )
+        arguments.one_of(average, "average", owner, AVERAGES, write=f"{owner}(average='macro')")
         if not isinstance(beta, float) or not beta > 0:
-            raise ArgumentError("beta is positive.", path=owner, expected="a float beta > 0", received=repr(beta))
+            raise arguments.refusal(beta, "beta", owner, "a float > 0", write=f"{owner}(beta=1.0)")
         if threshold is not None and (not isinstance(threshold, float) or not 0 < threshold <= 1):
-            raise ArgumentError(
-                "the threshold is out of range.",
-                path=owner,
-                expected="a float, 0 < threshold <= 1, or None",
-                received=repr(threshold),
-            )
+            wanted = "a float in (0, 1] or None"
+            raise arguments.refusal(threshold, "threshold", owner, wanted, write=f"{owner}(threshold=0.5)")
         self.average, self.beta, self.threshold = average, beta, threshold
 
     def init(self) -> State:

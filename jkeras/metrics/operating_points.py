@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from jkeras.losses import arguments
+from jkeras import arguments
 from jkeras.metrics.base import FAMILY, State
 from jkeras.metrics.thresholds import (
     Rate,
@@ -33,7 +33,7 @@ class _OperatingPoint(ThresholdMetric):
     def __init__(self, bound: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any) -> None:
         owner = type(self).__name__
         self.value = arguments.fraction(bound, self.bound_name, owner)
-        self.num_thresholds = arguments.count(num_thresholds, "num_thresholds", owner)
+        self.num_thresholds = arguments.positive_int(num_thresholds, "num_thresholds", owner)
         if num_thresholds == 1:
             thresholds = arranged([0.5], even=False)
         else:

@@ -12,9 +12,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import config, dtypes
+from jkeras import arguments, config, dtypes
 from jkeras.errors import ArgumentError, ShapeError
-from jkeras.losses import arguments
 from jkeras.losses.arrays import as_arrays, as_float, match_ranks, widened
 from jkeras.losses.validation import check_by_hand
 from jkeras.metrics import sums
@@ -36,9 +35,9 @@ class _Overlap(Metric):
     ) -> None:
         owner = type(self).__name__
         super().__init__(name=name, dtype=dtype or "int32")
-        self.num_classes = arguments.count(num_classes, "num_classes", owner)
+        self.num_classes = arguments.positive_int(num_classes, "num_classes", owner)
         self.target_class_ids = _targets(target_class_ids, num_classes, owner)
-        self.ignore_class = arguments.optional_class(ignore_class, "ignore_class", owner)
+        self.ignore_class = arguments.optional_int(ignore_class, "ignore_class", owner)
 
     def classes_of(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
         """Labels and predictions as class indices."""
@@ -56,10 +55,13 @@ class _Overlap(Metric):
         labels, predicted = match_ranks(*self.classes_of(as_arrays(y_true), as_arrays(y_pred)))
         if labels.shape != predicted.shape:
             raise ShapeError(
-                "there is not one label per prediction.",
+                "`y_true` must have one label for each prediction.",
                 path=owner,
                 expected=f"labels of shape {predicted.shape}",
                 received=f"shape {labels.shape}",
+                write=f"{owner}(..., sparse_y_true=False)   # for one-hot labels"
+                if labels.ndim > predicted.ndim
+                else None,
             )
         if sample_weight is not None:
             _check_countable(as_arrays(sample_weight), self.dtype, owner)
@@ -76,7 +78,7 @@ class _Overlap(Metric):
         return self._poisoned(self.merge(state, sums.single({"confusion": confusion})), jnp.any(counts & ~known))
 
     def _poisoned(self, state: State, wrong: Array) -> State:
-        """The state with no result, where something has been seen that is no class."""
+        """The state with no result, where something has been seen that is not a class."""
         word = "confusion" if dtypes.is_float(self.dtype) else "confusion" + sums.REST
         mark = jnp.nan if dtypes.is_float(self.dtype) else MARK
         return {**state, word: jnp.where(wrong, jnp.asarray(mark, state[word].dtype), state[word])}
@@ -105,9 +107,9 @@ def _targets(given: Any, num_classes: int, owner: str) -> list[int]:
     ids = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else []
     if not ids or not all(isinstance(each, int) and 0 <= each < num_classes for each in ids):
         raise ArgumentError(
-            "the target classes are not among the classes.",
+            f"`target_class_ids` must be a list of integers from 0 to {num_classes - 1}, got {arguments.shown(given)}.",
             path=owner,
-            expected=f"target_class_ids: ints from 0 to {num_classes - 1}",
+            expected=f"ints from 0 to {num_classes - 1}",
             received=repr(given)[:80],
             write=f"{owner}(..., target_class_ids=[0])",
         )
@@ -118,7 +120,7 @@ def _check_countable(weight: Array, dtype: str, owner: str) -> None:
     """Raises `ArgumentError` for fractions where the state counts in integers."""
     if jnp.issubdtype(weight.dtype, jnp.floating) and not dtypes.is_float(dtype):
         raise ArgumentError(
-            "the weights are floats, and the state counts in integers.",
+            "the weights must be integers, because the state counts in integers.",
             path=owner,
             expected=f"weights of dtype {dtype}, or a state of floats",
             received=f"weights of dtype {weight.dtype}",
@@ -142,9 +144,9 @@ class _Encoded(_Overlap):
     ) -> None:
         super().__init__(num_classes, target_class_ids, name, dtype, ignore_class)
         owner = type(self).__name__
-        self.sparse_y_true = arguments.flag(sparse_y_true, "sparse_y_true", owner)
-        self.sparse_y_pred = arguments.flag(sparse_y_pred, "sparse_y_pred", owner)
-        self.axis = arguments.class_axis(axis, owner)
+        self.sparse_y_true = arguments.boolean(sparse_y_true, "sparse_y_true", owner)
+        self.sparse_y_pred = arguments.boolean(sparse_y_pred, "sparse_y_pred", owner)
+        self.axis = arguments.axis(axis, "axis", owner)
 
     def classes_of(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
         """The class indices, or where the largest scores along the axis are."""
@@ -231,7 +233,7 @@ class MeanIoU(_Encoded):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        targets = range(arguments.count(num_classes, "num_classes", "MeanIoU"))
+        targets = range(arguments.positive_int(num_classes, "num_classes", "MeanIoU"))
         super().__init__(num_classes, targets, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
 
     def get_config(self) -> Config:
@@ -316,7 +318,7 @@ class OneHotMeanIoU(_Encoded):
         sparse_y_pred: bool = False,
         axis: int = -1,
     ) -> None:
-        targets = range(arguments.count(num_classes, "num_classes", "OneHotMeanIoU"))
+        targets = range(arguments.positive_int(num_classes, "num_classes", "OneHotMeanIoU"))
         super().__init__(num_classes, targets, name, dtype, ignore_class, False, sparse_y_pred, axis)
 
     def get_config(self) -> Config:

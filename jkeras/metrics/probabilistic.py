@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jkeras.losses import arguments
+from jkeras import arguments
 from jkeras.losses.crossentropy import binary_crossentropy, categorical_crossentropy
 from jkeras.losses.probabilistic import kl_divergence, poisson
 from jkeras.losses.sparse import sparse_categorical_crossentropy
@@ -70,7 +70,7 @@ class BinaryCrossentropy(FunctionMean):
         label_smoothing: float = 0,
     ) -> None:
         owner = "BinaryCrossentropy"
-        self.from_logits = arguments.flag(from_logits, "from_logits", owner)
+        self.from_logits = arguments.boolean(from_logits, "from_logits", owner)
         self.label_smoothing = arguments.fraction(label_smoothing, "label_smoothing", owner)
         kept = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
         super().__init__(binary_crossentropy, name, dtype, **kept)
@@ -104,9 +104,9 @@ class CategoricalCrossentropy(FunctionMean):
         axis: int = -1,
     ) -> None:
         owner = "CategoricalCrossentropy"
-        self.from_logits = arguments.flag(from_logits, "from_logits", owner)
+        self.from_logits = arguments.boolean(from_logits, "from_logits", owner)
         self.label_smoothing = arguments.fraction(label_smoothing, "label_smoothing", owner)
-        self.axis = arguments.class_axis(axis, owner)
+        self.axis = arguments.axis(axis, "axis", owner)
         kept = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
         super().__init__(categorical_crossentropy, name, dtype, **kept)
 
@@ -141,8 +141,8 @@ class SparseCategoricalCrossentropy(FunctionMean):
         axis: int = -1,
     ) -> None:
         owner = "SparseCategoricalCrossentropy"
-        self.from_logits = arguments.flag(from_logits, "from_logits", owner)
-        self.ignore_class = arguments.optional_class(ignore_class, "ignore_class", owner)
-        self.axis = arguments.class_axis(axis, owner)
+        self.from_logits = arguments.boolean(from_logits, "from_logits", owner)
+        self.ignore_class = arguments.optional_int(ignore_class, "ignore_class", owner)
+        self.axis = arguments.axis(axis, "axis", owner)
         kept = {"from_logits": self.from_logits, "ignore_class": self.ignore_class, "axis": self.axis}
         super().__init__(sparse_categorical_crossentropy, name, dtype, **kept)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses import entries
 from jkeras.losses.arrays import append_axes, as_arrays, broadcasts, divide_no_nan, match_ranks, widened
@@ -58,10 +58,11 @@ def per_sample(
     values = reduced(values, weight.ndim, values.ndim)
     if not broadcasts(values.shape, weight.shape) or jnp.broadcast_shapes(values.shape, weight.shape) != values.shape:
         raise ShapeError(
-            "the weights do not fit the values that they weigh.",
+            "the weights must have the shape of the values, or of their first axes.",
             path="sample_weight",
             expected=f"shape {given[0]}, or its first axes",
             received=f"shape {given[1]}",
+            write="metric.update(state, values, sample_weight=weights)   # weights (batch,): one for each example",
         )
     weight = jnp.broadcast_to(weight, values.shape)
     return reduced(weigh(values, weight), 1, values.ndim), reduced(weight, 1, values.ndim)
@@ -89,10 +90,11 @@ def entry_weights(sample_weight: Any | None, shape: tuple[int, ...], dtype: str)
     fits = weight.ndim == len(shape) and all(m in (1, n) for m, n in zip(weight.shape, shape, strict=True))
     if weight.ndim and not fits:
         raise ShapeError(
-            "the weights do not fit the entries that they weigh.",
+            "the weights must have the shape of the entries, or of their first axes.",
             path="sample_weight",
             expected=f"shape {shape}, or its first axes",
             received=f"shape {given.shape}",
+            write="metric.update(state, y_true, y_pred, weights)   # weights (batch,): one for each example",
         )
     return jnp.broadcast_to(weight, shape)
 
@@ -105,10 +107,11 @@ def check_outputs(y_pred: Any, owner: str) -> tuple[int, int]:
     """
     if len(y_pred.shape) != 2 or y_pred.shape[-1] is None:
         raise ShapeError(
-            "each example has a vector of predictions.",
+            "`y_pred` must have one vector for each example.",
             path=owner,
             expected="y_pred of shape (b, outputs)",
             received=f"shape {tuple(y_pred.shape)}",
+            write="y_pred = y_pred.reshape(-1, 1)   # one output for each example" if len(y_pred.shape) == 1 else None,
         )
     return y_pred.shape
 
@@ -274,7 +277,13 @@ class MeanMetricWrapper(FunctionMean):
 
     def __init__(self, fn: MetricFunction, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         if not callable(fn):
-            raise ArgumentError("a metric needs a function.", path="MeanMetricWrapper", received=repr(fn)[:80])
+            raise ArgumentError(
+                f"`fn` must be a function, got {arguments.shown(fn)}.",
+                path="MeanMetricWrapper",
+                expected="a function of (y_true, y_pred)",
+                received=repr(fn)[:80],
+                write="MeanMetricWrapper(lambda y_true, y_pred: ...)   # a value for each example",
+            )
         check_takes_labels(fn, str(name or getattr(fn, "__name__", "MeanMetricWrapper")), kwargs)
         super().__init__(fn, name, dtype, **kwargs)
         if isinstance(fn, Loss) or any(fn is each for each in LOSSES.table.values()):

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from jkeras.losses import arguments
+from jkeras import arguments
 from jkeras.losses.arrays import as_arrays, paired
 from jkeras.losses.entries import along, counting, zeroed
 from jkeras.losses.regression import (
@@ -158,7 +158,7 @@ class CosineSimilarity(FunctionMean):
         axis: along which the vectors lie.
 
     Raises:
-        ArgumentError: the axis is no int.
+        ArgumentError: the axis is not an int.
 
     >>> round(float(CosineSimilarity()([[3.0, 4.0]], [[4.0, 3.0]])), 2)
     0.96
@@ -168,4 +168,4 @@ class CosineSimilarity(FunctionMean):
     unwritten: ClassVar[Mapping[str, Any]] = {"axis": -1}
 
     def __init__(self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
-        super().__init__(cosine, name, dtype, axis=arguments.class_axis(axis, "CosineSimilarity"))
+        super().__init__(cosine, name, dtype, axis=arguments.axis(axis, "axis", "CosineSimilarity"))

@@ -1,4 +1,4 @@
-"""From what a trainer is told to a metric: names, functions, and those names that depend on shapes."""
+"""From what a trainer is given to a metric: names, functions, and those names that depend on shapes."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def resolve(identifier: Any, y_true_shape: Shape, y_pred_shape: Shape) -> Metric
 
     Raises:
         UnknownNameError: no metric has the name.
-        ArgumentError: this is no metric.
+        ArgumentError: the identifier names neither a metric nor a function.
 
     >>> resolve("accuracy", (8,), (8, 3))
     <SparseCategoricalAccuracy name=accuracy>
@@ -52,5 +52,11 @@ def resolve(identifier: Any, y_true_shape: Shape, y_pred_shape: Shape) -> Metric
     if isinstance(found, Metric):
         return found
     if found is None:
-        raise ArgumentError("None is no metric.", path="metrics", expected="a metric", received="None")
+        raise ArgumentError(
+            "`metrics` must hold metrics, got None.",
+            path="metrics",
+            expected="a metric",
+            received="None",
+            write="metrics=['accuracy']   # or an instance, such as metrics.MeanSquaredError()",
+        )
     return MeanMetricWrapper(found, name=name_of(found))

@@ -18,9 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import config
+from jkeras import arguments, config
 from jkeras.errors import ArgumentError, ShapeError
-from jkeras.losses import arguments
 from jkeras.losses.arrays import as_float, divide_no_nan, paired, widened
 from jkeras.metrics import sums
 from jkeras.metrics.base import Metric, State
@@ -99,7 +98,11 @@ def check_thresholds(given: Any, owner: str) -> list[float]:
     values = list(given) if isinstance(given, list | tuple) else [given]
     if not values or not all(isinstance(value, int | float) and 0 <= value <= 1 for value in values):
         raise ArgumentError(
-            "thresholds lie between 0 and 1.", path=owner, expected="numbers in [0, 1]", received=repr(given)[:80]
+            f"`thresholds` must be numbers in [0, 1], got {arguments.shown(given)}.",
+            path=owner,
+            expected="numbers in [0, 1]",
+            received=repr(given)[:80],
+            write=f"{owner}(thresholds=[0.25, 0.5, 0.75])",
         )
     return values
 
@@ -110,9 +113,15 @@ def check_class_id(class_id: Any, owner: str) -> int | None:
     >>> check_class_id(2, "Precision")
     2
     """
-    found = arguments.optional_class(class_id, "class_id", owner)
+    found = arguments.optional_int(class_id, "class_id", owner)
     if found is not None and found < 0:
-        raise ArgumentError("class_id is negative.", path=owner, expected="class_id >= 0", received=repr(class_id))
+        raise ArgumentError(
+            f"`class_id` must be a non-negative integer or None, got {class_id!r}.",
+            path=owner,
+            expected="an int >= 0 or None",
+            received=repr(class_id),
+            write=f"{owner}(class_id=0)",
+        )
     return found
 
 
@@ -230,10 +239,11 @@ def keep_top(scores: Array, k: int, owner: str) -> Array:
     """
     if not scores.ndim or scores.shape[-1] < k:
         raise ShapeError(
-            "there are fewer predictions than count.",
+            f"`top_k` must be at most the number of classes, got {k}.",
             path=owner,
             expected=f"at least top_k={k} classes on the last axis",
             received=f"shape {scores.shape}",
+            write=f"{owner}(top_k={scores.shape[-1] if scores.ndim else 1})",
         )
     _, best = jax.lax.top_k(scores, k)
     kept = jnp.put_along_axis(jnp.zeros(scores.shape, bool), best, True, axis=-1, inplace=False)
@@ -244,10 +254,11 @@ def check_classes(scores: Array, class_id: int, owner: str) -> None:
     """Raises `ShapeError` where the last axis has no such class."""
     if scores.ndim < 2 or scores.shape[-1] <= class_id:
         raise ShapeError(
-            "the predictions do not have this class.",
+            f"`class_id` must be the index of a predicted class, got {class_id}.",
             path=owner,
             expected=f"shape (..., classes) with classes > class_id={class_id}",
             received=f"shape {scores.shape}",
+            write=f"{owner}(class_id={scores.shape[-1] - 1})" if scores.ndim > 1 and scores.shape[-1] else None,
         )
 
 
@@ -267,7 +278,7 @@ class ThresholdMetric(Metric):
         super().__init__(name=name, dtype=dtype)
         owner = type(self).__name__
         self.arranged = thresholds
-        self.top_k = None if top_k is None else arguments.count(top_k, "top_k", owner)
+        self.top_k = None if top_k is None else arguments.positive_int(top_k, "top_k", owner)
         self.class_id = check_class_id(class_id, owner)
 
     @property

@@ -96,6 +96,10 @@ class AdamW(Adam):
     def __post_init__(self) -> None:
         if self.weight_decay is None:
             raise ArgumentError(
-                "AdamW decays weights.", path="AdamW(weight_decay=)", expected="a number", write="optimizers.Adam()"
+                "AdamW requires `weight_decay`, got None; use Adam for none.",
+                path="AdamW(weight_decay=)",
+                expected="a number",
+                received="None",
+                write="optimizers.Adam()",
             )
         super().__post_init__()

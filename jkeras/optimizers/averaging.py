@@ -58,8 +58,10 @@ def track_average(
     def update(updates: PyTree, state: Any, params: PyTree = None, **extra: Any) -> tuple[PyTree, Any]:
         if params is None:
             raise ArgumentError(
-                "the average needs the parameters.",
+                "`params` is required, because the average is of the parameters.",
                 path="update",
+                expected="the tree of parameters",
+                received="params=None",
                 write="updates, opt_state = optimizer.update(grads, opt_state, params)",
             )
         updates, inner_state = inner.update(updates, state.inner_state, params, **extra)
@@ -101,7 +103,7 @@ def ema_params(opt_state: PyTree, params: PyTree) -> PyTree:
     found = [leaf for leaf in jax.tree.leaves(opt_state, is_leaf=_is_average) if _is_average(leaf)]
     if len(found) != 1:
         raise ArgumentError(
-            "the state holds no average." if not found else "the state holds several averages.",
+            f"`opt_state` must hold one average of the parameters, got {len(found)}.",
             path="ema_params",
             expected="the state of one optimizer with use_ema=True",
             received=f"{len(found)} averages",

@@ -137,7 +137,7 @@ class Optimizer(abc.ABC):
         self._put("name", self.name or registry.snake_case(type(self).__name__))
         self._put(
             "weight_decay_exclusions",
-            check_patterns(self._path("weight_decay_exclusions"), self.weight_decay_exclusions),
+            check_patterns(self.weight_decay_exclusions, "weight_decay_exclusions", type(self).__name__),
         )
         optional = optional_fields(self)
         for name in (*self.intervals, *self.minima):
@@ -145,20 +145,21 @@ class Optimizer(abc.ABC):
             if value is None and name in optional:
                 continue
             if name in self.minima:
-                self._put(name, check_integer(self._path(name), value, self.minima[name]))
+                self._put(name, check_integer(value, name, type(self).__name__, self.minima[name]))
             elif name == "learning_rate" and callable(value):
                 _check_schedule(self._path(name), value)
             else:
                 default = getattr(type(self), name, None)  # a dataclass keeps it there
-                number = check_number(self._path(name), value, self.intervals[name], default)
+                number = check_number(value, name, type(self).__name__, self.intervals[name], default)
                 self._put(name, Rate(number) if name == "learning_rate" else number)
         given = [name for name in CLIPPINGS if getattr(self, name) is not None]
         if len(given) > 1:
             raise ArgumentError(
-                "gradients are clipped in one way.",
+                f"at most one of {', '.join(f'`{name}`' for name in CLIPPINGS)} can be given.",
                 path=type(self).__name__,
-                expected=f"one of {', '.join(CLIPPINGS)}",
+                expected="one of them",
                 received=", ".join(f"{name}={getattr(self, name)}" for name in given),
+                write=f"{type(self).__name__}(..., global_clipnorm=1.0)",
             )
 
     def _put(self, name: str, value: Any) -> None:
@@ -194,7 +195,7 @@ class Optimizer(abc.ABC):
             var_names: patterns, searched with `re.search` in the path of each leaf, such as `"encoder/dense/bias"`.
         """
         exact = (f"^{re.escape(getattr(variable, 'path', variable))}$" for variable in var_list or ())
-        added = (*exact, *check_patterns("exclude_from_weight_decay(var_names=)", var_names or ()))
+        added = (*exact, *check_patterns(var_names or (), "var_names", "exclude_from_weight_decay"))
         return dataclasses.replace(self, weight_decay_exclusions=(*self.weight_decay_exclusions, *added))
 
     def build(self, variables: Any = None) -> optax.GradientTransformationExtraArgs:
@@ -208,7 +209,7 @@ class Optimizer(abc.ABC):
         """
         if variables is not None:
             raise HoldsNoValuesError(
-                "it holds no values, so it is not built for variables.",
+                "`build` takes no variables, because an optimizer holds no values.",
                 path=type(self).__name__,
                 expected=HELD,
                 received=f"{type(self).__name__}.build(variables)",
@@ -290,7 +291,7 @@ def _check_schedule(path: str, function: Callable[..., Any]) -> None:
         inspect.signature(function).bind(0)
     except TypeError:
         raise ArgumentError(
-            "the function does not take the step.",
+            "a learning rate schedule must take the step as its only argument.",
             path=path,
             expected="a function of the step",
             received=f"{getattr(function, '__name__', function)}{inspect.signature(function)}",

@@ -1,73 +1,73 @@
 """Checks of what is written into a configuration; numbers lie in intervals, written `"[0, 1)"` or `"(0, inf)"`."""
 
 import dataclasses
-import numbers
 import re
 import typing
 from typing import Any
 
 import jax
 
+from jkeras import arguments
 from jkeras.errors import ArgumentError
 from jkeras.jax_compat import is_traced
 
 
-def check_number(path: str, value: Any, interval: str, default: Any = None) -> float:
+def check_number(value: Any, argument: str, owner: str, interval: str, default: Any = None) -> float:
     """The value as a float, if it is a real number in the interval; the default is what the message proposes.
 
     Raises:
-        ArgumentError: it is no number, lies outside, or is traced: a configuration outlives the trace.
+        ArgumentError: the value is not a number, lies outside, or is traced: a configuration outlives the trace.
 
-    >>> check_number("SGD(momentum=)", 1, "[0, 1]")
+    >>> check_number(1, "momentum", "SGD", "[0, 1]")
     1.0
     """
+    path = f"{owner}({argument}=)"
     if is_traced(value):
         raise ArgumentError(
-            "a config holds no traced value; put it into the state.",
+            f"`{argument}` must be a concrete number, got one that is being traced; put it into the state.",
             path=path,
+            expected=arguments.in_words(interval),
+            received=str(value)[:80],
             write="opt_state = optimizers.set_learning_rate(opt_state, value)",
         )
-    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_real and not (isinstance(value, jax.Array) and value.ndim == 0):
-        raise ArgumentError("not a number.", path=path, expected=f"a number in {interval}", received=repr(value)[:80])
-    low, high = (float(end) for end in interval[1:-1].split(","))
-    number = float(value)
-    above = number >= low if interval[0] == "[" else number > low
-    below = number <= high if interval[-1] == "]" else number < high
-    if not (above and below):
-        write = None if default is None else path.replace("=)", f"={default!r})")
-        expected = f"a number in {interval}"
-        raise ArgumentError("out of range.", path=path, expected=expected, received=repr(value), write=write)
-    return number
+    if isinstance(value, jax.Array) and value.ndim == 0:
+        value = value.item()
+    write = None if default is None else f"{owner}({argument}={default!r})"
+    return float(arguments.number(value, argument, path, interval=interval, write=write))
 
 
-def check_integer(path: str, value: Any, minimum: int) -> int:
-    """The value as an int, if it is one and at least `minimum`.
+def check_integer(value: Any, argument: str, owner: str, least: int) -> int:
+    """The value as an int, if it is one and at least `least`.
 
-    >>> check_integer("SGD(gradient_accumulation_steps=)", 4, minimum=2)
+    >>> check_integer(4, "gradient_accumulation_steps", "SGD", least=2)
     4
     """
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < minimum:
-        raise ArgumentError("not a count.", path=path, expected=f"an int >= {minimum}", received=repr(value))
-    return int(value)
+    write = f"{owner}({argument}={least})"
+    return arguments.integer(value, argument, f"{owner}({argument}=)", least=least, write=write)
 
 
-def check_patterns(path: str, patterns: Any) -> tuple[str, ...]:
+def check_patterns(patterns: Any, argument: str, owner: str) -> tuple[str, ...]:
     """The regular expressions as a tuple. A lone string would be taken apart into its letters, so it is refused.
 
-    >>> check_patterns("Adam(weight_decay_exclusions=)", ["bias", "norm.*/scale"])
+    >>> check_patterns(["bias", "norm.*/scale"], "weight_decay_exclusions", "Adam")
     ('bias', 'norm.*/scale')
     """
+    path = f"{owner}({argument}=)"
     if isinstance(patterns, str) or not all(isinstance(pattern, str) for pattern in patterns):
-        raise ArgumentError(
-            "not a list of patterns.", path=path, expected="such as ['bias']", received=repr(patterns)[:80]
+        write = f"{owner}({argument}={[patterns] if isinstance(patterns, str) else ['bias']})"
+        raise arguments.refusal(
+            patterns, argument, path, "a list of regular expressions", expected="such as ['bias']", write=write
         )
     for pattern in patterns:
         try:
             re.compile(pattern)
         except re.error as error:
             raise ArgumentError(
-                f"not a regular expression: {error}.", path=path, received=repr(pattern), write=repr(re.escape(pattern))
+                f"`{argument}` must be regular expressions, got {pattern!r}: {error}.",
+                path=path,
+                expected="a pattern that `re.compile` takes",
+                received=repr(pattern),
+                write=repr(re.escape(pattern)),
             ) from None
     return tuple(patterns)
 

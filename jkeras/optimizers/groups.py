@@ -34,7 +34,13 @@ def by_path(optimizers: Mapping[str, Any]) -> optax.GradientTransformationExtraA
     {'bias': -1.0, 'kernel': 0.0}
     """
     if not optimizers:
-        raise ArgumentError("there are no optimizers.", path="optimizers.by_path", write='by_path({".*": "adam"})')
+        raise ArgumentError(
+            "`optimizers` must have at least one entry, got an empty dict.",
+            path="optimizers.by_path",
+            expected="{pattern: optimizer}",
+            received=repr(optimizers)[:80],
+            write='by_path({".*": "adam"})',
+        )
     parts = {pattern: optax.set_to_zero() if each is None else get(each) for pattern, each in optimizers.items()}
     transformations = {pattern: _as_transformation(each) for pattern, each in parts.items()}
 
@@ -43,7 +49,7 @@ def by_path(optimizers: Mapping[str, Any]) -> optax.GradientTransformationExtraA
             if re.search(pattern, path):
                 return pattern
         raise ArgumentError(
-            "no optimizer covers this parameter.",
+            "the path of every parameter must match a pattern of `optimizers`, and this one matches none.",
             path=path,
             expected=f"a match of one of {', '.join(map(repr, transformations))}",
             write='optimizer={..., ".*": "adam"}   # the rest',

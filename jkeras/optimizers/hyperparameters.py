@@ -117,15 +117,16 @@ def _find(opt_state: PyTree) -> Any:
     found = [node for node in jax.tree.leaves(opt_state, is_leaf=_is_injected) if _is_injected(node)]
     if not found:
         raise ArgumentError(
-            "the optimizer state holds no hyper-parameters.",
+            "`opt_state` must hold hyper-parameters, and this one holds none.",
             path="opt_state",
             expected="the state of a jkeras optimizer or of optax.inject_hyperparams",
             write="optimizer = optax.inject_hyperparams(optax.adam)(learning_rate=1e-3)",
         )
     if len(found) > 1:
         raise ArgumentError(
-            "the optimizer state holds the hyper-parameters of several optimizers.",
+            f"`opt_state` must hold the hyper-parameters of one optimizer, got those of {len(found)}.",
             path="opt_state",
+            expected="the state of one optimizer",
             received=f"{len(found)} of them",
             write="set_learning_rate(part, 1e-3)   # for the state of one of them",
         )
@@ -137,16 +138,17 @@ def _replacement(found: Any, name: str, value: ArrayLike) -> Array:
         raise _unknown(name, found.hyperparams)
     if name in getattr(found, "hyperparams_states", {}):
         raise ArgumentError(
-            f"{name} follows a schedule.",
+            f"`{name}` cannot be set, because it follows a schedule.",
             path="set_hyperparameters",
             expected="an optimizer that was made with a number",
+            received=f"a schedule for {name}",
             write="optimizers.Adam(learning_rate=1e-3)",
         )
     old = jnp.asarray(found.hyperparams[name])
     new = jnp.asarray(value, old.dtype)
     if new.shape not in ((), old.shape):
         raise ArgumentError(
-            "the value has another shape.",
+            f"`{name}` must be one number, or have the shape of the present value.",
             path=name,
             expected=f"shape () or {old.shape}",
             received=f"shape {new.shape}",
@@ -157,5 +159,9 @@ def _replacement(found: Any, name: str, value: ArrayLike) -> Array:
 
 def _unknown(name: str, known: Any) -> UnknownNameError:
     return UnknownNameError(
-        f"the optimizer state has no hyper-parameter {name!r}.", path="opt_state", expected=did_you_mean(name, known)
+        f"the optimizer state has no hyper-parameter {name!r}.",
+        path="opt_state",
+        expected=did_you_mean(name, known),
+        received=repr(name),
+        write="optimizers.get_hyperparameters(opt_state)   # shows their names and values",
     )

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import optax
 
-from jkeras import families, slots
+from jkeras import arguments, families, slots
 from jkeras.configurable import with_plain_arguments
 from jkeras.errors import ArgumentError, SerializationError
 from jkeras.optimizers.base import Optimizer
@@ -27,7 +27,7 @@ def register(cls: T) -> T:
 
 
 def by_position(cls: T) -> T:
-    """Lets the common arguments of an optimizer be given by position, behind its own, in Keras's order.
+    """Lets the common arguments of an optimizer be given by position, after its own, in Keras's order.
 
     A dataclass has those of its base by name only, since they would come before its own.
     """
@@ -82,7 +82,7 @@ def get(identifier: Any) -> Any:
         return FAMILY.get(identifier)
     slots.check(identifier, "optimizer", "optimizers.get")
     raise ArgumentError(
-        "this is no optimizer.",
+        f"`identifier` must be an optimizer, got {arguments.shown(identifier)}.",
         path="optimizers.get",
         expected="a name, a config, a jkeras optimizer or an optax transformation",
         received=repr(identifier)[:80],
@@ -105,7 +105,10 @@ def serialize(optimizer: Any) -> Any:
     """
     if isinstance(optimizer, optax.GradientTransformation):
         raise SerializationError(
-            "an optax transformation has no config.", path="optimizers.serialize", write="optimizers.Adam(1e-3)"
+            "an optax transformation cannot be written as a config, because it has none.",
+            path="optimizers.serialize",
+            expected="an optimizer of jkeras.optimizers",
+            write="optimizers.Adam(1e-3)",
         )
     return FAMILY.serialize(optimizer)
 

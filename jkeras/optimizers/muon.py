@@ -92,7 +92,7 @@ class Muon(Optimizer):
     minima: ClassVar[Mapping[str, int]] = {**Optimizer.minima, "ns_steps": 1}
 
     def __post_init__(self) -> None:
-        self._put("exclude_layers", check_patterns(self._path("exclude_layers"), self.exclude_layers or ()))
+        self._put("exclude_layers", check_patterns(self.exclude_layers or (), "exclude_layers", type(self).__name__))
         super().__post_init__()
 
     def hyperparameters(self) -> tuple[str, ...]:

@@ -41,7 +41,9 @@ class LearningRateSchedule(abc.ABC):
     def get_config(self) -> Config:
         """The arguments by name."""
         raise SerializationError(
-            "the schedule has no config.", path=type(self).__name__, write="def get_config(self): return {...}"
+            "a schedule must define `get_config` to be written, and this one does not.",
+            path=type(self).__name__,
+            write="def get_config(self): return {...}",
         )
 
     @classmethod
@@ -64,7 +66,7 @@ class _Schedule(LearningRateSchedule):
         for name, interval in self.intervals.items():
             value = getattr(self, name)
             if value is not None or name not in optional:
-                number = check_number(f"{type(self).__name__}({name}=)", value, interval)
+                number = check_number(value, name, type(self).__name__, interval)
                 # Whole steps stay ints, as configs write them; whatever else was given becomes a float.
                 object.__setattr__(self, name, value if isinstance(value, int) else number)
 
@@ -138,17 +140,22 @@ class PiecewiseConstantDecay(_Schedule):
         for name in ("boundaries", "values"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # hashable, and safe from the caller's edits
             for number in getattr(self, name):
-                check_number(f"{type(self).__name__}({name}=)", number, "[0, inf)")
+                check_number(number, name, type(self).__name__, "[0, inf)")
         if len(self.boundaries) != len(self.values) - 1:
             raise ArgumentError(
-                "there is one value more than boundaries.",
+                f"`values` must have one entry more than `boundaries`, got {len(self.values)}.",
                 path=type(self).__name__,
                 expected=f"{len(self.boundaries) + 1} values",
                 received=f"{len(self.values)} values",
+                write=f"{type(self).__name__}(boundaries=[1000], values=[0.1, 0.01])",
             )
         if list(self.boundaries) != sorted(set(self.boundaries)):
             raise ArgumentError(
-                "boundaries increase.", path=type(self).__name__, expected="increasing steps", received=self.boundaries
+                f"`boundaries` must be strictly increasing, got {self.boundaries}.",
+                path=type(self).__name__,
+                expected="increasing steps",
+                received=self.boundaries,
+                write=f"{type(self).__name__}(boundaries={sorted(set(self.boundaries))}, values=[...])",
             )
 
     def _at(self, step: Array) -> ArrayLike:

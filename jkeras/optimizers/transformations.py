@@ -74,8 +74,10 @@ def decay_weights(
     def update(updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any) -> tuple[PyTree, PyTree]:
         if params is None:
             raise ArgumentError(
-                "weight decay needs the parameters.",
+                "`params` is required, because weight decay is a fraction of the parameters.",
                 path="update",
+                expected="the tree of parameters",
+                received="params=None",
                 write="updates, opt_state = optimizer.update(grads, opt_state, params)",
             )
         updates, state = inner.update(updates, state, tree.map_with_path(decayed, params), **extra)

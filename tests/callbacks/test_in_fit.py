@@ -313,7 +313,7 @@ def test_a_backup_that_cannot_be_read(tmp_path):
         trainer().fit(fresh(), X, Y, epochs=4, callbacks=used, **FIT)
     (tmp_path / "latest.h5").write_bytes(b"")
     backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)
-    with pytest.warns(UserWarning, match=r"goes on from .*latest.h5.bkp, because .*latest.h5 cannot be read"):
+    with pytest.warns(UserWarning, match=r"continues from .*latest.h5.bkp, because .*latest.h5 cannot be read"):
         _, history = trainer().fit(fresh(), X, Y, epochs=4, callbacks=backup, **FIT)
     assert history.epoch == [1, 2, 3]
     (tmp_path / "latest.h5").write_bytes(b"")

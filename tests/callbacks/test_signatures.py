@@ -104,7 +104,7 @@ def test_other_arguments_are_refused_before_the_first_step(hook, names):
 def test_a_hook_that_uses_the_model_is_refused_before_the_first_step(hook, body):
     names = [*arguments(hook)[:-2], "logs"]
     own = type("Own", (Callback,), {hook: method(hook, names, body, "=None")})()
-    with pytest.raises(errors.ArgumentError, match=r"uses `self\.model`") as error:
+    with pytest.raises(errors.ArgumentError, match=r"`self\.model`") as error:
         trainer().fit(fresh(), X, Y, callbacks=own, **FIT)
     assert int(error.value.state.step) == 0
     assert f"def {hook}(self, {', '.join(arguments(hook))}): ..." in str(error.value)

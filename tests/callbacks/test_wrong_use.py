@@ -50,7 +50,7 @@ def test_a_monitor_of_a_validation_that_there_is_not(owner):
     refused(
         errors.UnknownNameError,
         lambda: callback.on_epoch_end(0, {"loss": 1.0}, a_state()),
-        *(owner, "there is no validation", "validation_split=0.1", f"{owner}(monitor='loss')"),
+        *(owner, "`fit` has no validation data", "validation_split=0.1", f"{owner}(monitor='loss')"),
     )
 
 
@@ -82,15 +82,15 @@ def test_a_log_without_a_direction():
         (lambda: callbacks.EarlyStopping(min_delta="0.1"), ("min_delta", "number")),
         (lambda: callbacks.EarlyStopping(baseline=float("nan")), ("baseline", "number")),
         (lambda: callbacks.EarlyStopping(3), ("monitor", "3")),
-        (lambda: callbacks.ReduceLROnPlateau(factor=1.0), ("factor", "< 1", "1.0")),
+        (lambda: callbacks.ReduceLROnPlateau(factor=1.0), ("factor", "[0, 1)", "1.0")),
         (lambda: callbacks.ReduceLROnPlateau(cooldown=-1), ("cooldown",)),
         (lambda: ModelCheckpoint("run/a.keras"), ("ends in .h5", "'run/a.keras'", "ModelCheckpoint('run/a.h5')")),
         (lambda: ModelCheckpoint("a.h5", save_weights_only=True), (".weights.h5",)),
         (lambda: ModelCheckpoint("a.h5", save_freq="batch"), ("save_freq", "'epoch'", "'batch'")),
         (lambda: ModelCheckpoint("a.h5", save_freq=0), ("save_freq", "int >= 1")),
-        (lambda: ModelCheckpoint("{}.h5"), ("needs a name",)),
-        (lambda: ModelCheckpoint("{epoch.h5"), ("cannot be formatted",)),
-        (lambda: ModelCheckpoint("{batch}.h5"), ("no batch", "save_freq=100")),
+        (lambda: ModelCheckpoint("{}.h5"), ("must have a name",)),
+        (lambda: ModelCheckpoint("{epoch.h5"), ("filepath", "format string")),
+        (lambda: ModelCheckpoint("{batch}.h5"), ("{batch}", "save_freq=100")),
         (lambda: ModelCheckpoint("{val_loss}.h5", save_freq=3), ("'val_loss'", "save_freq='epoch'")),
         (lambda: ModelCheckpoint("a.h5", save_best_only=True, save_freq=3), ("'val_loss'", "save_freq='epoch'")),
         (lambda: callbacks.BackupAndRestore(""), ("backup_dir", "empty")),

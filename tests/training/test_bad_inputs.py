@@ -148,7 +148,7 @@ def rows() -> list[Row]:
         Row("28", lambda: fit(np.full((16, 3), 99), model=words()), data, "'words'", "< 5", r"99 at \[0, 0\]",
             "100, 2"),
         Row("28n", lambda: fit(np.full((16, 3), -1), model=words()), data, "^x:.*'words'", "0 <=", "-1 at", r"min\(\)"),
-        Row("29", lambda: jkeras.optimizers.SGD(np.nan), argument, "SGD.learning_rate", r"\[0, inf\)", "nan",
+        Row("29", lambda: jkeras.optimizers.SGD(np.nan), argument, "SGD.learning_rate", "a finite number >= 0", "nan",
             "rate=0.01"),
         Row("30", lambda: fit(batches(2), None, steps_per_epoch=5), UserWarning, "The data", "of 5", "2 of",
             "repeats", 2),

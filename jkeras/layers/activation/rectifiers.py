@@ -6,27 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras import activations, constraints, initializers, registry, regularizers
+from jkeras import activations, arguments, constraints, initializers, registry, regularizers
 from jkeras.core import InputSpec, Layer
-from jkeras.errors import ArgumentError, BuildError
+from jkeras.errors import BuildError
 from jkeras.typing import Array
-
-
-def non_negative(value: Any, argument: str, owner: str) -> float:
-    """The value, if it is a number that is not negative.
-
-    >>> non_negative(0.1, "negative_slope", "ReLU")
-    0.1
-    """
-    if not isinstance(value, int | float) or isinstance(value, bool) or not value >= 0:
-        raise ArgumentError(
-            f"`{argument}` is negative or no number.",
-            path=owner,
-            expected="a number >= 0",
-            received=repr(value),
-            write=f"{owner}({argument}=0.1)",
-        )
-    return value
 
 
 @registry.export("keras.layers")
@@ -63,9 +46,11 @@ class ReLU(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.max_value = max_value if max_value is None else non_negative(max_value, "max_value", "ReLU")
-        self.negative_slope = non_negative(negative_slope, "negative_slope", "ReLU")
-        self.threshold = non_negative(threshold, "threshold", "ReLU")
+        self.max_value = (
+            max_value if max_value is None else arguments.non_negative_number(max_value, "max_value", "ReLU")
+        )
+        self.negative_slope = arguments.non_negative_number(negative_slope, "negative_slope", "ReLU")
+        self.threshold = arguments.non_negative_number(threshold, "threshold", "ReLU")
         self.supports_masking = True
 
     def call(self, inputs: Array) -> Array:
@@ -97,9 +82,9 @@ class LeakyReLU(Layer):
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         if "alpha" in kwargs:
             negative_slope = kwargs.pop("alpha")
-            warnings.warn("LeakyReLU: `alpha` is called `negative_slope` now.", stacklevel=2)
+            warnings.warn("LeakyReLU: `alpha` is deprecated; write `negative_slope`.", stacklevel=2)
         super().__init__(**kwargs)
-        self.negative_slope = non_negative(negative_slope, "negative_slope", "LeakyReLU")
+        self.negative_slope = arguments.non_negative_number(negative_slope, "negative_slope", "LeakyReLU")
         self.supports_masking = True
 
     def call(self, inputs: Array) -> Array:
@@ -180,7 +165,7 @@ class PReLU(Layer):
         shape = tuple(1 if axis in shared else size for axis, size in enumerate(input_shape))[1:]
         if None in shape:
             raise BuildError(
-                "a dimension of the slopes is not known.",
+                "the dimensions of the slopes must be known, and at least one is not.",
                 path=self.path or self.name,
                 expected="known dimensions, or one slope along the unknown ones",
                 received=input_shape,

@@ -57,7 +57,7 @@ def _broadcast(mask: Array, inputs: Array, path: str) -> Array:
     )
     if not fits:
         raise ShapeError(
-            "the mask cannot be broadcast to the inputs.",
+            "the mask must broadcast to the inputs.",
             path=path,
             expected=f"a mask of shape {inputs.shape}, with 1 or nothing for some axes",
             received=f"a mask of shape {mask.shape}",

@@ -27,7 +27,7 @@ class AdditiveAttention(ScoredAttention):
         `(b, t, i)`, `(b, s, o)`, `(b, s, i)` -> `(b, t, o)`; `scale (i,)`.
 
     Raises:
-        ArgumentError: `dropout` is no fraction.
+        ArgumentError: `dropout` is not a fraction.
         BuildError: the query's features are not known.
         ShapeError: the inputs are not two or three.
 
@@ -50,7 +50,7 @@ class AdditiveAttention(ScoredAttention):
         features = self.check_list(input_shape)[0][-1]
         if features is None:
             raise BuildError(
-                "the features of the query are not known, so the scale has no shape.",
+                "the number of features of the query must be known, because it is the shape of the scale.",
                 path=self.path or self.name,
                 expected="an int as last dimension",
                 received=input_shape[0],

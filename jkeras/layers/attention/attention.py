@@ -4,9 +4,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import Variable
-from jkeras.errors import ArgumentError
 from jkeras.layers.attention.scored import ScoredAttention
 from jkeras.typing import Array
 
@@ -25,16 +24,16 @@ class Attention(ScoredAttention):
 
     Call:
         inputs: `[query, value]` or `[query, value, key]`; the key is the value by default.
-        mask: `[query_mask, value_mask]`, true where a position is no padding. Padding may hold anything, NaN included.
+        mask: `[query_mask, value_mask]`, true where a position is not padding. Padding may hold anything, NaN included.
         return_attention_scores: whether the weights `(b, t, s)` are returned too, without what is dropped.
-        use_causal_mask: whether a query sees nothing behind its own position.
+        use_causal_mask: whether a query sees nothing after its own position.
 
     Shapes:
         `(b, t, i)`, `(b, s, o)`, `(b, s, i)` -> `(b, t, o)`; `scale ()`, `concat_score_weight ()`. Padding of the
         query gets zeros, and so does a query that may look at nothing.
 
     Raises:
-        ArgumentError: an unknown `score_mode`, or a `dropout` that is no fraction.
+        ArgumentError: an unknown `score_mode`, or a `dropout` that is not a fraction.
         ShapeError: the inputs are not two or three.
 
     >>> import jax, jax.numpy as jnp
@@ -57,10 +56,7 @@ class Attention(ScoredAttention):
         **kwargs: Any,
     ) -> None:
         super().__init__(use_scale=use_scale, dropout=dropout, seed=seed, **kwargs)
-        if score_mode not in ("dot", "concat"):
-            raise ArgumentError(
-                "unknown `score_mode`.", path="Attention", expected="'dot' or 'concat'", received=repr(score_mode)
-            )
+        arguments.one_of(score_mode, "score_mode", "Attention", ("dot", "concat"))
         self.score_mode = score_mode
         self.scale: Variable | None = None
         self.concat_score_weight: Variable | None = None

@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jkeras import constraints, initializers, registry, regularizers, tree
+from jkeras import arguments, constraints, initializers, registry, regularizers, tree
 from jkeras.core import Layer, SeedGenerator, set_mask
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional import attention_weights, dot_product_attention, dropout, weigh
 from jkeras.functional.attention import Implementation
-from jkeras.layers.arguments import fraction, positive_int
 from jkeras.layers.attention.folding import Folding
 from jkeras.layers.core.einsum_dense import EinsumDense
 from jkeras.typing import Array, Config
@@ -57,12 +56,12 @@ class HeadedAttention(Layer):
         super().__init__(**kwargs)
         owner = type(self).__name__
         self.supports_masking = True
-        self.dropout = fraction(dropout, "dropout", owner, one=False)
+        self.dropout = arguments.fraction(dropout, "dropout", owner, interval="[0, 1)")
         if flash_attention and dropout > 0:
             raise _drops_nothing(owner)
         self.use_bias, self.use_gate = bool(use_bias), bool(use_gate)
         if sliding_window is not None:
-            positive_int(sliding_window, "sliding_window", owner, f"{owner}(..., sliding_window=128)")
+            arguments.positive_int(sliding_window, "sliding_window", owner, f"{owner}(..., sliding_window=128)")
         self.sliding_window, self.flash_attention = sliding_window, flash_attention
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -177,9 +176,11 @@ class HeadedAttention(Layer):
             return dot_product_attention(query, key, value, implementation=how, strict=strict, **visible), None
         if self.flash_attention:
             raise ArgumentError(
-                "the fused kernel holds no scores that could be returned.",
+                "`return_attention_scores` cannot be used with `flash_attention`, which keeps no scores.",
                 path=self.path or self.name,
                 expected="return_attention_scores=False or flash_attention=None",
+                received="return_attention_scores=True, flash_attention=True",
+                write=f"{type(self).__name__}(..., flash_attention=None)",
             )
         weights = attention_weights(query, key, **visible)
         kept = dropout(weights, self.dropout, self.seed_generator.next()) if drops else weights
@@ -203,7 +204,7 @@ class HeadedAttention(Layer):
         )
         if not same:
             raise ShapeError(
-                "query, value and key do not fit together.",
+                "query, value and key must have the same rank and batch axes, and value and key the same positions.",
                 path=self.path or self.name,
                 expected="(b, t, i), (b, s, j) and (b, s, k)",
                 received=f"{tuple(query)}, {tuple(value)} and {tuple(key)}",
@@ -219,10 +220,11 @@ class HeadedAttention(Layer):
 
 def _drops_nothing(owner: str) -> ArgumentError:
     return ArgumentError(
-        "the fused kernel drops nothing.",
+        "`dropout` cannot be used with `flash_attention`, because the fused kernel has no dropout.",
         path=owner,
         expected="dropout=0 or flash_attention=None",
         received="a dropout, and flash_attention=True",
+        write=f"{owner}(..., dropout=0, flash_attention=True)",
     )
 
 
@@ -236,7 +238,11 @@ def positions_mask(mask: Array | None, x: Array, path: str) -> Array | None:
         return None
     if any(size not in (1, whole) for size, whole in zip(mask.shape, x.shape, strict=False)) or mask.ndim >= x.ndim:
         raise ShapeError(
-            "a mask does not fit its tensor.", path=path, expected=f"shape {x.shape[:-1]}", received=f"{mask.shape}"
+            "the mask must have the shape of its tensor without the features.",
+            path=path,
+            expected=f"shape {x.shape[:-1]}",
+            received=f"shape {mask.shape}",
+            write="query_mask=tokens != 0   # one entry for each position, (b, t)",
         )
     return jnp.broadcast_to(jnp.expand_dims(mask.astype(bool), tuple(range(mask.ndim, x.ndim - 1))), x.shape[:-1])
 
@@ -246,7 +252,7 @@ def _layer(embedding: Any, owner: str) -> Any:
     layer = registry.deserialize(embedding) if isinstance(embedding, dict) else embedding
     if layer is not None and not isinstance(layer, Layer):
         raise ArgumentError(
-            "`position_embedding` is no layer.",
+            f"`position_embedding` must be a layer or None, got {arguments.shown(embedding)}.",
             path=owner,
             expected="a layer of queries and keys (b, t, n, c), or None",
             received=repr(embedding),

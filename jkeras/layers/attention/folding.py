@@ -30,7 +30,7 @@ class Folding(NamedTuple):
 
     @property
     def plain(self) -> bool:
-        """Whether there is one axis behind the batch, and nothing to fold."""
+        """Whether there is one axis after the batch, and nothing to fold."""
         return len(self.queries) == 2
 
     @property
@@ -89,8 +89,9 @@ class Folding(NamedTuple):
 
     def _misfit(self, mask: Array, full: Sequence[Any]) -> ShapeError:
         return ShapeError(
-            "`attention_mask` does not fit the queries and keys.",
+            "`attention_mask` must broadcast to the scores of the queries and keys.",
             path=self.path,
-            expected=f"what is broadcastable to {tuple(full)}, heads and inner batch axes left out or not",
-            received=f"{mask.shape}",
+            expected=f"a shape that broadcasts to {tuple(full)}, heads and inner batch axes left out or not",
+            received=f"shape {mask.shape}",
+            write="attention_mask=jnp.tril(jnp.ones((t, s), bool))   # query and key positions",
         )

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.errors import ArgumentError, ShapeError
-from jkeras.layers.arguments import positive_int
 from jkeras.layers.attention.base import HeadedAttention, Heads
 
 
@@ -93,9 +92,9 @@ class GroupQueryAttention(HeadedAttention):
         )
         owner = "GroupQueryAttention"
         example = "GroupQueryAttention(head_dim=64, num_query_heads=8, num_key_value_heads=2)"
-        self.head_dim = positive_int(head_dim, "head_dim", owner, example)
-        self.num_query_heads = positive_int(num_query_heads, "num_query_heads", owner, example)
-        self.num_key_value_heads = positive_int(num_key_value_heads, "num_key_value_heads", owner, example)
+        self.head_dim = arguments.positive_int(head_dim, "head_dim", owner, example)
+        self.num_query_heads = arguments.positive_int(num_query_heads, "num_query_heads", owner, example)
+        self.num_key_value_heads = arguments.positive_int(num_key_value_heads, "num_key_value_heads", owner, example)
         _check_groups(num_query_heads, num_key_value_heads, example)
         self.heads = Heads(num_query_heads, num_key_value_heads, head_dim, head_dim)
         self.activity_regularizer = self.projection_regularizer
@@ -104,7 +103,7 @@ class GroupQueryAttention(HeadedAttention):
         super().check_shapes(query, value, key)
         if len(query) != 3:
             raise ShapeError(
-                "a sequence has one axis of positions.",
+                "the query must be a sequence with one axis of positions.",
                 path=self.path or self.name,
                 expected="(b, t, i)",
                 received=tuple(query),
@@ -116,7 +115,7 @@ def _check_groups(queries: int, keys: int, example: str) -> None:
     """Raises unless the query heads divide into groups, one for each key and value head."""
     if queries % keys:
         raise ArgumentError(
-            "the query heads do not divide into groups.",
+            f"`num_query_heads` must be a multiple of `num_key_value_heads`, got {queries} and {keys}.",
             path="GroupQueryAttention",
             expected="a `num_key_value_heads` that divides `num_query_heads`",
             received=f"{queries} query heads, {keys} key and value heads",

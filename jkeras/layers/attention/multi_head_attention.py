@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.errors import ArgumentError
-from jkeras.layers.arguments import positive_int
 from jkeras.layers.attention.base import HeadedAttention, Heads
 
 
@@ -34,11 +33,11 @@ class MultiHeadAttention(HeadedAttention):
 
     Call:
         query, value, key: what looks, what is taken, what is looked at; `key` is `value` by default.
-        query_mask, value_mask, key_mask: true where a position is no padding; they come along with the tensors by
+        query_mask, value_mask, key_mask: true where a position is not padding; they come along with the tensors by
             themselves. Padding may hold anything, NaN included: it reaches no other position.
         attention_mask: true where a query may look at a key: `(b, t, s)`, or with heads `(b, n, t, s)`.
         return_attention_scores: whether the weights are returned too, as they are before dropout.
-        use_causal_mask: whether a query sees nothing behind its own position.
+        use_causal_mask: whether a query sees nothing after its own position.
         segment_ids: `(b, t)`: queries see keys of their own segment, for several sequences in a row. A pair where
             queries and keys differ.
 
@@ -102,10 +101,10 @@ class MultiHeadAttention(HeadedAttention):
             **kwargs,
         )
         example = "MultiHeadAttention(num_heads=8, key_dim=64)"
-        self.num_heads = positive_int(num_heads, "num_heads", "MultiHeadAttention", example)
-        self.key_dim = positive_int(key_dim, "key_dim", "MultiHeadAttention", example)
+        self.num_heads = arguments.positive_int(num_heads, "num_heads", "MultiHeadAttention", example)
+        self.key_dim = arguments.positive_int(key_dim, "key_dim", "MultiHeadAttention", example)
         value_dim = key_dim if value_dim is None else value_dim
-        self.value_dim = positive_int(value_dim, "value_dim", "MultiHeadAttention", example)
+        self.value_dim = arguments.positive_int(value_dim, "value_dim", "MultiHeadAttention", example)
         self.heads = Heads(num_heads, num_heads, key_dim, value_dim)
         self.output_shape = None if output_shape is None else _ints(output_shape, "output_shape")
         self.attention_axes = None if attention_axes is None else _ints(attention_axes, "attention_axes")
@@ -123,10 +122,11 @@ class MultiHeadAttention(HeadedAttention):
         axes = tuple(axis % ndim for axis in self.attention_axes)
         if len(set(axes)) < len(axes) or not set(axes) <= set(range(1, ndim - 1)):
             raise ArgumentError(
-                "`attention_axes` are no axes of positions.",
+                f"`attention_axes` must be different axes of positions, got {self.attention_axes}.",
                 path=self.path or self.name,
                 expected=f"different axes between the batch and the features of a tensor of rank {ndim}",
                 received=self.attention_axes,
+                write="MultiHeadAttention(..., attention_axes=(1,))",
             )
         return axes
 
@@ -136,9 +136,12 @@ def _ints(value: Any, argument: str) -> tuple[int, ...]:
     entries = (value,) if isinstance(value, int) else value
     if not isinstance(entries, list | tuple) or not entries or not all(type(entry) is int for entry in entries):
         raise ArgumentError(
-            f"`{argument}` is neither an int nor a tuple of ints.",
+            f"`{argument}` must be an integer or a tuple of integers, got {arguments.shown(value)}.",
             path="MultiHeadAttention",
             expected="an int, or a tuple of ints",
             received=repr(value)[:60],
+            write=f"MultiHeadAttention(..., {argument}=64)"
+            if argument == "output_shape"
+            else f"MultiHeadAttention(..., {argument}=(1,))",
         )
     return tuple(entries)

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import Layer
-from jkeras.errors import ArgumentError
 from jkeras.functional import rotary_embedding
 from jkeras.typing import Array
 
@@ -31,7 +30,7 @@ class RotaryEmbedding(Layer):
         `(b, t, n, c)` -> the same, with an even `c`; any other axes between `t` and `c`, or none.
 
     Raises:
-        ArgumentError: a wavelength or factor is no positive number.
+        ArgumentError: a wavelength or factor is not a positive number.
         ShapeError: an odd number of features, or positions that do not fit.
 
     >>> import jax, jax.numpy as jnp
@@ -54,14 +53,7 @@ class RotaryEmbedding(Layer):
     ) -> None:
         super().__init__(**kwargs)
         for name, value in (("max_wavelength", max_wavelength), ("scaling_factor", scaling_factor)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise ArgumentError(
-                    f"`{name}` must be positive.",
-                    path="RotaryEmbedding",
-                    expected="a number > 0",
-                    received=repr(value),
-                    write=f"RotaryEmbedding({name}=10000.0)",
-                )
+            arguments.positive_number(value, name, "RotaryEmbedding", f"RotaryEmbedding({name}=10000.0)")
         self.max_wavelength, self.scaling_factor = max_wavelength, scaling_factor
         self.sequence_axis, self.interleaved = sequence_axis, bool(interleaved)
         self.supports_masking = True

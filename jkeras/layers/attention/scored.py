@@ -6,12 +6,12 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
+from jkeras import arguments
 from jkeras.core import Layer, SeedGenerator
 from jkeras.core.tensor import is_shape
 from jkeras.dtypes import is_float
 from jkeras.errors import ShapeError
 from jkeras.functional import dropout, masked_softmax
-from jkeras.layers.arguments import fraction
 from jkeras.typing import Array
 
 
@@ -24,7 +24,7 @@ class ScoredAttention(Layer):
     def __init__(self, use_scale: bool, dropout: float, seed: int | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.use_scale = bool(use_scale)
-        self.dropout = fraction(dropout, "dropout", type(self).__name__, one=False)
+        self.dropout = arguments.fraction(dropout, "dropout", type(self).__name__, interval="[0, 1)")
         self.seed = seed
         if dropout > 0:
             self.seed_generator = SeedGenerator(seed)
@@ -66,7 +66,7 @@ class ScoredAttention(Layer):
         if isinstance(inputs, list | tuple) and len(inputs) in (2, 3) and not is_shape(inputs):
             return inputs
         raise ShapeError(
-            "the inputs are no list of two or three tensors.",
+            "the inputs must be a list of two or three tensors.",
             path=self.path or self.name,
             expected="[query, value] or [query, value, key]",
             received=f"{len(inputs)} inputs" if isinstance(inputs, list | tuple) else type(inputs).__name__,
@@ -79,10 +79,11 @@ class ScoredAttention(Layer):
             return None, None
         if not isinstance(mask, list | tuple) or len(mask) not in (2, 3):
             raise ShapeError(
-                "a list of inputs needs a list of masks.",
+                "the mask must be a list of two or three masks, as the inputs are a list.",
                 path=self.path or self.name,
                 expected="[query_mask, value_mask], with None for none",
                 received=type(mask).__name__,
+                write=f"{self.name}([x, y], mask=[x_mask, None])",
             )
         return mask[0], mask[1]
 

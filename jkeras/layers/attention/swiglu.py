@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from jkeras import constraints, initializers, registry, regularizers, tree
+from jkeras import arguments, constraints, initializers, registry, regularizers, tree
 from jkeras.core import Layer
-from jkeras.layers.arguments import ActivationAttribute, positive_int
+from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.core.dense import Dense
 from jkeras.typing import Array
 
@@ -27,7 +27,7 @@ class SwiGLU(Layer):
         `(..., i)` -> `(..., o)`; `gate/kernel (i, h)`, `up/kernel (i, h)`, `down/kernel (h, o)`, and biases.
 
     Raises:
-        ArgumentError: a size is no positive int.
+        ArgumentError: a size is not a positive int.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = SwiGLU(2, activation="linear", kernel_initializer="ones")
@@ -55,8 +55,10 @@ class SwiGLU(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.hidden_units = positive_int(hidden_units, "hidden_units", "SwiGLU", "SwiGLU(hidden_units=256)")
-        self.units = None if units is None else positive_int(units, "units", "SwiGLU", "SwiGLU(256, units=64)")
+        self.hidden_units = arguments.positive_int(hidden_units, "hidden_units", "SwiGLU", "SwiGLU(hidden_units=256)")
+        self.units = (
+            None if units is None else arguments.positive_int(units, "units", "SwiGLU", "SwiGLU(256, units=64)")
+        )
         self.activation = activation
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)

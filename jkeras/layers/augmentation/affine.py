@@ -9,9 +9,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
+from jkeras.errors import UnknownNameError
 from jkeras.functional.image import affine_transform
-from jkeras.layers.augmentation.arguments import FILL_MODES, INTERPOLATIONS, factor_range, number, one_of
+from jkeras.layers.augmentation.arguments import FILL_MODES, INTERPOLATIONS, factor_range
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, uniform
 from jkeras.typing import Array, Key
 
@@ -29,9 +30,11 @@ class RandomAffine(RandomImageLayer):
     def __init__(self, *, fill_mode: str, interpolation: str, fill_value: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
-        self.fill_mode = one_of(fill_mode, FILL_MODES, "fill_mode", owner)
-        self.interpolation = one_of(interpolation, INTERPOLATIONS, "interpolation", owner)
-        self.fill_value = number(fill_value, "fill_value", owner)
+        self.fill_mode = arguments.one_of(fill_mode, "fill_mode", owner, FILL_MODES, error=UnknownNameError)
+        self.interpolation = arguments.one_of(
+            interpolation, "interpolation", owner, INTERPOLATIONS, error=UnknownNameError
+        )
+        self.fill_value = arguments.number(fill_value, "fill_value", owner)
 
     def maps(self, transformation: Transformation, height: Any, width: Any) -> tuple[Array | float, ...]:
         """`(a0, a1, a2, b0, b1, b2)`, one number per example each, for images of a size."""
@@ -76,7 +79,7 @@ class RandomRotation(RandomAffine):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `factor` is no range, or a mode is unknown.
+        ArgumentError: `factor` is not a range, or a mode is unknown.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomRotation((0.25, 0.25), interpolation="nearest")
@@ -129,7 +132,7 @@ class RandomTranslation(RandomAffine):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: a factor is no range, or a mode is unknown.
+        ArgumentError: a factor is not a range, or a mode is unknown.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomTranslation(0.0, (0.25, 0.25), fill_mode="constant")
@@ -184,7 +187,7 @@ class RandomShear(RandomAffine):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: a factor is no range, or a mode is unknown.
+        ArgumentError: a factor is not a range, or a mode is unknown.
 
     >>> import jax.numpy as jnp
     >>> layer = RandomShear(1.0, fill_mode="wrap")
@@ -240,7 +243,7 @@ class RandomZoom(RandomAffine):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: a factor is no range, or a mode is unknown.
+        ArgumentError: a factor is not a range, or a mode is unknown.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomZoom((-0.5, -0.5))

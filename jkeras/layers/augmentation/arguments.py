@@ -1,9 +1,10 @@
-"""Checks of arguments that layers of this room share: ranges of factors and of values, names of modes."""
+"""Checks of arguments that layers of this room share: ranges of factors and of values."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from jkeras.errors import ArgumentError, UnknownNameError
+from jkeras import arguments
+from jkeras.errors import ArgumentError
 
 INTERPOLATIONS = ("nearest", "bilinear")
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
@@ -27,7 +28,7 @@ def factor_range(
     numbers = all(isinstance(entry, int | float) and not isinstance(entry, bool) for entry in entries)
     if not numbers or len(entries) not in (1, 2) or not all(low <= entry <= high for entry in entries):
         raise ArgumentError(
-            f"`{argument}` is no range.",
+            f"`{argument}` must be a number or a pair of numbers in [{low}, {high}], got {arguments.shown(factor)}.",
             path=owner,
             expected=f"a number in [{low}, {high}], or two of them",
             received=f"{argument}={factor!r}",
@@ -49,39 +50,10 @@ def value_bounds(value_range: Any, owner: str) -> tuple[Any, Any]:
     numbers = all(isinstance(entry, int | float) and not isinstance(entry, bool) for entry in entries)
     if len(entries) != 2 or not numbers or entries[0] == entries[1]:
         raise ArgumentError(
-            "`value_range` is no range.",
+            f"`value_range` must be two different numbers, got {arguments.shown(value_range)}.",
             path=owner,
             expected="two different numbers",
             received=f"value_range={value_range!r}",
             write=f"{owner}(..., value_range=(0, 255))",
         )
     return min(entries), max(entries)
-
-
-def one_of(value: Any, names: Sequence[str], argument: str, owner: str) -> str:
-    """The value, if it is one of some names.
-
-    >>> one_of("nearest", INTERPOLATIONS, "interpolation", "RandomZoom")
-    'nearest'
-    """
-    if value not in names:
-        raise UnknownNameError(
-            f"unknown `{argument}`.",
-            path=owner,
-            expected=" or ".join(map(repr, names)),
-            received=f"{argument}={value!r}",
-        )
-    return value
-
-
-def number(value: Any, argument: str, owner: str) -> Any:
-    """The value, if it is a number.
-
-    >>> number(0.5, "fill_value", "RandomZoom")
-    0.5
-    """
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise ArgumentError(
-            f"`{argument}` is no number.", path=owner, expected="a number", received=f"{argument}={value!r}"
-        )
-    return value

@@ -104,10 +104,13 @@ class ImageLayer(Layer):
         shape = images.shape if len(images.shape) == 4 else (1, *images.shape)
         if len(shape) != 4:
             raise ShapeError(
-                "images have three axes, a batch of them four.",
+                f"images must have rank 3, or 4 with a batch axis, got rank {len(images.shape)}.",
                 path=self.path or self.name,
                 expected="(b, h, w, c), or (h, w, c)" if self.data_format == "channels_last" else "(b, c, h, w)",
                 received=f"shape {tuple(images.shape)}",
+                write="layer(images[..., None])   # gray images, with an axis for their channel"
+                if len(images.shape) in (2, 3)
+                else None,
             )
         return self.draw(shape, self.stream(seed)) if training else None
 
@@ -165,10 +168,11 @@ class ImageLayer(Layer):
         """Raises `ArgumentError` for a dict without images, or with what no layer here can transform."""
         if "images" not in data or set(data) - set(KEYS):
             raise ArgumentError(
-                "the inputs are no images with labels and masks.",
+                "the inputs must be images, with labels and masks beside them or not.",
                 path=self.path or self.name,
                 expected='"images", and perhaps "labels" and "segmentation_masks"',
                 received=sorted(data),
+                write="layer({'images': images, 'labels': labels})",
             )
 
 
@@ -200,7 +204,7 @@ class RandomFactorLayer(RandomImageLayer):
         data_format, seed: as for every random image layer.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is no range.
+        ArgumentError: `factor` or `value_range` is not a range.
     """
 
     bounds: ClassVar[tuple[float, float]]

@@ -5,9 +5,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.functional.image import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
-from jkeras.layers.arguments import fraction
 from jkeras.layers.augmentation.base import RandomFactorLayer, RandomImageLayer, Transformation, per_example, uniform
 from jkeras.layers.augmentation.values import rescale
 from jkeras.typing import Array, Key
@@ -42,7 +41,7 @@ class RandomSaturation(RandomColor):
         `(b, h, w, 3)` or `(h, w, 3)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is no range.
+        ArgumentError: `factor` or `value_range` is not a range.
         ShapeError: the images have not three channels.
 
     >>> import jax, jax.numpy as jnp
@@ -79,7 +78,7 @@ class RandomHue(RandomColor):
         `(b, h, w, 3)` or `(h, w, 3)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is no range.
+        ArgumentError: `factor` or `value_range` is not a range.
         ShapeError: the images have not three channels.
 
     >>> import jax, jax.numpy as jnp
@@ -113,7 +112,7 @@ class RandomGrayscale(RandomImageLayer):
         `(b, h, w, 3)` or `(h, w, 3)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `factor` is no number in [0, 1].
+        ArgumentError: `factor` is not a number in [0, 1].
         ShapeError: the images have not three channels.
 
     >>> import jax, jax.numpy as jnp
@@ -130,7 +129,7 @@ class RandomGrayscale(RandomImageLayer):
         self, factor: float = 0.5, data_format: str | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.factor = fraction(factor, "factor", "RandomGrayscale")
+        self.factor = arguments.fraction(factor, "factor", "RandomGrayscale")
 
     def draw(self, shape: tuple[Any, ...], stream: Iterator[Key]) -> Transformation:
         return {"should_apply": uniform(next(stream), (shape[0],)) < self.factor}
@@ -154,7 +153,7 @@ class RandomColorDegeneration(RandomFactorLayer):
         `(b, h, w, 3)` or `(h, w, 3)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is no range.
+        ArgumentError: `factor` or `value_range` is not a range.
         ShapeError: the images have not three channels.
 
     >>> import jax, jax.numpy as jnp

@@ -38,7 +38,7 @@ class RandomSharpness(RandomFactorLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is no range.
+        ArgumentError: `factor` or `value_range` is not a range.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomSharpness((0.0, 0.0))
@@ -80,7 +80,7 @@ class RandomGaussianBlur(RandomImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: a range is none, or `kernel_size` is not odd.
+        ArgumentError: an argument is not a range, or `kernel_size` is not odd.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomGaussianBlur(value_range=(0, 1))
@@ -150,7 +150,7 @@ def _odd_pair(value: Any) -> tuple[int, int]:
     odd = all(isinstance(entry, int) and entry > 0 and entry % 2 == 1 for entry in entries)
     if len(entries) != 2 or not odd:
         raise ArgumentError(
-            "`kernel_size` has no middle.",
+            f"`kernel_size` must be an odd integer or a pair of them, got {value!r}.",
             path="RandomGaussianBlur",
             expected="an odd int, or two of them",
             received=f"kernel_size={value!r}",

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.errors import ArgumentError
 from jkeras.functional.layout import along
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
@@ -33,7 +33,7 @@ class RandomErasing(RandomImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: an argument is no range, or `fill_value` no colour.
+        ArgumentError: an argument is not a range, or `fill_value` is not a colour.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomErasing((1.0, 1.0), scale=(1.0, 1.0), fill_value=7.0)
@@ -89,9 +89,10 @@ def _color(value: Any) -> Any:
     entries = tuple(value) if listed else (value,)
     if value is not None and not all(isinstance(each, int | float) and not isinstance(each, bool) for each in entries):
         raise ArgumentError(
-            "`fill_value` is no colour.",
+            f"`fill_value` must be a number, a list of numbers or None, got {arguments.shown(value)}.",
             path="RandomErasing",
             expected="a number, a list of one per channel, or None for noise",
             received=f"fill_value={value!r}",
+            write="RandomErasing(fill_value=0)",
         )
     return entries if listed else value

@@ -25,7 +25,7 @@ class RandomBrightness(RandomImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is no range.
+        ArgumentError: `factor` or `value_range` is not a range.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomBrightness((0.5, 0.5), value_range=(0, 1))
@@ -64,7 +64,7 @@ class RandomContrast(RandomImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is no range.
+        ArgumentError: `factor` or `value_range` is not a range.
 
     >>> import jax.numpy as jnp
     >>> layer = RandomContrast(1.0)

@@ -9,10 +9,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.functional.arguments import standardize_tuple
-from jkeras.layers.arguments import positive_int
-from jkeras.layers.augmentation.arguments import number, value_bounds
+from jkeras.layers.augmentation.arguments import value_bounds
 from jkeras.layers.augmentation.base import ImageLayer, Transformation
 from jkeras.layers.augmentation.values import from_bytes, to_bytes
 from jkeras.typing import Array
@@ -33,7 +32,7 @@ class AutoContrast(ImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `value_range` is no range.
+        ArgumentError: `value_range` is not a range.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = AutoContrast(value_range=(0, 1))
@@ -75,7 +74,7 @@ class Equalization(ImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype. Gradients are 0.
 
     Raises:
-        ArgumentError: `value_range` is no range, or `bins` no positive int.
+        ArgumentError: `value_range` is not a range, or `bins` is not a positive int.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Equalization()
@@ -91,7 +90,7 @@ class Equalization(ImageLayer):
         self, value_range: Any = (0, 255), bins: int = 256, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
-        self.bins = positive_int(bins, "bins", "Equalization", "Equalization(bins=256)")
+        self.bins = arguments.positive_int(bins, "bins", "Equalization", "Equalization(bins=256)")
         self.value_range = value_bounds(value_range, "Equalization")
 
     def apply(self, images: Array, transformation: Transformation) -> Array:
@@ -116,7 +115,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype. Gradients are 0.
 
     Raises:
-        ArgumentError: `value_range` is no range, `clip_limit` no number, or `tile_grid_size` no two positive ints.
+        ArgumentError: `value_range` is not a range, `clip_limit` not a number, `tile_grid_size` not two positive ints.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = ContrastLimitedAdaptiveHistogramEqualization(clip_limit=0, tile_grid_size=(1, 1))
@@ -137,7 +136,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self.value_range = value_bounds(value_range, "ContrastLimitedAdaptiveHistogramEqualization")
-        self.clip_limit = number(clip_limit, "clip_limit", "ContrastLimitedAdaptiveHistogramEqualization")
+        self.clip_limit = arguments.number(clip_limit, "clip_limit", "ContrastLimitedAdaptiveHistogramEqualization")
         self.tile_grid_size = standardize_tuple(tile_grid_size, 2, "tile_grid_size", type(self).__name__)
 
     def apply(self, images: Array, transformation: Transformation) -> Array:

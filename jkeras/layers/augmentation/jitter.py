@@ -34,7 +34,7 @@ class RandomColorJitter(RandomImageLayer):
         `(b, h, w, 3)` or `(h, w, 3)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: an argument is no range.
+        ArgumentError: an argument is not a range.
         ShapeError: the images have not three channels, and saturation or hue are to be changed.
 
     >>> import jax, jax.numpy as jnp

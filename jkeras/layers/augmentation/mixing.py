@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras import registry
-from jkeras.errors import ArgumentError, ShapeError
+from jkeras import arguments, registry
+from jkeras.errors import ShapeError
 from jkeras.layers.augmentation.arguments import factor_range
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, per_example, uniform
 from jkeras.layers.augmentation.boxes import inside, random_box
@@ -28,7 +28,7 @@ class MixingLayer(RandomImageLayer):
         """Raises `ShapeError` for class indices: there is nothing between two of them."""
         if labels.ndim == 1 and not jnp.issubdtype(labels.dtype, jnp.floating):
             raise ShapeError(
-                "class indices cannot be mixed.",
+                "the labels must be vectors, because class indices cannot be mixed.",
                 path=self.path or self.name,
                 expected="a row per example",
                 received=f"labels of shape {labels.shape}, {labels.dtype}",
@@ -85,10 +85,7 @@ class MixUp(MixingLayer):
         self, alpha: float = 0.2, data_format: str | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        if not isinstance(alpha, int | float) or not alpha > 0:
-            raise ArgumentError(
-                "`alpha` is not positive.", path="MixUp", expected="a number > 0", received=f"alpha={alpha!r}"
-            )
+        arguments.positive_number(alpha, "alpha", "MixUp")
         self.alpha = alpha
 
     def draw(self, shape: tuple[Any, ...], stream: Iterator[Key]) -> Transformation:
@@ -122,7 +119,7 @@ class CutMix(MixingLayer):
         Images `(b, h, w, c)` -> the same, in the compute dtype; labels `(b, ...)` -> the same.
 
     Raises:
-        ArgumentError: `factor` is no range.
+        ArgumentError: `factor` is not a range.
         ShapeError: labels are class indices.
 
     >>> import jax, jax.numpy as jnp

@@ -7,10 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jkeras import registry
+from jkeras import arguments, registry
+from jkeras.errors import UnknownNameError
 from jkeras.functional.image import resize
-from jkeras.layers.arguments import positive_int
-from jkeras.layers.augmentation.arguments import one_of
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, uniform
 from jkeras.typing import Array, Key
 
@@ -49,7 +48,7 @@ class RandomFlip(RandomImageLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.mode = one_of(mode, MODES, "mode", "RandomFlip")
+        self.mode = arguments.one_of(mode, "mode", "RandomFlip", MODES, error=UnknownNameError)
 
     def draw(self, shape: tuple[Any, ...], stream: Iterator[Key]) -> Transformation:
         names = ("flips", "vertical_flips") if self.mode == "horizontal_and_vertical" else ("flips",)
@@ -84,7 +83,7 @@ class RandomCrop(RandomImageLayer):
         the same place.
 
     Raises:
-        ArgumentError: `height` or `width` is no positive int.
+        ArgumentError: `height` or `width` is not a positive int.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomCrop(1, 2)
@@ -101,8 +100,8 @@ class RandomCrop(RandomImageLayer):
         self, height: int, width: int, seed: int | None = None, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.height = positive_int(height, "height", "RandomCrop", "RandomCrop(24, 24)")
-        self.width = positive_int(width, "width", "RandomCrop", "RandomCrop(24, 24)")
+        self.height = arguments.positive_int(height, "height", "RandomCrop", "RandomCrop(24, 24)")
+        self.width = arguments.positive_int(width, "width", "RandomCrop", "RandomCrop(24, 24)")
 
     def draw(self, shape: tuple[Any, ...], stream: Iterator[Key]) -> Transformation | None:
         above, before = shape[self.height_axis] - self.height, shape[self.width_axis] - self.width

@@ -10,12 +10,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras import registry
-from jkeras.errors import ArgumentError
+from jkeras import arguments, registry
+from jkeras.errors import ArgumentError, UnknownNameError
 from jkeras.functional.image import affine_transform
-from jkeras.layers.arguments import positive_int
 from jkeras.layers.augmentation.affine import RandomAffine, RandomRotation, RandomShear, RandomTranslation, stacked
-from jkeras.layers.augmentation.arguments import INTERPOLATIONS, factor_range, one_of, value_bounds
+from jkeras.layers.augmentation.arguments import INTERPOLATIONS, factor_range, value_bounds
 from jkeras.layers.augmentation.base import ImageLayer, RandomImageLayer, Transformation, per_example
 from jkeras.layers.augmentation.color import RandomColorDegeneration
 from jkeras.layers.augmentation.detail import RandomSharpness
@@ -45,7 +44,9 @@ class RandomPolicy(RandomImageLayer):
         owner = type(self).__name__
         self.value_range = value_bounds(value_range, owner)
         self.factor = factor_range(factor, (0, 1), owner)
-        self.interpolation = one_of(interpolation, INTERPOLATIONS, "interpolation", owner)
+        self.interpolation = arguments.one_of(
+            interpolation, "interpolation", owner, INTERPOLATIONS, error=UnknownNameError
+        )
 
     @property
     def part_names(self) -> tuple[str, ...]:
@@ -133,7 +134,7 @@ class RandAugment(RandomPolicy):
         `(b, h, w, 3)` or `(h, w, 3)` -> the same, in the compute dtype. Segmentation masks are moved like the images.
 
     Raises:
-        ArgumentError: a range is none, `num_ops` no positive int, or the interpolation is unknown.
+        ArgumentError: an argument is not a range, `num_ops` is not a positive int, or the interpolation is unknown.
 
     >>> import jax
     >>> layer = RandAugment(num_ops=2)
@@ -158,7 +159,7 @@ class RandAugment(RandomPolicy):
     ) -> None:
         common: dict[str, Any] = {"seed": seed, "data_format": data_format, **kwargs}
         super().__init__(value_range=value_range, factor=factor, interpolation=interpolation, **common)
-        self.num_ops = positive_int(num_ops, "num_ops", "RandAugment", "RandAugment(num_ops=2)")
+        self.num_ops = arguments.positive_int(num_ops, "num_ops", "RandAugment", "RandAugment(num_ops=2)")
         # solarization first, as in Keras: the order of weights is the order of attributes
         self.make(*GEOMETRIC, *PHOTOMETRIC, "solarization", "random_posterization", *TONAL[2:])
 
@@ -233,12 +234,9 @@ class AugMix(RandomPolicy):
     ) -> None:
         common: dict[str, Any] = {"seed": seed, "data_format": data_format, **kwargs}
         super().__init__(value_range=value_range, factor=factor, interpolation=interpolation, **common)
-        self.num_chains = positive_int(num_chains, "num_chains", "AugMix", "AugMix(num_chains=3)")
-        self.chain_depth = positive_int(chain_depth, "chain_depth", "AugMix", "AugMix(chain_depth=3)")
-        if not isinstance(alpha, int | float) or not alpha > 0:
-            raise ArgumentError(
-                "`alpha` is not positive.", path="AugMix", expected="a number > 0", received=f"alpha={alpha!r}"
-            )
+        self.num_chains = arguments.positive_int(num_chains, "num_chains", "AugMix", "AugMix(num_chains=3)")
+        self.chain_depth = arguments.positive_int(chain_depth, "chain_depth", "AugMix", "AugMix(chain_depth=3)")
+        arguments.positive_number(alpha, "alpha", "AugMix")
         self.alpha = alpha
         self.all_ops = bool(all_ops)
         self.make(*GEOMETRIC, "solarization", "random_posterization", *TONAL[2:], *(PHOTOMETRIC if all_ops else ()))
@@ -269,7 +267,9 @@ class AugMix(RandomPolicy):
 
     def apply_to_masks(self, masks: Array, transformation: Transformation) -> Array:
         raise ArgumentError(
-            "an image mixed of differently moved copies has no segmentation mask.",
+            "AugMix cannot transform segmentation masks, because it mixes copies that are moved differently.",
             path=self.path or self.name,
             expected='"images" and "labels"',
+            received='"segmentation_masks"',
+            write="layer({'images': images, 'labels': labels})",
         )

@@ -33,7 +33,7 @@ class RandomInvert(RandomImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is no range.
+        ArgumentError: `factor` or `value_range` is not a range.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomInvert((1.0, 1.0))
@@ -78,7 +78,7 @@ class RandomPosterization(RandomFactorLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype. Gradients are 0.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is no range.
+        ArgumentError: `factor` or `value_range` is not a range.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomPosterization((2, 2))
@@ -119,7 +119,7 @@ class Solarization(RandomImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
 
     Raises:
-        ArgumentError: an argument is no range.
+        ArgumentError: an argument is not a range.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Solarization(threshold_factor=(0.5, 0.5))

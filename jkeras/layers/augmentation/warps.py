@@ -6,10 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
+from jkeras.errors import UnknownNameError
 from jkeras.functional.image import map_coordinates, perspective_transform
-from jkeras.layers.arguments import fraction
-from jkeras.layers.augmentation.arguments import FILL_MODES, INTERPOLATIONS, factor_range, number, one_of, value_bounds
+from jkeras.layers.augmentation.arguments import FILL_MODES, INTERPOLATIONS, factor_range, value_bounds
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, chance, per_example, uniform
 from jkeras.typing import Array, Key
 
@@ -32,7 +32,7 @@ class RandomPerspective(RandomImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype. Segmentation masks are transformed too.
 
     Raises:
-        ArgumentError: `factor` is no range, `scale` no fraction, or the interpolation is unknown.
+        ArgumentError: `factor` is not a range, `scale` is not a fraction, or the interpolation is unknown.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomPerspective((1.0, 1.0), scale=0.0)
@@ -56,9 +56,11 @@ class RandomPerspective(RandomImageLayer):
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, (0, 1), "RandomPerspective")
-        self.scale = fraction(scale, "scale", "RandomPerspective")
-        self.interpolation = one_of(interpolation, INTERPOLATIONS, "interpolation", "RandomPerspective")
-        self.fill_value = number(fill_value, "fill_value", "RandomPerspective")
+        self.scale = arguments.fraction(scale, "scale", "RandomPerspective")
+        self.interpolation = arguments.one_of(
+            interpolation, "interpolation", "RandomPerspective", INTERPOLATIONS, error=UnknownNameError
+        )
+        self.fill_value = arguments.number(fill_value, "fill_value", "RandomPerspective")
 
     def draw(self, shape: tuple[Any, ...], stream: Iterator[Key]) -> Transformation:
         right, bottom = shape[self.width_axis] - 1, shape[self.height_axis] - 1
@@ -102,7 +104,7 @@ class RandomElasticTransform(RandomImageLayer):
         `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype. Segmentation masks are distorted too.
 
     Raises:
-        ArgumentError: an argument is no range, or a mode is unknown.
+        ArgumentError: an argument is not a range, or a mode is unknown.
 
     >>> import jax.numpy as jnp
     >>> layer = RandomElasticTransform()
@@ -130,9 +132,13 @@ class RandomElasticTransform(RandomImageLayer):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, (0, 1), "RandomElasticTransform")
         self.scale = factor_range(scale, (0, 1), "RandomElasticTransform", "scale")
-        self.interpolation = one_of(interpolation, INTERPOLATIONS, "interpolation", "RandomElasticTransform")
-        self.fill_mode = one_of(fill_mode, (*FILL_MODES, "mirror"), "fill_mode", "RandomElasticTransform")
-        self.fill_value = number(fill_value, "fill_value", "RandomElasticTransform")
+        self.interpolation = arguments.one_of(
+            interpolation, "interpolation", "RandomElasticTransform", INTERPOLATIONS, error=UnknownNameError
+        )
+        self.fill_mode = arguments.one_of(
+            fill_mode, "fill_mode", "RandomElasticTransform", (*FILL_MODES, "mirror"), error=UnknownNameError
+        )
+        self.fill_value = arguments.number(fill_value, "fill_value", "RandomElasticTransform")
         self.value_range = value_bounds(value_range, "RandomElasticTransform")
 
     def draw(self, shape: tuple[Any, ...], stream: Iterator[Key]) -> Transformation | None:

@@ -23,10 +23,11 @@ def checkpoint_policy(name: str | None, path: str) -> Any:
     if found is None:
         known = [each for each in dir(jax.checkpoint_policies) if not each.startswith("_")]
         raise UnknownNameError(
-            f"there is no checkpoint policy {name!r}.",
+            f"the policy must be a name in jax.checkpoint_policies, got {name!r}.",
             path=path,
             expected=did_you_mean(name, known),
             received=repr(name),
+            write="Remat(layer, policy='dots_saveable')",
         )
     return found
 
@@ -47,7 +48,7 @@ class Remat(Wrapper):
         Those of the layer.
 
     Raises:
-        ArgumentError: `layer` is no layer.
+        ArgumentError: `layer` is not a layer.
         UnknownNameError: there is no such policy.
 
     >>> import jax, jax.numpy as jnp

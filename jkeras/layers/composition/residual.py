@@ -20,7 +20,7 @@ class Residual(Wrapper):
         That of the layer's input -> the same. A mask passes through.
 
     Raises:
-        ArgumentError: `layer` is no layer.
+        ArgumentError: `layer` is not a layer.
         ShapeError: the layer changes the shape.
 
     >>> import jax, jax.numpy as jnp
@@ -41,9 +41,10 @@ class Residual(Wrapper):
         change = self.layer(inputs)
         if change.shape != inputs.shape:
             raise ShapeError(
-                "the layer changes the shape, so its output cannot be added to its input.",
+                "the layer must keep the shape of its input, because its output is added to it.",
                 path=self.path or self.name,
                 expected=f"outputs of shape {inputs.shape}",
                 received=change.shape,
+                write=f"layers.Dense({inputs.shape[-1]})   # as the last layer of the branch" if inputs.ndim else None,
             )
         return inputs + change

@@ -6,11 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras import initializers, registry
+from jkeras import arguments, initializers, registry
 from jkeras.core import Layer
 from jkeras.errors import ShapeError
 from jkeras.functional.layout import along
-from jkeras.layers.arguments import fraction, positive_int
 from jkeras.layers.regularization.base import RandomLayer
 from jkeras.typing import Array, Key
 
@@ -44,7 +43,9 @@ class LayerScale(Layer):
     def __init__(self, init_values: float, projection_dim: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.init_values = init_values
-        self.projection_dim = positive_int(projection_dim, "projection_dim", "LayerScale", "LayerScale(1e-6, 96)")
+        self.projection_dim = arguments.positive_int(
+            projection_dim, "projection_dim", "LayerScale", "LayerScale(1e-6, 96)"
+        )
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -81,7 +82,7 @@ class StochasticDepth(RandomLayer):
 
     def __init__(self, drop_path_rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.drop_path_rate = fraction(drop_path_rate, "drop_path_rate", "StochasticDepth", one=False)
+        self.drop_path_rate = arguments.fraction(drop_path_rate, "drop_path_rate", "StochasticDepth", interval="[0, 1)")
         self.set_seed(seed, draws=self.drop_path_rate > 0)
 
     def perturb(self, inputs: Array, key: Key) -> Array:
@@ -128,5 +129,6 @@ class CustomScaleLayer(Layer):
                 path=self.path or self.name,
                 expected="[shortcut, branch]",
                 received=f"a list of {len(inputs)}" if isinstance(inputs, list | tuple) else type(inputs).__name__,
+                write=f"{self.name}([shortcut, branch])",
             )
         return inputs[0] + self.scale * inputs[1]

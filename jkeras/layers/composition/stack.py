@@ -12,11 +12,11 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 
-from jkeras import registry, tree
+from jkeras import arguments, registry, tree
 from jkeras.core import Layer, Variable, Variables
 from jkeras.core.scope import Scope, require
 from jkeras.core.structure import Component
-from jkeras.errors import ArgumentError, ShapeError
+from jkeras.errors import ShapeError
 from jkeras.layers.composition.remat import checkpoint_policy
 from jkeras.layers.core.wrapper import check_wrapped
 from jkeras.typing import Array, Config, DType, Key, PyTree
@@ -133,7 +133,7 @@ class Stack(Layer):
         passes through all of them.
 
     Raises:
-        ArgumentError: `n` or `unroll` is no positive int, or `block` is no layer.
+        ArgumentError: `n` or `unroll` is not a positive int, or `block` is not a layer.
         ShapeError: the block returns another shape or dtype.
         UnknownNameError: there is no such policy.
 
@@ -155,10 +155,9 @@ class Stack(Layer):
     def __init__(self, block: Layer, n: int, remat: bool | str = False, unroll: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         for name, value in (("n", n), ("unroll", unroll)):
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ArgumentError(
-                    f"`{name}` is no positive int.", path=f"Stack({name}=)", expected="1 or more", received=repr(value)
-                )
+            arguments.positive_int(
+                value, name, f"Stack({name}=)", f"Stack(block, n=4, {name}=1)" if name != "n" else "Stack(block, n=4)"
+            )
         checkpoint_policy(remat if isinstance(remat, str) else None, "Stack(remat=)")
         self.block, self.n, self.remat, self.unroll = check_wrapped(block, "Stack"), n, remat, unroll
         self.autocast = False  # the block casts its own inputs
@@ -226,13 +225,13 @@ class Stack(Layer):
         same = hasattr(outputs, "shape") and (outputs.shape, outputs.dtype) == (inputs.shape, inputs.dtype)
         if not same:
             raise ShapeError(
-                "the block does not return what it is given, so it cannot be given its own output.",
+                "the block must keep the shape and dtype of its input, because it is applied to its own output.",
                 path=self.path or self.name,
                 expected=f"{inputs.dtype}{list(inputs.shape)}",
                 received=f"{outputs.dtype}{list(outputs.shape)}"
                 if hasattr(outputs, "shape")
                 else type(outputs).__name__,
-                write="a block that keeps shape and dtype, such as Residual(...)",
+                write="Stack(Residual(block), n=4)   # keeps shape and dtype",
             )
         return outputs
 

@@ -61,10 +61,11 @@ class WindowLayer(Layer):
         self.input_spec = InputSpec(ndim=self.rank + 2)
         if self.strides_or_dilation and max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ArgumentError(
-                "strides and dilation exclude each other.",
+                "`strides` and `dilation_rate` cannot both be above 1.",
                 path=owner,
                 expected="strides=1 or dilation_rate=1",
                 received=f"strides={self.strides}, dilation_rate={self.dilation_rate}",
+                write=f"{owner}(..., strides=1, dilation_rate={max(self.dilation_rate)})",
             )
 
     @property
@@ -77,7 +78,7 @@ class WindowLayer(Layer):
         channels = input_shape[self.channel_axis]
         if channels is None:
             raise BuildError(
-                "the number of channels is not known, so the kernel has no shape.",
+                "the number of channels must be known, because it is in the shape of the kernel.",
                 path=self.path or self.name,
                 expected=f"an int as dimension {self.channel_axis}",
                 received=input_shape,

@@ -1,11 +1,11 @@
 """Conv1D, Conv2D, Conv3D: a weighted sum over every window."""
 
+import math
 from typing import Any
 
-from jkeras import constraints, initializers, registry, regularizers
+from jkeras import arguments, constraints, initializers, registry, regularizers
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional import conv
-from jkeras.layers.arguments import positive_int
 from jkeras.layers.convolution.base import WindowLayer
 from jkeras.typing import Array
 
@@ -55,27 +55,29 @@ class Conv(WindowLayer):
             activity_regularizer=activity_regularizer,
             **without_adaptation(kwargs, owner),
         )
-        self.filters = positive_int(filters, "filters", owner, f"{owner}(filters=32, kernel_size=3)")
-        self.groups = positive_int(groups, "groups", owner, f"{owner}(..., groups=1)")
+        self.filters = arguments.positive_int(filters, "filters", owner, f"{owner}(filters=32, kernel_size=3)")
+        self.groups = arguments.positive_int(groups, "groups", owner, f"{owner}(..., groups=1)")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         if self.filters % self.groups:
             raise ArgumentError(
-                "the filters do not divide into groups.",
+                f"`filters` must be a multiple of `groups`, got {self.filters} and {self.groups}.",
                 path=owner,
                 expected=f"groups that divide {self.filters} filters",
                 received=f"groups={self.groups}",
+                write=f"{owner}(..., groups=1)",
             )
 
     def build(self, input_shape: Any) -> None:
         channels = self.channels_of(input_shape)
         if channels % self.groups:
             raise ShapeError(
-                "the channels of the input do not divide into groups.",
+                "the number of channels of the input must be a multiple of `groups`.",
                 path=self.path or self.name,
                 expected=f"a multiple of {self.groups} channels",
                 received=f"{channels} channels, input shape {input_shape}",
+                write=f"{type(self).__name__}(..., groups={math.gcd(channels, self.groups)})",
             )
         self.kernel = self.declare_kernel(
             "kernel",
@@ -99,10 +101,11 @@ def without_adaptation(kwargs: dict[str, Any], owner: str) -> dict[str, Any]:
     for name in ("lora_rank", "lora_alpha"):
         if kwargs.get(name) is not None:
             raise ArgumentError(
-                "kernels of convolutions are not adapted.",
+                f"`{name}` must be None, because LoRA does not adapt the kernels of convolutions.",
                 path=owner,
                 expected=f"{name}=None",
                 received=f"{name}={kwargs[name]!r}",
+                write=f"{owner}(..., {name}=None)",
             )
     return {name: value for name, value in kwargs.items() if name not in ("lora_rank", "lora_alpha")}
 
@@ -201,7 +204,7 @@ class Conv3D(Conv):
         filters: the number `o` of output channels.
         kernel_size: the sides of a window, one int or three.
         strides: steps between windows, one int or three.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind.
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, one int or three. Not together with strides.
         groups: into how many groups channels and filters are divided; filters see the channels of their group.

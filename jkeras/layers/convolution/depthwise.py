@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from jkeras import constraints, initializers, registry, regularizers
+from jkeras import arguments, constraints, initializers, registry, regularizers
 from jkeras.functional import depthwise_conv
-from jkeras.layers.arguments import positive_int
 from jkeras.layers.convolution.base import WindowLayer
 from jkeras.typing import Array
 
@@ -46,7 +45,9 @@ class DepthwiseConv(WindowLayer):
             **kwargs,
         )
         owner = type(self).__name__
-        self.depth_multiplier = positive_int(depth_multiplier, "depth_multiplier", owner, f"{owner}(kernel_size=3)")
+        self.depth_multiplier = arguments.positive_int(
+            depth_multiplier, "depth_multiplier", owner, f"{owner}(kernel_size=3)"
+        )
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
         self.depthwise_constraint = constraints.get(depthwise_constraint)
@@ -76,7 +77,7 @@ class DepthwiseConv1D(DepthwiseConv):
     Args:
         kernel_size: the sides of a window, an int.
         strides: steps between windows, an int.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind.
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end.
         depth_multiplier: how many outputs `m` every channel has.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, an int.
@@ -116,7 +117,7 @@ class DepthwiseConv2D(DepthwiseConv):
     Args:
         kernel_size: the sides of a window, one int or two.
         strides: steps between windows, one int or two.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind.
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end.
         depth_multiplier: how many outputs `m` every channel has.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, one int or two.

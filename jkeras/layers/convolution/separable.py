@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from jkeras import constraints, initializers, registry, regularizers
+from jkeras import arguments, constraints, initializers, registry, regularizers
 from jkeras.functional import conv, depthwise_conv
-from jkeras.layers.arguments import positive_int
 from jkeras.layers.convolution.base import WindowLayer
 from jkeras.typing import Array
 
@@ -51,8 +50,8 @@ class SeparableConv(WindowLayer):
         )
         owner = type(self).__name__
         example = f"{owner}(filters=32, kernel_size=3)"
-        self.filters = positive_int(filters, "filters", owner, example)
-        self.depth_multiplier = positive_int(depth_multiplier, "depth_multiplier", owner, example)
+        self.filters = arguments.positive_int(filters, "filters", owner, example)
+        self.depth_multiplier = arguments.positive_int(depth_multiplier, "depth_multiplier", owner, example)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.pointwise_initializer = initializers.get(pointwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
@@ -94,7 +93,7 @@ class SeparableConv1D(SeparableConv):
         filters: the number `o` of output channels.
         kernel_size: the sides of a window, an int.
         strides: steps between windows, an int.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind.
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, an int.
         depth_multiplier: how many outputs `m` every channel has in the first step.
@@ -136,7 +135,7 @@ class SeparableConv2D(SeparableConv):
         filters: the number `o` of output channels.
         kernel_size: the sides of a window, one int or two.
         strides: steps between windows, one int or two.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one behind.
+        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, one int or two.
         depth_multiplier: how many outputs `m` every channel has in the first step.

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from jkeras import constraints, initializers, registry, regularizers
+from jkeras import arguments, constraints, initializers, registry, regularizers
 from jkeras.errors import ArgumentError
 from jkeras.functional import conv_transpose
 from jkeras.functional.arguments import standardize_tuple
-from jkeras.layers.arguments import positive_int
 from jkeras.layers.convolution.base import WindowLayer
 from jkeras.typing import Array
 
@@ -51,7 +50,7 @@ class ConvTranspose(WindowLayer):
             **kwargs,
         )
         owner = type(self).__name__
-        self.filters = positive_int(filters, "filters", owner, f"{owner}(filters=32, kernel_size=3)")
+        self.filters = arguments.positive_int(filters, "filters", owner, f"{owner}(filters=32, kernel_size=3)")
         self.output_padding = _output_padding(output_padding, self.strides, owner)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
@@ -73,16 +72,17 @@ class ConvTranspose(WindowLayer):
 
 
 def _output_padding(value: Any, strides: tuple[int, ...], owner: str) -> tuple[int, ...] | None:
-    """How many outputs to add behind, per axis: less than the strides."""
+    """How many outputs to add at the end, per axis: less than the strides."""
     if value is None:
         return None
     more = standardize_tuple(value, len(strides), "output_padding", owner, minimum=0)
     if any(added >= step for added, step in zip(more, strides, strict=True)):
         raise ArgumentError(
-            "the output is padded by a stride or more.",
+            f"`output_padding` must be less than `strides`, got {more} for strides {strides}.",
             path=owner,
             expected=f"output_padding below strides={strides}",
             received=f"output_padding={more}",
+            write=f"{owner}(..., output_padding={tuple(step - 1 for step in strides)})",
         )
     return more
 
@@ -99,7 +99,7 @@ class Conv1DTranspose(ConvTranspose):
         kernel_size: the sides of a window, an int.
         strides: steps between the windows that inputs spread over, an int.
         padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
-        output_padding: how many outputs to add behind what the windows cover, less than the strides; by default what
+        output_padding: how many outputs to add after what the windows cover, less than the strides; by default what
             `padding` needs.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, an int. Not together with strides.
@@ -141,7 +141,7 @@ class Conv2DTranspose(ConvTranspose):
         kernel_size: the sides of a window, one int or two.
         strides: steps between the windows that inputs spread over, one int or two.
         padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
-        output_padding: how many outputs to add behind what the windows cover, less than the strides; by default what
+        output_padding: how many outputs to add after what the windows cover, less than the strides; by default what
             `padding` needs.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, one int or two. Not together with strides.
@@ -184,7 +184,7 @@ class Conv3DTranspose(ConvTranspose):
         kernel_size: the sides of a window, one int or three.
         strides: steps between the windows that inputs spread over, one int or three.
         padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
-        output_padding: how many outputs to add behind what the windows cover, less than the strides; by default what
+        output_padding: how many outputs to add after what the windows cover, less than the strides; by default what
             `padding` needs.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, one int or three. Not together with strides.

@@ -4,10 +4,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import constraints, initializers, registry, regularizers
+from jkeras import arguments, constraints, initializers, registry, regularizers
 from jkeras.core import InputSpec, Variable
 from jkeras.errors import BuildError
-from jkeras.layers.arguments import ActivationAttribute, positive_int
+from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.core.low_rank import LowRankAdaptable
 from jkeras.typing import Array
 
@@ -34,7 +34,7 @@ class Dense(LowRankAdaptable):
         `(..., i)` -> `(..., o)`; `kernel (i, o)`, `bias (o,)`. Inputs of rank 2 or more.
 
     Raises:
-        ArgumentError: `units` or `lora_rank` is no positive int; LoRA together with a kernel constraint.
+        ArgumentError: `units` or `lora_rank` is not a positive int; LoRA together with a kernel constraint.
         ShapeError: the input has rank below 2, or another last axis than the kernel.
 
     >>> import jax, jax.numpy as jnp
@@ -67,7 +67,7 @@ class Dense(LowRankAdaptable):
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.units = positive_int(units, "units", "Dense", "Dense(units=64)")
+        self.units = arguments.positive_int(units, "units", "Dense", "Dense(units=64)")
         self.activation = activation
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -85,7 +85,7 @@ class Dense(LowRankAdaptable):
         features = input_shape[-1]
         if features is None:
             raise BuildError(
-                "the last axis of the input is not known, so the kernel has no shape.",
+                "the last axis of the input must be known, because it is in the shape of the kernel.",
                 path=self.path or self.name,
                 expected="an int as last dimension",
                 received=input_shape,

@@ -40,7 +40,7 @@ class EinsumDense(LowRankAdaptable):
 
     Raises:
         ArgumentError: the equation has another form, `bias_axes` names an axis that the outputs do not have, or
-            `lora_rank` is no positive int; LoRA together with a kernel constraint.
+            `lora_rank` is not a positive int; LoRA together with a kernel constraint.
         BuildError: inputs or `output_shape` do not have the axes of the equation, or a size of a weight is not known.
 
     >>> import jax, jax.numpy as jnp
@@ -78,10 +78,11 @@ class EinsumDense(LowRankAdaptable):
         self.activation = activation
         if bias_axes is not None and not (bias_axes and {*bias_axes} <= {*self.axes.outputs}):
             raise ArgumentError(
-                "`bias_axes` names no axes of the outputs.",
+                f"`bias_axes` must be axes of the outputs, got {bias_axes!r}.",
                 path="EinsumDense",
                 expected=f"some of '{self.axes.outputs}', or None",
                 received=repr(bias_axes),
+                write=f"EinsumDense({equation!r}, ..., bias_axes={self.axes.outputs[-1]!r})",
             )
         self.bias_axes = bias_axes
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -112,7 +113,7 @@ class EinsumDense(LowRankAdaptable):
                 constraint=self.bias_constraint,
                 name="bias",
             )
-        first = len(axes.inputs) if axes.left else 0  # axes are counted from the end behind an ellipsis
+        first = len(axes.inputs) if axes.left else 0  # axes are counted from the end after an ellipsis
         fixed = {index - first: sizes[axis] for index, axis in enumerate(axes.inputs) if axis in axes.kernel}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=fixed)
         self.declare_lora()
@@ -151,7 +152,7 @@ def _sizes(output_shape: Any) -> tuple[int | None, ...]:
         sizes = (0,)
     if any(size is not None and size < 1 for size in sizes):
         raise ArgumentError(
-            "`output_shape` is no shape.",
+            f"`output_shape` must be a positive integer, or a tuple of them and None, got {output_shape!r}.",
             path="EinsumDense",
             expected="a positive int, or a tuple of such and None",
             received=repr(output_shape),

@@ -35,15 +35,15 @@ class Equation:
         found = FORM.fullmatch(equation.replace(" ", "")) if isinstance(equation, str) else None
         parts = [part or "" for part in found.groups()] if found is not None else []
         if not parts or (parts[0], parts[2]) != (parts[4], parts[6]) or (parts[0] and parts[2]):
-            raise _unusable("not an equation of inputs, a kernel and outputs.", equation)
+            raise _unusable(f"`equation` must be of inputs, a kernel and outputs, got {equation!r}.", equation)
         parsed = cls(parts[1], parts[3], parts[5], parts[0], parts[2])
         for letters in (parsed.inputs, parsed.kernel, parsed.outputs):
             if len({*letters}) < len(letters):
-                raise _unusable("a letter comes twice in one place.", equation)
+                raise _unusable("`equation` must not repeat a letter in one operand.", equation)
         if odd := {*parsed.kernel} - {*parsed.inputs, *parsed.outputs}:
-            raise _unusable(f"the axes {sorted(odd)} of the kernel are neither in inputs nor in outputs.", equation)
+            raise _unusable(f"the axes {sorted(odd)} of the kernel must be in the inputs or in the outputs.", equation)
         if odd := {*parsed.outputs} - {*parsed.inputs, *parsed.kernel}:
-            raise _unusable(f"the axes {sorted(odd)} of the outputs come from nowhere.", equation)
+            raise _unusable(f"the axes {sorted(odd)} of the outputs must be in the inputs or in the kernel.", equation)
         return parsed
 
     def low_rank(self) -> str:
@@ -61,11 +61,12 @@ class Equation:
         hidden = len(input_shape) - len(self.inputs)
         if hidden < 0 or (hidden and not self.left + self.right):
             raise BuildError(
-                "the inputs do not have the axes of the equation.",
+                f"the inputs must have the axes of the equation, got rank {len(input_shape)}.",
                 path=path,
                 expected=f"{self.left}{self.inputs}{self.right}, {len(self.inputs)} axes"
                 + (" or more" if self.left + self.right else ""),
                 received=f"shape {tuple(input_shape)}",
+                write=f"jkeras.Input({(None,) + (8,) * (len(self.inputs) - 2)})" if len(self.inputs) > 1 else None,
             )
         return hidden
 
@@ -79,20 +80,24 @@ class Equation:
         told = self.outputs if self.left and hidden else self.outputs[1:]
         if len(told) != len(output_shape):
             raise BuildError(
-                f"`output_shape` needs a size, or None, for each of the axes '{told}'.",
+                f"`output_shape` must have a size, or None, for each of the axes '{told}'.",
                 path=path,
                 expected=f"{len(told)} entries",
                 received=f"output_shape={tuple(output_shape)}",
+                write=f"EinsumDense(..., output_shape={tuple(None if each in self.inputs else 64 for each in told)})",
             )
         for letter, size in zip(told, output_shape, strict=True):
             if sizes.get(letter) is None:
                 sizes[letter] = size
             elif size is not None and sizes[letter] != size:
+                pairs = zip(told, output_shape, strict=True)
+                new = tuple(None if each in self.inputs else entry for each, entry in pairs)
                 raise BuildError(
-                    f"inputs and `output_shape` disagree on the axis '{letter}'.",
+                    f"`output_shape` must have the size of the inputs along the axis '{letter}', got {size}.",
                     path=path,
                     expected=f"size {sizes[letter]}, as in inputs of shape {tuple(input_shape)}",
                     received=f"output_shape={tuple(output_shape)}",
+                    write=f"EinsumDense(..., output_shape={new})   # None: as in the inputs",
                 )
         return sizes
 
@@ -111,10 +116,11 @@ def known(letters: str, sizes: dict[str, int | None], what: str, path: str) -> t
     if len(found) < len(letters):
         unknown = [letter for letter in letters if sizes.get(letter) is None]
         raise BuildError(
-            f"the sizes of the axes {unknown} are not known, so the {what} has no shape.",
+            f"the sizes of the axes {unknown} must be known, because they are in the shape of the {what}.",
             path=path,
             expected="ints in `output_shape` or in the shape of the inputs",
             received=f"{sizes}",
+            write="EinsumDense('abc,cd->abd', output_shape=(None, 64))   # d is 64",
         )
     return tuple(found)
 

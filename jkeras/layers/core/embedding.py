@@ -5,9 +5,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import constraints, initializers, registry, regularizers
+from jkeras import arguments, constraints, initializers, registry, regularizers
 from jkeras.errors import ArgumentError
-from jkeras.layers.arguments import positive_int
 from jkeras.layers.core.low_rank import LowRankAdaptable
 from jkeras.typing import Array
 
@@ -33,7 +32,7 @@ class Embedding(LowRankAdaptable):
         cast to int32; outputs have the compute dtype.
 
     Raises:
-        ArgumentError: a size is no positive int; LoRA together with a constraint; values given as `weights`.
+        ArgumentError: a size is not a positive int; LoRA together with a constraint; values given as `weights`.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Embedding(3, 2, embeddings_initializer="identity")
@@ -61,16 +60,21 @@ class Embedding(LowRankAdaptable):
     ) -> None:
         if kwargs.pop("weights", None) is not None:
             raise ArgumentError(
-                "a layer holds no values.",
+                "`weights` must be None, because a layer holds no values.",
                 path="Embedding",
                 expected="weights=None",
+                received="weights=...",
                 write="variables = embedding.set_weights(variables, [table])   # after init",
             )
         if kwargs.pop("input_length", None) is not None:
             warnings.warn("Embedding: `input_length` has no effect; leave it out.", stacklevel=2)
         super().__init__(**kwargs)
-        self.input_dim = positive_int(input_dim, "input_dim", "Embedding", "Embedding(input_dim=1000, output_dim=64)")
-        self.output_dim = positive_int(output_dim, "output_dim", "Embedding", "Embedding(1000, output_dim=64)")
+        self.input_dim = arguments.positive_int(
+            input_dim, "input_dim", "Embedding", "Embedding(input_dim=1000, output_dim=64)"
+        )
+        self.output_dim = arguments.positive_int(
+            output_dim, "output_dim", "Embedding", "Embedding(1000, output_dim=64)"
+        )
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)

@@ -78,23 +78,28 @@ class JaxLayer(Layer):
         super().__init__(**kwargs)
         if params is not None or state is not None:
             raise ArgumentError(
-                "a layer holds no values.",
+                "`params` and `state` must be None, because a layer holds no values.",
                 path="JaxLayer",
                 expected="params=None, state=None, and a function that returns them",
                 write="JaxLayer(call_fn, init_fn=lambda inputs: params)",
             )
         if native_serialization_platforms is not None:
             raise ArgumentError(
-                "it is for TensorFlow.", path="JaxLayer", expected="native_serialization_platforms=None"
+                "`native_serialization_platforms` must be None, because it is for TensorFlow only.",
+                path="JaxLayer",
+                expected="native_serialization_platforms=None",
+                received=f"native_serialization_platforms={native_serialization_platforms!r}"[:80],
+                write="JaxLayer(call_fn, init_fn=init_fn)   # without native_serialization_platforms",
             )
         self.call_fn, self.init_fn, self.seed = call_fn, init_fn, seed
         self.call_names = _parameters(call_fn, "call_fn", CALL_ARGUMENTS)
         self.init_names = () if init_fn is None else _parameters(init_fn, "init_fn", INIT_ARGUMENTS)
         if init_fn is None and {"params", "state"} & {*self.call_names}:
             raise ArgumentError(
-                "nothing gives the values that `call_fn` takes.",
+                "`init_fn` is required, because `call_fn` takes `params` or `state`.",
                 path="JaxLayer",
                 expected="an `init_fn`",
+                received="init_fn=None",
                 write="JaxLayer(call_fn, init_fn=lambda rng, inputs: ...)",
             )
         if "rng" in self.call_names:
@@ -155,10 +160,11 @@ class JaxLayer(Layer):
         old, new = (str(jax.tree.structure(each)) for each in (self.state, state))
         if old != new:
             raise ShapeError(
-                "the new state has another structure than the old one.",
+                "`call_fn` must return a state of the structure of the old one.",
                 path=self.path or self.name,
                 expected=old,
                 received=new,
+                write="return outputs, {**state, 'count': count}   # the same keys as in `state`",
             )
         jax.tree.map(lambda variable, value: variable.assign(value), self.state, state)
         return outputs
@@ -179,9 +185,9 @@ def _parameters(function: Callable[..., Any], argument: str, allowed: tuple[str,
     names = tuple(inspect.signature(function).parameters) if callable(function) else ()
     if "inputs" not in names or not {*names} <= {*allowed}:
         raise ArgumentError(
-            f"`{argument}` does not have the parameters of a layer's function."
+            f"`{argument}` must be a function with the parameters of a layer's function."
             if argument == "call_fn" or names
-            else f"`{argument}` is no function.",
+            else f"`{argument}` must be a function.",
             path="JaxLayer",
             expected=f"`inputs`, and any of {[name for name in allowed if name != 'inputs']}",
             received=f"a function of {list(names)}" if callable(function) else repr(function)[:60],
@@ -192,7 +198,8 @@ def _parameters(function: Callable[..., Any], argument: str, allowed: tuple[str,
 
 def _drawn_with_the_others(shape: Any, dtype: Any = None) -> Never:
     raise BuildError(
-        "the values of a JaxLayer are drawn at once, by `init_fn`, and this layer was asked for one of them.",
+        "one value of a JaxLayer cannot be drawn alone, because `init_fn` draws all of them.",
         path="JaxLayer",
         expected="`init` of the layer, or of a model that calls it",
+        write="variables = layer.init(jax.random.key(0), (None, 8))",
     )

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import registry
+from jkeras.arguments import refusal
 from jkeras.core import Layer
 from jkeras.core.tensor import is_shape
 from jkeras.errors import ArgumentError, ConfigError, SerializationError
@@ -53,9 +54,7 @@ class Lambda(Layer):
     ) -> None:
         super().__init__(**kwargs)
         if not callable(function):
-            raise ArgumentError(
-                "`function` cannot be called.", path="Lambda", expected="a function", received=repr(function)[:60]
-            )
+            raise refusal(function, "function", "Lambda", "a function", write="Lambda(lambda x: x**2)")
         self.function = function
         self.output_shape = output_shape
         self.mask = np.asarray(mask).tolist() if isinstance(mask, jax.Array | np.ndarray) else mask
@@ -63,10 +62,10 @@ class Lambda(Layer):
         for name, value in self.arguments.items():
             if any(isinstance(leaf, jax.Array | np.ndarray) for leaf in jax.tree.leaves(value)):
                 raise ArgumentError(
-                    f"the argument `{name}` is an array, and a layer holds no values.",
+                    f"the argument `{name}` must not be an array, because a layer holds no values.",
                     path="Lambda",
                     expected="Python numbers, strings, lists, ...",
-                    write="self.add_weight(...)   # in a Layer of your own; or make the array inside the function",
+                    write="self.add_weight(...)   # in a custom Layer; or make the array inside the function",
                 )
         self.supports_masking = mask is not None
         self._extra = tuple(name for name in ("mask", "training") if name in _parameters(function))
@@ -122,7 +121,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
 def _serialize(value: Any, argument: str) -> Any:
     if getattr(value, "__name__", None) == "<lambda>":
         raise SerializationError(
-            f"`{argument}` is a Python lambda, which has no name to write down.",
+            f"`{argument}` cannot be written, because it is a Python lambda and has no name.",
             path="Lambda",
             expected="a named function, registered so that configs that name it can be read",
             write='@registry.register_keras_serializable("mine")   # above def my_function(x): ...',
@@ -133,9 +132,9 @@ def _serialize(value: Any, argument: str) -> Any:
 def _deserialize(value: Any, argument: str) -> Any:
     if isinstance(value, Mapping) and value.get("class_name") == "__lambda__":
         raise ConfigError(
-            f"`{argument}` is a Python lambda, written as bytecode, which is not executed.",
+            f"`{argument}` cannot be read, because it is a Python lambda written as bytecode.",
             path="Lambda",
             expected="a named function",
-            write="the layer anew, with a function that has a name",
+            write="layers.Lambda(my_function)   # make the layer again, with a named function",
         )
     return registry.deserialize(value)

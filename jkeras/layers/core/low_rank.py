@@ -12,10 +12,10 @@ of `W` is ever formed. Whole models are adapted and merged in `jkeras.lora`.
 
 from typing import Any, ClassVar
 
-from jkeras import initializers
+from jkeras import arguments, initializers
 from jkeras.core import Layer, Variable
 from jkeras.errors import ArgumentError, BuildError, NeverCalledError
-from jkeras.layers.arguments import positive_int, without_quantization
+from jkeras.layers.arguments import without_quantization
 from jkeras.typing import Array, Config
 
 
@@ -43,11 +43,11 @@ class LowRankAdaptable(Layer):
     def set_lora(self, rank: int | None, alpha: float | None, constraint: Any) -> None:
         """Takes the constructor's arguments: the weight is adapted from the start where there is a rank.
 
-        Raises `ArgumentError` where the rank is no positive int, or the weight has a constraint.
+        Raises `ArgumentError` where the rank is not a positive int, or the weight has a constraint.
         """
         if rank is not None:
             owner = type(self).__name__
-            positive_int(rank, "lora_rank", owner, f"{owner}(..., lora_rank=4)")
+            arguments.positive_int(rank, "lora_rank", owner, f"{owner}(..., lora_rank=4)")
             self._refuse_constraint(constraint)
         self.lora_rank, self.lora_alpha = rank, rank if alpha is None else alpha
 
@@ -60,7 +60,7 @@ class LowRankAdaptable(Layer):
         """The declaration of the weight itself. Raises before the layer is built."""
         if self._weight is None:
             raise NeverCalledError(
-                f"the weight '{self.adapted}' is declared when the layer is built.",
+                f"the weight '{self.adapted}' cannot be read before the layer is built.",
                 path=self.name,
                 write=f"{self.name}.build((None, 8))",
             )
@@ -119,7 +119,7 @@ class LowRankAdaptable(Layer):
 
         Raises:
             BuildError: the layer is not built, or has LoRA already.
-            ArgumentError: the rank is no positive int, or the weight has a constraint.
+            ArgumentError: the rank is not a positive int, or the weight has a constraint.
         """
         self.check_adaptable(rank)
         self.lora_rank, self.lora_alpha = rank, rank if lora_alpha is None else lora_alpha
@@ -132,14 +132,16 @@ class LowRankAdaptable(Layer):
 
     def check_adaptable(self, rank: int) -> None:
         """Raises what `enable_lora(rank)` would raise."""
-        positive_int(rank, "rank", self.path or self.name, "layer.enable_lora(rank=4)")
+        arguments.positive_int(rank, "rank", self.path or self.name, "layer.enable_lora(rank=4)")
         if self._weight is None:
             raise BuildError(
-                "LoRA needs the shape of the weight.", path=self.name, write="layer.build((None, 8))   # first"
+                "the layer must be built first, because LoRA needs the shape of the weight.",
+                path=self.name,
+                write=f"{self.name}.build((None, 8))   # then {self.name}.enable_lora(rank=4)",
             )
         if self.lora_enabled:
             raise BuildError(
-                "LoRA is already enabled.",
+                "LoRA cannot be enabled twice.",
                 path=self.path or self.name,
                 write="variables = jkeras.lora.merge(layer, variables)   # first",
             )
@@ -181,8 +183,9 @@ class LowRankAdaptable(Layer):
     def _refuse_constraint(self, constraint: Any) -> None:
         if constraint is not None:
             raise ArgumentError(
-                "LoRA and a constraint on the same weight exclude each other.",
+                "LoRA and a constraint cannot be used on the same weight.",
                 path=self.path or self.name,
                 expected=f"{self.adapted}_constraint=None",
                 received=repr(constraint),
+                write=f"{type(self).__name__}(..., {self.adapted}_constraint=None)",
             )

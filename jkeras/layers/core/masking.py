@@ -4,9 +4,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import Layer, set_mask
-from jkeras.errors import ArgumentError
 from jkeras.typing import Array
 
 
@@ -23,7 +22,7 @@ class Masking(Layer):
         `(..., c)` -> the same; the mask is `(...)`, true where a position counts.
 
     Raises:
-        ArgumentError: `mask_value` is no number.
+        ArgumentError: `mask_value` is not a number.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Masking(mask_value=-1.0)
@@ -37,9 +36,7 @@ class Masking(Layer):
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(mask_value, int | float):
-            raise ArgumentError(
-                "`mask_value` is no number.", path="Masking", expected="an int or float", received=repr(mask_value)[:60]
-            )
+            raise arguments.refusal(mask_value, "mask_value", "Masking", "a number", write="Masking(mask_value=0.0)")
         self.mask_value = mask_value
         self.supports_masking = True
 

@@ -4,9 +4,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import dtypes, registry
+from jkeras import arguments, dtypes, registry
 from jkeras.core import Variable, set_mask
-from jkeras.errors import ArgumentError
 from jkeras.layers.core.embedding import Embedding
 from jkeras.typing import Array
 
@@ -36,7 +35,7 @@ class ReversibleEmbedding(Embedding):
         on to their scores.
 
     Raises:
-        ArgumentError: a size is no positive int, or `logit_soft_cap` no positive number; LoRA together with a
+        ArgumentError: a size is not a positive int, or `logit_soft_cap` is not a positive number; LoRA together with a
             constraint.
 
     >>> import jax, jax.numpy as jnp
@@ -73,11 +72,9 @@ class ReversibleEmbedding(Embedding):
         self.tie_weights = bool(tie_weights)
         self.reverse_dtype = None if reverse_dtype is None else dtypes.standardize(reverse_dtype)
         if logit_soft_cap is not None and not logit_soft_cap > 0:
-            raise ArgumentError(
-                "`logit_soft_cap` is no bound.",
-                path="ReversibleEmbedding",
-                expected="a number > 0, or None",
-                received=repr(logit_soft_cap),
+            line = "ReversibleEmbedding(..., logit_soft_cap=30.0)"
+            raise arguments.refusal(
+                logit_soft_cap, "logit_soft_cap", "ReversibleEmbedding", "a number > 0 or None", write=line
             )
         self.logit_soft_cap = logit_soft_cap
         self.supports_masking = True

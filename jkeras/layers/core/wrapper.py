@@ -3,7 +3,7 @@
 import inspect
 from typing import Any, Self
 
-from jkeras import registry, tree
+from jkeras import arguments, registry, tree
 from jkeras.core import Layer, in_building_scope
 from jkeras.errors import ArgumentError
 from jkeras.typing import Config
@@ -20,7 +20,7 @@ class Wrapper(Layer):
         layer: the same; its weights are under `layer`, or under its own name, in the tree of the wrapper.
 
     Raises:
-        ArgumentError: `layer` is no layer.
+        ArgumentError: `layer` is not a layer.
 
     >>> import jax, jax.numpy as jnp
     >>> from jkeras import layers
@@ -74,11 +74,11 @@ def takes_one_shape(layer: Layer) -> bool:
 
 
 def check_wrapped(layer: Any, owner: str) -> Layer:
-    """The layer; raises `ArgumentError` where it is none."""
+    """The layer; raises `ArgumentError` where it is not one."""
     if isinstance(layer, Layer):
         return layer
     raise ArgumentError(
-        "a wrapper needs a layer to wrap.",
+        f"a wrapper must be given a layer, got {arguments.shown(layer)}.",
         path=owner,
         expected="a layer",
         received=repr(layer)[:60],

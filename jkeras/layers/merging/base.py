@@ -1,6 +1,6 @@
 """Merging: several tensors to one.
 
-Inputs of different ranks are brought to the largest by axes of size 1 behind the batch axis; sizes of 1 are then
+Inputs of different ranks are brought to the largest by axes of size 1 after the batch axis; sizes of 1 are then
 broadcast:
 
     (b, c)  and  (b, t, c)     ->     (b, 1, c)  and  (b, t, c)     ->     (b, t, c)
@@ -40,7 +40,7 @@ class Merge(Layer):
 
     @staticmethod
     def align(things: Sequence[Any], ranks: Sequence[int]) -> list[Any]:
-        """The things of tensors of some ranks, with axes of size 1 behind the batch axis as for the largest rank."""
+        """The things of tensors of some ranks, with axes of size 1 after the batch axis as for the largest rank."""
         rank = max(ranks)
         return [
             None if thing is None else jnp.expand_dims(thing, tuple(range(1, 1 + rank - own)))
@@ -65,7 +65,7 @@ class Merge(Layer):
         if isinstance(inputs, list | tuple) and len(inputs) > 0 and not is_shape(inputs):
             return inputs
         raise ShapeError(
-            "the input is no list of tensors.",
+            "the input must be a list of tensors.",
             path=self.path or self.name,
             expected="a list of tensors",
             received=type(inputs).__name__,
@@ -77,10 +77,11 @@ class Merge(Layer):
         if len(self.check_list(inputs)) == 2:
             return inputs
         raise ShapeError(
-            f"{type(self).__name__} takes two inputs.",
+            f"{type(self).__name__} must have two inputs, got {len(inputs)}.",
             path=self.path or self.name,
             expected="2 inputs",
             received=f"{len(inputs)} inputs",
+            write=f"{self.name}([x, y])",
         )
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Array | None:
@@ -96,7 +97,7 @@ class Merge(Layer):
             return None
         if not isinstance(masks, list | tuple) or len(masks) != len(inputs):
             raise ShapeError(
-                "a list of inputs needs a list of masks.",
+                "the mask must be a list of one mask or None for each input, as the inputs are a list.",
                 path=self.path or self.name,
                 expected=f"a list of {len(inputs)} masks, or None for some",
                 received=type(masks).__name__,
@@ -140,10 +141,11 @@ def broadcast_shapes(shapes: Sequence[Shape], path: str) -> Shape:
         known = {size for size in sizes if size is not None and (size != 1 or axis == 0)}
         if len(known) > 1:
             raise ShapeError(
-                "the inputs do not fit together.",
+                "the inputs must have shapes that broadcast.",
                 path=path,
                 expected="equal batch axes, and equal sizes or 1 on the others" if axis else "equal batch axes",
                 received=f"shapes {', '.join(map(str, shapes))}",
+                write="layers.Reshape((1, 8))(y)   # 1 on the axes along which an input is repeated",
             )
         merged.append(known.pop() if known else None if None in sizes else 1)
     return tuple(merged)

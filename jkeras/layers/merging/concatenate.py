@@ -1,4 +1,4 @@
-"""Concatenate: several tensors behind each other along one axis."""
+"""Concatenate: several tensors after each other along one axis."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ class Concatenate(Merge):
         A list of tensors whose shapes differ along `axis` at most -> their sizes along `axis` added.
 
     Raises:
-        ShapeError: the input is no list, or the shapes differ along another axis.
+        ShapeError: the input is not a list, or the shapes differ along another axis.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Concatenate()
@@ -61,10 +61,11 @@ class Concatenate(Merge):
             joined.append(known.pop() if known else None)
         if not ranks_agree:
             raise ShapeError(
-                "the inputs do not fit together.",
+                f"the inputs must have the same shape except along axis {self.axis}.",
                 path=self.path or self.name,
                 expected=f"shapes that differ along axis {self.axis} at most",
                 received=f"shapes {', '.join(map(str, shapes))}",
+                write="Concatenate(axis=1)   # the one axis along which the shapes differ",
             )
         return tuple(joined)
 
@@ -88,7 +89,7 @@ def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> PyTree:
         kwargs: the other arguments of the layer.
 
     Raises:
-        ShapeError: the inputs are no list, or their shapes differ along another axis.
+        ShapeError: the inputs are not a list, or their shapes differ along another axis.
 
     >>> from jkeras.core import Input
     >>> concatenate([Input((3,)), Input((4,))]).shape

@@ -24,10 +24,10 @@ class Dot(Computed):
         normalize: whether both are divided by their norm along `k` first, so that the output is the cosine.
 
     Shapes:
-        Two tensors of rank 2 or more -> their shapes without `k`, one behind the other. Of two vectors: `(b, 1)`.
+        Two tensors of rank 2 or more -> their shapes without `k`, one after the other. Of two vectors: `(b, 1)`.
 
     Raises:
-        ArgumentError: `axes` is no int and no pair of ints, or the batch axis.
+        ArgumentError: `axes` is neither an int nor a pair of ints, or names the batch axis.
         ShapeError: the inputs are not two, or their sizes along the axes differ.
 
     >>> import jax, jax.numpy as jnp
@@ -44,7 +44,7 @@ class Dot(Computed):
         pair = (axes, axes) if isinstance(axes, int) else axes
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(type(axis) is int and axis for axis in pair):
             raise ArgumentError(
-                "`axes` names no axis of each input.",
+                f"`axes` must be an integer or a pair of integers, none of them 0, got {axes!r}.",
                 path="Dot",
                 expected="an int, or a pair of ints; 0 is the batch axis, which stays",
                 received=repr(axes),
@@ -76,10 +76,11 @@ class Dot(Computed):
         )
         if not fits:
             raise ShapeError(
-                "the inputs have no such axes.",
+                f"`axes` must be axes of the inputs, got {pair}.",
                 path=self.path or self.name,
-                expected=f"axes {pair} behind the batch axis",
+                expected=f"inputs with axes {pair} after the batch axis",
                 received=f"shapes {shapes[0]}, {shapes[1]}",
+                write="Dot(axes=-1)   # the last axis of both inputs",
             )
         return [axis % len(shape) for axis, shape in zip(pair, shapes, strict=True)]
 
@@ -88,10 +89,11 @@ class Dot(Computed):
         i, j = self._axes(shapes)
         if any(None not in (a, b) and a != b for a, b in ((x[i], y[j]), (x[0], y[0]))):
             raise ShapeError(
-                "the inputs do not fit together.",
+                "the inputs must have the same batch size, and the same size along `axes`.",
                 path=self.path or self.name,
                 expected=f"equal batch axes, and equal sizes along the axes {i} and {j}",
                 received=f"shapes {x}, {y}",
+                write="Dot(axes=(1, 2))   # one axis of each input, of the same size",
             )
         batch = y[0] if x[0] is None else x[0]
         rest = (*x[1:i], *x[i + 1 :], *y[1:j], *y[j + 1 :])
@@ -114,7 +116,7 @@ def dot(inputs: Sequence[Any], axes: Any = -1, **kwargs: Any) -> PyTree:
         kwargs: the other arguments of the layer.
 
     Raises:
-        ShapeError: the inputs are no pair, or their axes differ in length.
+        ShapeError: the inputs are not a pair, or their axes differ in length.
 
     >>> from jkeras.core import Input
     >>> dot([Input((5, 3)), Input((4, 3))]).shape

@@ -16,10 +16,10 @@ class Add(Computed):
     """`x + y + ...`
 
     Shapes:
-        A list of tensors with one batch axis; lower ranks get axes of size 1 behind it, sizes of 1 are broadcast.
+        A list of tensors with one batch axis; lower ranks get axes of size 1 after it, sizes of 1 are broadcast.
 
     Raises:
-        ShapeError: the input is no list, or the shapes do not fit together.
+        ShapeError: the input is not a list, or the shapes do not fit together.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Add()
@@ -39,7 +39,7 @@ class Subtract(Computed):
     """`x - y`
 
     Shapes:
-        Two tensors with one batch axis; a lower rank gets axes of size 1 behind it, sizes of 1 are broadcast.
+        Two tensors with one batch axis; a lower rank gets axes of size 1 after it, sizes of 1 are broadcast.
 
     Raises:
         ShapeError: the inputs are not two, or their shapes do not fit together.
@@ -67,10 +67,10 @@ class Multiply(Computed):
     A masked position of one input counts as 1; one that is masked in all inputs gives 0.
 
     Shapes:
-        A list of tensors with one batch axis; lower ranks get axes of size 1 behind it, sizes of 1 are broadcast.
+        A list of tensors with one batch axis; lower ranks get axes of size 1 after it, sizes of 1 are broadcast.
 
     Raises:
-        ShapeError: the input is no list, or the shapes do not fit together.
+        ShapeError: the input is not a list, or the shapes do not fit together.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Multiply()
@@ -98,10 +98,10 @@ class Average(Computed):
     """`(x + y + ...) / n` of `n` tensors.
 
     Shapes:
-        A list of tensors with one batch axis; lower ranks get axes of size 1 behind it, sizes of 1 are broadcast.
+        A list of tensors with one batch axis; lower ranks get axes of size 1 after it, sizes of 1 are broadcast.
 
     Raises:
-        ShapeError: the input is no list, or the shapes do not fit together.
+        ShapeError: the input is not a list, or the shapes do not fit together.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Average()
@@ -125,10 +125,10 @@ class Maximum(Merge):
     """`max(x, y, ...)`, of the inputs that are not masked at a position.
 
     Shapes:
-        A list of tensors with one batch axis; lower ranks get axes of size 1 behind it, sizes of 1 are broadcast.
+        A list of tensors with one batch axis; lower ranks get axes of size 1 after it, sizes of 1 are broadcast.
 
     Raises:
-        ShapeError: the input is no list, or the shapes do not fit together.
+        ShapeError: the input is not a list, or the shapes do not fit together.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Maximum()
@@ -148,10 +148,10 @@ class Minimum(Merge):
     """`min(x, y, ...)`, of the inputs that are not masked at a position.
 
     Shapes:
-        A list of tensors with one batch axis; lower ranks get axes of size 1 behind it, sizes of 1 are broadcast.
+        A list of tensors with one batch axis; lower ranks get axes of size 1 after it, sizes of 1 are broadcast.
 
     Raises:
-        ShapeError: the input is no list, or the shapes do not fit together.
+        ShapeError: the input is not a list, or the shapes do not fit together.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Minimum()
@@ -188,7 +188,7 @@ def add(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
         kwargs: the arguments of the layer.
 
     Raises:
-        ShapeError: the inputs are no such list, or their shapes do not fit together.
+        ShapeError: the inputs are not such a list, or their shapes do not fit together.
 
     >>> from jkeras.core import Input
     >>> add([Input((3,)), Input((3,))]).shape
@@ -205,7 +205,7 @@ def subtract(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
         kwargs: the arguments of the layer.
 
     Raises:
-        ShapeError: the inputs are no such list, or their shapes do not fit together.
+        ShapeError: the inputs are not such a list, or their shapes do not fit together.
 
     >>> from jkeras.core import Input
     >>> subtract([Input((3,)), Input((3,))]).shape
@@ -222,7 +222,7 @@ def multiply(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
         kwargs: the arguments of the layer.
 
     Raises:
-        ShapeError: the inputs are no such list, or their shapes do not fit together.
+        ShapeError: the inputs are not such a list, or their shapes do not fit together.
 
     >>> from jkeras.core import Input
     >>> multiply([Input((3,)), Input((1,))]).shape
@@ -239,7 +239,7 @@ def average(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
         kwargs: the arguments of the layer.
 
     Raises:
-        ShapeError: the inputs are no such list, or their shapes do not fit together.
+        ShapeError: the inputs are not such a list, or their shapes do not fit together.
 
     >>> from jkeras.core import Input
     >>> average([Input((3,)), Input((3,))]).shape
@@ -256,7 +256,7 @@ def maximum(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
         kwargs: the arguments of the layer.
 
     Raises:
-        ShapeError: the inputs are no such list, or their shapes do not fit together.
+        ShapeError: the inputs are not such a list, or their shapes do not fit together.
 
     >>> from jkeras.core import Input
     >>> maximum([Input((3,)), Input((5, 3))]).shape
@@ -273,7 +273,7 @@ def minimum(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
         kwargs: the arguments of the layer.
 
     Raises:
-        ShapeError: the inputs are no such list, or their shapes do not fit together.
+        ShapeError: the inputs are not such a list, or their shapes do not fit together.
 
     >>> from jkeras.core import Input
     >>> minimum([Input((3,)), Input((5, 3))]).shape

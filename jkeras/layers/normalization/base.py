@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jkeras import constraints, initializers, regularizers
+from jkeras import arguments, constraints, initializers, regularizers
 from jkeras.core import Layer, Variable
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.typing import Array
@@ -74,7 +74,11 @@ def check_axes(axes: Any, owner: str) -> int | list[int]:
     if isinstance(axes, Sequence) and axes and all(type(axis) is int for axis in axes) and len({*axes}) == len(axes):
         return list(axes)
     raise ArgumentError(
-        "`axis` is no axis.", path=owner, expected="an int, or a sequence of different ints", received=repr(axes)
+        f"`axis` must be an integer or a sequence of different integers, got {arguments.shown(axes)}.",
+        path=owner,
+        expected="an int, or a sequence of different ints",
+        received=repr(axes),
+        write=f"{owner}(axis=-1)",
     )
 
 
@@ -90,11 +94,17 @@ def sizes_along(shape: Sequence[int | None], axes: int | Sequence[int], path: st
     wanted = [axes] if isinstance(axes, int) else list(axes)
     problem = None
     if any(not -rank <= axis < rank for axis in wanted):
-        problem = "the input has no such axis."
+        problem = f"`axis` must be an axis of the input, got {axes}."
     elif len({axis % rank for axis in wanted}) != len(wanted):
-        problem = "one axis is named twice."
+        problem = f"`axis` must name each axis once, got {axes}."
     elif any(shape[axis] is None for axis in wanted):
-        problem = "the size of a normalized axis is not known, so its weights have no shape."
+        problem = "the size of a normalized axis must be known, because it is the shape of the weights."
     if problem is not None:
-        raise BuildError(problem, path=path, expected=f"known sizes along axis {axes}", received=f"shape {shape}")
+        raise BuildError(
+            problem,
+            path=path,
+            expected=f"known sizes along axis {axes}",
+            received=f"shape {shape}",
+            write="jkeras.Input((None, 8))   # known sizes along the normalized axes",
+        )
     return {axis: size for axis in sorted(axis % rank for axis in wanted) if (size := shape[axis]) is not None}

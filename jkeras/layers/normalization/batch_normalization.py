@@ -5,13 +5,12 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import initializers, registry
+from jkeras import arguments, initializers, registry
 from jkeras.core import InputSpec
 from jkeras.core.synchronization import check_synchronized, named_axes
 from jkeras.errors import ShapeError
 from jkeras.functional import batch_normalize, moments
 from jkeras.functional.layout import hide
-from jkeras.layers.arguments import fraction
 from jkeras.layers.normalization.base import AffineNormalization, sizes_along
 from jkeras.layers.normalization.renormalization import SquareRoot, check_clipping, corrections
 from jkeras.typing import Array
@@ -87,7 +86,7 @@ class BatchNormalization(AffineNormalization):
         super().__init__(**kwargs)
         self.axis, self.epsilon = int(axis), float(epsilon)
         self.synchronized = check_synchronized(synchronized, "BatchNormalization")
-        self.momentum = float(fraction(momentum, "momentum", "BatchNormalization"))
+        self.momentum = float(arguments.fraction(momentum, "momentum", "BatchNormalization"))
         self.set_affine(
             center,
             scale,
@@ -146,10 +145,11 @@ class BatchNormalization(AffineNormalization):
             return None
         if mask.ndim != inputs.ndim - 1:
             raise ShapeError(
-                "the mask needs all axes of the inputs but the last one.",
+                "the mask must have all axes of the inputs but the last one.",
                 path=self.path or self.name,
                 expected=f"a mask of shape {inputs.shape[:-1]}",
                 received=f"a mask of shape {mask.shape}",
+                write=f"{self.name}(x, mask=mask)   # mask.shape == x.shape[:-1]",
             )
         return jnp.expand_dims(mask, -1)
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import InputSpec
-from jkeras.errors import ArgumentError, BuildError
+from jkeras.errors import BuildError
 from jkeras.functional import group_normalize
 from jkeras.layers.normalization.base import AffineNormalization, sizes_along
 from jkeras.typing import Array
@@ -32,7 +32,7 @@ class GroupNormalization(AffineNormalization):
         precision is computed in float32. Masks pass through, and what they leave out still counts.
 
     Raises:
-        ArgumentError: `groups` is neither a positive int nor -1, or `axis` is no int.
+        ArgumentError: `groups` is neither a positive int nor -1, or `axis` is not an int.
         BuildError: the channels do not divide into the groups, their number is not known, or `axis` is that of the
             examples.
 
@@ -63,8 +63,7 @@ class GroupNormalization(AffineNormalization):
     ) -> None:
         super().__init__(**kwargs)
         self.groups = _check_groups(groups)
-        if type(axis) is not int:
-            raise ArgumentError("`axis` is no axis.", path="GroupNormalization", expected="an int", received=repr(axis))
+        arguments.axis(axis, "axis", "GroupNormalization")
         self.axis, self.epsilon = axis, float(epsilon)
         self.set_affine(
             center,
@@ -80,7 +79,9 @@ class GroupNormalization(AffineNormalization):
         ((axis, channels),) = sizes.items()
         if axis == 0 or channels % self.groups:
             raise BuildError(
-                "the channels do not divide into the groups." if axis else "the first axis is that of the examples.",
+                f"the number of channels must be a multiple of `groups`, got {channels} and {self.groups}."
+                if axis
+                else "`axis` must not be 0, because the first axis is that of the examples.",
                 path=path,
                 expected=f"groups that divide {channels} channels" if axis else "another axis for the channels",
                 received=f"groups={self.groups}, axis={self.axis}, inputs of shape {tuple(input_shape)}",
@@ -98,11 +99,7 @@ class GroupNormalization(AffineNormalization):
 def _check_groups(groups: Any) -> int:
     """The number of groups: a positive int, or -1."""
     if type(groups) is not int or (groups < 1 and groups != -1):
-        raise ArgumentError(
-            "`groups` is no number of groups.",
-            path="GroupNormalization",
-            expected="an int >= 1, or -1 for a group of its own for each channel",
-            received=repr(groups),
-            write="GroupNormalization(groups=8)",
-        )
+        wanted, expected = "a positive integer or -1", "an int >= 1, or -1 for a separate group for each channel"
+        line = "GroupNormalization(groups=8)"
+        raise arguments.refusal(groups, "groups", "GroupNormalization", wanted, expected=expected, write=line)
     return groups

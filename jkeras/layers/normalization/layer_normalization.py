@@ -28,7 +28,7 @@ class LayerNormalization(AffineNormalization):
         axes. Half precision is computed in float32.
 
     Raises:
-        ArgumentError: `axis` is no axis.
+        ArgumentError: `axis` is neither an int nor a sequence of different ints.
         BuildError: the input has no such axis, or its size is not known.
 
     >>> import jax, jax.numpy as jnp

@@ -33,7 +33,7 @@ def check_clipping(clipping: Mapping[str, float] | None) -> dict[str, float]:
     crossed = rmin is not None and rmax is not None and rmax < rmin
     if set(bounds) - set(KEYS) or crossed or (dmax is not None and dmax < 0):
         raise ArgumentError(
-            "the bounds are not usable.",
+            f"`renorm_clipping` must be a dict of bounds that do not cross, got {bounds}.",
             path="BatchNormalization.renorm_clipping",
             expected=f"a dict with some of {KEYS}, rmin <= rmax, dmax >= 0",
             received=bounds,

@@ -22,7 +22,7 @@ class RMSNormalization(Layer):
         begins as ones. Half precision is computed in float32. Masks pass through.
 
     Raises:
-        ArgumentError: `axis` is no axis.
+        ArgumentError: `axis` is neither an int nor a sequence of different ints.
         BuildError: the input has no such axis, or its size is not known.
 
     >>> import jax, jax.numpy as jnp

@@ -5,12 +5,11 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
-from jkeras import initializers, registry
+from jkeras import arguments, initializers, registry
 from jkeras.core import Layer, Variable
 from jkeras.core.scope import require
 from jkeras.errors import ArgumentError
 from jkeras.functional import unit_normalize
-from jkeras.layers.arguments import positive_int
 from jkeras.layers.core.low_rank import LowRankAdaptable
 from jkeras.layers.core.wrapper import Wrapper
 from jkeras.typing import Array, PyTree
@@ -33,8 +32,8 @@ class SpectralNormalization(Wrapper):
         inputs.
 
     Raises:
-        ArgumentError: this is no layer, it has no kernel or one that LoRA adapts, or `power_iterations` is no positive
-            int.
+        ArgumentError: `layer` is not a layer, its kernel is missing or adapted by LoRA, or `power_iterations` is
+            not a positive int.
 
     >>> import jax, jax.numpy as jnp
     >>> from jkeras import initializers, layers
@@ -49,7 +48,7 @@ class SpectralNormalization(Wrapper):
 
     def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any) -> None:
         super().__init__(layer, **kwargs)
-        self.power_iterations = positive_int(
+        self.power_iterations = arguments.positive_int(
             power_iterations, "power_iterations", "SpectralNormalization", "SpectralNormalization(layers.Dense(8))"
         )
 
@@ -87,7 +86,7 @@ class SpectralNormalization(Wrapper):
         if isinstance(weight, Variable):
             return weight
         raise ArgumentError(
-            "the layer has no kernel to normalize, or LoRA adapts it.",
+            "the layer must have a kernel that LoRA does not adapt.",
             path=self.path or self.name,
             expected="a layer with a `kernel`, or an Embedding",
             received=repr(layer),

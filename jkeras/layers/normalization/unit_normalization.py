@@ -20,7 +20,7 @@ class UnitNormalization(Layer):
         Any shape -> the same, in the compute dtype. Half precision is computed in float32. Masks pass through.
 
     Raises:
-        ArgumentError: `axis` is no axis.
+        ArgumentError: `axis` is neither an int nor a sequence of different ints.
         ShapeError: the input has no such axis.
 
     >>> import jax.numpy as jnp

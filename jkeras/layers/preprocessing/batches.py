@@ -27,10 +27,11 @@ def batches_of(data: Any, owner: str, steps: int | None = None) -> Iterator[Any]
         yield batch[0] if isinstance(batch, tuple) else batch
     if not found:
         raise DataError(
-            "there are no batches to adapt to.",
+            "`data` must have at least one batch, got none.",
             path=f"{owner}.adapt",
             expected="an array, or an iterable of batches",
             received="an empty one",
+            write=f"layer = {owner}(...).adapt(np.array(values))",
         )
 
 
@@ -42,10 +43,11 @@ def _iterate(data: Any, owner: str) -> Iterable[Any]:
     if hasattr(data, "__getitem__") and not isinstance(data, str | bytes):  # a PyDataset
         return (data[index] for index in range(len(data)))
     raise DataError(
-        "this is no data to adapt to.",
+        f"`data` must be an array or an iterable of batches, got a {type(data).__name__}.",
         path=f"{owner}.adapt",
         expected="an array, or an iterable of batches",
         received=type(data).__name__,
+        write=f"layer = {owner}(...).adapt(np.array(values))",
     )
 
 

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from jkeras import dtypes, registry
+from jkeras import arguments, dtypes, registry
 from jkeras.core import Layer
 from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError
-from jkeras.layers.arguments import positive_int
 from jkeras.layers.preprocessing.encoding import check_output_mode, encode
 from jkeras.typing import Array, Config
 
@@ -31,7 +30,7 @@ class CategoryEncoding(Layer):
         that are integers, to the compute dtype. `count_weights` has the shape of the inputs.
 
     Raises:
-        ArgumentError: `num_tokens` is no positive int, the mode is unknown, `sparse` is set, or `count_weights` are
+        ArgumentError: `num_tokens` is not a positive int, the mode is unknown, `sparse` is set, or `count_weights` are
             given in another mode than `"count"`.
 
     >>> import jax, jax.numpy as jnp
@@ -47,7 +46,9 @@ class CategoryEncoding(Layer):
         self, num_tokens: int | None = None, output_mode: str = "multi_hot", sparse: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.num_tokens = positive_int(num_tokens, "num_tokens", "CategoryEncoding", "CategoryEncoding(num_tokens=10)")
+        self.num_tokens = arguments.positive_int(
+            num_tokens, "num_tokens", "CategoryEncoding", "CategoryEncoding(num_tokens=10)"
+        )
         self.output_mode = check_output_mode(output_mode, "CategoryEncoding", ("one_hot", "multi_hot", "count"))
         check_dense("CategoryEncoding", sparse)
         self.sparse = False
@@ -57,10 +58,11 @@ class CategoryEncoding(Layer):
         if count_weights is not None:
             if self.output_mode != "count":
                 raise ArgumentError(
-                    "`count_weights` weigh counts.",
+                    f"`count_weights` needs `output_mode='count'`, got {self.output_mode!r}.",
                     path=self.path or self.name,
                     expected="output_mode='count'",
                     received=f"output_mode={self.output_mode!r}",
+                    write=f"CategoryEncoding(num_tokens={self.num_tokens}, output_mode='count')",
                 )
             count_weights = count_weights.astype(self.compute_dtype)
         indices = inputs.astype("int32") if dtypes.is_float(inputs.dtype) else inputs

@@ -26,8 +26,8 @@ class CenterCrop(ImageShape):
         their values; `"labels"` stay.
 
     Raises:
-        ArgumentError: a size is no positive int, or the data format is unknown.
-        ShapeError: inputs that are no images.
+        ArgumentError: a size is not a positive int, or the data format is unknown.
+        ShapeError: inputs that are not images.
 
     >>> import jax, jax.numpy as jnp
     >>> layer, image = CenterCrop(1, 2), jnp.arange(12.0).reshape(3, 4, 1)

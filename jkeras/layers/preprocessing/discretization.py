@@ -5,7 +5,7 @@ from typing import Any, Self
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import Layer
 from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError, BuildError
@@ -65,19 +65,16 @@ class Discretization(Layer):
         super().__init__(dtype=dtype, name=name)
         if (bin_boundaries is None) == (num_bins is None):
             raise ArgumentError(
-                "one of `bin_boundaries` and `num_bins` makes the bins.",
+                "exactly one of `bin_boundaries` and `num_bins` must be given.",
                 path="Discretization",
+                expected="one of them",
                 received=f"bin_boundaries={bin_boundaries}, num_bins={num_bins}"[:80],
                 write="Discretization(num_bins=10)   # then layer = layer.adapt(data)",
             )
-        if num_bins is not None and (type(num_bins) is not int or num_bins < 1):
-            raise ArgumentError(
-                "`num_bins` must be a positive int.", path="Discretization", expected="an int >= 1", received=num_bins
-            )
-        if not isinstance(epsilon, int | float) or not 0 < epsilon < 1:
-            raise ArgumentError(
-                "`epsilon` is no precision.", path="Discretization", expected="a number in (0, 1)", received=epsilon
-            )
+        if num_bins is not None:
+            arguments.positive_int(num_bins, "num_bins", "Discretization", "Discretization(num_bins=10)")
+        line = "Discretization(num_bins=10, epsilon=0.01)"
+        arguments.fraction(epsilon, "epsilon", "Discretization", line, interval="(0, 1)")
         self.bin_boundaries = None if bin_boundaries is None else _ascending(bin_boundaries)
         self.num_bins = num_bins
         self.epsilon = epsilon
@@ -89,7 +86,7 @@ class Discretization(Layer):
     def call(self, inputs: Array) -> Array:
         if self.bin_boundaries is None:
             raise BuildError(
-                "the layer has no boundaries yet.",
+                "the layer must have boundaries before it is called, and it has none yet.",
                 path=self.path or self.name,
                 expected="`bin_boundaries`, or a layer that `adapt` returned",
                 write="layer = layer.adapt(data)",
@@ -118,8 +115,9 @@ class Discretization(Layer):
         """
         if self.num_bins is None:
             raise ArgumentError(
-                "the layer was given its boundaries, so there is nothing to find.",
+                "`adapt` cannot find boundaries, because the layer was given `bin_boundaries`.",
                 path=self.name,
+                expected="a layer with `num_bins`",
                 write="Discretization(num_bins=10)",
             )
         summary = np.zeros((2, 0), "float32")
@@ -145,9 +143,10 @@ def _ascending(boundaries: Any) -> list[float]:
     array = np.asarray(boundaries)
     if array.ndim != 1 or array.dtype.kind not in "iuf" or not (np.diff(array) >= 0).all():
         raise ArgumentError(
-            "`bin_boundaries` must ascend.",
+            f"`bin_boundaries` must be numbers in ascending order, got {arguments.shown(boundaries)}.",
             path="Discretization",
             expected="numbers in ascending order",
             received=repr(boundaries)[:80],
+            write="Discretization(bin_boundaries=[0.0, 1.0, 2.0])",
         )
     return array.tolist()

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras.errors import ArgumentError
+from jkeras import arguments
 from jkeras.jax_compat import canonical_dtype
 from jkeras.typing import Array
 
@@ -20,11 +20,7 @@ def check_output_mode(mode: Any, owner: str, modes: tuple[str, ...] = MODES) -> 
     'multi_hot'
     """
     mode = FORMER.get(mode, mode) if isinstance(mode, str) else mode
-    if mode not in modes:
-        raise ArgumentError(
-            "unknown `output_mode`.", path=owner, expected=f"one of {', '.join(modes)}", received=repr(mode)
-        )
-    return mode
+    return arguments.one_of(mode, "output_mode", owner, modes)
 
 
 def encode(indices: Array, mode: str, depth: int, dtype: Any, weights: Array | None = None) -> Array:
@@ -32,7 +28,7 @@ def encode(indices: Array, mode: str, depth: int, dtype: Any, weights: Array | N
 
     `"one_hot"` gives each index a vector; an axis of length 1 at the end is dropped first. `"multi_hot"` says which
     indices occur along the last axis, `"count"` how often, or with `weights` with which sum of weights. An index
-    outside of `[0, depth)` is no category: it adds nothing.
+    outside of `[0, depth)` is not a category: it adds nothing.
 
     >>> encode(jnp.array([[0, 2, 2]]), "count", 4, "float32").tolist()
     [[1.0, 0.0, 2.0, 0.0]]

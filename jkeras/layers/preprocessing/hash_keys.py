@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from jkeras import arguments
 from jkeras.errors import ArgumentError
-from jkeras.layers.arguments import positive_int
 from jkeras.layers.preprocessing.texts import KINDS, as_texts
 from jkeras.typing import Array
 
@@ -20,10 +20,14 @@ def check_bins(bins: Any, owner: str) -> int:
     >>> check_bins(3, "Hashing")
     3
     """
-    positive_int(bins, "num_bins", owner, f"{owner}(num_bins=1000)")
+    arguments.positive_int(bins, "num_bins", owner, f"{owner}(num_bins=1000)")
     if bins > MOST_BINS:
         raise ArgumentError(
-            "the device cannot number so many bins.", path=owner, expected=f"num_bins <= {MOST_BINS}", received=bins
+            f"`num_bins` must be at most {MOST_BINS}, got {bins}.",
+            path=owner,
+            expected=f"num_bins <= {MOST_BINS}",
+            received=bins,
+            write=f"{owner}(num_bins={MOST_BINS})",
         )
     return int(bins)
 
@@ -39,7 +43,11 @@ def check_salt(salt: Any, owner: str) -> list[int] | None:
     pair = [salt, salt] if isinstance(salt, int) else list(salt) if isinstance(salt, Sequence) else []
     if len(pair) != 2 or not all(isinstance(half, int) for half in pair):
         raise ArgumentError(
-            "this is no salt.", path=owner, expected="an int, two ints, or None", received=repr(salt)[:60]
+            f"`salt` must be an integer, a pair of integers or None, got {arguments.shown(salt)}.",
+            path=owner,
+            expected="an int, two ints, or None",
+            received=repr(salt)[:60],
+            write=f"{owner}(..., salt=1337)",
         )
     return pair
 
@@ -48,7 +56,7 @@ def integers_on_device(inputs: Array, path: str) -> Array:
     """Integers as int32 or uint32, which the device hashes."""
     if inputs.dtype not in ON_DEVICE:
         raise ArgumentError(
-            "the device hashes integers of at most 32 bits.",
+            f"integers must have at most 32 bits to be hashed on the device, got {inputs.dtype}.",
             path=path,
             expected=" or ".join(ON_DEVICE[:3]) + ", or unsigned ones",
             received=str(inputs.dtype),
@@ -70,7 +78,11 @@ def digits_or_texts(inputs: Any, owner: str) -> tuple[list[bytes], tuple[int, ..
         return [text.encode() for text in texts], shape, True
     if array.dtype.kind not in "iuf":
         raise ArgumentError(
-            "these are neither texts nor numbers.", path=owner, expected="str, bytes or numbers", received=array.dtype
+            f"the inputs must be strings or numbers, got dtype {array.dtype}.",
+            path=owner,
+            expected="str, bytes or numbers",
+            received=array.dtype,
+            write=f"{owner}(...)(np.array(['a', 'b']))",
         )
     integers = array.astype("int64") if array.dtype.kind == "f" else array
     return integers.ravel().astype("S20").tolist(), array.shape, False

@@ -36,7 +36,7 @@ class HashedCrossing(HostLayer):
         device without 64 bits); `"one_hot"`: `(num_bins,)` or `(b, num_bins)`.
 
     Raises:
-        ArgumentError: `num_bins` is no positive int32, the mode unknown; less than two features, of different shapes or
+        ArgumentError: `num_bins` is not a positive int32, unknown mode; less than 2 features, of different shapes or
             of another rank, or one that is neither of texts nor of integers.
 
     >>> layer = HashedCrossing(num_bins=5)
@@ -98,13 +98,20 @@ class HashedCrossing(HostLayer):
     def _check(self, shapes: Sequence[tuple[Any, ...]], path: str) -> None:
         first = shapes[0] if shapes else ()
         if len(shapes) < 2:
-            raise ArgumentError("at least two features are crossed.", path=path, received=f"{len(shapes)} features")
+            raise ArgumentError(
+                f"the inputs must be at least 2 features, got {len(shapes)}.",
+                path=path,
+                expected="2 features or more",
+                received=f"{len(shapes)} features",
+                write="layer((feature, other_feature))",
+            )
         if any(shape != first for shape in shapes) or len(first) > 2 or (len(first) == 2 and first[1] != 1):
             raise ShapeError(
-                "these features cannot be crossed.",
+                "the features must have one shape, (), (b,) or (b, 1).",
                 path=path,
                 expected="features of one shape (), (b,) or (b, 1)",
                 received=", ".join(map(str, shapes)),
+                write="layer((feature.reshape(-1), other_feature.reshape(-1)))",
             )
 
     def get_config(self) -> Config:
@@ -119,9 +126,10 @@ def _word(feature: np.ndarray) -> np.ndarray:
         return hash_texts([text.encode() for text in as_texts(feature, "HashedCrossing")[0]])
     if feature.dtype.kind not in "iu":
         raise ArgumentError(
-            "a feature is neither of texts nor of integers.",
+            f"a feature must hold strings or integers, got dtype {feature.dtype}.",
             path="HashedCrossing",
             expected="str, bytes or integers",
             received=feature.dtype,
+            write="feature.astype('int64')   # or Discretization(...)(feature)",
         )
     return feature.ravel().astype("uint64")

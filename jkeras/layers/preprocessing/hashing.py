@@ -36,8 +36,8 @@ class Hashing(HostLayer):
         `(..., t, num_bins)`, without `t` where it is 1. `"multi_hot"`, `"count"`: `(..., t)` -> `(..., num_bins)`.
 
     Raises:
-        ArgumentError: `num_bins` is no positive int32, the salt no integers, the mode unknown; inputs of another kind
-            than the mask value; numbers on the device that are no integers of at most 32 bits, which `on_host` takes.
+        ArgumentError: `num_bins` is not a positive int32, `salt` not integers, the mode unknown; inputs of another kind
+            than the mask value; numbers on the device that are not integers of at most 32 bits, which `on_host` takes.
 
     >>> layer = Hashing(num_bins=3, salt=[133, 137])
     >>> layer([["A"], ["B"], ["C"]]).tolist()
@@ -73,7 +73,11 @@ class Hashing(HostLayer):
         self.autocast = False  # hashes are of the inputs as they come
         if self.output_mode == "int" and self.compute_dtype not in ("int32", "int64"):
             raise ArgumentError(
-                "bins are integers.", path="Hashing", expected="dtype='int32' or 'int64'", received=self.compute_dtype
+                f"`dtype` must be int32 or int64 with `output_mode='int'`, got {self.compute_dtype}.",
+                path="Hashing",
+                expected="dtype='int32' or 'int64'",
+                received=self.compute_dtype,
+                write="Hashing(num_bins=10, dtype='int32')",
             )
 
     def call(self, inputs: Array) -> Array:
@@ -109,9 +113,10 @@ class Hashing(HostLayer):
         """How many bins are for masked inputs. Raises where the mask value is of another kind than the inputs."""
         if self.mask_value is not None and isinstance(self.mask_value, str) != texts:
             raise ArgumentError(
-                "the inputs are of another kind than `mask_value`.",
+                "the inputs must be of the kind of `mask_value`.",
                 path=self.path or self.name,
-                expected="texts" if isinstance(self.mask_value, str) else "numbers",
-                received="texts" if texts else "numbers",
+                expected="strings" if isinstance(self.mask_value, str) else "numbers",
+                received="strings" if texts else "numbers",
+                write=f"Hashing(..., mask_value={'' if texts else 0!r})",
             )
         return int(self.mask_value is not None and self.num_bins > 1)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jkeras import arguments
 from jkeras.config import standardize_data_format
 from jkeras.core import Layer
 from jkeras.errors import ArgumentError
@@ -25,14 +26,8 @@ class ImageShape(Layer):
     def __init__(self, height: int, width: int, *, data_format: str | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         for argument, size in (("height", height), ("width", width)):
-            if type(size) is not int or size < 1:
-                raise ArgumentError(
-                    f"`{argument}` must be a positive int.",
-                    path=type(self).__name__,
-                    expected="an int >= 1",
-                    received=repr(size),
-                    write=f"{type(self).__name__}(height=224, width=224)",
-                )
+            owner = type(self).__name__
+            arguments.positive_int(size, argument, owner, f"{owner}(height=224, width=224)")
         self.height, self.width = height, width
         self.data_format = standardize_data_format(data_format)
 
@@ -49,10 +44,11 @@ class ImageShape(Layer):
             return self.transform_images(data)
         if "images" not in data or set(data) - set(NAMES):
             raise ArgumentError(
-                "the inputs are no images with labels and masks.",
+                "the inputs must be images, with labels and masks beside them or not.",
                 path=self.path or self.name,
                 expected='"images", and perhaps "labels" and "segmentation_masks"',
                 received=sorted(data),
+                write="layer({'images': images, 'labels': labels})",
             )
         outputs = dict(data, images=self.transform_images(data["images"]))
         if "segmentation_masks" in data:

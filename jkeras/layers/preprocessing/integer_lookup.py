@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.errors import ArgumentError
 from jkeras.functional.hashing import hash_integers, hash_texts
 from jkeras.jax_compat import canonical_dtype
@@ -91,10 +91,15 @@ class IntegerLookup(Lookup):
             ("vocabulary_dtype", vocabulary_dtype, ("int64",)),
             ("oov_method", oov_method, ("floormod", "farmhash")),
         ):
-            if value not in known:
-                raise ArgumentError(f"unknown `{argument}`.", path="IntegerLookup", expected=known, received=value)
+            arguments.one_of(value, argument, "IntegerLookup", known)
         if salt is not None and oov_method != "farmhash":
-            raise ArgumentError("a salt is for hashes.", path="IntegerLookup", write="oov_method='farmhash'")
+            raise ArgumentError(
+                "`salt` needs `oov_method='farmhash'`.",
+                path="IntegerLookup",
+                expected="salt=None or oov_method='farmhash'",
+                received=f"salt={salt!r}, oov_method={oov_method!r}",
+                write=f"IntegerLookup(oov_method='farmhash', salt={salt!r})",
+            )
         self.vocabulary_dtype, self.oov_method = vocabulary_dtype, oov_method
         entries = entries_of(vocabulary)
         self.set_lookup(
@@ -136,7 +141,7 @@ class IntegerLookup(Lookup):
         if narrow and bounds.min <= min(tokens) and max(tokens) <= bounds.max:
             return inputs.astype(widest)
         raise ArgumentError(
-            "the device cannot look these integers up.",
+            f"the inputs and the vocabulary must fit into {widest} to be looked up on the device.",
             path=path,
             expected=f"inputs and vocabulary in {widest}",
             received=f"inputs in {inputs.dtype}, tokens from {min(tokens)} to {max(tokens)}",
@@ -177,7 +182,11 @@ class IntegerLookup(Lookup):
         values = np.asarray(inputs)
         if values.dtype.kind not in "iu" and values.size:
             raise ArgumentError(
-                "these are no integers.", path=self.name, expected="integers", received=f"dtype {values.dtype}"
+                f"the inputs must be integers, got dtype {values.dtype}.",
+                path=self.name,
+                expected="integers",
+                received=f"dtype {values.dtype}",
+                write=f"{self.name}(values.astype('int64'))",
             )
         indices = self.host_table(values.ravel().tolist(), self._unknown_on_host)
         return indices.reshape(values.shape)
@@ -203,5 +212,11 @@ def _integer(entry: Any) -> int:
     except (TypeError, ValueError):
         pass
     raise ArgumentError(
-        "the vocabulary has what is no integer.", path="IntegerLookup", expected="integers", received=repr(entry)[:60]
+        f"every vocabulary entry must be an integer, got {arguments.shown(entry)}.",
+        path="IntegerLookup",
+        expected="integers",
+        received=repr(entry)[:60],
+        write="StringLookup(vocabulary=['a', 'b'])   # for strings"
+        if isinstance(entry, str)
+        else "IntegerLookup(vocabulary=[1, 2])",
     )

@@ -14,7 +14,7 @@ from jkeras.layers.preprocessing.texts import HostLayer, encode_on_host
 from jkeras.layers.preprocessing.vocabulary import MODES, learn, vocabulary_of
 from jkeras.typing import Config
 
-DERIVED = ("vocabulary_size", "has_input_vocabulary")  # in Keras's configs, and found anew here
+DERIVED = ("vocabulary_size", "has_input_vocabulary")  # in Keras's configs, and found again here
 
 
 class Lookup(HostLayer):
@@ -96,8 +96,9 @@ class Lookup(HostLayer):
         """
         if self.words.tokens is not None:
             raise ArgumentError(
-                "the layer has a vocabulary, so there is nothing to find.",
+                "`adapt` cannot find a vocabulary, because the layer already has one.",
                 path=self.name,
+                expected="a layer without a vocabulary",
                 write=f"{type(self).__name__}()   # without `vocabulary`, then adapt",
             )
         batches = [data] if isinstance(data, list | tuple) else batches_of(data, type(self).__name__, steps)
@@ -149,10 +150,11 @@ class Lookup(HostLayer):
         if places.size and oovs == 0:
             strangers = list(dict.fromkeys(tokens[place] for place in places.tolist()))
             raise DataError(
-                "tokens are not in the vocabulary, and there is no index for them.",
+                "every token must be in the vocabulary, because `num_oov_indices` is 0.",
                 path=self.name,
+                expected="tokens of the vocabulary",
                 received=repr(strangers)[:80],
-                write=f"{type(self).__name__}(num_oov_indices=1, ...)",
+                write=f"{type(self).__name__}(..., num_oov_indices=1)",
             )
         if places.size:
             indices[places] = masks + (unknown([tokens[place] for place in places.tolist()]) if oovs > 1 else 0)
@@ -183,8 +185,9 @@ def check_no_file(config: Config, owner: str) -> None:
     """
     if isinstance(config.get("vocabulary"), str):
         raise ArgumentError(
-            "a config does not name files to read.",
+            "`vocabulary` in a config must be the tokens, because a config cannot name a file.",
             path=owner,
             expected="the tokens themselves",
             received=config["vocabulary"],
+            write=f"{owner}(vocabulary=open({config['vocabulary']!r}).read().split('\\n'))",
         )

@@ -5,11 +5,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import Layer
 from jkeras.errors import ArgumentError
 from jkeras.functional.signal import mel_filters, stft
-from jkeras.layers.arguments import positive_int
 from jkeras.typing import Array
 
 
@@ -44,7 +43,7 @@ class MelSpectrogram(Layer):
         float32 at least; `windows = 1 + t // sequence_stride` for an even `fft_length`.
 
     Raises:
-        ArgumentError: a length is no positive int, frequencies are out of order, a window is longer than the
+        ArgumentError: a length is not a positive int, frequencies are out of order, a window is longer than the
             transform, or unknown.
 
     >>> import jax
@@ -76,26 +75,30 @@ class MelSpectrogram(Layer):
     ) -> None:
         super().__init__(**kwargs)
         write = "MelSpectrogram(fft_length=2048, sequence_stride=512)"
-        self.fft_length = positive_int(fft_length, "fft_length", "MelSpectrogram", write)
-        self.sequence_stride = positive_int(sequence_stride, "sequence_stride", "MelSpectrogram", write)
-        self.sequence_length = positive_int(sequence_length or fft_length, "sequence_length", "MelSpectrogram", write)
+        self.fft_length = arguments.positive_int(fft_length, "fft_length", "MelSpectrogram", write)
+        self.sequence_stride = arguments.positive_int(sequence_stride, "sequence_stride", "MelSpectrogram", write)
+        self.sequence_length = arguments.positive_int(
+            sequence_length or fft_length, "sequence_length", "MelSpectrogram", write
+        )
         if self.sequence_length > self.fft_length:
             raise ArgumentError(
-                "a window does not fit into the transform.",
+                f"`sequence_length` must be at most `fft_length`, got {self.sequence_length} and {self.fft_length}.",
                 path="MelSpectrogram",
                 expected=f"sequence_length <= fft_length = {fft_length}",
                 received=sequence_length,
+                write=f"MelSpectrogram(fft_length={self.sequence_length}, sequence_length={self.sequence_length})",
             )
         self.window = _checked_window(window, self.sequence_length)
         self.sampling_rate = sampling_rate
-        self.num_mel_bins = positive_int(num_mel_bins, "num_mel_bins", "MelSpectrogram", write)
+        self.num_mel_bins = arguments.positive_int(num_mel_bins, "num_mel_bins", "MelSpectrogram", write)
         self.min_freq, self.max_freq = min_freq, max_freq or int(sampling_rate / 2)
         if not 0 <= self.min_freq < self.max_freq:
             raise ArgumentError(
-                "the bands have no width.",
+                f"`min_freq` must be >= 0 and less than `max_freq`, got {self.min_freq} and {self.max_freq}.",
                 path="MelSpectrogram",
                 expected="0 <= min_freq < max_freq",
                 received=f"min_freq={self.min_freq}, max_freq={self.max_freq}",
+                write="MelSpectrogram(min_freq=20.0, max_freq=8000.0)",
             )
         self.power_to_db, self.top_db = bool(power_to_db), top_db
         self.mag_exp, self.min_power, self.ref_power = mag_exp, min_power, ref_power
@@ -126,9 +129,10 @@ def _checked_window(window: Any, length: int) -> Any:
     values = np.asarray(window)
     if values.dtype.kind not in "iuf" or values.shape != (length,):
         raise ArgumentError(
-            "this is no window.",
+            f"`window` must be 'hann', 'hamming', None or {length} numbers, got {arguments.shown(window)}.",
             path="MelSpectrogram",
             expected=f"'hann', 'hamming', None, or {length} numbers",
             received=repr(window)[:60],
+            write="MelSpectrogram(window='hann')",
         )
     return values.tolist()

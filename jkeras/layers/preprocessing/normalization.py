@@ -37,7 +37,8 @@ class Normalization(Layer):
         at least: raw data need not fit half precision.
 
     Raises:
-        ArgumentError: `axis` is no axis; one of `mean` and `variance` without the other, or of another shape.
+        ArgumentError: `axis` is not an int or different ints; one of `mean` and `variance` without the other, or of
+            another shape.
         BuildError: the input has no such axis, or its size is not known.
 
     >>> import jax
@@ -68,7 +69,7 @@ class Normalization(Layer):
         self.mean, self.variance = _statistics(mean, variance, len(self.axis))
         self.invert = bool(invert)
         self.supports_masking = True
-        self.autocast = False  # the year 1990 is no bfloat16
+        self.autocast = False  # the year 1990 is not a bfloat16
         self._epsilon = config.epsilon()
 
     def build(self, input_shape: Any) -> None:
@@ -124,8 +125,9 @@ class Normalization(Layer):
         """
         if self.mean is not None:
             raise ArgumentError(
-                "the layer was given its statistics, so there is nothing to find.",
+                "`adapt` cannot find statistics, because the layer was given `mean` and `variance`.",
                 path=self.name,
+                expected="a layer without statistics",
                 write=f"Normalization(axis={self.axis})",
             )
         moments: Moments | None = None
@@ -137,7 +139,13 @@ class Normalization(Layer):
             moments = new if moments is None else moments.merged(new)
         assert moments is not None  # `batches_of` raises where there are no batches
         if moments.size == 0:
-            raise DataError("the data are empty.", path="Normalization.adapt", expected="at least one value")
+            raise DataError(
+                "`data` must have at least one value, got none.",
+                path="Normalization.adapt",
+                expected="at least one value",
+                received="0 values",
+                write="layer = layer.adapt(np.array([[1.0], [2.0]]))",
+            )
         values = {
             "mean": jnp.asarray(moments.mean, _wide(self.variable_dtype)),
             "variance": jnp.asarray(moments.variance, _wide(self.variable_dtype)),
@@ -191,7 +199,11 @@ def _axes(axis: Any) -> tuple[int, ...]:
     axes = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
     if any(type(each) is not int for each in axes) or len({*axes}) != len(axes):
         raise ArgumentError(
-            "`axis` is no axis.", path="Normalization", expected="an int, different ints, or None", received=repr(axis)
+            f"`axis` must be an integer, a sequence of different integers or None, got {axis!r}.",
+            path="Normalization",
+            expected="an int, different ints, or None",
+            received=repr(axis),
+            write="Normalization(axis=-1)",
         )
     return axes
 
@@ -200,8 +212,9 @@ def _statistics(mean: Any, variance: Any, axes: int) -> tuple[Any, Any]:
     """Mean and variance as numbers or nested lists: a layer holds no arrays."""
     if (mean is None) != (variance is None):
         raise ArgumentError(
-            "`mean` and `variance` go together.",
+            "`mean` and `variance` must be given together.",
             path="Normalization",
+            expected="both or neither",
             received=f"mean={mean}, variance={variance}"[:80],
             write="Normalization(mean=3.0, variance=2.0)",
         )
@@ -210,10 +223,11 @@ def _statistics(mean: Any, variance: Any, axes: int) -> tuple[Any, Any]:
     shapes = np.shape(mean), np.shape(variance)
     if shapes[0] != shapes[1] or len(shapes[0]) > axes:
         raise ArgumentError(
-            "`mean` and `variance` do not fit the axes.",
+            "`mean` and `variance` must have equal shapes, along the normalized axes.",
             path="Normalization",
             expected=f"equal shapes of at most {axes} axes",
             received=f"{shapes[0]} and {shapes[1]}",
+            write="Normalization(axis=-1, mean=[3.0, 4.0], variance=[2.0, 1.0])",
         )
     return np.asarray(mean).tolist(), np.asarray(variance).tolist()
 
@@ -224,10 +238,11 @@ def _laid(numbers: Any, sizes: Any, rank: int, path: str) -> np.ndarray:
     axes = list(sizes)[len(sizes) - array.ndim :]
     if any(size not in (1, sizes[axis]) for axis, size in zip(axes, array.shape, strict=True)):
         raise BuildError(
-            "the statistics do not fit the input.",
+            "`mean` and `variance` must broadcast to the normalized axes of the input.",
             path=path,
             expected=f"statistics that broadcast to {tuple(sizes.values())}",
             received=f"shape {array.shape}",
+            write=f"Normalization(mean=np.zeros({tuple(sizes.values())}), variance=np.ones({tuple(sizes.values())}))",
         )
     shape = [1] * rank
     for axis, size in zip(axes, array.shape, strict=True):

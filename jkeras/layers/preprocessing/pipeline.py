@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import Layer
 from jkeras.errors import ArgumentError
 from jkeras.typing import Config, PyTree
@@ -24,7 +24,7 @@ class Pipeline(Layer):
         Those of the first layer's inputs -> those of the last one's outputs.
 
     Raises:
-        ArgumentError: `layers` is no sequence of layers, or an empty one.
+        ArgumentError: `layers` is not a sequence of layers, or an empty one.
 
     >>> import jax, jax.numpy as jnp
     >>> from jkeras.layers import Rescaling
@@ -41,7 +41,7 @@ class Pipeline(Layer):
         super().__init__(name=name)
         if isinstance(layers, str) or not isinstance(layers, Sequence) or not layers:
             raise ArgumentError(
-                "`layers` is no list of layers.",
+                f"`layers` must be a list of at least one layer, got {arguments.shown(layers)}.",
                 path="Pipeline",
                 expected="at least one layer",
                 received=repr(layers)[:80],
@@ -50,7 +50,11 @@ class Pipeline(Layer):
         strangers = [each for each in layers if not isinstance(each, Layer)]
         if strangers:
             raise ArgumentError(
-                "not all of `layers` are layers.", path="Pipeline", received=", ".join(map(repr, strangers))[:80]
+                f"every entry of `layers` must be a layer, got {', '.join(map(repr, strangers))[:80]}.",
+                path="Pipeline",
+                expected="instances of jkeras.Layer",
+                received=", ".join(map(repr, strangers))[:80],
+                write="Pipeline([Rescaling(1 / 255), Normalization()])",
             )
         self.layers = list(layers)
         self.supports_masking = True  # each layer says what becomes of a mask

@@ -49,5 +49,11 @@ def boundaries_of(summary: np.ndarray, bins: int) -> list[float]:
     [49.0]
     """
     if not summary.size:
-        raise DataError("the data are empty.", path="adapt", expected="at least one value")
+        raise DataError(
+            "`data` must have at least one value, got none.",
+            path="adapt",
+            expected="at least one value",
+            received="0 values",
+            write="layer = layer.adapt(np.array([1.0, 2.0]))",
+        )
     return compress(summary, 1.0 / bins)[0, :-1].tolist()

@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import config, registry
+from jkeras import arguments, config, registry
 from jkeras.core import Layer
 from jkeras.errors import ArgumentError
 from jkeras.typing import Array, Config
@@ -25,7 +25,7 @@ class Rescaling(Layer):
         Any shape -> the same, in the compute dtype. Integers are welcome.
 
     Raises:
-        ArgumentError: `scale` or `offset` is no number and no sequence of numbers.
+        ArgumentError: `scale` or `offset` is neither a number nor a sequence of numbers.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Rescaling(1 / 127.5, offset=-1.0)
@@ -69,7 +69,11 @@ def _numbers(value: Any, argument: str) -> Any:
         array = np.asarray(value, "float64")
     except (TypeError, ValueError):
         raise ArgumentError(
-            f"`{argument}` is no number.", path="Rescaling", expected="a number or a list", received=repr(value)[:60]
+            f"`{argument}` must be a number or a list of numbers, got {arguments.shown(value)}.",
+            path="Rescaling",
+            expected="a number or a list",
+            received=repr(value)[:60],
+            write="Rescaling(scale=1 / 255)",
         ) from None
     if array.ndim == 0:
         return value if isinstance(value, int | float) else float(array)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.errors import ArgumentError
 from jkeras.functional.image import resize
 from jkeras.layers.preprocessing.images import ImageShape
@@ -13,7 +13,7 @@ INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5")
 
 @registry.export("keras.layers")
 class Resizing(ImageShape):
-    """Images sampled anew at `height * width` points, which lie evenly over the image.
+    """Images resampled at `height * width` points, which lie evenly over the image.
 
     Args:
         height, width: the size of the outputs.
@@ -32,8 +32,8 @@ class Resizing(ImageShape):
         `"segmentation_masks"` are resized to the nearest pixel, `"labels"` stay.
 
     Raises:
-        ArgumentError: a size is no positive int, an unknown interpolation or fill mode; cropping and padding at once.
-        ShapeError: inputs that are no images.
+        ArgumentError: a size is not a positive int, an unknown interpolation or fill mode; cropping with padding.
+        ShapeError: inputs that are not images.
 
     >>> import jax, jax.numpy as jnp
     >>> layer, image = Resizing(1, 2), jnp.arange(8, dtype="uint8").reshape(2, 4, 1)
@@ -62,10 +62,15 @@ class Resizing(ImageShape):
             ("interpolation", interpolation, INTERPOLATIONS),
             ("fill_mode", fill_mode, ("constant",)),
         ):
-            if value not in known:
-                raise ArgumentError(f"unknown `{name}`.", path="Resizing", expected=known, received=repr(value))
+            arguments.one_of(value, name, "Resizing", known, f"Resizing(224, 224, {name}={known[0]!r})")
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
-            raise ArgumentError("an image is either cropped or padded.", path="Resizing", expected="one of the two")
+            raise ArgumentError(
+                "`crop_to_aspect_ratio` and `pad_to_aspect_ratio` cannot both be True.",
+                path="Resizing",
+                expected="one of them",
+                received="both",
+                write="Resizing(224, 224, crop_to_aspect_ratio=True)",
+            )
         self.interpolation = interpolation
         self.crop_to_aspect_ratio, self.pad_to_aspect_ratio = bool(crop_to_aspect_ratio), bool(pad_to_aspect_ratio)
         self.fill_mode, self.fill_value, self.antialias = fill_mode, fill_value, bool(antialias)

@@ -5,12 +5,11 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import config, registry
+from jkeras import arguments, config, registry
 from jkeras.core import InputSpec, Layer, Variable
 from jkeras.errors import ArgumentError
 from jkeras.functional import conv
 from jkeras.initializers import STFT
-from jkeras.layers.arguments import positive_int
 from jkeras.typing import Array
 
 MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
@@ -78,12 +77,12 @@ class STFTSpectrogram(Layer):
         super().__init__(**kwargs)
         self.mode = mode
         write = "STFTSpectrogram(frame_length=256, frame_step=128, fft_length=256)"
-        self.frame_length = positive_int(frame_length, "frame_length", "STFTSpectrogram", write)
+        self.frame_length = arguments.positive_int(frame_length, "frame_length", "STFTSpectrogram", write)
         self.frame_step, self.fft_length = frame_step, fft_length
         step = max(frame_length // 2, 1) if frame_step is None else frame_step
         length = 2 ** math.ceil(math.log2(frame_length)) if fft_length is None else fft_length
-        self.step = positive_int(step, "frame_step", "STFTSpectrogram", write)
-        self.frequencies = positive_int(length, "fft_length", "STFTSpectrogram", write) // 2 + 1
+        self.step = arguments.positive_int(step, "frame_step", "STFTSpectrogram", write)
+        self.frequencies = arguments.positive_int(length, "fft_length", "STFTSpectrogram", write) // 2 + 1
         self.periodic, self.scaling, self.padding = bool(periodic), scaling, padding
         self.expand_dims = bool(expand_dims)
         self.data_format = config.standardize_data_format(data_format)
@@ -94,23 +93,24 @@ class STFTSpectrogram(Layer):
 
     def _check(self) -> None:
         for name, value, options in (("mode", self.mode, MODES), ("padding", self.padding, ("valid", "same"))):
-            if value not in options:
-                raise ArgumentError(f"unknown `{name}`.", path="STFTSpectrogram", expected=options, received=value)
+            arguments.one_of(value, name, "STFTSpectrogram", options)
         if self.step > self.frame_length:
             raise ArgumentError(
-                "samples between windows would be lost.",
+                f"`frame_step` must be at most `frame_length`, got {self.step} and {self.frame_length}.",
                 path="STFTSpectrogram",
                 expected=f"frame_step <= frame_length = {self.frame_length}",
                 received=f"frame_step={self.frame_step}",
+                write=f"STFTSpectrogram(frame_length={self.frame_length}, frame_step={self.frame_length})",
             )
         if self.fft_length is None:
             return
         if self.fft_length < self.frame_length:
             raise ArgumentError(
-                "a window does not fit into the transform.",
+                f"`fft_length` must be at least `frame_length`, got {self.fft_length} and {self.frame_length}.",
                 path="STFTSpectrogram",
                 expected=f"fft_length >= frame_length = {self.frame_length}",
                 received=f"fft_length={self.fft_length}",
+                write=f"STFTSpectrogram(frame_length={self.frame_length}, fft_length={self.frame_length})",
             )
 
     def build(self, input_shape: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.errors import ArgumentError
 from jkeras.functional.hashing import hash_texts
 from jkeras.layers.preprocessing.lookup import Lookup
@@ -19,7 +19,7 @@ class StringLookup(Lookup):
     """The index of each text in a vocabulary, in one of several encodings; with `invert` the text of each index.
 
     The vocabulary is an argument, and part of the config. `adapt` finds it in data and returns another layer. XLA has
-    no strings, so the layer is no part of a model: it runs where it is called, NumPy in and NumPy out.
+    no strings, so the layer cannot be part of a model: it runs where it is called, NumPy in and NumPy out.
 
         indices:  0 for the mask token, where `output_mode` is "int"; then `num_oov_indices` for texts that are not in
                   the vocabulary; then those of the vocabulary
@@ -46,9 +46,9 @@ class StringLookup(Lookup):
 
     Raises:
         ArgumentError: arguments that do not go together, repeated tokens, special tokens among the others; inputs that
-            are no texts.
+            are not strings.
         BuildError: the layer has no vocabulary yet.
-        DataError: a text is not in the vocabulary, and there is no index for it.
+        DataError: a string is not in the vocabulary, and there is no index for it.
 
     >>> layer = StringLookup().adapt([["a", "c", "d"], ["d", "z", "b"]])
     >>> layer.get_vocabulary()
@@ -102,10 +102,11 @@ class StringLookup(Lookup):
             return entry.decode(self.encoding)
         if not isinstance(entry, str):
             raise ArgumentError(
-                "the vocabulary has what is no text.",
+                f"every vocabulary entry must be a string, got {arguments.shown(entry)}.",
                 path="StringLookup",
                 expected="str or bytes",
                 received=repr(entry)[:60],
+                write="StringLookup(vocabulary=['a', 'b'])",
             )
         return str(entry)
 

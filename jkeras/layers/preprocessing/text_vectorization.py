@@ -35,7 +35,7 @@ class TextVectorization(HostLayer):
 
     A sentence is standardized, split into words, the words are joined to n-grams, and these are looked up in the
     vocabulary as `StringLookup` does, with `""` (index 0, which fills up short sentences) as mask token and one index
-    for words that are not in the vocabulary. XLA has no strings, so the layer is no part of a model: it runs where it
+    for words outside of the vocabulary. XLA has no strings, so the layer cannot be part of a model: it runs where it
     is called, NumPy in and NumPy out.
 
     The vocabulary is an argument, and part of the config. `adapt` finds it in sentences and returns another layer.
@@ -61,8 +61,8 @@ class TextVectorization(HostLayer):
         `"int"`; `(b, t, v)` for `"one_hot"`, otherwise `(b, v)`, in the compute dtype. One sentence alone loses `b`.
 
     Raises:
-        ArgumentError: arguments that do not go together, repeated tokens; inputs that are no texts.
-        ShapeError: the inputs are no list of sentences.
+        ArgumentError: arguments that do not go together, repeated tokens; inputs that are not strings.
+        ShapeError: the inputs are not a list of sentences.
         BuildError: the layer has no vocabulary yet.
 
     >>> layer = TextVectorization(output_sequence_length=4).adapt(["foo bar", "bar baz", "baz bada boom"])
@@ -117,10 +117,11 @@ class TextVectorization(HostLayer):
         length = output_sequence_length
         if length is not None and (self.output_mode != "int" or type(length) is not int or length < 1):
             raise ArgumentError(
-                "`output_sequence_length` is the length of sequences of indices.",
+                f"`output_sequence_length` must be a positive integer with `output_mode='int'`, got {length!r}.",
                 path="TextVectorization",
-                expected="a positive int, beside output_mode='int'",
+                expected="a positive int, with output_mode='int'",
                 received=f"{length!r}, output_mode={self.output_mode!r}",
+                write="TextVectorization(output_mode='int', output_sequence_length=128)",
             )
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[str]:
@@ -148,8 +149,9 @@ class TextVectorization(HostLayer):
         """
         if self.vocabulary is not None:
             raise ArgumentError(
-                "the layer has a vocabulary, so there is nothing to find.",
+                "`adapt` cannot find a vocabulary, because the layer already has one.",
                 path=self.name,
+                expected="a layer without a vocabulary",
                 write="TextVectorization()   # without `vocabulary`, then adapt",
             )
         batches = [data] if isinstance(data, list | tuple) else batches_of(data, "TextVectorization", steps)
@@ -216,10 +218,11 @@ class TextVectorization(HostLayer):
     def _check_rank(self, fits: bool, shape: tuple[int, ...]) -> None:
         if not fits:
             raise ShapeError(
-                "these are no sentences.",
+                "the inputs must be sentences, or lists of words where `split` is None.",
                 path=self.name,
                 expected="shape (b,) or (b, 1)" if self.split else "words of shape (b,) or (b, t)",
                 received=f"shape {shape}",
+                write="layer(np.array(['the first sentence', 'the second']))",
             )
 
     def get_config(self) -> Config:
@@ -238,10 +241,11 @@ class TextVectorization(HostLayer):
 def _check_choice(value: Any, known: Sequence[Any], argument: str) -> None:
     if not callable(value) and value not in known:
         raise ArgumentError(
-            f"unknown `{argument}`.",
+            f"`{argument}` must be {', '.join(map(repr, known))} or a function, got {value!r}.",
             path="TextVectorization",
             expected=f"one of {', '.join(map(repr, known))}, or a function",
             received=repr(value),
+            write=f"TextVectorization({argument}={known[0]!r})",
         )
 
 
@@ -249,9 +253,10 @@ def _checked_ngrams(ngrams: Any) -> Any:
     lengths = ngrams if isinstance(ngrams, tuple) else (1 if ngrams is None else ngrams,)
     if not lengths or any(type(length) is not int or length < 1 for length in lengths):
         raise ArgumentError(
-            "`ngrams` is no length.",
+            f"`ngrams` must be a positive integer, a tuple of them or None, got {ngrams!r}.",
             path="TextVectorization",
             expected="a positive int, a tuple of them, or None",
             received=repr(ngrams),
+            write="TextVectorization(ngrams=2)",
         )
     return ngrams

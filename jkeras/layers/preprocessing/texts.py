@@ -48,9 +48,9 @@ class HostLayer(Layer):
 
     def call(self, inputs: PyTree) -> PyTree:
         raise GraphError(
-            "texts cannot be part of a program: XLA has no strings.",
+            "strings cannot be part of a compiled function: XLA has no strings.",
             path=self.path or self.name,
-            expected="a call on NumPy arrays of texts, before the data reach the model",
+            expected="a call on NumPy arrays of strings, before the data reach the model",
             write=f"x = {self.name}(texts)   # then model.stateless_call(*variables, x)",
         )
 
@@ -86,18 +86,31 @@ def as_texts(data: Any, owner: str, encoding: str = "utf-8") -> tuple[list[str],
         array = np.asarray(data)
     except ValueError:
         raise ArgumentError(
-            "lists of different lengths are no array.", path=owner, write="TextVectorization(...)(sentences)"
+            "the inputs must be an array, got lists of different lengths.",
+            path=owner,
+            expected="an array or list of str",
+            write="TextVectorization(...)(sentences)",
         ) from None
     if array.dtype.kind not in KINDS and array.size:
         raise ArgumentError(
-            "these are no texts.", path=owner, expected="an array or list of str", received=f"dtype {array.dtype}"
+            f"the inputs must be strings, got dtype {array.dtype}.",
+            path=owner,
+            expected="an array or list of str",
+            received=f"dtype {array.dtype}",
+            write=f"{owner}(...)(np.array(['a', 'b']))",
         )
     texts = array.ravel().tolist()
     if array.dtype.kind in "SO":
         texts = [text.decode(encoding) if isinstance(text, bytes) else text for text in texts]
         strangers = [text for text in texts if not isinstance(text, str)]
         if strangers:
-            raise ArgumentError("not all of these are texts.", path=owner, received=repr(strangers[0])[:80])
+            raise ArgumentError(
+                f"every entry must be a string, got {repr(strangers[0])[:80]}.",
+                path=owner,
+                expected="str or bytes",
+                received=repr(strangers[0])[:80],
+                write="np.array(list(map(str, values)))",
+            )
     return texts, array.shape
 
 

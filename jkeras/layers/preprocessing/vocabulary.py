@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from jkeras import arguments
 from jkeras.errors import ArgumentError, BuildError, DataError
 
 MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
@@ -64,7 +65,7 @@ class Vocabulary:
         """The tokens; raises `BuildError` where there is no vocabulary yet."""
         if self.tokens is None:
             raise BuildError(
-                "the layer has no vocabulary yet.",
+                "the layer must have a vocabulary before it is called, and it has none yet.",
                 path=path,
                 expected="`vocabulary`, or a layer that `adapt` returned",
                 write="layer = layer.adapt(data)",
@@ -103,7 +104,11 @@ def vocabulary_of(layer: Any) -> Vocabulary:
     weights = layer.idf_weights
     if len(weights) != len(entries):
         raise ArgumentError(
-            "every token has a weight.", path=owner, expected=f"{len(entries)} `idf_weights`", received=len(weights)
+            f"`idf_weights` must have one weight for each of the {len(entries)} tokens, got {len(weights)}.",
+            path=owner,
+            expected=f"{len(entries)} weights",
+            received=f"{len(weights)} weights",
+            write=f"{owner}(vocabulary=tokens, output_mode='tf_idf', idf_weights=[1.0] * len(tokens))",
         )
     front = [] if complete else [sum(weights) / len(weights)] * empty.start
     return dataclasses.replace(words, idf=(*front, *weights))
@@ -111,46 +116,62 @@ def vocabulary_of(layer: Any) -> Vocabulary:
 
 def _check_arguments(layer: Any, owner: str) -> None:
     most, mode, has_vocabulary = layer.max_tokens, layer.output_mode, layer.vocabulary is not None
+    if most is not None:
+        arguments.integer(most, "max_tokens", owner, f"{owner}(max_tokens=1000)", least=2)
+    arguments.non_negative_int(layer.num_oov_indices, "num_oov_indices", owner)
     problem = None
-    if most is not None and (type(most) is not int or most < 2):
-        problem = f"`max_tokens` must be an int above 1, and is {most!r}."
-    elif type(layer.num_oov_indices) is not int or layer.num_oov_indices < 0:
-        problem = f"`num_oov_indices` must be an int >= 0, and is {layer.num_oov_indices!r}."
-    elif layer.pad_to_max_tokens and most is None:
-        problem = "`pad_to_max_tokens` needs `max_tokens`."
+    if layer.pad_to_max_tokens and most is None:
+        problem, write = "`pad_to_max_tokens` needs `max_tokens`.", "pad_to_max_tokens=True, max_tokens=1000"
     elif layer.invert and mode != "int":
-        problem = "`invert` goes with `output_mode='int'`."
+        problem, write = f"`invert` needs `output_mode='int'`, got {mode!r}.", "invert=True, output_mode='int'"
     elif layer.idf_weights is not None and mode != "tf_idf":
-        problem = "`idf_weights` go with `output_mode='tf_idf'`."
+        problem = f"`idf_weights` needs `output_mode='tf_idf'`, got {mode!r}."
+        write = "..., output_mode='tf_idf', idf_weights=weights"
     elif mode == "tf_idf" and has_vocabulary and layer.idf_weights is None:
-        problem = "`output_mode='tf_idf'` needs `idf_weights` beside a vocabulary."
+        problem = "`idf_weights` is required with `output_mode='tf_idf'` and a vocabulary."
+        write = "vocabulary=tokens, output_mode='tf_idf', idf_weights=weights"
     elif layer.idf_weights is not None and not has_vocabulary:
-        problem = "`idf_weights` are those of a vocabulary."
+        problem = "`vocabulary` is required with `idf_weights`."
+        write = "vocabulary=tokens, output_mode='tf_idf', idf_weights=weights"
     if problem is not None:
-        raise ArgumentError(problem, path=owner)
+        raise ArgumentError(problem, path=owner, write=f"{owner}({write})")
 
 
 def _check_tokens(layer: Any, tokens: Sequence[Any], empty: Vocabulary, owner: str) -> None:
     order = f"the special tokens {empty.special} first, or not at all"
     if not tokens:
-        raise ArgumentError("the vocabulary is empty.", path=owner, expected="at least one token")
+        raise ArgumentError(
+            "`vocabulary` must have at least one token, got none.",
+            path=owner,
+            expected="at least one token",
+            received="0 tokens",
+            write=f"layer = {owner}().adapt(data)   # finds the tokens",
+        )
     if len(set(tokens)) < len(tokens):
         repeated = [token for token, count in collections.Counter(tokens).items() if count > 1]
-        raise ArgumentError("tokens are repeated.", path=owner, expected="each once", received=repr(repeated)[:80])
+        raise ArgumentError(
+            "`vocabulary` must have each token once.",
+            path=owner,
+            expected="each once",
+            received=repr(repeated)[:80],
+            write=f"{owner}(vocabulary=list(dict.fromkeys(tokens)))",
+        )
     for name, token, forbidden in (("mask", layer.mask_token, True), ("OOV", layer.oov_token, layer.invert)):
         if forbidden and token is not None and token in tokens:
             raise ArgumentError(
-                f"the {name} token {token!r} stands among the others.",
+                f"the {name} token {token!r} must not be among the other tokens.",
                 path=owner,
                 expected=order,
                 received=f"index {tokens.index(token)}",
+                write=f"{owner}(vocabulary=[each for each in tokens if each != {token!r}])",
             )
     if layer.max_tokens is not None and empty.start + len(tokens) > layer.max_tokens:
         raise ArgumentError(
-            "the vocabulary is larger than `max_tokens`.",
+            f"`vocabulary` must have at most `max_tokens` tokens, got {empty.start + len(tokens)}.",
             path=owner,
             expected=f"at most {layer.max_tokens} with the special ones",
             received=empty.start + len(tokens),
+            write=f"{owner}(..., max_tokens={empty.start + len(tokens)})",
         )
 
 
@@ -176,7 +197,13 @@ def learn(layer: Any, words: Vocabulary, documents: Iterable[Sequence[Any]]) -> 
     for special in (layer.mask_token, layer.oov_token):
         counts.pop(special, None)
     if not counts:
-        raise DataError("the data have no tokens.", path=f"{type(layer).__name__}.adapt", expected="at least one")
+        raise DataError(
+            "`data` must have at least one token, got none.",
+            path=f"{type(layer).__name__}.adapt",
+            expected="at least one",
+            received="0 tokens",
+            write="layer = layer.adapt(data)   # data with at least one token",
+        )
     tokens = sorted(counts, key=lambda token: (counts[token], token), reverse=True)
     if layer.max_tokens is not None:
         tokens = tokens[: max(layer.max_tokens - words.start, 0)]

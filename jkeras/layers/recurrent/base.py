@@ -14,14 +14,14 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jkeras import constraints, initializers, keys, regularizers
+from jkeras import arguments, constraints, initializers, keys, regularizers
 from jkeras.core import Layer, SeedGenerator, Variable
 from jkeras.core.variable import takes_key
 from jkeras.errors import ArgumentError, BuildError, ShapeError
 from jkeras.functional import dropout
 from jkeras.functional.layout import along
 from jkeras.functional.recurrence import Blocks, added, recur
-from jkeras.layers.arguments import ActivationAttribute, fraction
+from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.recurrent.gates import is_entrywise
 from jkeras.typing import Array, Key, PyTree
 
@@ -131,8 +131,8 @@ class RecurrentCell(Cell):
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.recurrent_constraint = constraints.get(recurrent_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.dropout = fraction(dropout, "dropout", owner)
-        self.recurrent_dropout = fraction(recurrent_dropout, "recurrent_dropout", owner)
+        self.dropout = arguments.fraction(dropout, "dropout", owner)
+        self.recurrent_dropout = arguments.fraction(recurrent_dropout, "recurrent_dropout", owner)
         self.seed = keys.check_seed(seed, owner)
         self.seed_generator = SeedGenerator(seed)
         self.bias: Variable | None = None
@@ -145,7 +145,7 @@ class RecurrentCell(Cell):
         """Declares the weights of these shapes; `start` initializes the bias, by default `bias_initializer`."""
         if None in kernel:
             raise BuildError(
-                "the number of features of the inputs is not known, so the kernel has no shape.",
+                "the number of features of the inputs must be known, because it is in the shape of the kernel.",
                 path=self.path or self.name,
                 expected="an int as the size of the features' axis",
                 write="jkeras.Input((None, 8))   # any number of steps of 8 features",
@@ -181,7 +181,7 @@ class RecurrentCell(Cell):
     # -- dropout
 
     def masks(self, rate: float, shape: tuple[Any, ...], training: bool | None, *, blocks: int) -> list[Array] | None:
-        """What a call in training multiplies by: 0 or `1 / (1 - rate)`, drawn anew for each block of the kernel."""
+        """What a call in training multiplies by: 0 or `1 / (1 - rate)`, drawn again for each block of the kernel."""
         if not training or rate == 0:
             return None
         ones = jnp.ones(shape, self.compute_dtype)
@@ -213,7 +213,7 @@ def times(
 
 
 def plus(values: Array, bias: Array | None, axis: int = -1) -> Array:
-    """`values + bias` along an axis, counted from behind.
+    """`values + bias` along an axis, counted from the end.
 
     >>> plus(jnp.zeros((1, 2)), jnp.array([1.0, 2.0])).tolist()
     [[1.0, 2.0]]
@@ -274,7 +274,7 @@ def check_cell(cell: Any, owner: str) -> Any:
     """The cell, if it is a layer that has a `state_size`."""
     if not isinstance(cell, Layer) or getattr(cell, "state_size", None) is None:
         raise ArgumentError(
-            "no cell.",
+            f"the cell must be a layer with `state_size`, got {arguments.shown(cell)}.",
             path=owner,
             expected="a layer with `state_size` and `call(inputs, states) -> (output, states)`",
             received=repr(cell)[:80],
@@ -298,10 +298,11 @@ def check_states(given: PyTree, usual: States, path: str) -> None:
     expected, received = ([jnp.shape(leaf) for leaf in jax.tree.leaves(each)] for each in (usual, given))
     if expected != received:
         raise ShapeError(
-            "the states do not fit the cell and the batch.",
+            "the states must have the shapes that the cell has for this batch.",
             path=path,
             expected=f"{len(expected)} states of shapes {expected}",
             received=f"{len(received)} states of shapes {received}",
+            write="states = cell.get_initial_state(batch_size=32)   # the states in which the cell begins",
         )
 
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import Layer, Variables, describe
 from jkeras.errors import ArgumentError, ShapeError, elsewhere
 from jkeras.layers.recurrent.base import renamed
@@ -76,18 +76,14 @@ class Bidirectional(Layer):
         super().__init__(**kwargs)
         if weights is not None:
             raise ArgumentError(
-                "a layer holds no values.",
+                "`weights` must be None, because a layer holds no values.",
                 path="Bidirectional",
                 expected="weights=None",
+                received="weights=...",
                 write="variables = layer.set_weights(variables, arrays)   # after init",
             )
-        if merge_mode is not None and merge_mode not in MERGES:
-            raise ArgumentError(
-                "unknown merge mode.",
-                path="Bidirectional",
-                expected=f"one of {sorted(MERGES)}, or None",
-                received=repr(merge_mode),
-            )
+        line = "Bidirectional(layers.LSTM(32), merge_mode='concat')"
+        arguments.one_of(merge_mode, "merge_mode", "Bidirectional", (*sorted(MERGES), None), line)
         self.merge_mode = merge_mode
         self.forward_layer = turned(layer, "forward_", {})
         if backward_layer is None:
@@ -138,10 +134,11 @@ class Bidirectional(Layer):
             half, odd = divmod(len(initial_state), 2)
             if odd:
                 raise ShapeError(
-                    "the initial states are not those of two layers.",
+                    f"the initial states must be those of two layers, got {len(initial_state)}.",
                     path=self.path or self.name,
                     expected="an even number of states: the forward layer's, then the backward layer's",
                     received=f"{len(initial_state)} states",
+                    write=f"{self.name}(x, initial_state=[*forward_states, *backward_states])",
                 )
             halves = [initial_state[:half], initial_state[half:]]
         outputs: list[Array] = []
@@ -176,7 +173,7 @@ def check_layer(layer: Any) -> Any:
     """The layer, if it is one that knows a direction."""
     if not isinstance(layer, Layer) or not hasattr(layer, "go_backwards"):
         raise ArgumentError(
-            "no recurrent layer.",
+            f"the layer must be recurrent, got {arguments.shown(layer)}.",
             path="Bidirectional",
             expected="a layer with `go_backwards`, such as an RNN",
             received=repr(layer)[:80],
@@ -203,8 +200,9 @@ def check_pair(forward: Any, backward: Any) -> None:
         wrong.append("go_backwards")
     if wrong:
         raise ArgumentError(
-            "the two layers do not fit each other.",
+            "the backward layer must have the options of the forward layer and the other direction.",
             path="Bidirectional",
             expected="the same `stateful`, `return_sequences` and `return_state`, and opposite `go_backwards`",
             received=", ".join(f"{name}: {getattr(forward, name)} and {getattr(backward, name)}" for name in wrong),
+            write="Bidirectional(layers.LSTM(32), backward_layer=layers.LSTM(32, go_backwards=True))",
         )

@@ -5,14 +5,14 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, describe
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.functional import conv
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
 from jkeras.functional.recurrence import Blocks
-from jkeras.layers.arguments import ActivationAttribute, positive_int
+from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.recurrent.base import ForgetBias, Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import remember
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, inherited
@@ -45,7 +45,7 @@ class ConvLSTMCell(RecurrentCell):
         super().__init__(*common, **kwargs)
         owner = f"ConvLSTM{rank}D"
         self.rank = rank
-        self.filters = positive_int(filters, "filters", owner, f"{owner}(filters=8, kernel_size=3)")
+        self.filters = arguments.positive_int(filters, "filters", owner, f"{owner}(filters=8, kernel_size=3)")
         self.kernel_size = standardize_tuple(kernel_size, rank, "kernel_size", owner)
         self.strides = standardize_tuple(strides, rank, "strides", owner)
         self.padding = standardize_padding(padding, owner)
@@ -57,15 +57,16 @@ class ConvLSTMCell(RecurrentCell):
         self.state_shape: tuple[int, ...] | None = None
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ArgumentError(
-                "strides and dilation exclude each other.",
+                "`strides` and `dilation_rate` cannot both be above 1.",
                 path=owner,
                 expected="strides=1 or dilation_rate=1",
                 received=f"strides={self.strides}, dilation_rate={self.dilation_rate}",
+                write=f"{owner}(..., strides=1, dilation_rate={max(self.dilation_rate)})",
             )
 
     @property
     def axis(self) -> int:
-        """The axis of the channels, counted from behind."""
+        """The axis of the channels, counted from the end."""
         return -1 if self.data_format == "channels_last" else -1 - self.rank
 
     @property
@@ -83,7 +84,7 @@ class ConvLSTMCell(RecurrentCell):
         )
         if None in input_shape[1:]:
             raise BuildError(
-                "the size of the images is not known, so the states have no shape.",
+                "the size of the images must be known, because it is in the shape of the states.",
                 path=self.path or self.name,
                 expected="known spatial dimensions",
                 received=input_shape,
@@ -233,7 +234,7 @@ class ConvLSTM1D(ConvLSTM):
         (k, c, 4 o)`, `conv_lstm_cell/recurrent_kernel (k, o, 4 o)`, `conv_lstm_cell/bias (4 o,)`.
 
     Raises:
-        ArgumentError: a size is no positive int, a rate no fraction; strides together with dilation.
+        ArgumentError: a size is not a positive int, a rate is not a fraction; strides together with dilation.
         BuildError: the spatial sizes are not known.
 
     >>> import jax, jax.numpy as jnp
@@ -284,7 +285,7 @@ class ConvLSTM2D(ConvLSTM):
         (k, k, c, 4 o)`, `conv_lstm_cell/recurrent_kernel (k, k, o, 4 o)`, `conv_lstm_cell/bias (4 o,)`.
 
     Raises:
-        ArgumentError: a size is no positive int, a rate no fraction; strides together with dilation.
+        ArgumentError: a size is not a positive int, a rate is not a fraction; strides together with dilation.
         BuildError: the spatial sizes are not known.
 
     >>> import jax, jax.numpy as jnp
@@ -335,7 +336,7 @@ class ConvLSTM3D(ConvLSTM):
         (k, k, k, c, 4 o)`, `conv_lstm_cell/recurrent_kernel (k, k, k, o, 4 o)`, `conv_lstm_cell/bias (4 o,)`.
 
     Raises:
-        ArgumentError: a size is no positive int, a rate no fraction; strides together with dilation.
+        ArgumentError: a size is not a positive int, a rate is not a fraction; strides together with dilation.
         BuildError: the spatial sizes are not known.
 
     >>> import jax, jax.numpy as jnp

@@ -4,10 +4,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import InputSpec
 from jkeras.functional.recurrence import Blocks, added
-from jkeras.layers.arguments import ActivationAttribute, positive_int
+from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.recurrent.base import Recurrence, RecurrentCell, States, first, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import blend
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, check_cudnn, inherited
@@ -44,7 +44,7 @@ class GRUCell(RecurrentCell):
         without `reset_after` `(3 o,)`.
 
     Raises:
-        ArgumentError: `units` is no positive int, or a rate no fraction.
+        ArgumentError: `units` is not a positive int, or a rate is not a fraction.
 
     >>> import jax, jax.numpy as jnp
     >>> cell = GRUCell(1, kernel_initializer="zeros", recurrent_initializer="zeros")
@@ -98,7 +98,7 @@ class GRUCell(RecurrentCell):
             seed=seed,
             **kwargs,
         )
-        self.units = positive_int(units, "units", "GRUCell", "GRUCell(units=64)")
+        self.units = arguments.positive_int(units, "units", "GRUCell", "GRUCell(units=64)")
         self.recurrent_activation = recurrent_activation
         self.reset_after = bool(reset_after)
         self.state_size = self.output_size = self.units
@@ -180,7 +180,7 @@ class GRU(OwnCellRNN):
         `gru_cell/recurrent_kernel (o, 3 o)`, `gru_cell/bias (2, 3 o)`: blocks for update, reset, candidate.
 
     Raises:
-        ArgumentError: `units` is no positive int, a rate no fraction, or `use_cudnn` something else.
+        ArgumentError: `units` is not a positive int, a rate is not a fraction, or `use_cudnn` something else.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = GRU(1, kernel_initializer="zeros", recurrent_initializer="zeros", return_sequences=True)

@@ -4,10 +4,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import InputSpec
 from jkeras.functional.recurrence import Blocks
-from jkeras.layers.arguments import ActivationAttribute, positive_int
+from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.recurrent.base import ForgetBias, Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import remember
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, check_cudnn, inherited
@@ -40,7 +40,7 @@ class LSTMCell(RecurrentCell):
         `bias (4 o,)`.
 
     Raises:
-        ArgumentError: `units` is no positive int, or a rate no fraction.
+        ArgumentError: `units` is not a positive int, or a rate is not a fraction.
 
     >>> import jax, jax.numpy as jnp
     >>> cell = LSTMCell(1, activation=None, kernel_initializer="zeros", unit_forget_bias=False)
@@ -96,7 +96,7 @@ class LSTMCell(RecurrentCell):
             seed=seed,
             **kwargs,
         )
-        self.units = positive_int(units, "units", "LSTMCell", "LSTMCell(units=64)")
+        self.units = arguments.positive_int(units, "units", "LSTMCell", "LSTMCell(units=64)")
         self.recurrent_activation = recurrent_activation
         self.unit_forget_bias = bool(unit_forget_bias)
         self.state_size, self.output_size = [self.units, self.units], self.units
@@ -151,7 +151,7 @@ class LSTM(OwnCellRNN):
         `lstm_cell/recurrent_kernel (o, 4 o)`, `lstm_cell/bias (4 o,)`: blocks for input, forget, candidate, output.
 
     Raises:
-        ArgumentError: `units` is no positive int, a rate no fraction, or `use_cudnn` something else.
+        ArgumentError: `units` is not a positive int, a rate is not a fraction, or `use_cudnn` something else.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = LSTM(1, activation=None, kernel_initializer="zeros", return_sequences=True)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jkeras.errors import ArgumentError
+from jkeras import arguments
 from jkeras.layers.recurrent.rnn import RNN
 from jkeras.typing import Config
 
@@ -70,6 +70,4 @@ def check_cudnn(value: Any, owner: str) -> bool | str:
     >>> check_cudnn("auto", "LSTM")
     'auto'
     """
-    if value not in ("auto", True, False):
-        raise ArgumentError("unknown `use_cudnn`.", path=owner, expected="'auto', True or False", received=repr(value))
-    return value
+    return arguments.one_of(value, "use_cudnn", owner, ("auto", True, False))

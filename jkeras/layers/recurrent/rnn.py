@@ -20,7 +20,7 @@ from jkeras.typing import Array, Config, PyTree
 class CarriedStates(Component):
     """The states that a stateful layer carries from call to call: zeros at first, in the order of the cell's states."""
 
-    is_random_stream = True  # like a stream's, its values are no weights
+    is_random_stream = True  # like a stream's, its values are not weights
 
     def __init__(self, specs: list[Any], dtype: str) -> None:
         self.variables = [Variable("zeros", spec.shape, dtype, trainable=False) for spec in specs]
@@ -129,7 +129,7 @@ class RNN(Layer):
         if self.stateful:
             if sequences_shape[0] is None:
                 raise BuildError(
-                    "a stateful layer keeps states for each sequence of a batch, whose size is not known.",
+                    "the batch size must be known, because a stateful layer keeps states for each sequence.",
                     path=self.path or self.name,
                     expected="a batch of known size",
                     received=sequences_shape,
@@ -153,9 +153,10 @@ class RNN(Layer):
         """
         if self.states is None:
             raise ArgumentError(
-                "there are no states to reset.",
+                "`reset_state` needs states, and this layer has none.",
                 path=self.path or self.name,
                 expected="a stateful layer that is built",
+                received=f"stateful={self.stateful}, built={self.built}",
                 write=f"{type(self).__name__}(..., stateful=True)",
             )
         trainable, non_trainable = variables
@@ -232,10 +233,11 @@ class RNN(Layer):
         keep = jnp.asarray(leaves[0]).astype(bool)
         if keep.ndim < 2 or keep.shape[:2] != sequences.shape[:2]:
             raise ShapeError(
-                "the mask does not fit the sequences.",
+                "the mask must have one entry for each step of each sequence.",
                 path=self.path or self.name,
                 expected=f"shape {standardize_shape(sequences.shape)[:2]}",
                 received=keep.shape,
+                write=f"{self.name}(x, mask=mask)   # mask.shape == x.shape[:2]",
             )
         return jnp.swapaxes(jnp.any(keep, axis=tuple(range(2, keep.ndim))), 0, 1)
 

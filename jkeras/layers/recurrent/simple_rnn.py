@@ -4,10 +4,9 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import InputSpec
 from jkeras.functional.recurrence import Blocks
-from jkeras.layers.arguments import positive_int
 from jkeras.layers.recurrent.base import Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, inherited
 from jkeras.typing import Array, Config, PyTree
@@ -32,7 +31,7 @@ class SimpleRNNCell(RecurrentCell):
         `(b, i)`, `[(b, o)]` -> `(b, o)`, `[(b, o)]`; `kernel (i, o)`, `recurrent_kernel (o, o)`, `bias (o,)`.
 
     Raises:
-        ArgumentError: `units` is no positive int, or a rate no fraction.
+        ArgumentError: `units` is not a positive int, or a rate is not a fraction.
 
     >>> import jax, jax.numpy as jnp
     >>> cell = SimpleRNNCell(1, activation=None, kernel_initializer="ones", recurrent_initializer="ones")
@@ -80,7 +79,7 @@ class SimpleRNNCell(RecurrentCell):
             seed=seed,
             **kwargs,
         )
-        self.units = positive_int(units, "units", "SimpleRNNCell", "SimpleRNNCell(units=64)")
+        self.units = arguments.positive_int(units, "units", "SimpleRNNCell", "SimpleRNNCell(units=64)")
         self.state_size = self.output_size = self.units
 
     def build(self, input_shape: Any) -> None:
@@ -127,7 +126,7 @@ class SimpleRNN(OwnCellRNN):
         `simple_rnn_cell/recurrent_kernel (o, o)`, `simple_rnn_cell/bias (o,)`.
 
     Raises:
-        ArgumentError: `units` is no positive int, or a rate no fraction.
+        ArgumentError: `units` is not a positive int, or a rate is not a fraction.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = SimpleRNN(1, activation=None, kernel_initializer="ones", recurrent_initializer="ones")

@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from jkeras import registry, tree
+from jkeras import arguments, registry, tree
 from jkeras.errors import ArgumentError
 from jkeras.layers.recurrent.base import (
     Cell,
@@ -43,7 +43,13 @@ class StackedRNNCells(Cell):
     def __init__(self, cells: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(cells, list | tuple) or not cells:
-            raise ArgumentError("no cells.", path="StackedRNNCells", expected="a list of cells", received=repr(cells))
+            raise ArgumentError(
+                f"`cells` must be a list of at least one cell, got {arguments.shown(cells)}.",
+                path="StackedRNNCells",
+                expected="a list of cells",
+                received=repr(cells),
+                write="StackedRNNCells([layers.LSTMCell(32), layers.LSTMCell(32)])",
+            )
         self.cells = [check_cell(cell, "StackedRNNCells") for cell in cells]
 
     @property

@@ -18,7 +18,7 @@ class TimeDistributed(Wrapper):
     """`outputs[:, t] = layer(inputs[:, t])`: each step on its own, with the same weights.
 
     All steps are computed at once, by `jkeras.vmap`, so that the layer sees a batch of one step and random layers draw
-    for each step anew. Where a step changes variables that the next one reads, as BatchNormalization does in training,
+    for each step again. Where a step changes variables that the next one reads, as BatchNormalization does in training,
     the steps follow each other in a `jkeras.scan`.
 
     Args:
@@ -58,10 +58,11 @@ class TimeDistributed(Wrapper):
         """Raises `ShapeError` unless inputs of a shape have steps."""
         if len(shape) < 3:
             raise ShapeError(
-                "the inputs have no steps.",
+                f"the inputs must have an axis of steps, got rank {len(shape)}.",
                 path=self.path or self.name,
                 expected="a batch of sequences, of rank 3 or more",
                 received=shape,
+                write="jkeras.Input((None, 8))   # any number of steps of 8 features",
             )
 
     def call(self, inputs: Array, training: bool | None = None, mask: PyTree = None) -> PyTree:
@@ -69,10 +70,11 @@ class TimeDistributed(Wrapper):
         self.check_shape(standardize_shape(inputs.shape))
         if mask is not None and (mask.ndim < 2 or mask.shape[:2] != inputs.shape[:2]):
             raise ShapeError(
-                "the mask does not fit the inputs.",
+                "the mask must have one entry for each step of each sequence.",
                 path=self.path or self.name,
                 expected=f"shape {standardize_shape(inputs.shape)[:2]}",
                 received=mask.shape,
+                write=f"{self.name}(x, mask=mask)   # mask.shape == x.shape[:2]",
             )
         inputs = hide(inputs, mask)
         takes_mask = mask is not None and self.layer.call_signature.accepts("mask")

@@ -5,10 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.dtypes import is_float
 from jkeras.functional.dropout import noise_dimensions
-from jkeras.layers.arguments import fraction
 from jkeras.layers.regularization.base import RandomLayer
 from jkeras.layers.regularization.dropout import standardize_noise_shape
 from jkeras.typing import Array, Key
@@ -33,7 +32,7 @@ class AlphaDropout(RandomLayer):
         Any shape -> the same; `seed_generator/seed_generator_state (2,)`, uint32.
 
     Raises:
-        ArgumentError: `rate` is no number in [0, 1), or `noise_shape` no sequence of positive ints and `None`.
+        ArgumentError: `rate` is not a number in [0, 1), or `noise_shape` is not a sequence of positive ints and `None`.
 
     >>> import jax, jax.numpy as jnp, numpy as np
     >>> layer = AlphaDropout(0.5, seed=1)
@@ -47,7 +46,7 @@ class AlphaDropout(RandomLayer):
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.rate = fraction(rate, "rate", "AlphaDropout", one=False)
+        self.rate = arguments.fraction(rate, "rate", "AlphaDropout", interval="[0, 1)")
         self.noise_shape = standardize_noise_shape(noise_shape, "AlphaDropout")
         self.set_seed(seed, draws=rate > 0)
 

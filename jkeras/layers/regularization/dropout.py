@@ -5,10 +5,9 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.errors import ArgumentError
 from jkeras.functional.dropout import dropout
-from jkeras.layers.arguments import fraction
 from jkeras.layers.regularization.base import RandomLayer
 from jkeras.typing import Array, Key
 
@@ -30,7 +29,7 @@ class Dropout(RandomLayer):
         Any shape -> the same; `seed_generator/seed_generator_state (2,)`, uint32.
 
     Raises:
-        ArgumentError: `rate` is no number in [0, 1], or `noise_shape` no sequence of positive ints and `None`.
+        ArgumentError: `rate` is not a number in [0, 1], or `noise_shape` is not a sequence of positive ints and `None`.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Dropout(0.5, seed=1)
@@ -44,7 +43,7 @@ class Dropout(RandomLayer):
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.rate = fraction(rate, "rate", type(self).__name__)
+        self.rate = arguments.fraction(rate, "rate", type(self).__name__)
         self.noise_shape = standardize_noise_shape(noise_shape, type(self).__name__)
         self.set_seed(seed, draws=rate > 0)
 
@@ -72,7 +71,7 @@ def standardize_noise_shape(noise_shape: Any, owner: str) -> tuple[int | None, .
     entries = tuple(noise_shape) if isinstance(noise_shape, Iterable) and not isinstance(noise_shape, str) else ("",)
     if any(size is not None and (not isinstance(size, int) or size <= 0) for size in entries):
         raise ArgumentError(
-            "`noise_shape` is no shape.",
+            f"`noise_shape` must be a tuple of positive integers and None, got {noise_shape!r}.",
             path=owner,
             expected="a tuple of positive ints and None",
             received=repr(noise_shape),

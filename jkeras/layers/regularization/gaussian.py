@@ -5,8 +5,7 @@ from typing import Any
 
 import jax
 
-from jkeras import registry
-from jkeras.layers.arguments import fraction
+from jkeras import arguments, registry
 from jkeras.layers.regularization.base import RandomLayer
 from jkeras.typing import Array, Key
 
@@ -23,7 +22,7 @@ class GaussianNoise(RandomLayer):
         Any shape -> the same; `seed_generator/seed_generator_state (2,)`, uint32.
 
     Raises:
-        ArgumentError: `stddev` is no number in [0, 1].
+        ArgumentError: `stddev` is not a number in [0, 1].
 
     >>> import jax, jax.numpy as jnp, numpy as np
     >>> layer = GaussianNoise(0.1, seed=1)
@@ -37,7 +36,7 @@ class GaussianNoise(RandomLayer):
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.stddev = fraction(stddev, "stddev", "GaussianNoise")
+        self.stddev = arguments.fraction(stddev, "stddev", "GaussianNoise")
         self.set_seed(seed, draws=stddev > 0)
 
     def perturb(self, inputs: Array, key: Key) -> Array:
@@ -58,7 +57,7 @@ class GaussianDropout(RandomLayer):
         Any shape -> the same; `seed_generator/seed_generator_state (2,)`, uint32.
 
     Raises:
-        ArgumentError: `rate` is no number in [0, 1): the variance at 1 is infinite.
+        ArgumentError: `rate` is not a number in [0, 1): the variance at 1 is infinite.
 
     >>> import jax, jax.numpy as jnp, numpy as np
     >>> layer = GaussianDropout(0.5, seed=1)
@@ -72,7 +71,7 @@ class GaussianDropout(RandomLayer):
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.rate = fraction(rate, "rate", "GaussianDropout", one=False)
+        self.rate = arguments.fraction(rate, "rate", "GaussianDropout", interval="[0, 1)")
         self.set_seed(seed, draws=rate > 0)
 
     def perturb(self, inputs: Array, key: Key) -> Array:

@@ -42,7 +42,7 @@ class SpatialDropout1D(SpatialDropout):
         `(b, t, c)` -> the same.
 
     Raises:
-        ArgumentError: `rate` is no number in [0, 1].
+        ArgumentError: `rate` is not a number in [0, 1].
         ShapeError: the input has another rank than 3.
 
     >>> import jax, jax.numpy as jnp
@@ -73,7 +73,7 @@ class SpatialDropout2D(SpatialDropout):
         `(b, h, w, c)`, or `(b, c, h, w)` with `"channels_first"` -> the same.
 
     Raises:
-        ArgumentError: `rate` is no number in [0, 1], or the data format is unknown.
+        ArgumentError: `rate` is not a number in [0, 1], or the data format is unknown.
         ShapeError: the input has another rank than 4.
 
     >>> import jax, jax.numpy as jnp
@@ -115,7 +115,7 @@ class SpatialDropout3D(SpatialDropout):
         `(b, d, h, w, c)`, or `(b, c, d, h, w)` with `"channels_first"` -> the same.
 
     Raises:
-        ArgumentError: `rate` is no number in [0, 1], or the data format is unknown.
+        ArgumentError: `rate` is not a number in [0, 1], or the data format is unknown.
         ShapeError: the input has another rank than 5.
 
     >>> import jax, jax.numpy as jnp

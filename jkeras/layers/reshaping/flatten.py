@@ -18,8 +18,8 @@ class Flatten(Layer):
     `outputs[b, (y w + x) c + i] = inputs[b, y, x, i]`
 
     Args:
-        data_format: with `"channels_first"` the channels are moved behind the other axes before flattening, so that
-            weights behind this layer do not depend on the layout. The configured format by default.
+        data_format: with `"channels_first"` the channels are moved after the other axes before flattening, so that
+            weights after this layer do not depend on the layout. The configured format by default.
 
     Shapes:
         `(b, ...)` -> `(b, product of the others)`. The dtype stays.

@@ -24,7 +24,7 @@ class Permute(Layer):
         `(b, ...)` of rank `len(dims) + 1` -> the same dimensions, permuted. The dtype stays.
 
     Raises:
-        ArgumentError: `dims` is no permutation of 1, 2, ...
+        ArgumentError: `dims` is not a permutation of 1, 2, ...
         ShapeError: the input has another rank.
 
     >>> import jax.numpy as jnp
@@ -37,7 +37,7 @@ class Permute(Layer):
         entries = tuple(dims) if isinstance(dims, Sequence) else ()
         if not entries or set(entries) != set(range(1, len(entries) + 1)):
             raise ArgumentError(
-                "`dims` is no permutation.",
+                f"`dims` must be a permutation of the axes from 1 on, got {dims!r}.",
                 path="Permute",
                 expected=f"the numbers 1 to {len(entries) or 2}, each once; the batch axis is not among them",
                 received=f"dims={dims!r}",

@@ -4,9 +4,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import InputSpec, Layer
-from jkeras.layers.arguments import positive_int
 from jkeras.typing import Array
 
 
@@ -21,7 +20,7 @@ class RepeatVector(Layer):
         `(b, c)` -> `(b, n, c)`. The dtype stays.
 
     Raises:
-        ArgumentError: `n` is no positive int.
+        ArgumentError: `n` is not a positive int.
         ShapeError: the input has another rank.
 
     >>> import jax.numpy as jnp
@@ -31,7 +30,7 @@ class RepeatVector(Layer):
 
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.n = positive_int(n, "n", "RepeatVector", "RepeatVector(3)")
+        self.n = arguments.positive_int(n, "n", "RepeatVector", "RepeatVector(3)")
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs: Array) -> Array:

@@ -24,7 +24,7 @@ class Reshape(Layer):
         `(b, ...)` -> `(b, *target_shape)`. The dtype stays.
 
     Raises:
-        ArgumentError: several dimensions are -1, or one is no int.
+        ArgumentError: several dimensions are -1, or one is not an int.
         ShapeError: the elements of an example do not fill the shape.
 
     >>> import jax.numpy as jnp
@@ -44,10 +44,11 @@ class Reshape(Layer):
         free = -1 in self.target_shape
         if is_known and (size != known if not free else known == 0 or size % known):
             raise ShapeError(
-                "an example does not fill the shape.",
+                f"an example must have {'a multiple of ' if free else ''}{known} elements, got {size}.",
                 path=self.path or self.name,
                 expected=f"{'a multiple of ' if free else ''}{known} elements for {self.target_shape}",
                 received=f"{size} elements, shape {inputs.shape}",
+                write="layers.Reshape((-1,))   # any number of elements",
             )
         shape = (batch, *(size // known if dim == -1 else dim for dim in self.target_shape))
         if not is_known and in_building_scope():  # whether they fit is known when the dimensions are
@@ -63,7 +64,7 @@ def _target(shape: Any) -> tuple[int, ...]:
         dims = (-2,)
     if any(dim < -1 for dim in dims) or dims.count(-1) > 1:
         raise ArgumentError(
-            "not a shape to bring an example to.",
+            f"`target_shape` must be a tuple of integers with at most one -1, got {shape!r}.",
             path="Reshape",
             expected="a tuple of ints >= 0, at most one of them -1",
             received=f"target_shape={shape!r}",

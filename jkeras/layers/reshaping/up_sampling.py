@@ -4,14 +4,12 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, Layer, in_building_scope
-from jkeras.errors import ArgumentError
 from jkeras.functional.arguments import standardize_tuple
 from jkeras.functional.image import resize
 from jkeras.functional.layout import spatial_axes
-from jkeras.layers.arguments import positive_int
 from jkeras.typing import Array
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
@@ -28,7 +26,7 @@ class UpSampling1D(Layer):
         `(b, t, c)` -> `(b, size t, c)`. The dtype stays.
 
     Raises:
-        ArgumentError: `size` is no positive int.
+        ArgumentError: `size` is not a positive int.
         ShapeError: the input has another rank.
 
     >>> import jax.numpy as jnp
@@ -40,7 +38,7 @@ class UpSampling1D(Layer):
 
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.size = positive_int(size, "size", "UpSampling1D", "UpSampling1D(size=2)")
+        self.size = arguments.positive_int(size, "size", "UpSampling1D", "UpSampling1D(size=2)")
         self.input_spec = InputSpec(ndim=3)
 
     def call(self, inputs: Array) -> Array:
@@ -84,10 +82,7 @@ class UpSampling2D(Layer):
         self.size = standardize_tuple(size, 2, "size", "UpSampling2D")
         self.data_format = standardize_data_format(data_format)
         self.interpolation = interpolation.lower() if isinstance(interpolation, str) else interpolation
-        if self.interpolation not in INTERPOLATIONS:
-            raise ArgumentError(
-                "unknown interpolation.", path="UpSampling2D", expected=INTERPOLATIONS, received=repr(interpolation)
-            )
+        arguments.one_of(self.interpolation, "interpolation", "UpSampling2D", INTERPOLATIONS)
         self.input_spec = InputSpec(ndim=4)
 
     def call(self, inputs: Array) -> Array:
