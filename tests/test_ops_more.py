@@ -457,5 +457,5 @@ def test_moments_of_a_batch_in_pieces():
             assert_close(ours, jnp.stack([whole, whole]), ulps=8)
     with pytest.raises(ArgumentError, match="no mapped axis named 'data'"):
         ops.moments(X, 0, synchronized="data")
-    with pytest.raises(ArgumentError, match="names no axis"):
+    with pytest.raises(ArgumentError, match="must be a bool or the names of mapped axes"):
         ops.moments(X, 0, synchronized=3)

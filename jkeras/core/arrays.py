@@ -111,7 +111,7 @@ def from_numpy(value: np.ndarray | np.generic, path: str) -> Array:
         path: its address, for the message.
 
     Raises:
-        DataError: 32 bits do not hold one of the integers, which JAX would cut to another one.
+        DataError: an integer does not fit into 32 bits, and JAX would cut it to another one.
 
     >>> from_numpy(np.array([1, 2]), "ids")
     Array([1, 2], dtype=int32)
@@ -122,7 +122,7 @@ def from_numpy(value: np.ndarray | np.generic, path: str) -> Array:
         if np.any(wrong):
             index = tuple(int(each) for each in np.argwhere(wrong)[0])
             raise DataError(
-                "32 bits do not hold this integer.",
+                "integers must fit into 32 bits, unless 64 bits are enabled.",
                 path=path,
                 expected=f"{info.min} <= integer <= {info.max}",
                 received=f"{value.dtype} {numbers[index]} at {list(index)}; {np.sum(wrong)} are out of range",

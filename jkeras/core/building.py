@@ -92,7 +92,7 @@ def _warn_of_large_constants(layer: Any) -> None:
             warnings.warn(
                 f"{layer.path or layer.name}: the attribute `{attribute}` holds {size / 2**20:.1f} MiB of constants, "
                 "which are copied into every compiled function that calls the layer. Declare a weight instead: "
-                f"self.{attribute} = self.add_weight(shape=..., initializer=..., trainable=False)",
+                f"self.{attribute} = self.add_weight(shape=..., initializer=..., trainable=False).",
                 stacklevel=2,
             )
 
@@ -159,7 +159,7 @@ def check_compatible(layer: Any, shapes: Mapping[str, Any]) -> None:
         )
         if not fits:
             raise BuildError(
-                "the layer is already built for another shape.",
+                "cannot build the layer again for another shape.",
                 path=layer.path or layer.name,
                 expected=f"inputs of shape {old}",
                 received=f"inputs of shape {new}",
@@ -188,7 +188,7 @@ def declared_output_spec(layer: Any, args: tuple[Any, ...], kwargs: dict[str, An
     leaves = jax.tree.leaves(outputs, is_leaf=is_shape)
     if not leaves or not all(map(is_shape, leaves)):
         raise ShapeError(
-            "`compute_output_shape` returned no shape.",
+            "`compute_output_shape` must return a shape, or a structure of shapes.",
             path=path or layer.name,
             expected="a tuple of ints and None, or a structure of them",
             received=repr(outputs)[:80],

@@ -207,7 +207,7 @@ def _ensure_built(
         return
     if not scope.building:
         raise BuildError(
-            "the layer was never built, so nothing is known of its variables.",
+            "the layer must be built before it is called.",
             path=label,
             expected="a part of the layer that calls it, made in `__init__` or `build`",
             received=f"a {type(layer).__name__} that no attribute holds, made in `call`"

@@ -124,7 +124,7 @@ def check_fits(tensor: KerasTensor, value: Any, path: str) -> None:
     )
     if not fits:
         raise GraphError(
-            f"incompatible inputs: input '{tensor.name}' has another shape.",
+            f"the inputs must have the shapes of the graph: input '{tensor.name}' has another shape.",
             path=path,
             expected=f"shape {tensor.shape}",
             received=f"shape {shape}",

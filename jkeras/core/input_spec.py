@@ -52,7 +52,10 @@ class InputSpec:
         limit = self.ndim if self.ndim is not None else max_ndim
         if limit is not None and any(axis >= limit for axis in self.axes):
             raise ArgumentError(
-                "an axis is beyond the rank.", path="InputSpec", expected=f"axes < {limit}", received=self.axes
+                "`axes` must name axes below the rank.",
+                path="InputSpec",
+                expected=f"axes < {limit}",
+                received=self.axes,
             )
 
     def get_config(self) -> Config:
@@ -119,17 +122,22 @@ def check_inputs(specs: Any, inputs: Any, path: str) -> None:
     flat = jax.tree.leaves(inputs, is_leaf=lambda leaf: leaf is None)
     if len(flat) != len(flat_specs):
         raise ShapeError(
-            "wrong number of inputs.", path=path, expected=f"{len(flat_specs)} inputs", received=f"{len(flat)} inputs"
+            "the number of inputs must be that of `input_spec`.",
+            path=path,
+            expected=f"{len(flat_specs)} inputs",
+            received=f"{len(flat)} inputs",
         )
     for value, spec in zip(flat, flat_specs, strict=True):
         if spec is None or (value is None and spec.optional):
             continue
         if not hasattr(value, "shape"):
-            raise ShapeError("the input is no tensor.", path=path, expected=repr(spec), received=type(value).__name__)
+            raise ShapeError(
+                "the input must be a tensor.", path=path, expected=repr(spec), received=type(value).__name__
+            )
         shape = standardize_shape(value.shape)
         if (expected := spec.mismatch(shape, str(value.dtype))) is not None:
             raise ShapeError(
-                "the input does not fit the layer.",
+                "the input must have the shape and dtype of `input_spec`.",
                 path=path,
                 expected=f"an input with {expected}",
                 received=f"shape {shape}, dtype {value.dtype}",

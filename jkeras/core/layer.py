@@ -116,7 +116,10 @@ class Layer(Operation, AddsLosses):
             )
         if not isinstance(trainable, bool):
             raise ArgumentError(
-                "`trainable` is no bool.", path=type(self).__name__, expected="True or False", received=repr(trainable)
+                "`trainable` must be a bool.",
+                path=type(self).__name__,
+                expected="True or False",
+                received=repr(trainable),
             )
         AddsLosses.__init__(self, trainable=trainable, dtype=dtype, autocast=autocast)
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -147,7 +150,7 @@ class Layer(Operation, AddsLosses):
     def call(self, *args: Any, **kwargs: Any) -> PyTree:
         """What the layer computes."""
         raise MissingCallError(
-            "the class describes no computation.", path=type(self).__name__, write="def call(self, inputs): ..."
+            "the class must define `call`.", path=type(self).__name__, write="def call(self, inputs): ..."
         )
 
     def init(self, key: Key, *inputs: PyTree, **kwargs: Any) -> Variables:
@@ -244,7 +247,7 @@ class Layer(Operation, AddsLosses):
         self.check_initialized()
         if not self.built:
             raise BuildError(
-                "the layer was never built, so nothing is known of its variables.",
+                "the layer must be built before it is called.",
                 path=self.name,
                 expected="`init` or `build` first",
                 write=f"variables = {self.name}.init(jax.random.key(0), x)",

@@ -53,7 +53,9 @@ class Lifted(Operation):
         """`{"name": ..., "op": ...}`; raises for a function that is not in the table."""
         if self.op is None:
             raise SerializationError(
-                "a lifted function of yours has no config.", path=self.name, write="a Layer whose `call` computes it"
+                "cannot serialize an operation that was made from a custom function.",
+                path=self.name,
+                write="a Layer whose `call` computes it",
             )
         return {"name": self.explicit_name, "op": self.op}
 

@@ -24,7 +24,10 @@ class AddsLosses(WeightOwner):
         for leaf in jax.tree.leaves(loss):
             if not hasattr(leaf, "shape") and not isinstance(leaf, int | float):
                 raise ArgumentError(
-                    "a loss is no tensor.", path=self.name, expected="a scalar", received=type(leaf).__name__
+                    "`loss` must be a scalar tensor, or a structure of them.",
+                    path=self.name,
+                    expected="a scalar",
+                    received=type(leaf).__name__,
                 )
             scope.add_loss(tree.join(scope.paths.get(self, self.path or ""), "add_loss"), jnp.asarray(leaf))
 

@@ -37,7 +37,7 @@ class Node:
         for tensor in self.output_tensors:
             if not isinstance(tensor, KerasTensor):
                 raise GraphError(
-                    "an operation on symbolic tensors returned something else.",
+                    "an operation must return symbolic tensors for symbolic tensors.",
                     path=operation.name,
                     expected="KerasTensors, as `compute_output_spec` describes them",
                     received=type(tensor).__name__,

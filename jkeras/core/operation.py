@@ -80,7 +80,7 @@ class Operation(PlainArguments):
     def call(self, *args: Any, **kwargs: Any) -> PyTree:
         """What the operation computes."""
         raise MissingCallError(
-            "the class describes no computation.", path=type(self).__name__, write="def call(self, inputs): ..."
+            "the class must define `call`.", path=type(self).__name__, write="def call(self, inputs): ..."
         )
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> PyTree:
@@ -109,7 +109,7 @@ class Operation(PlainArguments):
     def _first_node(self, which: str) -> Node:
         if not self.nodes:
             raise NeverCalledError(
-                f"there is no {which} before the first call on a symbolic tensor.",
+                f"`{which}` exists only after the first call on a symbolic tensor.",
                 path=self.name,
                 write=f"{self.name}(jkeras.Input((8,))).{which}"
                 if which != "input"

@@ -183,7 +183,10 @@ class Scope:
         new = jnp.asarray(value)
         if new.shape != tuple(variable.shape):
             raise ShapeError(
-                "the assigned value has another shape.", path=path, expected=variable.shape, received=new.shape
+                "the assigned value must have the shape of the variable.",
+                path=path,
+                expected=variable.shape,
+                received=new.shape,
             )
         # convert_element_type also makes a weakly typed value strong, so that the tree stays a valid scan carry
         self.values[variable] = new = jax.lax.convert_element_type(new, dtype)
@@ -275,14 +278,17 @@ def _check(values: dict[Any, Any]) -> None:
     for variable, value in values.items():
         if not hasattr(variable, "declared_dtype"):
             raise LeafError(
-                "the keys of a scope are variables.",
+                "`values` must have variables as keys.",
                 path="Scope",
                 expected="{variable: value}",
                 received=repr(variable),
             )
         if jnp.shape(value) != variable.shape:
             raise LeafError(
-                "the value has another shape.", path=variable.name, expected=variable.shape, received=jnp.shape(value)
+                "the value must have the shape of its variable.",
+                path=variable.name,
+                expected=variable.shape,
+                received=jnp.shape(value),
             )
 
 

@@ -65,7 +65,7 @@ def bind(structure: Structure, trainable: Any, non_trainable: Any, owner: str) -
     for name, given in (("trainable", trainable), ("non_trainable", non_trainable)):
         if not isinstance(given, Mapping):
             raise LeafError(
-                f"`{name}` is neither a tree nor, like the other one, a flat list.",
+                f"`{name}` must be a tree, or a flat list like the other one.",
                 path=owner,
                 expected="two nested dicts, or two flat lists",
                 received=type(given).__name__,
@@ -83,7 +83,7 @@ def _listed(declarations: Sequence[Declaration], leaves: Sequence[Any], name: st
     if len(declarations) != len(leaves):
         paths = ", ".join(d.path for d in declarations)[:200]
         raise LeafError(
-            f"the list `{name}` has the wrong length.",
+            f"the list `{name}` must have one leaf for each declaration.",
             path=owner,
             expected=f"{len(declarations)} arrays in the order of `{name}_variables`: {paths}",
             received=f"{len(leaves)} arrays",
@@ -181,7 +181,7 @@ def replace(
     """The trees with the values of some variables replaced, in the dtypes of the old ones."""
     if len(values) != len(declared):
         raise LeafError(
-            "wrong number of weights.",
+            "`weights` must have one array for each declaration.",
             path=owner,
             expected=f"{len(declared)} arrays",
             received=f"{len(values)} arrays",
@@ -238,7 +238,7 @@ def as_key(key: Any, owner: str) -> jax.Array:
     )
     if not is_key:
         raise LeafError(
-            "the first argument of `init` is no PRNG key.",
+            "`key` must be a PRNG key.",
             path=owner,
             expected="a key",
             received=repr(key)[:60],

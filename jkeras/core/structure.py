@@ -70,7 +70,7 @@ def _unordered(address: str, items: list["Component | Variable"]) -> Iterator[tu
     for item in items:
         if item.explicit_name is None:
             raise ArgumentError(
-                "a set has no order, so its parts need names.",
+                "parts in a set must have names, because a set has no order.",
                 path=address,
                 expected="a list, or parts that have names",
                 received=f"a {type(item).__name__} without a name",

@@ -29,7 +29,7 @@ def check_synchronized(value: Any, owner: str) -> Synchronized:
     if isinstance(value, Sequence) and value and all(isinstance(name, str) and name for name in value):
         return tuple(value)
     raise ArgumentError(
-        "`synchronized` names no axis.",
+        "`synchronized` must be a bool or the names of mapped axes.",
         path=owner,
         expected="True, False, the name of a mapped axis, or several",
         received=repr(value),
@@ -61,7 +61,7 @@ def named_axes(synchronized: Synchronized, path: str) -> tuple[str, ...]:
     elif not unknown:
         return names
     raise ArgumentError(
-        f"there is no mapped axis named {' or '.join(map(repr, unknown))}.",
+        f"`synchronized` must name mapped axes, and none is named {' or '.join(map(repr, unknown))}.",
         path=path,
         expected=f"one of {others}" if others else "the axis_name of a vmap, or a manual axis of a mesh",
         received=f"synchronized={synchronized!r}",

@@ -18,7 +18,7 @@ def check_dense(owner: str, sparse: Any = False, ragged: Any = False) -> None:
     """Raises `ArgumentError` where a sparse or a ragged tensor is asked for; `None` leaves it open."""
     if sparse or ragged:
         raise ArgumentError(
-            "sparse and ragged tensors do not exist here: JAX's functions take dense arrays.",
+            "`sparse` and `ragged` must be False: JAX's functions take dense arrays.",
             path=owner,
             expected="sparse=False, ragged=False",
             received=f"sparse={sparse!r}, ragged={ragged!r}",
@@ -130,11 +130,19 @@ def standardize_shape(shape: Any) -> Shape:
     (None, 3)
     """
     if shape is None or isinstance(shape, str | int) or not hasattr(shape, "__iter__"):
-        raise ArgumentError("not a shape.", path="shape", expected="a tuple such as (None, 8)", received=repr(shape))
+        raise ArgumentError(
+            "`shape` must be a sequence of ints and None.",
+            path="shape",
+            expected="a tuple such as (None, 8)",
+            received=repr(shape),
+        )
     dims = tuple(_dimension(dim) for dim in shape)
     if any(isinstance(dim, int) and dim < 0 for dim in dims):
         raise ArgumentError(
-            "a dimension is negative.", path="shape", expected="ints >= 0 or None", received=tuple(shape)
+            "`shape` must not have negative dimensions.",
+            path="shape",
+            expected="ints >= 0 or None",
+            received=tuple(shape),
         )
     return dims
 
@@ -146,7 +154,10 @@ def _dimension(dim: Any) -> int | None:
         return int(dim.__index__())
     except AttributeError:
         raise ArgumentError(
-            "a dimension is no int.", path="shape", expected="an int or None", received=repr(dim)
+            "`shape` must have ints and None as dimensions.",
+            path="shape",
+            expected="an int or None",
+            received=repr(dim),
         ) from None
 
 

@@ -75,7 +75,7 @@ class Variable:
         if isinstance(initializer, str | dict) or callable(initializer):
             if shape is None:
                 raise ArgumentError(
-                    "an initializer needs a shape.",
+                    "`shape` must be given with an initializer.",
                     path=self.name,
                     expected="shape=(...)",
                     write=f"Variable({initializer!r}, shape=(8, 4))",
@@ -172,7 +172,7 @@ class Variable:
         value = jnp.asarray(value, self.declared_dtype)
         if value.shape != self.shape:
             raise ShapeError(
-                "the initializer returned another shape.",
+                "the initializer must return an array of the declared shape.",
                 path=self.path or self.name,
                 expected=self.shape,
                 received=value.shape,
@@ -246,7 +246,9 @@ def takes_key(initializer: Callable[..., Any]) -> bool:
 def check_name(name: Any, owner: str) -> str:
     """A valid component of a path: a non-empty str without a slash."""
     if not isinstance(name, str) or not name or "/" in name:
-        raise ArgumentError("not a valid name.", path=owner, expected="a str without '/'", received=repr(name))
+        raise ArgumentError(
+            "`name` must be a string without slashes.", path=owner, expected="a str without '/'", received=repr(name)
+        )
     return name
 
 
@@ -263,5 +265,7 @@ def standardize_shape(shape: Any, owner: str) -> tuple[int, ...]:
     """A shape as a tuple of ints, all of them known."""
     shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
     if any(not isinstance(dim, int | np.integer) or isinstance(dim, bool) or dim < 0 for dim in shape):
-        raise ArgumentError("a variable's shape must be known.", path=owner, expected="a tuple of ints", received=shape)
+        raise ArgumentError(
+            "`shape` must be a tuple of ints, all of them known.", path=owner, expected="a tuple of ints", received=shape
+        )
     return tuple(int(dim) for dim in shape)

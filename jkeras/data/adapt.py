@@ -110,7 +110,9 @@ def _source(x: Any, plan: Plan, shuffle: bool, seed: int) -> Source:
             path="x",
             expected=ACCEPTED,
             received=_name(x),
-            write="x = np.array(sorted(x))   # a set has no order" if isinstance(x, set | frozenset) else None,
+            write="x = np.array(sorted(x))   # parts in a set must have names"
+            if isinstance(x, set | frozenset)
+            else None,
         )
     length = _length(x)
     _check_end(x, length == ENDLESS, plan)

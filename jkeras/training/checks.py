@@ -141,7 +141,7 @@ def _no_row(name: str, embedding: Embedding, values: np.ndarray, path: str) -> D
     first = tuple(int(each) for each in np.unravel_index(int(wrong.argmax()), wrong.shape))
     largest = values.max()
     return DataError(
-        f"the embedding '{name}' has no row for an index.",
+        f"the indices must be rows of the embedding '{name}'.",
         path=path,
         expected=f"0 <= index < {embedding.input_dim}, its `input_dim`",
         received=f"index {values[first]:g} at {list(first)}; {wrong.sum()} of {wrong.size} are out of range",

@@ -114,8 +114,8 @@ class Passes(NamedTuple):
         batches = -(-size // batch_size)
         if steps is not None and steps > batches:
             warnings.warn(
-                f"An epoch was to have {steps} steps, but {size} examples in batches of {batch_size} are {batches}: so"
-                f" it has {batches}. Ask for fewer steps, or give data that repeats.",
+                f"`steps_per_epoch={steps}` exceeds the {batches} batches of {batch_size} in {size} examples: running"
+                f" {batches} steps per epoch. Pass fewer steps, or data that repeats.",
                 stacklevel=2,
             )
         return cls(batches, min(steps or batches, batches))

@@ -141,7 +141,7 @@ def _data(
         return train, None
     if isinstance(train, Source):
         raise DataError(
-            "batches cannot be split.",
+            "`validation_split` needs arrays, got data that makes batches.",
             path="Trainer.fit(validation_split=)",
             expected="arrays, or validation_data",
             received=type(x).__name__,
@@ -190,7 +190,7 @@ def _check_repeats(data: Arrays | Source, options: FitOptions) -> None:
     count = sum(options.validates(epoch) for epoch in range(options.initial_epoch, options.epochs))
     if isinstance(data, Source) and data.goes_on and options.validation_steps is None and count > 1:
         raise DataError(
-            "a generator is read once, and is to be evaluated more often.",
+            "cannot evaluate a generator several times: it is read once.",
             expected="data that can be iterated again, or `validation_steps` batches of a generator at a time",
             received=f"{type(data).__name__}, for {count} evaluations",
             write="trainer.fit(..., validation_data=generator, validation_steps=10)",

@@ -150,7 +150,7 @@ class BoundObjective:
         label = None if self.labels is None else self.labels[name]
         if label is None:
             raise DataError(
-                "the output has a loss and no labels.",
+                "an output with a loss must have labels.",
                 path=name or "y",
                 expected="labels for every output that has a loss",
                 received="None",
@@ -220,7 +220,7 @@ class BoundObjective:
         for key, (name, metric, weighted) in self.metrics.items():
             label, output = (self.labels or {}).get(name), self.outputs.values[name]
             if label is None:
-                raise DataError("the output has metrics and no labels.", path=key, write="trainer.fit(state, x, y)")
+                raise DataError("an output with metrics must have labels.", path=key, write="trainer.fit(state, x, y)")
             given = weights[name] if weighted else None
             dtype = "float32" if given is not None else metric.dtype  # a mask is 0 or 1 in any
             weight = losses_module.apply_mask(given, get_mask(output), dtype=dtype)
@@ -258,7 +258,7 @@ def wanted_losses(loss: Any, outputs: Outputs) -> dict[str, Any]:
     for name, each in found.items():
         if len(each) > 1:
             raise ArgumentError(
-                "an output can have one loss.",
+                "each output must have at most one loss.",
                 path="Trainer(loss=)",
                 expected=f"one loss for the output {name!r}",
                 received=f"a list of {len(each)}",

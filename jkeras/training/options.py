@@ -74,7 +74,7 @@ class FitOptions:
         split = self.validation_split
         if isinstance(split, bool) or not isinstance(split, int | float) or not 0 <= split < 1:
             raise ArgumentError(
-                "`validation_split` is a share of the examples.",
+                "`validation_split` must be a fraction of the examples.",
                 path="Trainer.fit(validation_split=)",
                 expected="a float in [0, 1)",
                 received=repr(split),
@@ -84,7 +84,7 @@ class FitOptions:
             _put(self, "validation_freq", check_count("validation_freq", self.validation_freq, "fit", least=1))
         elif not isinstance(self.validation_freq, Sequence) or isinstance(self.validation_freq, str):
             raise ArgumentError(
-                "`validation_freq` is no frequency.",
+                "`validation_freq` must be a positive integer or a list of epoch numbers.",
                 path="Trainer.fit(validation_freq=)",
                 expected="an int, or a list of epoch numbers",
                 received=repr(self.validation_freq),
@@ -220,7 +220,10 @@ def check_verbose(value: Any, method: str) -> None:
     """Raises `ArgumentError` unless a value is a verbosity."""
     if isinstance(value, bool) or value not in ("auto", 0, 1, 2):
         raise ArgumentError(
-            "unknown verbosity.", path=f"Trainer.{method}(verbose=)", expected="'auto', 0, 1 or 2", received=repr(value)
+            f'`verbose` must be 0, 1, 2 or "auto", got {value!r}.',
+            path=f"Trainer.{method}(verbose=)",
+            expected="'auto', 0, 1 or 2",
+            received=repr(value),
         )
 
 

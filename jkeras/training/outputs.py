@@ -100,7 +100,7 @@ class Outputs:
 
         def refusal(expected: str, received: str) -> JKerasError:
             return ArgumentError(
-                f"`{argument}` is not structured like the model's outputs.",
+                f"`{argument}` must be structured like the model's outputs.",
                 path=f"Trainer({argument}=)",
                 expected=expected,
                 received=received,
@@ -200,7 +200,7 @@ def _joined(found: Any) -> dict[str, Any]:
 def _refused(path: str, what: str) -> Refusal:
     def refusal(expected: str, received: str) -> JKerasError:
         return DataError(
-            f"the {what} are not structured like the model's outputs.", path=path, expected=expected, received=received
+            f"the {what} must be structured like the model's outputs.", path=path, expected=expected, received=received
         )
 
     return refusal

@@ -26,7 +26,7 @@ def check_replicas(replicas: Any, hyperparameters: Mapping[str, Any] | None) -> 
     if replicas is None:
         if hyperparameters:
             raise ArgumentError(
-                "`hyperparameters` needs `replicas`.",
+                "`replicas` must be given with `hyperparameters`.",
                 path="Trainer(hyperparameters=)",
                 expected="`replicas` too",
                 write="Trainer(..., replicas=2, hyperparameters={'learning_rate': [0.1, 0.01]})",
@@ -38,7 +38,7 @@ def check_replicas(replicas: Any, hyperparameters: Mapping[str, Any] | None) -> 
         shape = np.shape(values)
         if shape != (replicas,):
             raise ArgumentError(
-                f"`{name}` needs one value for each replica.",
+                f"`{name}` must have one value for each replica.",
                 path="Trainer(hyperparameters=)",
                 expected=f"shape ({replicas},)",
                 received=f"shape {shape}",

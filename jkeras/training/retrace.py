@@ -94,7 +94,9 @@ class Watch:
             lines = (_change(path, before.get(path), leaf) for path, leaf in _by_path(now).items())
             if changed := [line for line in lines if line]:
                 warnings.warn(
-                    "the training step was compiled again, because its arguments changed: " + "; ".join(changed[:5]),
+                    "the training step was compiled again, because its arguments changed: "
+                    + "; ".join(changed[:5])
+                    + ".",
                     stacklevel=2,
                 )
         self.forms, self.before = forms, now

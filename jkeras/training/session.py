@@ -135,7 +135,11 @@ class Session:
     def stats(self) -> Stats:
         """`Trainer.stats`."""
         if self.calls is None or not self.calls.timed:
-            raise ArgumentError("nothing has been timed yet.", path="Trainer.stats", write="trainer.fit(state, x, y)")
+            raise ArgumentError(
+                "`stats` needs a `fit` with calls that did not compile.",
+                path="Trainer.stats",
+                write="trainer.fit(state, x, y)",
+            )
         return summarize(self.calls.timed, self.programs.flops_per_step(*self.calls.spec))
 
 

@@ -60,7 +60,7 @@ def check_alive(state: TrainState, where: str) -> None:
     path = _consumed(state)
     if path is not None:
         raise ConsumedStateError(
-            "this state was consumed by an earlier call, which reused its memory.",
+            "`state` must not be used again: an earlier call consumed it and reused its memory.",
             path=where,
             expected="the state that the earlier call returned",
             received=f"a state whose {path} is deleted",

@@ -279,7 +279,7 @@ def as_scalar(loss: Any, path: str) -> Array:
     loss = jnp.asarray(loss, "float32")
     if loss.ndim:
         raise ArgumentError(
-            "the loss is not one number.",
+            "the loss must be a scalar.",
             path=path,
             expected="a scalar",
             received=f"shape {loss.shape}",

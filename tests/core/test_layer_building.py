@@ -56,7 +56,7 @@ class TestConstructing:
 
     @pytest.mark.parametrize("trainable", [None, 1, "yes"])
     def test_trainable_is_a_bool(self, trainable):
-        with pytest.raises(ArgumentError, match="`trainable` is no bool"):
+        with pytest.raises(ArgumentError, match="`trainable` must be a bool"):
             Scale(trainable=trainable)
 
     def test_a_constructor_that_forgets_its_base(self):
@@ -182,7 +182,7 @@ class TestBuilding:
     def test_building_again_for_another_shape(self):
         layer = Recorder()
         layer.build((None, 2))
-        with pytest.raises(BuildError, match=r"already built for another shape(.|\n)*\(None, 2\)(.|\n)*\(None, 3\)"):
+        with pytest.raises(BuildError, match=r"again for another shape(.|\n)*\(None, 2\)(.|\n)*\(None, 3\)"):
             layer.build((None, 3))
 
     def test_a_build_that_calls_its_base(self):
@@ -348,7 +348,7 @@ class TestAddWeight:
 
     @pytest.mark.parametrize("shape", [(None, 2), (2.5,)])
     def test_unknown_shapes(self, shape):
-        with pytest.raises(ArgumentError, match="shape must be known"):
+        with pytest.raises(ArgumentError, match="`shape` must be a tuple of ints"):
             Layer().add_weight(shape)
 
 
@@ -385,7 +385,7 @@ class TestOutputs:
             def compute_output_shape(self, input_shape):
                 return returned
 
-        with pytest.raises(ShapeError, match="`compute_output_shape` returned no shape"):
+        with pytest.raises(ShapeError, match="`compute_output_shape` must return a shape"):
             Wrong()(Input((2,)))
 
     def test_a_list_of_ints_is_one_shape(self):
@@ -453,7 +453,7 @@ class TestOutputs:
 
 class TestInputSpec:
     def test_axes_within_the_rank(self):
-        with pytest.raises(ArgumentError, match="an axis is beyond the rank"):
+        with pytest.raises(ArgumentError, match="`axes` must name axes below the rank"):
             InputSpec(ndim=2, axes={2: 3})
         assert InputSpec(shape=(None, 3)).ndim == 2
 

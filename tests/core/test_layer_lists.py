@@ -226,7 +226,9 @@ class TestValues:
     def test_the_wrong_number(self):
         layer = Dense(2)
         variables = layer.init(KEY, (1, 3))
-        with pytest.raises(LeafError, match=r"dense: wrong number of weights(.|\n)*2 arrays(.|\n)*1 arrays"):
+        with pytest.raises(
+            LeafError, match=r"dense: `weights` must have one array for each declaration(.|\n)*2 arrays(.|\n)*1 arrays"
+        ):
             layer.set_weights(variables, [np.ones((3, 2))])
 
     def test_wrong_shapes_are_all_named(self):

@@ -39,7 +39,7 @@ class TestNames:
 
     @pytest.mark.parametrize("name", [3, "a/b", ""])
     def test_invalid_names(self, name):
-        with pytest.raises(ArgumentError, match="Add: not a valid name"):
+        with pytest.raises(ArgumentError, match="Add: `name` must be a string"):
             Add(name=name)
 
     def test_repr(self):
@@ -99,7 +99,7 @@ class TestCalling:
 
     @pytest.mark.parametrize("which", ["input", "output"])
     def test_before_the_first_call(self, which):
-        with pytest.raises(NeverCalledError, match=f"add: there is no {which} before the first call") as caught:
+        with pytest.raises(NeverCalledError, match=f"add: `{which}` exists only after the first call") as caught:
             getattr(Add(), which)
         assert isinstance(caught.value, AttributeError) and not hasattr(Add(), which)
 

@@ -30,11 +30,13 @@ class TestValues:
             _ = variable.value
 
     def test_keys_are_variables(self):
-        with pytest.raises(LeafError, match="keys of a scope are variables"):
+        with pytest.raises(LeafError, match="must have variables as keys"):
             Scope({"counter": jnp.float32(0)})
 
     def test_values_have_the_shapes_of_their_variables(self):
-        with pytest.raises(LeafError, match=r"counter: the value has another shape(.|\n)*\(\)(.|\n)*\(2,\)"):
+        with pytest.raises(
+            LeafError, match=r"counter: the value must have the shape of its variable(.|\n)*\(\)(.|\n)*\(2,\)"
+        ):
             Scope({counter(): jnp.zeros(2)})
 
     def test_scopes_nest(self):

@@ -50,7 +50,7 @@ class TestInit:
 
     @pytest.mark.parametrize("key", [0, None, jnp.ones((1, 2)), "key"], ids=["int", "none", "array", "str"])
     def test_something_that_is_no_key(self, key):
-        with pytest.raises(LeafError, match=r"no PRNG key(.|\n)*dense.init\(jax.random.key\(0\), x\)"):
+        with pytest.raises(LeafError, match=r"must be a PRNG key(.|\n)*dense.init\(jax.random.key\(0\), x\)"):
             Dense(2).init(key, X)
 
     def test_no_inputs_for_a_layer_that_is_not_built(self):
@@ -140,7 +140,7 @@ class TestStatelessCall:
             assert jax.tree.structure(product) == jax.tree.structure(tangent)
 
     def test_never_built(self):
-        with pytest.raises(BuildError, match=r"dense: the layer was never built(.|\n)*dense.init"):
+        with pytest.raises(BuildError, match=r"dense: the layer must be built before it is called(.|\n)*dense.init"):
             Dense(2).stateless_call({}, {}, X)
 
     def test_operations_have_the_addresses_of_their_layers(self):
@@ -202,9 +202,9 @@ class TestLists:
         with pytest.raises(LeafError) as error:
             layer.stateless_call(trainable[:-1], non_trainable, X)
         message = str(error.value)
-        assert "`trainable` has the wrong length" in message and "parts/0/kernel, parts/0/bias" in message
+        assert "`trainable` must have one leaf" in message and "parts/0/kernel, parts/0/bias" in message
         assert "5 arrays in the order of `trainable_variables`" in message and "received: 4 arrays" in message
-        with pytest.raises(LeafError, match="`non_trainable` has the wrong length"):
+        with pytest.raises(LeafError, match="`non_trainable` must have one leaf"):
             layer.stateless_call(trainable, [*non_trainable, jnp.ones(1)], X)
 
     def test_every_wrong_shape_is_named(self):
@@ -222,7 +222,7 @@ class TestLists:
             ("list", "tree"): (trainable, variables.non_trainable),
             ("variables", "x"): (variables, X),  # the star forgotten
         }[forms]
-        with pytest.raises(LeafError, match=r"neither a tree nor(.|\n)*stateless_call\(\*variables, x\)"):
+        with pytest.raises(LeafError, match=r"must be a tree, or a flat list(.|\n)*stateless_call\(\*variables, x\)"):
             layer.stateless_call(*given, X)
 
 

@@ -120,7 +120,9 @@ class TestAddresses:
         ]
 
     def test_a_set_needs_names(self):
-        with pytest.raises(ArgumentError, match=r"parts: a set has no order(.|\n)*Scale\(\.\.\., name='first'\)"):
+        with pytest.raises(
+            ArgumentError, match=r"parts: parts in a set must have names(.|\n)*Scale\(\.\.\., name='first'\)"
+        ):
             walk(Holder(parts={Scale()}))
 
     def test_two_models_built_the_same_way_have_the_same_tree(self):

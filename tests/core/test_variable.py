@@ -47,7 +47,7 @@ class TestDeclaring:
         assert Variable("zeros", shape=(1,), dtype="int8").initialize(KEY).dtype == "int8"
 
     def test_a_callable_needs_a_shape(self):
-        with pytest.raises(ArgumentError, match="an initializer needs a shape"):
+        with pytest.raises(ArgumentError, match="`shape` must be given with an initializer"):
             Variable("zeros")
 
     @pytest.mark.parametrize("shape", [(None, 2), (2.0,), (-1,), (True,)])
@@ -109,7 +109,9 @@ class TestDeclaring:
 
     def test_an_initializer_of_another_shape(self):
         variable = Variable(lambda shape, dtype: jnp.zeros(3, dtype), shape=(2,), name="w")
-        with pytest.raises(ShapeError, match=r"w: the initializer returned another shape(.|\n)*\(2,\)(.|\n)*\(3,\)"):
+        with pytest.raises(
+            ShapeError, match=r"w: the initializer must return an array of the declared shape(.|\n)*\(2,\)(.|\n)*\(3,\)"
+        ):
             variable.initialize(KEY)
 
     def test_no_array_is_kept(self):
@@ -139,7 +141,7 @@ class TestReadingAndWriting:
 
     def test_another_shape(self):
         variable = Variable("zeros", shape=(2,), trainable=False, name="w")
-        with pytest.raises(ShapeError, match=r"w: the assigned value has another shape"):
+        with pytest.raises(ShapeError, match=r"w: the assigned value must have the shape of the variable"):
             inside(variable, [0.0, 0.0], lambda: variable.assign(jnp.ones(3)))
 
     def test_values_are_cast_to_the_dtype_of_the_variable(self):
