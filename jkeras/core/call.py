@@ -260,7 +260,7 @@ def _mask_outputs(layer: Any, scope: Scope, label: str, first: PyTree, outputs: 
     if masks is None:
         return
     flat = (
-        [masks] * 1
+        [masks]
         if len(leaves) == 1 and is_tensor(masks)
         else jax.tree.leaves(masks, is_leaf=lambda leaf: leaf is None)
     )
