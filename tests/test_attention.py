@@ -125,7 +125,7 @@ def test_a_demand_for_the_fused_kernel_is_met_or_an_error():
 
 
 def test_on_a_gpu_the_kernel_runs_where_jax_says_that_it_can(monkeypatch):
-    monkeypatch.setattr(attention, "_platform", lambda: "gpu")
+    monkeypatch.setattr(attention, "target_platform", lambda: "gpu")
     asked = []
 
     def kernel(query, key, value, *rest, **options):

@@ -6,6 +6,7 @@ trace, so constants that it computes are arrays and may be kept. A layer whose c
 and `build` for others is an error.
 """
 
+import contextvars
 import functools
 import inspect
 import warnings
@@ -15,6 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jkeras import tree
 from jkeras.core.input_spec import check_inputs
 from jkeras.core.scope import Frame, Scope
 from jkeras.core.signature import align, shapes_of, tensor_arguments
@@ -61,18 +63,30 @@ def once(build: Callable[..., None]) -> Callable[..., None]:
             check_compatible(self, shapes)
             return
         declared = list(self.own_variables)
-        self._is_building = True
+        owners = _owners.get()
+        if self.path is None and owners:
+            self.path = place(owners[-1], self)
+        self._is_building, token = True, _owners.set((*owners, self))
         try:
             with jax.ensure_compile_time_eval():  # constants that `build` computes are arrays, whatever traces `init`
                 build(self, **shapes)
         except BaseException:
-            self.own_variables = declared  # what a failed build has declared is declared anew by the next
+            self.own_variables = declared  # what a failed build has declared is declared again by the next
             raise
         finally:
             self._is_building = False
+            _owners.reset(token)
         finish(self, self.path or "", shapes or self._build_shapes or {})  # `build` may know the shapes by itself
 
     return wrapped
+
+
+_owners: contextvars.ContextVar[tuple[Any, ...]] = contextvars.ContextVar("owners", default=())  # being built
+
+
+def place(owner: Any, part: Any) -> str:
+    """The path of a part that its owner builds: where an attribute holds it, else its name below the owner."""
+    return tree.join(owner.path or "", owner.structure().components.get(part) or part.name)
 
 
 def finish(layer: Any, path: str, shapes: Shapes) -> None:
@@ -90,7 +104,7 @@ def _warn_of_large_constants(layer: Any) -> None:
         size = sum(each.nbytes for each in held if isinstance(each, jax.Array | np.ndarray))
         if size > LARGE:
             warnings.warn(
-                f"{layer.path or layer.name}: the attribute `{attribute}` holds {size / 2**20:.1f} MiB of constants, "
+                f"{layer._label}: the attribute `{attribute}` holds {size / 2**20:.1f} MiB of constants, "
                 "which are copied into every compiled function that calls the layer. Declare a weight instead: "
                 f"self.{attribute} = self.add_weight(shape=..., initializer=..., trainable=False).",
                 stacklevel=2,
@@ -149,7 +163,7 @@ def check_compatible(layer: Any, shapes: Mapping[str, Any]) -> None:
         return
     if layer.input_spec is not None:
         first = as_tensors(next(iter(shapes.values()), None), layer.input_dtype)
-        check_inputs(layer.input_spec, first, layer.path or layer.name)
+        check_inputs(layer.input_spec, first, layer._label)
         return
     before = jax.tree.leaves(dict(layer._build_shapes or {}), is_leaf=is_shape)
     after = jax.tree.leaves(dict(shapes), is_leaf=is_shape)
@@ -160,7 +174,7 @@ def check_compatible(layer: Any, shapes: Mapping[str, Any]) -> None:
         if not fits:
             raise BuildError(
                 "cannot build the layer again for another shape.",
-                path=layer.path or layer.name,
+                path=layer._label,
                 expected=f"inputs of shape {old}",
                 received=f"inputs of shape {new}",
                 write=f"{type(layer).__name__}(...)   # another layer for other inputs",

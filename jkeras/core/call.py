@@ -260,9 +260,7 @@ def _mask_outputs(layer: Any, scope: Scope, label: str, first: PyTree, outputs: 
     if masks is None:
         return
     flat = (
-        [masks]
-        if len(leaves) == 1 and is_tensor(masks)
-        else jax.tree.leaves(masks, is_leaf=lambda leaf: leaf is None)
+        [masks] if len(leaves) == 1 and is_tensor(masks) else jax.tree.leaves(masks, is_leaf=lambda leaf: leaf is None)
     )
     for leaf, mask in zip(leaves, flat, strict=False):
         scope.set_mask(leaf, mask)

@@ -340,7 +340,7 @@ class Layer(Operation, AddsLosses):
                 raise
             if takes_mask(self) and (outputs := infer_with_masks(self, args, kwargs)) is not None:
                 return outputs
-            error.add_note(f"While inferring the outputs of layer '{self.path or self.name}' ({type(self).__name__}).")
+            error.add_note(f"While inferring the outputs of layer '{self._label}' ({type(self).__name__}).")
             raise
 
     def compute_output_shape(self, *shapes: Any, **named_shapes: Any) -> Any:

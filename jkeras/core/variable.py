@@ -266,6 +266,9 @@ def standardize_shape(shape: Any, owner: str) -> tuple[int, ...]:
     shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
     if any(not isinstance(dim, int | np.integer) or isinstance(dim, bool) or dim < 0 for dim in shape):
         raise ArgumentError(
-            "`shape` must be a tuple of ints, all of them known.", path=owner, expected="a tuple of ints", received=shape
+            "`shape` must be a tuple of ints, all of them known.",
+            path=owner,
+            expected="a tuple of ints",
+            received=shape,
         )
     return tuple(int(dim) for dim in shape)

@@ -54,6 +54,11 @@ class WeightOwner(Component):
         self._built = False
         self._is_building = False
 
+    @property
+    def _label(self) -> str:
+        """What messages call the layer: its path below the outermost layer that was built, else its name."""
+        return self.path or self.name
+
     def check_initialized(self) -> None:
         """Raises `NotInitializedError` where a subclass forgot `super().__init__()`, and `ArgumentError` where an
         attribute hides a method."""
@@ -130,7 +135,7 @@ class WeightOwner(Component):
         if self._built and not self._is_building:
             raise BuildError(
                 "the layer is already built; no variables can be added to it.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="variables that are declared in `build` or `__init__`",
                 received=f"the variable {name!r}, later",
                 write="self.add_weight(...)   # in `build` or `__init__`, not in `call`",
@@ -270,7 +275,7 @@ class WeightOwner(Component):
     def dtype_policy(self) -> Any:
         """The policy of this layer; out of a map, that of its path, or of its name where nothing owns it."""
         policy = self._settled_policy or self._dtype_policy
-        return policy[self.path or self.name] if isinstance(policy, dtypes.DTypePolicyMap) else policy
+        return policy[self._label] if isinstance(policy, dtypes.DTypePolicyMap) else policy
 
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:

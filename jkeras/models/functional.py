@@ -72,7 +72,7 @@ class GraphLayer(Layer):
             return super().call(inputs)
         set_masks(inputs, mask)
         values = [
-            None if value is None else fit(tensor, value, self.path or self.name)
+            None if value is None else fit(tensor, value, self._label)
             for tensor, value in zip(self.function.inputs, match(self.function, inputs, self.name), strict=True)
         ]
         return unpack(self.function.replay(values, lambda operation: operation))

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from jkeras import registry, tree
+from jkeras import registry
 from jkeras.core import InputLayer, InputSpec, KerasTensor, Layer, Variable, building, describe, in_building_scope
 from jkeras.core.graph import number
 from jkeras.core.structure import Component
@@ -128,8 +128,6 @@ class Sequential(Model):
             ]
         for layer in self._chain[len(self._tensors) - 1 :]:
             self._tensors.append(layer(self._tensors[-1]))
-            for declaration in layer.structure().declarations.values():
-                declaration.variable.path = tree.join(self._names[layer], declaration.path)
         building.finish(self, self.path or "", {"input_shape": self._begin.batch_shape})
 
     def _is_connected(self) -> bool:
@@ -194,7 +192,7 @@ class Sequential(Model):
         set_masks(inputs, mask)
         outputs = inputs if self._begin is None else unpack(inputs)
         if not isinstance(outputs, list | tuple | Mapping) and outputs is not None:
-            outputs = fit(self._declared_input(outputs), outputs, self.path or self.name)
+            outputs = fit(self._declared_input(outputs), outputs, self._label)
         for layer in self._chain:
             outputs = layer(outputs)
         return outputs

@@ -52,7 +52,7 @@ class TestDeclaring:
 
     @pytest.mark.parametrize("shape", [(None, 2), (2.0,), (-1,), (True,)])
     def test_shapes_are_known(self, shape):
-        with pytest.raises(ArgumentError, match="shape must be known"):
+        with pytest.raises(ArgumentError, match="`shape` must be a tuple of"):
             Variable("zeros", shape=shape)
 
     def test_attributes(self):

@@ -166,7 +166,7 @@ class PReLU(Layer):
         if None in shape:
             raise BuildError(
                 "the dimensions of the slopes must be known, and at least one is not.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="known dimensions, or one slope along the unknown ones",
                 received=input_shape,
                 write=f"PReLU(shared_axes={[axis for axis, size in enumerate(input_shape) if axis and size is None]})",

@@ -42,7 +42,7 @@ class Softmax(Layer):
         axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
         if mask is None:
             return activations.softmax(inputs, axis)
-        keep = _broadcast(mask if mask.dtype == bool else mask > 0.5, inputs, self.path or self.name)
+        keep = _broadcast(mask if mask.dtype == bool else mask > 0.5, inputs, self._label)
         inputs = inputs.astype(jnp.promote_types(inputs.dtype, self.compute_dtype))  # of integers, floats
         # finite, so that a row without any entry gives zeros and no NaN; below all that counts
         low = jnp.finfo(inputs.dtype).min

@@ -51,7 +51,7 @@ class AdditiveAttention(ScoredAttention):
         if features is None:
             raise BuildError(
                 "the number of features of the query must be known, because it is the shape of the scale.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="an int as last dimension",
                 received=input_shape[0],
                 write="jkeras.Input((None, 64))",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jkeras import arguments, constraints, initializers, registry, regularizers, tree
+from jkeras import arguments, constraints, initializers, registry, regularizers
 from jkeras.core import Layer, SeedGenerator, set_mask
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional import attention_weights, dot_product_attention, dropout, weigh
@@ -116,7 +116,6 @@ class HeadedAttention(Layer):
             dtype=self.declared_dtype_policy,
             name=name,
         )
-        dense.path = tree.join(self.path or "", name)
         dense.build(shape)
         return dense
 
@@ -137,9 +136,9 @@ class HeadedAttention(Layer):
         assert self.query_dense and self.key_dense and self.value_dense
         key = value if key is None else key
         self.check_shapes(query.shape, value.shape, key.shape)
-        folding = Folding(self.attended_axes(query.ndim), query.shape[:-1], key.shape[:-1], self.path or self.name)
-        query_mask = positions_mask(query_mask, query, self.path or self.name)
-        kept = _both(*(positions_mask(mask, value, self.path or self.name) for mask in (value_mask, key_mask)))
+        folding = Folding(self.attended_axes(query.ndim), query.shape[:-1], key.shape[:-1], self._label)
+        query_mask = positions_mask(query_mask, query, self._label)
+        kept = _both(*(positions_mask(mask, value, self._label) for mask in (value_mask, key_mask)))
         query, key, value = _keep(query, query_mask), _keep(key, kept), _keep(value, kept)
 
         mask = None if attention_mask is None else folding.fold_mask(attention_mask, self.heads.queries)
@@ -177,7 +176,7 @@ class HeadedAttention(Layer):
         if self.flash_attention:
             raise ArgumentError(
                 "`return_attention_scores` cannot be used with `flash_attention`, which keeps no scores.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="return_attention_scores=False or flash_attention=None",
                 received="return_attention_scores=True, flash_attention=True",
                 write=f"{type(self).__name__}(..., flash_attention=None)",
@@ -205,7 +204,7 @@ class HeadedAttention(Layer):
         if not same:
             raise ShapeError(
                 "query, value and key must have the same rank and batch axes, and value and key the same positions.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="(b, t, i), (b, s, j) and (b, s, k)",
                 received=f"{tuple(query)}, {tuple(value)} and {tuple(key)}",
                 write=f"{self.name}(x, x)   # attention of a sequence to itself",

@@ -104,7 +104,7 @@ class GroupQueryAttention(HeadedAttention):
         if len(query) != 3:
             raise ShapeError(
                 "the query must be a sequence with one axis of positions.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="(b, t, i)",
                 received=tuple(query),
                 write="MultiHeadAttention(...)   # attends over any axes",

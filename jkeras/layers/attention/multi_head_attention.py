@@ -123,7 +123,7 @@ class MultiHeadAttention(HeadedAttention):
         if len(set(axes)) < len(axes) or not set(axes) <= set(range(1, ndim - 1)):
             raise ArgumentError(
                 f"`attention_axes` must be different axes of positions, got {self.attention_axes}.",
-                path=self.path or self.name,
+                path=self._label,
                 expected=f"different axes between the batch and the features of a tensor of rank {ndim}",
                 received=self.attention_axes,
                 write="MultiHeadAttention(..., attention_axes=(1,))",

@@ -67,7 +67,7 @@ class ScoredAttention(Layer):
             return inputs
         raise ShapeError(
             "the inputs must be a list of two or three tensors.",
-            path=self.path or self.name,
+            path=self._label,
             expected="[query, value] or [query, value, key]",
             received=f"{len(inputs)} inputs" if isinstance(inputs, list | tuple) else type(inputs).__name__,
             write=f"{self.name}([x, x])   # attention of a sequence to itself",
@@ -80,7 +80,7 @@ class ScoredAttention(Layer):
         if not isinstance(mask, list | tuple) or len(mask) not in (2, 3):
             raise ShapeError(
                 "the mask must be a list of two or three masks, as the inputs are a list.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="[query_mask, value_mask], with None for none",
                 received=type(mask).__name__,
                 write=f"{self.name}([x, y], mask=[x_mask, None])",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jkeras import arguments, constraints, initializers, registry, regularizers, tree
+from jkeras import arguments, constraints, initializers, registry, regularizers
 from jkeras.core import Layer
 from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.core.dense import Dense
@@ -91,7 +91,6 @@ class SwiGLU(Layer):
             dtype=self.declared_dtype_policy,
             name=name,
         )
-        dense.path = tree.join(self.path or "", name)
         dense.build(input_shape)
         return dense
 

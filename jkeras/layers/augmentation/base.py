@@ -105,7 +105,7 @@ class ImageLayer(Layer):
         if len(shape) != 4:
             raise ShapeError(
                 f"images must have rank 3, or 4 with a batch axis, got rank {len(images.shape)}.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="(b, h, w, c), or (h, w, c)" if self.data_format == "channels_last" else "(b, c, h, w)",
                 received=f"shape {tuple(images.shape)}",
                 write="layer(images[..., None])   # gray images, with an axis for their channel"
@@ -169,7 +169,7 @@ class ImageLayer(Layer):
         if "images" not in data or set(data) - set(KEYS):
             raise ArgumentError(
                 "the inputs must be images, with labels and masks beside them or not.",
-                path=self.path or self.name,
+                path=self._label,
                 expected='"images", and perhaps "labels" and "segmentation_masks"',
                 received=sorted(data),
                 write="layer({'images': images, 'labels': labels})",

@@ -29,7 +29,7 @@ class MixingLayer(RandomImageLayer):
         if labels.ndim == 1 and not jnp.issubdtype(labels.dtype, jnp.floating):
             raise ShapeError(
                 "the labels must be vectors, because class indices cannot be mixed.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="a row per example",
                 received=f"labels of shape {labels.shape}, {labels.dtype}",
                 write="jax.nn.one_hot(labels, num_classes)",

@@ -268,7 +268,7 @@ class AugMix(RandomPolicy):
     def apply_to_masks(self, masks: Array, transformation: Transformation) -> Array:
         raise ArgumentError(
             "AugMix cannot transform segmentation masks, because it mixes copies that are moved differently.",
-            path=self.path or self.name,
+            path=self._label,
             expected='"images" and "labels"',
             received='"segmentation_masks"',
             write="layer({'images': images, 'labels': labels})",

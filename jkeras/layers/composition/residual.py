@@ -42,7 +42,7 @@ class Residual(Wrapper):
         if change.shape != inputs.shape:
             raise ShapeError(
                 "the layer must keep the shape of its input, because its output is added to it.",
-                path=self.path or self.name,
+                path=self._label,
                 expected=f"outputs of shape {inputs.shape}",
                 received=change.shape,
                 write=f"layers.Dense({inputs.shape[-1]})   # as the last layer of the branch" if inputs.ndim else None,

@@ -126,7 +126,7 @@ class CustomScaleLayer(Layer):
         if not isinstance(inputs, list | tuple) or len(inputs) != 2:
             raise ShapeError(
                 "the inputs must be a list of two.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="[shortcut, branch]",
                 received=f"a list of {len(inputs)}" if isinstance(inputs, list | tuple) else type(inputs).__name__,
                 write=f"{self.name}([shortcut, branch])",

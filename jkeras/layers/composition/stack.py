@@ -226,7 +226,7 @@ class Stack(Layer):
         if not same:
             raise ShapeError(
                 "the block must keep the shape and dtype of its input, because it is applied to its own output.",
-                path=self.path or self.name,
+                path=self._label,
                 expected=f"{inputs.dtype}{list(inputs.shape)}",
                 received=f"{outputs.dtype}{list(outputs.shape)}"
                 if hasattr(outputs, "shape")

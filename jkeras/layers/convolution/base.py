@@ -79,7 +79,7 @@ class WindowLayer(Layer):
         if channels is None:
             raise BuildError(
                 "the number of channels must be known, because it is in the shape of the kernel.",
-                path=self.path or self.name,
+                path=self._label,
                 expected=f"an int as dimension {self.channel_axis}",
                 received=input_shape,
                 write="jkeras.Input((28, 28, 3))   # or data_format=..., if the channels are on another axis",
@@ -114,7 +114,7 @@ class WindowLayer(Layer):
             "padding": self.padding,
             "dilation": self.dilation_rate,
             "data_format": self.data_format,
-            "path": self.path or self.name,
+            "path": self._label,
         }
 
     def finish(self, outputs: Array) -> Array:

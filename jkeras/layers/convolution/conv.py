@@ -74,7 +74,7 @@ class Conv(WindowLayer):
         if channels % self.groups:
             raise ShapeError(
                 "the number of channels of the input must be a multiple of `groups`.",
-                path=self.path or self.name,
+                path=self._label,
                 expected=f"a multiple of {self.groups} channels",
                 received=f"{channels} channels, input shape {input_shape}",
                 write=f"{type(self).__name__}(..., groups={math.gcd(channels, self.groups)})",

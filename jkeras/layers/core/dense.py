@@ -86,7 +86,7 @@ class Dense(LowRankAdaptable):
         if features is None:
             raise BuildError(
                 "the last axis of the input must be known, because it is in the shape of the kernel.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="an int as last dimension",
                 received=input_shape,
                 write="jkeras.Input((8,))",

@@ -95,7 +95,7 @@ class EinsumDense(LowRankAdaptable):
         self.bias: Variable | None = None
 
     def build(self, input_shape: Any) -> None:
-        axes, path = self.axes, self.path or self.name
+        axes, path = self.axes, self._label
         sizes = axes.sizes(input_shape, self.output_shape, path)
         self.declare_adapted(
             known(axes.kernel, sizes, "kernel", path),

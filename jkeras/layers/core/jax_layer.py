@@ -161,7 +161,7 @@ class JaxLayer(Layer):
         if old != new:
             raise ShapeError(
                 "`call_fn` must return a state of the structure of the old one.",
-                path=self.path or self.name,
+                path=self._label,
                 expected=old,
                 received=new,
                 write="return outputs, {**state, 'count': count}   # the same keys as in `state`",

@@ -132,7 +132,7 @@ class LowRankAdaptable(Layer):
 
     def check_adaptable(self, rank: int) -> None:
         """Raises what `enable_lora(rank)` would raise."""
-        arguments.positive_int(rank, "rank", self.path or self.name, "layer.enable_lora(rank=4)")
+        arguments.positive_int(rank, "rank", self._label, "layer.enable_lora(rank=4)")
         if self._weight is None:
             raise BuildError(
                 "the layer must be built first, because LoRA needs the shape of the weight.",
@@ -142,7 +142,7 @@ class LowRankAdaptable(Layer):
         if self.lora_enabled:
             raise BuildError(
                 "LoRA cannot be enabled twice.",
-                path=self.path or self.name,
+                path=self._label,
                 write="variables = jkeras.lora.merge(layer, variables)   # first",
             )
         self._refuse_constraint(self._weight.constraint)
@@ -184,7 +184,7 @@ class LowRankAdaptable(Layer):
         if constraint is not None:
             raise ArgumentError(
                 "LoRA and a constraint cannot be used on the same weight.",
-                path=self.path or self.name,
+                path=self._label,
                 expected=f"{self.adapted}_constraint=None",
                 received=repr(constraint),
                 write=f"{type(self).__name__}(..., {self.adapted}_constraint=None)",

@@ -3,7 +3,7 @@
 import inspect
 from typing import Any, Self
 
-from jkeras import arguments, registry, tree
+from jkeras import arguments, registry
 from jkeras.core import Layer, in_building_scope
 from jkeras.errors import ArgumentError
 from jkeras.typing import Config
@@ -47,8 +47,6 @@ class Wrapper(Layer):
         """
         is_default = type(self).build is Wrapper.build
         if not self.layer.built and (takes_one_shape(self.layer) or not is_default):
-            if self.layer.path is None:
-                self.layer.path = tree.join(self.path or "", self.structure().components[self.layer])
             self.layer.build(input_shape)
         if is_default and not in_building_scope():
             self._infer_shapes((input_shape,), {})

@@ -49,7 +49,7 @@ class Merge(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """The broadcast shape. Raises `ShapeError` where the shapes do not fit together."""
-        return broadcast_shapes(self.check_list(input_shape), self.path or self.name)
+        return broadcast_shapes(self.check_list(input_shape), self._label)
 
     def compute_output_spec(self, inputs: Sequence[KerasTensor], mask: Any = None) -> KerasTensor:  # type: ignore[override]
         shape = super().compute_output_spec(self.check_list(inputs)).shape
@@ -66,7 +66,7 @@ class Merge(Layer):
             return inputs
         raise ShapeError(
             "the input must be a list of tensors.",
-            path=self.path or self.name,
+            path=self._label,
             expected="a list of tensors",
             received=type(inputs).__name__,
             write=f"{self.name}([x, y])",
@@ -78,7 +78,7 @@ class Merge(Layer):
             return inputs
         raise ShapeError(
             f"{type(self).__name__} must have two inputs, got {len(inputs)}.",
-            path=self.path or self.name,
+            path=self._label,
             expected="2 inputs",
             received=f"{len(inputs)} inputs",
             write=f"{self.name}([x, y])",
@@ -98,7 +98,7 @@ class Merge(Layer):
         if not isinstance(masks, list | tuple) or len(masks) != len(inputs):
             raise ShapeError(
                 "the mask must be a list of one mask or None for each input, as the inputs are a list.",
-                path=self.path or self.name,
+                path=self._label,
                 expected=f"a list of {len(inputs)} masks, or None for some",
                 received=type(masks).__name__,
                 write=f"{self.name}([x, y], mask=[x_mask, None])",

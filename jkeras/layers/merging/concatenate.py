@@ -62,7 +62,7 @@ class Concatenate(Merge):
         if not ranks_agree:
             raise ShapeError(
                 f"the inputs must have the same shape except along axis {self.axis}.",
-                path=self.path or self.name,
+                path=self._label,
                 expected=f"shapes that differ along axis {self.axis} at most",
                 received=f"shapes {', '.join(map(str, shapes))}",
                 write="Concatenate(axis=1)   # the one axis along which the shapes differ",

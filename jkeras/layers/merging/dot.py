@@ -77,7 +77,7 @@ class Dot(Computed):
         if not fits:
             raise ShapeError(
                 f"`axes` must be axes of the inputs, got {pair}.",
-                path=self.path or self.name,
+                path=self._label,
                 expected=f"inputs with axes {pair} after the batch axis",
                 received=f"shapes {shapes[0]}, {shapes[1]}",
                 write="Dot(axes=-1)   # the last axis of both inputs",
@@ -90,7 +90,7 @@ class Dot(Computed):
         if any(None not in (a, b) and a != b for a, b in ((x[i], y[j]), (x[0], y[0]))):
             raise ShapeError(
                 "the inputs must have the same batch size, and the same size along `axes`.",
-                path=self.path or self.name,
+                path=self._label,
                 expected=f"equal batch axes, and equal sizes along the axes {i} and {j}",
                 received=f"shapes {x}, {y}",
                 write="Dot(axes=(1, 2))   # one axis of each input, of the same size",

@@ -101,7 +101,7 @@ class BatchNormalization(AffineNormalization):
         self.autocast = False  # the statistics are those of the inputs as they come
 
     def build(self, input_shape: Any) -> None:
-        sizes = sizes_along(input_shape, self.axis, self.path or self.name)
+        sizes = sizes_along(input_shape, self.axis, self._label)
         (size,) = sizes.values()
         self.declare_affine((size,), center=self.center, scale=self.scale)
         stddev = SquareRoot(self.moving_variance_initializer)
@@ -136,7 +136,7 @@ class BatchNormalization(AffineNormalization):
 
     def _batch_moments(self, inputs: Array, mask: Array | None) -> tuple[Array, Array]:
         axes = tuple(axis for axis in range(inputs.ndim) if axis != self.axis % inputs.ndim)
-        pieces = named_axes(self.synchronized, self.path or self.name)
+        pieces = named_axes(self.synchronized, self._label)
         return moments(inputs, axes, mask=mask, axis_name=pieces)
 
     def _of_positions(self, inputs: Array, mask: Array | None) -> Array | None:
@@ -146,7 +146,7 @@ class BatchNormalization(AffineNormalization):
         if mask.ndim != inputs.ndim - 1:
             raise ShapeError(
                 "the mask must have all axes of the inputs but the last one.",
-                path=self.path or self.name,
+                path=self._label,
                 expected=f"a mask of shape {inputs.shape[:-1]}",
                 received=f"a mask of shape {mask.shape}",
                 write=f"{self.name}(x, mask=mask)   # mask.shape == x.shape[:-1]",

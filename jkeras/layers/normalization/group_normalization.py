@@ -74,7 +74,7 @@ class GroupNormalization(AffineNormalization):
         self.autocast = False  # the statistics are those of the inputs as they come
 
     def build(self, input_shape: Any) -> None:
-        path = self.path or self.name
+        path = self._label
         sizes = sizes_along(input_shape, self.axis, path)
         ((axis, channels),) = sizes.items()
         if axis == 0 or channels % self.groups:

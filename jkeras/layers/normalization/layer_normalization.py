@@ -68,7 +68,7 @@ class LayerNormalization(AffineNormalization):
         self.autocast = False  # the statistics are those of the inputs as they come
 
     def build(self, input_shape: Any) -> None:
-        sizes = sizes_along(input_shape, self.axis, self.path or self.name)
+        sizes = sizes_along(input_shape, self.axis, self._label)
         self.declare_affine(
             tuple(sizes.values()),
             center=self.center and not self.rms_scaling,

@@ -44,7 +44,7 @@ class RMSNormalization(Layer):
         self.autocast = False  # the mean is that of the inputs as they come
 
     def build(self, input_shape: Any) -> None:
-        sizes = sizes_along(input_shape, self.axis, self.path or self.name)
+        sizes = sizes_along(input_shape, self.axis, self._label)
         self.scale = self.add_weight(tuple(sizes.values()), "ones", autocast=False, name="scale")
 
     def call(self, inputs: Array) -> Array:

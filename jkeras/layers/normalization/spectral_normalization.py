@@ -87,7 +87,7 @@ class SpectralNormalization(Wrapper):
             return weight
         raise ArgumentError(
             "the layer must have a kernel that LoRA does not adapt.",
-            path=self.path or self.name,
+            path=self._label,
             expected="a layer with a `kernel`, or an Embedding",
             received=repr(layer),
             write="SpectralNormalization(layers.Dense(8))",

@@ -10,7 +10,7 @@ class AdaptiveAveragePooling(BaseAdaptivePooling):
     """The mean of every window, over `rank` spatial axes."""
 
     def call(self, inputs: Array) -> Array:
-        return adaptive_average_pool(inputs, self.output_size, self.data_format, path=self.path or self.name)
+        return adaptive_average_pool(inputs, self.output_size, self.data_format, path=self._label)
 
 
 @registry.export("keras.layers")

@@ -10,7 +10,7 @@ class AdaptiveMaxPooling(BaseAdaptivePooling):
     """The maximum of every window, over `rank` spatial axes."""
 
     def call(self, inputs: Array) -> Array:
-        return adaptive_max_pool(inputs, self.output_size, self.data_format, path=self.path or self.name)
+        return adaptive_max_pool(inputs, self.output_size, self.data_format, path=self._label)
 
 
 @registry.export("keras.layers")

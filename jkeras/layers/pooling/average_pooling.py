@@ -11,7 +11,7 @@ class AveragePooling(BasePooling):
 
     def call(self, inputs: Array) -> Array:
         return average_pool(
-            inputs, self.pool_size, self.strides, self.padding, self.data_format, path=self.path or self.name
+            inputs, self.pool_size, self.strides, self.padding, self.data_format, path=self._label
         )  # (b, windows..., c)
 
 

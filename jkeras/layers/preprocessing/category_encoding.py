@@ -59,7 +59,7 @@ class CategoryEncoding(Layer):
             if self.output_mode != "count":
                 raise ArgumentError(
                     f"`count_weights` needs `output_mode='count'`, got {self.output_mode!r}.",
-                    path=self.path or self.name,
+                    path=self._label,
                     expected="output_mode='count'",
                     received=f"output_mode={self.output_mode!r}",
                     write=f"CategoryEncoding(num_tokens={self.num_tokens}, output_mode='count')",

@@ -47,7 +47,7 @@ class CenterCrop(ImageShape):
         return self._cropped(segmentation_masks, "nearest")
 
     def _cropped(self, images: Array, interpolation: str) -> Array:
-        rows, columns, _ = image_axes(images.ndim, self.data_format, self.path or self.name)
+        rows, columns, _ = image_axes(images.ndim, self.data_format, self._label)
         sizes = {rows: self.height, columns: self.width}
         if any(images.shape[axis] < size for axis, size in sizes.items()):
             target = (self.height, self.width)

@@ -87,7 +87,7 @@ class Discretization(Layer):
         if self.bin_boundaries is None:
             raise BuildError(
                 "the layer must have boundaries before it is called, and it has none yet.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="`bin_boundaries`, or a layer that `adapt` returned",
                 write="layer = layer.adapt(data)",
             )

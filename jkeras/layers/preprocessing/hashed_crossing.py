@@ -65,7 +65,7 @@ class HashedCrossing(HostLayer):
         self.autocast = False
 
     def call(self, inputs: Sequence[Array]) -> Array:
-        path = self.path or self.name
+        path = self._label
         self._check([each.shape for each in inputs], path)
         integers = [integers_on_device(each, path) for each in inputs]
         words = [Word.of_uint32(each) if each.dtype == "uint32" else Word.of_int32(each) for each in integers]
@@ -76,7 +76,7 @@ class HashedCrossing(HostLayer):
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """The shape of the encoding."""
         shapes = [tuple(shape) for shape in input_shape]
-        self._check(shapes, self.path or self.name)
+        self._check(shapes, self._label)
         return encoded_shape(shapes[0], self.output_mode, self.num_bins)
 
     def on_host(self, inputs: Sequence[Any]) -> np.ndarray:
@@ -86,7 +86,7 @@ class HashedCrossing(HostLayer):
             inputs: a list or tuple of features, each an array or a nested list.
         """
         features = [np.asarray(each) for each in inputs]
-        self._check([each.shape for each in features], self.path or self.name)
+        self._check([each.shape for each in features], self._label)
         hashes = [_word(each) for each in features]
         start = np.full(hashes[0].shape, BEGINNING, "uint64")
         bins = functools.reduce(cross, hashes, start) % np.uint64(self.num_bins)

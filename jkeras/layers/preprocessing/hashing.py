@@ -82,7 +82,7 @@ class Hashing(HostLayer):
 
     def call(self, inputs: Array) -> Array:
         masked = self._check_mask(texts=False)
-        hashes = hash_integers(integers_on_device(inputs, self.path or self.name), self.salt)
+        hashes = hash_integers(integers_on_device(inputs, self._label), self.salt)
         bins = hashes.modulo(self.num_bins - masked) + masked
         if masked:
             bins = jnp.where(inputs == self.mask_value, 0, bins)
@@ -114,7 +114,7 @@ class Hashing(HostLayer):
         if self.mask_value is not None and isinstance(self.mask_value, str) != texts:
             raise ArgumentError(
                 "the inputs must be of the kind of `mask_value`.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="strings" if isinstance(self.mask_value, str) else "numbers",
                 received="strings" if texts else "numbers",
                 write=f"Hashing(..., mask_value={'' if texts else 0!r})",

@@ -45,7 +45,7 @@ class ImageShape(Layer):
         if "images" not in data or set(data) - set(NAMES):
             raise ArgumentError(
                 "the inputs must be images, with labels and masks beside them or not.",
-                path=self.path or self.name,
+                path=self._label,
                 expected='"images", and perhaps "labels" and "segmentation_masks"',
                 received=sorted(data),
                 write="layer({'images': images, 'labels': labels})",

@@ -119,7 +119,7 @@ class IntegerLookup(Lookup):
     # -- on the device
 
     def call(self, inputs: Array) -> Array:
-        path = self.path or self.name
+        path = self._label
         values = self._as_int(inputs, path)
         if self.invert:
             return self._tokens_at(values, path)

@@ -139,7 +139,7 @@ class Lookup(HostLayer):
 
     def host_table(self, tokens: Sequence[Any], unknown: Callable[[list[Any]], np.ndarray]) -> np.ndarray:
         """The indices of tokens; `unknown` tells which of several indices tokens have that the vocabulary lacks."""
-        self.words.known(self.path or self.name)
+        self.words.known(self._label)
         masks, oovs = self.words.masks, self.num_oov_indices
         table = self._indices
         if self.mask_token is not None:
@@ -161,7 +161,7 @@ class Lookup(HostLayer):
         return indices
 
     def _inverse(self, indices: np.ndarray) -> np.ndarray:
-        self.words.known(self.path or self.name)
+        self.words.known(self._label)
         table = dict(enumerate(self.words.all()))
         tokens = [table.get(index, self.oov_token) for index in indices.ravel().tolist()]
         return self.host_tokens(tokens).reshape(indices.shape)

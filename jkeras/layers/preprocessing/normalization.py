@@ -73,12 +73,12 @@ class Normalization(Layer):
         self._epsilon = config.epsilon()
 
     def build(self, input_shape: Any) -> None:
-        sizes = sizes_along(input_shape, self.axis, self.path or self.name)
+        sizes = sizes_along(input_shape, self.axis, self._label)
         self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
         shape = tuple(sizes.values())
         if self.mean is not None:
             for numbers in (self.mean, self.variance):
-                _laid(numbers, sizes, len(input_shape), self.path or self.name)
+                _laid(numbers, sizes, len(input_shape), self._label)
             return
         self.mean_variable, self.variance_variable = (
             self.add_weight(
@@ -104,7 +104,7 @@ class Normalization(Layer):
         """Mean and variance, of the rank of the inputs."""
         spec = self.input_spec
         if self.mean_variable is None or self.variance_variable is None:
-            label = self.path or self.name
+            label = self._label
             return [jnp.asarray(_laid(each, spec.axes, spec.ndim, label)) for each in (self.mean, self.variance)]
         others = tuple(axis for axis in range(spec.ndim) if axis not in spec.axes)
         return [jnp.expand_dims(each.value, others) for each in (self.mean_variable, self.variance_variable)]

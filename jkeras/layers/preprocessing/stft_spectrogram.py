@@ -137,7 +137,7 @@ class STFTSpectrogram(Layer):
             strides=self.step,
             padding=self.padding,
             data_format="channels_last",
-            path=self.path or self.name,
+            path=self._label,
         )
         return outputs.reshape(batch, channels, *outputs.shape[1:])
 

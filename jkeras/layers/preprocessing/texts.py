@@ -49,7 +49,7 @@ class HostLayer(Layer):
     def call(self, inputs: PyTree) -> PyTree:
         raise GraphError(
             "strings cannot be part of a compiled function: XLA has no strings.",
-            path=self.path or self.name,
+            path=self._label,
             expected="a call on NumPy arrays of strings, before the data reach the model",
             write=f"x = {self.name}(texts)   # then model.stateless_call(*variables, x)",
         )

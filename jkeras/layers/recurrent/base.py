@@ -80,7 +80,7 @@ class Cell(Layer):
 
     def call(self, inputs: Array, states: PyTree, training: bool | None = False) -> tuple[Array, PyTree]:
         """One step: the output and the new states, in a list if they came in one."""
-        check_states(states, initial_state_of(self, inputs.shape[0]), self.path or self.name)
+        check_states(states, initial_state_of(self, inputs.shape[0]), self._label)
         recurrence = self.recurrence(inputs.shape, training)
         listed = isinstance(states, list | tuple)
         output, new = recurrence.step(recurrence.project(inputs), list(states) if listed else [states])
@@ -146,7 +146,7 @@ class RecurrentCell(Cell):
         if None in kernel:
             raise BuildError(
                 "the number of features of the inputs must be known, because it is in the shape of the kernel.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="an int as the size of the features' axis",
                 write="jkeras.Input((None, 8))   # any number of steps of 8 features",
             )

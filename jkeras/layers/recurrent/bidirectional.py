@@ -135,7 +135,7 @@ class Bidirectional(Layer):
             if odd:
                 raise ShapeError(
                     f"the initial states must be those of two layers, got {len(initial_state)}.",
-                    path=self.path or self.name,
+                    path=self._label,
                     expected="an even number of states: the forward layer's, then the backward layer's",
                     received=f"{len(initial_state)} states",
                     write=f"{self.name}(x, initial_state=[*forward_states, *backward_states])",

@@ -85,7 +85,7 @@ class ConvLSTMCell(RecurrentCell):
         if None in input_shape[1:]:
             raise BuildError(
                 "the size of the images must be known, because it is in the shape of the states.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="known spatial dimensions",
                 received=input_shape,
                 write="jkeras.Input((None, 16, 16, 3))   # any number of images of 16 x 16",
@@ -110,7 +110,7 @@ class ConvLSTMCell(RecurrentCell):
     def convolve(self, values: Array, kernel: Array, **window: Any) -> Array:
         """A convolution of images with any number of leading axes."""
         images = jnp.reshape(values, (-1, *values.shape[-1 - self.rank :]))
-        outputs = conv(images, kernel, data_format=self.data_format, path=self.path or self.name, **window)
+        outputs = conv(images, kernel, data_format=self.data_format, path=self._label, **window)
         return jnp.reshape(outputs, (*values.shape[: -1 - self.rank], *outputs.shape[1:]))
 
     def get_config(self) -> Config:

@@ -6,7 +6,7 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 
-from jkeras import core, registry, tree
+from jkeras import core, registry
 from jkeras.core import Layer, Variable, Variables, get_mask
 from jkeras.core.structure import Component
 from jkeras.core.tensor import standardize_shape
@@ -124,13 +124,12 @@ class RNN(Layer):
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
         if self.cell.overrides_build and not self.cell.built:
-            self.cell.path = tree.join(self.path or "", self.structure().components[self.cell])
             self.cell.build((sequences_shape[0], *sequences_shape[2:]))
         if self.stateful:
             if sequences_shape[0] is None:
                 raise BuildError(
                     "the batch size must be known, because a stateful layer keeps states for each sequence.",
-                    path=self.path or self.name,
+                    path=self._label,
                     expected="a batch of known size",
                     received=sequences_shape,
                     write="jkeras.Input(batch_shape=(32, None, 8))",
@@ -154,7 +153,7 @@ class RNN(Layer):
         if self.states is None:
             raise ArgumentError(
                 "`reset_state` needs states, and this layer has none.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="a stateful layer that is built",
                 received=f"stateful={self.stateful}, built={self.built}",
                 write=f"{type(self).__name__}(..., stateful=True)",
@@ -220,7 +219,7 @@ class RNN(Layer):
         if given is None and self.states is not None:
             given = [variable.value for variable in self.states.variables]
         states = usual if given is None else given
-        check_states(states, usual, self.path or self.name)
+        check_states(states, usual, self._label)
         dtype = self.cell.compute_dtype
         leaves = [jnp.asarray(leaf, dtype) for leaf in jax.tree.leaves(states)]
         return jax.tree.unflatten(jax.tree.structure(usual), leaves)
@@ -234,7 +233,7 @@ class RNN(Layer):
         if keep.ndim < 2 or keep.shape[:2] != sequences.shape[:2]:
             raise ShapeError(
                 "the mask must have one entry for each step of each sequence.",
-                path=self.path or self.name,
+                path=self._label,
                 expected=f"shape {standardize_shape(sequences.shape)[:2]}",
                 received=keep.shape,
                 write=f"{self.name}(x, mask=mask)   # mask.shape == x.shape[:2]",

@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from jkeras import arguments, registry, tree
+from jkeras import arguments, registry
 from jkeras.errors import ArgumentError
 from jkeras.layers.recurrent.base import (
     Cell,
@@ -69,7 +69,6 @@ class StackedRNNCells(Cell):
     def build(self, input_shape: Any) -> None:
         for cell in self.cells:
             if cell.overrides_build and not cell.built:
-                cell.path = tree.join(self.path or "", self.structure().components[cell])
                 cell.build(input_shape)
             input_shape = (input_shape[0], output_size_of(cell))
 

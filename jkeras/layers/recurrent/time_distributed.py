@@ -59,7 +59,7 @@ class TimeDistributed(Wrapper):
         if len(shape) < 3:
             raise ShapeError(
                 f"the inputs must have an axis of steps, got rank {len(shape)}.",
-                path=self.path or self.name,
+                path=self._label,
                 expected="a batch of sequences, of rank 3 or more",
                 received=shape,
                 write="jkeras.Input((None, 8))   # any number of steps of 8 features",
@@ -71,7 +71,7 @@ class TimeDistributed(Wrapper):
         if mask is not None and (mask.ndim < 2 or mask.shape[:2] != inputs.shape[:2]):
             raise ShapeError(
                 "the mask must have one entry for each step of each sequence.",
-                path=self.path or self.name,
+                path=self._label,
                 expected=f"shape {standardize_shape(inputs.shape)[:2]}",
                 received=mask.shape,
                 write=f"{self.name}(x, mask=mask)   # mask.shape == x.shape[:2]",

@@ -22,7 +22,7 @@ class Cropping(Layer):
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs: Array) -> Array:
-        return crop(inputs, self.cropping, self.data_format, path=self.path or self.name)
+        return crop(inputs, self.cropping, self.data_format, path=self._label)
 
 
 @registry.export("keras.layers")

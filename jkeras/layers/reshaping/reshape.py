@@ -45,7 +45,7 @@ class Reshape(Layer):
         if is_known and (size != known if not free else known == 0 or size % known):
             raise ShapeError(
                 f"an example must have {'a multiple of ' if free else ''}{known} elements, got {size}.",
-                path=self.path or self.name,
+                path=self._label,
                 expected=f"{'a multiple of ' if free else ''}{known} elements for {self.target_shape}",
                 received=f"{size} elements, shape {inputs.shape}",
                 write="layers.Reshape((-1,))   # any number of elements",
