@@ -25,7 +25,7 @@ from jkeras.core import set_mask as set_keras_mask
 from jkeras.dtypes import standardize as standardize_dtype
 from jkeras.errors import ArgumentError
 from jkeras.ops import cast, convert_to_numpy, convert_to_tensor, is_tensor, shape
-from jkeras.typing import DType
+from jkeras.typing import DType, DTypeLike
 
 __all__ = [
     "KerasTensor",
@@ -77,7 +77,7 @@ def clear_session(free_memory: bool = True) -> None:
     """
 
 
-def is_float_dtype(dtype: Any) -> bool:
+def is_float_dtype(dtype: DTypeLike) -> bool:
     """Whether a dtype is a floating one, bfloat16 and the 8-bit floats included.
 
     Args:
@@ -92,7 +92,7 @@ def is_float_dtype(dtype: Any) -> bool:
     return jnp.issubdtype(jnp.dtype(dtypes.standardize(dtype)), jnp.floating)
 
 
-def is_int_dtype(dtype: Any) -> bool:
+def is_int_dtype(dtype: DTypeLike) -> bool:
     """Whether a dtype is one of integers, signed or not; bool is not.
 
     Args:

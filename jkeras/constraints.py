@@ -18,7 +18,7 @@ from jkeras import config, families
 from jkeras.configurable import Configurable
 from jkeras.errors import ArgumentError
 from jkeras.functional.roots import root
-from jkeras.typing import Array, Axes, Config
+from jkeras.typing import Array, Axes, Config, Identifier
 
 
 class Constraint(Configurable):
@@ -181,7 +181,7 @@ class MinMaxNorm(_NormConstraint):
         return {**values, "axis": self._axis_config()}
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The constraint of a name, a config, a class or a callable; `None` for `None`.
 
     Args:

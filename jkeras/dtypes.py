@@ -14,13 +14,13 @@ A `DTypePolicy` says in which dtype a layer keeps its values (`variable_dtype`) 
 import functools
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 
 from jkeras import config, registry
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
-from jkeras.typing import Array, Config, DType
+from jkeras.typing import Array, Config, DType, DTypeLike
 
 NAMES = (
     "bfloat16", "float16", "float32", "float64", "bool",
@@ -28,8 +28,11 @@ NAMES = (
 )  # fmt: skip
 PYTHON = {bool: "bool", int: "int32", float: "float32"}
 
+PolicyLike: TypeAlias = "DTypeLike | Mapping[str, Any] | DTypePolicy | DTypePolicyMap | None"
+"""What `get` takes: a policy, its name or config, or a dtype; `None` is the default policy."""
 
-def standardize(dtype: Any = None) -> DType:
+
+def standardize(dtype: DTypeLike | None = None) -> DType:
     """The name of a dtype; `floatx` for `None`.
 
     >>> standardize(jnp.bfloat16), standardize(float), standardize(None)
@@ -53,7 +56,7 @@ def standardize(dtype: Any = None) -> DType:
 
 
 @functools.cache
-def is_float(dtype: Any) -> bool:
+def is_float(dtype: DTypeLike) -> bool:
     """Whether a dtype is a floating one, bfloat16 included.
 
     >>> is_float("bfloat16"), is_float("int32")
@@ -127,7 +130,7 @@ class DTypePolicy:
         return cls(**config)
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.name == self.name  # type: ignore[attr-defined]
+        return type(other) is type(self) and other.name == self.name
 
     def __hash__(self) -> int:
         return hash((DTypePolicy, self.name))
@@ -152,8 +155,8 @@ class DTypePolicyMap(MutableMapping[str, DTypePolicy]):
     (<DTypePolicy "bfloat16">, <DTypePolicy "float32">)
     """
 
-    def __init__(self, default_policy: Any = None, policy_map: Mapping[str, DTypePolicy] | None = None) -> None:
-        self.default_policy = get(default_policy)
+    def __init__(self, default_policy: PolicyLike = None, policy_map: Mapping[str, DTypePolicy] | None = None) -> None:
+        self.default_policy: Any = get(default_policy)
         self._given_default = default_policy
         self._policies: dict[str, DTypePolicy] = dict(policy_map or {})
 
@@ -212,7 +215,7 @@ class DTypePolicyMap(MutableMapping[str, DTypePolicy]):
     __hash__ = None  # type: ignore[assignment]
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: PolicyLike) -> DTypePolicy | DTypePolicyMap:
     """The policy of a name, a dtype, a config or a policy; the default one for `None`.
 
     >>> get("float16"), get({"class_name": "DTypePolicy", "module": "keras", "config": {"name": "float32"}})

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from jkeras import registry, slots
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
+from jkeras.typing import Identifier
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ class Family:
 
         return declare
 
-    def get(self, identifier: Any) -> Any:
+    def get(self, identifier: Identifier) -> Any:
         """What an identifier stands for: `None`, a name, a config, a class, an instance, or a callable."""
         if identifier is None:
             return self.default

@@ -14,7 +14,7 @@ from jax import lax
 from jkeras import config, families
 from jkeras.configurable import Configurable
 from jkeras.errors import ArgumentError, SerializationError, ShapeError
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, Config, Identifier
 
 
 class Regularizer(Configurable):
@@ -191,7 +191,7 @@ class OrthogonalRegularizer(Regularizer):
         return {"factor": self.factor, "mode": self.mode}
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The regularizer of a name, a config, a class or a callable; `None` for `None`.
 
     Args:

@@ -31,18 +31,38 @@ Config: TypeAlias = dict[str, Any]
 Initializer: TypeAlias = Callable[..., Array]
 Activation: TypeAlias = Callable[[Array], Array]
 Axes: TypeAlias = int | Sequence[int]
+Sizes: TypeAlias = int | Sequence[int]
+"""One size for all axes, or one per axis."""
+Range: TypeAlias = float | Sequence[float]
+"""A number, which stands for a range around zero or from it, or both its ends."""
+
+Identifier: TypeAlias = str | Mapping[str, Any] | Callable[..., Any] | None
+"""What a family's `get` takes: a name, a config, a class, an instance or a function."""
+InitializerLike: TypeAlias = Identifier | Array | np.ndarray
+RegularizerLike: TypeAlias = Identifier
+ConstraintLike: TypeAlias = Identifier
+ActivationLike: TypeAlias = Identifier
+LossLike: TypeAlias = Identifier
 
 __all__ = [
     "Activation",
+    "ActivationLike",
     "Array",
     "ArrayLike",
     "Axes",
     "Config",
+    "ConstraintLike",
     "DType",
     "DTypeLike",
+    "Identifier",
     "Initializer",
+    "InitializerLike",
     "Key",
+    "LossLike",
     "PyTree",
+    "Range",
+    "RegularizerLike",
     "Shape",
+    "Sizes",
     "Tree",
 ]

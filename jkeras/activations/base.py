@@ -12,7 +12,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras import families
-from jkeras.typing import Activation, Array, ArrayLike
+from jkeras.typing import Activation, Array, ArrayLike, Identifier
 
 
 def linear(x: Array) -> Array:
@@ -58,7 +58,7 @@ def activation(*aliases: str, op: str | None = None) -> Callable[[Callable[..., 
     return decorate
 
 
-def get(identifier: Any) -> Activation:
+def get(identifier: Identifier) -> Activation:
     """The activation of a name, a config, a callable, or `None` (`linear`).
 
     Args:

@@ -8,7 +8,7 @@ from jkeras.core.layer import Layer
 from jkeras.core.node import Node
 from jkeras.core.tensor import KerasTensor, check_dense, standardize_shape
 from jkeras.errors import ArgumentError
-from jkeras.typing import Config
+from jkeras.typing import Config, DTypeLike
 
 
 @registry.export("keras.layers")
@@ -33,7 +33,7 @@ class InputLayer(Layer):
         self,
         shape: Any = None,
         batch_size: int | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
         batch_shape: Any = None,
@@ -101,7 +101,7 @@ class InputLayer(Layer):
 def Input(
     shape: Any = None,
     batch_size: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
     batch_shape: Any = None,

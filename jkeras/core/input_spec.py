@@ -8,7 +8,7 @@ import jax
 from jkeras import dtypes, registry
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ArgumentError, ShapeError
-from jkeras.typing import Config, Shape
+from jkeras.typing import Config, DTypeLike, Shape
 
 
 @registry.export("keras", "keras.layers")
@@ -33,7 +33,7 @@ class InputSpec:
 
     def __init__(
         self,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         shape: Any = None,
         ndim: int | None = None,
         max_ndim: int | None = None,

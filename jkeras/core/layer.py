@@ -26,8 +26,9 @@ from jkeras.core.stateless import Variables
 from jkeras.core.structure import Structure
 from jkeras.core.tensor import KerasTensor, any_symbolic, is_shape
 from jkeras.core.weights import WeightOwner
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, BuildError, JKerasError, MissingCallError, OutsideScopeError, elsewhere
-from jkeras.typing import Array, Config, Key, PyTree
+from jkeras.typing import Array, Config, Key, PyTree, RegularizerLike
 
 
 @elsewhere(
@@ -95,9 +96,9 @@ class Layer(Operation, WeightOwner):
     def __init__(
         self,
         *,
-        activity_regularizer: Any = None,
+        activity_regularizer: RegularizerLike = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         autocast: bool = True,
         name: str | None = None,
         **kwargs: Any,

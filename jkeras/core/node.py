@@ -4,6 +4,7 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core.tensor import KerasHistory, KerasTensor, keras_tensors
@@ -85,7 +86,7 @@ def _constant(leaf: Any, name: str) -> Any:
             received=str(leaf)[:80],
             write="build the graph outside of `jax.jit`, with an Input for this value",
         )
-    if isinstance(leaf, jax.Array) and not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.extended):
+    if isinstance(leaf, jax.Array) and not jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
         return leaf.item() if leaf.weak_type and leaf.ndim == 0 else np.asarray(leaf)
     return leaf
 

@@ -19,7 +19,7 @@ import numpy as np
 from jkeras import constraints, dtypes, initializers, regularizers
 from jkeras.core import scope as scopes
 from jkeras.errors import ArgumentError, ShapeError, elsewhere
-from jkeras.typing import Array, DType, Key
+from jkeras.typing import Array, ConstraintLike, DType, DTypeLike, InitializerLike, Key, RegularizerLike
 
 AGGREGATIONS = ("none", "mean", "sum", "only_first_replica")
 SYNCHRONIZATIONS = ("none", "auto", "on_read", "on_write")
@@ -58,17 +58,17 @@ class Variable:
 
     def __init__(
         self,
-        initializer: Any,
+        initializer: InitializerLike,
         shape: Any = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         trainable: bool = True,
         autocast: bool = True,
         aggregation: str | None = "none",
         synchronization: str | None = "auto",
         name: str | None = None,
         *,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
         overwrite_with_gradient: bool = False,
     ) -> None:
         self.explicit_name = check_name(name, "Variable") if name is not None else None

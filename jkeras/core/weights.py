@@ -11,8 +11,9 @@ from jkeras.core import stateless
 from jkeras.core.stateless import Variables
 from jkeras.core.structure import Component, Structure, walk
 from jkeras.core.variable import Variable
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, BuildError, NotInitializedError
-from jkeras.typing import DType, Key
+from jkeras.typing import ConstraintLike, DType, DTypeLike, InitializerLike, Key, RegularizerLike
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -44,7 +45,7 @@ class WeightOwner(Component):
     _hidden = frozenset({"_nodes", "own_variables", "_constructor"})
     _reserved: frozenset[str] = frozenset()  # methods that no attribute may hide
 
-    def __init__(self, *, trainable: bool, dtype: Any, autocast: bool) -> None:
+    def __init__(self, *, trainable: bool, dtype: PolicyLike, autocast: bool) -> None:
         self._trainable = trainable
         self._dtype_policy = dtypes.get(dtype)
         self._settled_policy: Any = None
@@ -78,12 +79,12 @@ class WeightOwner(Component):
     def add_weight(
         self,
         shape: Any = None,
-        initializer: Any = None,
-        dtype: Any = None,
+        initializer: InitializerLike = None,
+        dtype: DTypeLike | None = None,
         trainable: bool = True,
         autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
         aggregation: str | None = "none",
         overwrite_with_gradient: bool = False,
         name: str | None = None,
@@ -169,7 +170,7 @@ class WeightOwner(Component):
     # -- what is trainable
 
     @property
-    def trainable(self) -> bool:  # type: ignore[override]
+    def trainable(self) -> bool:
         """Whether the variables of the layer belong to the trainable tree. Setting it sets it for all sublayers.
 
         It changes the split, never values: `model.repartition(variables)` moves the leaves.

@@ -23,7 +23,7 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
             expected="x, (x,), (x, y) or (x, y, sample_weight)",
             received=f"a {type(data).__name__} of {len(data)}",
         )
-    return (*data, None, None, None)[:3]  # type: ignore[return-value]
+    return (*data, None, None, None)[:3]
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:

@@ -130,7 +130,7 @@ class PyDatasetSource(Source):
         super().__init__(steps=dataset.num_batches)
         self.dataset, self.shuffle, self.seed = dataset, shuffle, seed
         self._pool: Workers | ProcessWorkers | None = None
-        self._finalizer: weakref.finalize | None = None
+        self._finalizer: weakref.finalize[..., Any] | None = None
 
     def read(self, epoch: int) -> Iterator[Any]:
         """The batches of an epoch."""

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jkeras.errors import ArgumentError, ShapeError
-from jkeras.typing import Array
+from jkeras.typing import Array, DTypeLike
 
 Implementation = Literal["cudnn", "xla"]
 Segments = Array | tuple[Array, Array]
@@ -366,7 +366,7 @@ def check_heads(query: Array, key: Array, value: Array) -> None:
         )
 
 
-def _rank_4(x: Array | None, dtype: Any) -> Array | None:
+def _rank_4(x: Array | None, dtype: DTypeLike) -> Array | None:
     """What is broadcastable to `(b, n, t, s)`, with all four axes."""
     return None if x is None else jnp.expand_dims(jnp.asarray(x, dtype), tuple(range(4 - jnp.ndim(x))))
 

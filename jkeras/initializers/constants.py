@@ -11,7 +11,7 @@ from jkeras import dtypes, registry
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.initializers.base import Initializer, family, static_shape
 from jkeras.initializers.literal import Literal
-from jkeras.typing import Array, Config, DTypeLike, Key
+from jkeras.typing import Array, Config, DTypeLike, InitializerLike, Key
 
 
 @family.register()
@@ -134,7 +134,7 @@ class FromArray(Initializer):
         return cls(registry.deserialize(config["value"]))
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: InitializerLike) -> Any:
     """The initializer of a name, a config, a class, a callable or an array; `None` for `None`.
 
     Args:

@@ -20,6 +20,7 @@ import numpy as np
 
 from jkeras import config, dtypes, families, registry
 from jkeras.configurable import PlainArguments
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, MissingCallError, did_you_mean
 from jkeras.losses import entries
 from jkeras.losses.arrays import as_arrays, examples_of, match_ranks
@@ -33,7 +34,7 @@ from jkeras.losses.weighting import (
     reduce_weighted,
     sum_and_count,
 )
-from jkeras.typing import Array, ArrayLike, Config, PyTree, Shape
+from jkeras.typing import Array, ArrayLike, Config, Identifier, PyTree, Shape
 
 LossFunction = Callable[..., Array]
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class Loss(PlainArguments):
     """Whether `call` gets the labels uncast, because they are class indices."""
 
     def __init__(
-        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: PolicyLike = None
     ) -> None:
         owner = type(self).__name__
         if reduction not in REDUCTIONS:
@@ -222,7 +223,9 @@ class FunctionLoss(Loss):
     unwritten: ClassVar[Mapping[str, Any]] = {}
     """Arguments that Keras's configs leave out: they are written where they differ from these values."""
 
-    def __init__(self, fn: LossFunction, reduction: str | None, name: str | None, dtype: Any, **arguments: Any) -> None:
+    def __init__(
+        self, fn: LossFunction, reduction: str | None, name: str | None, dtype: PolicyLike, **arguments: Any
+    ) -> None:
         super().__init__(name, reduction, dtype)
         self.fn, self.arguments = fn, arguments
         self.integer_labels = entries.has_class_indices(fn)
@@ -295,7 +298,7 @@ class LossFunctionWrapper(FunctionLoss):
         fn: LossFunction,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         **kwargs: Any,
     ) -> None:
         if not callable(fn):
@@ -329,7 +332,7 @@ def name_in_table(function: Any) -> str | None:
 public()(Loss)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The loss of an identifier, as Keras understands it.
 
     Args:

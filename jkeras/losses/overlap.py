@@ -9,6 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras import config
+from jkeras.dtypes import PolicyLike
 from jkeras.losses import arguments
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
@@ -75,7 +76,7 @@ class Dice(SameShapeLoss):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "dice",
         axis: Axes | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         axis = None if axis is None else arguments.axes(axis, "Dice")
         super().__init__(dice, reduction, name, dtype, axis=axis)
@@ -145,7 +146,7 @@ class Tversky(SameShapeLoss):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "tversky",
         axis: Axes | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         kept = {
             "alpha": arguments.non_negative(alpha, "alpha", "Tversky"),

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from jkeras import config
+from jkeras.dtypes import PolicyLike
 from jkeras.losses import arguments
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
@@ -55,7 +56,7 @@ class MeanSquaredError(SameShapeLoss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "mean_squared_error",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(mean_squared_error, reduction, name, dtype)
 
@@ -96,7 +97,7 @@ class MeanAbsoluteError(SameShapeLoss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "mean_absolute_error",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(mean_absolute_error, reduction, name, dtype)
 
@@ -138,7 +139,7 @@ class MeanAbsolutePercentageError(SameShapeLoss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "mean_absolute_percentage_error",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(mean_absolute_percentage_error, reduction, name, dtype)
 
@@ -180,7 +181,7 @@ class MeanSquaredLogarithmicError(SameShapeLoss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "mean_squared_logarithmic_error",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(mean_squared_logarithmic_error, reduction, name, dtype)
 
@@ -233,7 +234,7 @@ class Huber(SameShapeLoss):
         delta: float = 1.0,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "huber_loss",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         delta = arguments.non_negative(delta, "delta", "Huber")
         super().__init__(huber, reduction, name, dtype, delta=delta)
@@ -272,7 +273,7 @@ class LogCosh(SameShapeLoss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "log_cosh", dtype: Any = None
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = "log_cosh", dtype: PolicyLike = None
     ) -> None:
         super().__init__(log_cosh, reduction, name, dtype)
 
@@ -337,7 +338,7 @@ class CosineSimilarity(SameShapeLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "cosine_similarity",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         axis = arguments.class_axis(axis, "CosineSimilarity")
         super().__init__(cosine_similarity, reduction, name, dtype, axis=axis)

@@ -10,7 +10,7 @@ from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses.arrays import examples_of
 from jkeras.losses.base import Loss, LossFunctionWrapper, get
 from jkeras.losses.weighting import apply_mask
-from jkeras.typing import Array, ArrayLike, PyTree, Shape
+from jkeras.typing import Array, ArrayLike, Identifier, PyTree, Shape
 
 CROSSENTROPY = ("crossentropy", "ce")
 
@@ -99,7 +99,7 @@ class CalledLoss(Loss):
         self.loss.validate(y_true, y_pred_shape, path)
 
 
-def resolve(identifier: Any, y_true_shape: Shape, y_pred_shape: Shape) -> Loss:
+def resolve(identifier: Identifier, y_true_shape: Shape, y_pred_shape: Shape) -> Loss:
     """The `Loss` that a trainer's `loss=` means for labels and predictions of these shapes.
 
     Args:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ShapeError
 from jkeras.losses.arrays import as_arrays, as_float, widened
 from jkeras.losses.base import FunctionLoss, public
@@ -110,7 +111,7 @@ class CTC(FunctionLoss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "ctc", dtype: Any = None
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = "ctc", dtype: PolicyLike = None
     ) -> None:
         super().__init__(ctc, reduction, name, dtype)
 

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ShapeError
 from jkeras.losses import arguments
 from jkeras.losses.arrays import as_arrays, as_float, in_float32
@@ -127,7 +128,7 @@ class Circle(FunctionLoss):
         remove_diagonal: bool = True,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "circle",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         kept = {
             "gamma": arguments.non_negative(gamma, "gamma", "Circle"),

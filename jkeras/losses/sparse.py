@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ShapeError
 from jkeras.losses import arguments
 from jkeras.losses.arrays import as_arrays, as_float, divide_no_nan, in_float32
@@ -169,7 +170,7 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
         name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         owner = "SparseCategoricalCrossentropy"
         self.from_logits = arguments.flag(from_logits, "from_logits", owner)
@@ -235,7 +236,7 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss):
         q: float = 0.5,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_generalized_cross_entropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         owner = "CategoricalGeneralizedCrossEntropy"
         self.q = arguments.inside_unit_interval(q, "q", owner)

@@ -9,6 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras import config, registry
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ShapeError
 from jkeras.losses import arguments
 from jkeras.losses.arrays import as_arrays, as_float, match_ranks
@@ -95,7 +96,7 @@ class Accuracy(FunctionMean):
 
     direction = "up"
 
-    def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "accuracy", dtype: PolicyLike = None) -> None:
         super().__init__(accuracy, name, dtype)
 
 
@@ -139,7 +140,7 @@ class BinaryAccuracy(FunctionMean):
 
     direction = "up"
 
-    def __init__(self, name: str | None = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
+    def __init__(self, name: str | None = "binary_accuracy", dtype: PolicyLike = None, threshold: float = 0.5) -> None:
         self.threshold = arguments.number(threshold, "threshold", "BinaryAccuracy")
         super().__init__(binary_accuracy, name, dtype, threshold=self.threshold)
 
@@ -178,7 +179,7 @@ class CategoricalAccuracy(FunctionMean):
 
     direction = "up"
 
-    def __init__(self, name: str | None = "categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "categorical_accuracy", dtype: PolicyLike = None) -> None:
         super().__init__(categorical_accuracy, name, dtype)
 
 
@@ -219,7 +220,7 @@ class SparseCategoricalAccuracy(FunctionMean):
 
     direction = "up"
 
-    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: PolicyLike = None) -> None:
         super().__init__(sparse_categorical_accuracy, name, dtype)
 
 
@@ -262,7 +263,7 @@ class TopKCategoricalAccuracy(FunctionMean):
 
     direction = "up"
 
-    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: PolicyLike = None) -> None:
         self.k = arguments.count(k, "k", "TopKCategoricalAccuracy")
         super().__init__(top_k_categorical_accuracy, name, dtype, k=self.k)
 
@@ -324,7 +325,7 @@ class SparseTopKCategoricalAccuracy(FunctionMean):
         self,
         k: int = 5,
         name: str | None = "sparse_top_k_categorical_accuracy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         from_sorted_ids: bool = False,
     ) -> None:
         owner = "SparseTopKCategoricalAccuracy"

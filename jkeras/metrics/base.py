@@ -23,6 +23,7 @@ import jax.numpy as jnp
 
 from jkeras import config, dtypes, families, registry
 from jkeras.configurable import PlainArguments
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, MissingCallError, elsewhere
 from jkeras.typing import Array, Config
 
@@ -64,7 +65,7 @@ class Metric(PlainArguments):
     direction: str | None = None
     """`"up"` where more is better, `"down"` where less is, `None` where it is not known."""
 
-    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+    def __init__(self, dtype: PolicyLike = None, name: str | None = None) -> None:
         owner = type(self).__name__
         if name is not None and not isinstance(name, str):
             raise ArgumentError("the name is no string.", path=owner, expected="a str", received=repr(name))

@@ -5,6 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras import config, registry
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError
 from jkeras.losses import arguments
 from jkeras.losses.arrays import as_arrays, divide_no_nan, paired
@@ -104,7 +105,7 @@ class PearsonCorrelation(FunctionMean):
 
     direction = "up"
 
-    def __init__(self, name: str | None = "pearson_correlation", dtype: Any = None, axis: Axes = -1) -> None:
+    def __init__(self, name: str | None = "pearson_correlation", dtype: PolicyLike = None, axis: Axes = -1) -> None:
         super().__init__(pearson_correlation, name, dtype, axis=arguments.axes(axis, "PearsonCorrelation"))
 
 
@@ -127,7 +128,7 @@ class ConcordanceCorrelation(FunctionMean):
 
     direction = "up"
 
-    def __init__(self, name: str | None = "concordance_correlation", dtype: Any = None, axis: Axes = -1) -> None:
+    def __init__(self, name: str | None = "concordance_correlation", dtype: PolicyLike = None, axis: Axes = -1) -> None:
         super().__init__(concordance_correlation, name, dtype, axis=arguments.axes(axis, "ConcordanceCorrelation"))
 
 
@@ -169,7 +170,7 @@ class R2Score(Metric):
         class_aggregation: str | None = "uniform_average",
         num_regressors: int = 0,
         name: str | None = "r2_score",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         if class_aggregation not in AGGREGATIONS:
@@ -200,7 +201,7 @@ class R2Score(Metric):
         one = sums.zeros(("labels",), (), self.state_dtype)
         return {**sums.zeros(MOMENTS, (outputs,), self.state_dtype), **one}
 
-    def update(  # type: ignore[override]
+    def update(
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Weights have the shape `(b,)`, or that of the predictions."""

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import config, registry
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses import arguments
 from jkeras.losses.arrays import divide_no_nan
@@ -132,7 +133,7 @@ class AUC(Metric):
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         thresholds: Any = None,
         multi_label: bool = False,
         num_labels: int | None = None,
@@ -195,7 +196,7 @@ class AUC(Metric):
                 received=f"shape {shape}",
             )
 
-    def update(  # type: ignore[override]
+    def update(
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Weights have the shape of the predictions or of their first axes."""

@@ -5,6 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras import config
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError
 from jkeras.losses.arrays import paired, widened
 from jkeras.losses.entries import zeroed
@@ -23,7 +24,9 @@ class _FScore(Metric):
 
     direction = "up"
 
-    def __init__(self, average: str | None, beta: float, threshold: float | None, name: str | None, dtype: Any) -> None:
+    def __init__(
+        self, average: str | None, beta: float, threshold: float | None, name: str | None, dtype: PolicyLike
+    ) -> None:
         super().__init__(name=name, dtype=dtype)
         owner = type(self).__name__
         if average not in AVERAGES:
@@ -52,7 +55,7 @@ class _FScore(Metric):
     def _empty(self, classes: int) -> State:
         return sums.zeros(COUNTS, () if self.average == "micro" else (classes,), self.state_dtype)
 
-    def update(  # type: ignore[override]
+    def update(
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Weights have the shape `(b,)`, or that of the predictions."""
@@ -119,7 +122,7 @@ class FBetaScore(_FScore):
         beta: float = 1.0,
         threshold: float | None = None,
         name: str | None = "fbeta_score",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(average, beta, threshold, name, dtype)
 
@@ -158,7 +161,7 @@ class F1Score(_FScore):
         average: str | None = None,
         threshold: float | None = None,
         name: str | None = "f1_score",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(average, 1.0, threshold, name, dtype)
 

@@ -13,6 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras import config, dtypes
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses import arguments
 from jkeras.losses.arrays import as_arrays, as_float, match_ranks, widened
@@ -32,7 +33,12 @@ class _Overlap(Metric):
     direction = "up"
 
     def __init__(
-        self, num_classes: int, target_class_ids: Any, name: str | None, dtype: Any, ignore_class: int | None = None
+        self,
+        num_classes: int,
+        target_class_ids: Any,
+        name: str | None,
+        dtype: PolicyLike,
+        ignore_class: int | None = None,
     ) -> None:
         owner = type(self).__name__
         super().__init__(name=name, dtype=dtype or "int32")
@@ -48,7 +54,7 @@ class _Overlap(Metric):
         """An empty confusion matrix."""
         return sums.zeros(("confusion",), (self.num_classes, self.num_classes), self.state_dtype)
 
-    def update(  # type: ignore[override]
+    def update(
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Weights have the shape of the class indices or of their first axes."""
@@ -134,7 +140,7 @@ class _Encoded(_Overlap):
         num_classes: int,
         target_class_ids: Any,
         name: str | None,
-        dtype: Any,
+        dtype: PolicyLike,
         ignore_class: int | None,
         sparse_y_true: bool,
         sparse_y_pred: bool,
@@ -185,7 +191,7 @@ class IoU(_Encoded):
         num_classes: int,
         target_class_ids: Any,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -225,7 +231,7 @@ class MeanIoU(_Encoded):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -270,7 +276,7 @@ class OneHotIoU(_Encoded):
         num_classes: int,
         target_class_ids: Any,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
@@ -311,7 +317,7 @@ class OneHotMeanIoU(_Encoded):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
@@ -348,7 +354,7 @@ class BinaryIoU(_Overlap):
     """
 
     def __init__(
-        self, target_class_ids: Any = (0, 1), threshold: float = 0.5, name: str | None = None, dtype: Any = None
+        self, target_class_ids: Any = (0, 1), threshold: float = 0.5, name: str | None = None, dtype: PolicyLike = None
     ) -> None:
         super().__init__(2, target_class_ids, name, dtype)
         self.threshold = arguments.number(threshold, "threshold", "BinaryIoU")

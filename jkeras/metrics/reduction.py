@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from jkeras import registry
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses import entries
 from jkeras.losses.arrays import append_axes, as_arrays, broadcasts, divide_no_nan, match_ranks, widened
@@ -158,14 +159,14 @@ class Sum(Metric):
     4.0
     """
 
-    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "sum", dtype: PolicyLike = None) -> None:
         super().__init__(name=name, dtype=dtype)
 
     def init(self) -> State:
         """A total of 0."""
         return sums.zeros(("total",), (), self.state_dtype)
 
-    def update(self, state: State, values: Any, sample_weight: ArrayLike | None = None) -> State:  # type: ignore[override]
+    def update(self, state: State, values: Any, sample_weight: ArrayLike | None = None) -> State:
         """Adds `(b, ...)` values, weighted."""
         weighted, _ = per_sample(values, sample_weight, jnp.sum, self.state_dtype)
         return sums.add(state, sums.single({"total": jnp.sum(weighted)}))
@@ -212,10 +213,10 @@ class Mean(_MeanState):
     3.5
     """
 
-    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean", dtype: PolicyLike = None) -> None:
         super().__init__(name=name, dtype=dtype)
 
-    def update(self, state: State, values: Any, sample_weight: ArrayLike | None = None) -> State:  # type: ignore[override]
+    def update(self, state: State, values: Any, sample_weight: ArrayLike | None = None) -> State:
         """Adds `(b, ...)` values, weighted."""
         return update_mean(state, values, sample_weight, self.state_dtype)
 
@@ -226,13 +227,11 @@ class FunctionMean(_MeanState):
     unwritten: ClassVar[Mapping[str, Any]] = {}
     """Arguments that Keras's configs leave out: they are written where they differ from these values."""
 
-    def __init__(self, fn: MetricFunction, name: str | None, dtype: Any, **arguments: Any) -> None:
+    def __init__(self, fn: MetricFunction, name: str | None, dtype: PolicyLike, **arguments: Any) -> None:
         super().__init__(name=name, dtype=dtype)
         self.fn, self.arguments = fn, arguments
 
-    def update(  # type: ignore[override]
-        self, state: State, y_true: Any, y_pred: Any, sample_weight: ArrayLike | None = None
-    ) -> State:
+    def update(self, state: State, y_true: Any, y_pred: Any, sample_weight: ArrayLike | None = None) -> State:
         """Adds one batch. Entries that the function itself does not count (`ignore_class`) are left out.
 
         Half precision predictions are cast to float32. Entries of weight 0 may hold anything, NaN included.
@@ -272,7 +271,7 @@ class MeanMetricWrapper(FunctionMean):
     0.25
     """
 
-    def __init__(self, fn: MetricFunction, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+    def __init__(self, fn: MetricFunction, name: str | None = None, dtype: PolicyLike = None, **kwargs: Any) -> None:
         if not callable(fn):
             raise ArgumentError("a metric needs a function.", path="MeanMetricWrapper", received=repr(fn)[:80])
         check_takes_labels(fn, str(name or getattr(fn, "__name__", "MeanMetricWrapper")), kwargs)

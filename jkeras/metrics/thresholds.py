@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import config
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses import arguments
 from jkeras.losses.arrays import as_float, divide_no_nan, paired, widened
@@ -262,7 +263,12 @@ class ThresholdMetric(Metric):
     """
 
     def __init__(
-        self, thresholds: Thresholds, name: str | None, dtype: Any, top_k: int | None = None, class_id: Any = None
+        self,
+        thresholds: Thresholds,
+        name: str | None,
+        dtype: PolicyLike,
+        top_k: int | None = None,
+        class_id: Any = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         owner = type(self).__name__
@@ -279,7 +285,7 @@ class ThresholdMetric(Metric):
         """Two empty histograms."""
         return sums.zeros(HISTOGRAMS, (len(self.arranged.values) + 1,), self.state_dtype)
 
-    def update(  # type: ignore[override]
+    def update(
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Weights have the shape of the predictions or of their first axes."""

@@ -228,7 +228,7 @@ def _references(node: Any) -> list[tuple[str, int, int]]:
         return [(name, call, place) for name, call, place, *_ in node]
     found: list[Any] = []
     _arguments(node, found.append)
-    return [tuple(reference) for reference in found]  # type: ignore[misc]
+    return [tuple(reference) for reference in found]
 
 
 def _arguments(node: Any, tensor: Callable[[Any], Any]) -> tuple[list[Any], dict[str, Any]]:

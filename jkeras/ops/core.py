@@ -24,7 +24,7 @@ from jkeras.ops.control import (
     while_loop,
 )
 from jkeras.ops.precision import in_float32
-from jkeras.typing import Array, ArrayLike, DType, Shape
+from jkeras.typing import Array, ArrayLike, DType, DTypeLike, Shape
 
 REDUCTIONS = {None: "set", "add": "add", "mul": "multiply", "min": "min", "max": "max"}
 
@@ -32,7 +32,7 @@ REDUCTIONS = {None: "set", "add": "add", "mul": "multiply", "min": "min", "max":
 
 
 @listed
-def cast(x: ArrayLike, dtype: Any) -> Array:
+def cast(x: ArrayLike, dtype: DTypeLike) -> Array:
     """The values of a tensor in another dtype.
 
     Args:
@@ -47,7 +47,7 @@ def cast(x: ArrayLike, dtype: Any) -> Array:
 
 
 @listed
-def saturate_cast(x: Array, dtype: Any) -> Array:
+def saturate_cast(x: Array, dtype: DTypeLike) -> Array:
     """A cast that clips to what the dtype can hold.
 
     Args:
@@ -67,7 +67,7 @@ def saturate_cast(x: Array, dtype: Any) -> Array:
     return x.astype(target)
 
 
-def _limits(dtype: Any) -> tuple[float, float]:
+def _limits(dtype: DTypeLike) -> tuple[float, float]:
     """The least and the greatest number of a dtype.
 
     >>> _limits(jnp.dtype("int8")), _limits(jnp.dtype("float8_e4m3fn"))
@@ -81,7 +81,9 @@ def _limits(dtype: Any) -> tuple[float, float]:
 
 
 @listed
-def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Array:
+def convert_to_tensor(
+    x: Any, dtype: DTypeLike | None = None, sparse: bool | None = None, ragged: bool | None = None
+) -> Array:
     """What becomes an array, as one: numbers, nested lists, arrays of NumPy, the value of a variable.
 
     Args:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jkeras.core.lift import lift
 from jkeras.functional.roots import root
 from jkeras.ops.precision import in_float32
-from jkeras.typing import Array, ArrayLike, PyTree
+from jkeras.typing import Array, ArrayLike, DTypeLike, PyTree
 
 DOCSTRING = """{what}
 
@@ -81,7 +81,9 @@ def _deviation(variance: Callable[..., Array], op: str, what: str) -> Callable[.
     )
 
 
-def _prod(x: ArrayLike, axis: Any = None, keepdims: bool = False, dtype: Any = None, **options: Any) -> Array:
+def _prod(
+    x: ArrayLike, axis: Any = None, keepdims: bool = False, dtype: DTypeLike | None = None, **options: Any
+) -> Array:
     return jnp.prod(x, axis=_axes(axis), keepdims=keepdims, dtype=dtype, **options)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jkeras import dtypes
 from jkeras.core.lift import listed
 from jkeras.errors import ArgumentError
-from jkeras.typing import Array, ArrayLike
+from jkeras.typing import Array, ArrayLike, DTypeLike
 
 
 @listed
@@ -102,7 +102,7 @@ def tile(x: Array, repeats: Any) -> Array:
 
 
 @listed
-def full(shape: Any, fill_value: Any, dtype: Any = None) -> Array:
+def full(shape: Any, fill_value: Any, dtype: DTypeLike | None = None) -> Array:
     """One value everywhere.
 
     Args:
@@ -133,7 +133,7 @@ def size(x: ArrayLike) -> Any:
 
 
 @listed
-def view(x: ArrayLike, dtype: Any = None) -> Array:
+def view(x: ArrayLike, dtype: DTypeLike | None = None) -> Array:
     """The same bytes, read as another dtype; the last axis grows or shrinks with the size of an element.
 
     Args:

@@ -24,7 +24,7 @@ from jkeras.core.lift import lift
 from jkeras.core.seed import SeedGenerator
 from jkeras.core.tensor import any_symbolic
 from jkeras.errors import ArgumentError, GraphError, ShapeError
-from jkeras.typing import Array, ArrayLike, DType, Key
+from jkeras.typing import Array, ArrayLike, DType, DTypeLike, Key
 
 P = ParamSpec("P")
 Seed: TypeAlias = Key | int | SeedGenerator | None
@@ -84,7 +84,7 @@ def _recordable(draw: Callable[P, Array]) -> Callable[P, Array]:
     return drawn
 
 
-def _floating(dtype: Any, owner: str) -> DType:
+def _floating(dtype: DTypeLike | None, owner: str) -> DType:
     name = dtypes.standardize(dtype)
     if not dtypes.is_float(name):
         raise ArgumentError(
@@ -102,7 +102,11 @@ def _spread(value: Any, shape: Sequence[int], dtype: DType) -> Any:
 
 @_recordable
 def normal(
-    shape: Sequence[int], mean: ArrayLike = 0.0, stddev: ArrayLike = 1.0, dtype: Any = None, seed: Seed = None
+    shape: Sequence[int],
+    mean: ArrayLike = 0.0,
+    stddev: ArrayLike = 1.0,
+    dtype: DTypeLike | None = None,
+    seed: Seed = None,
 ) -> Array:
     """Normal numbers: `mean + stddev z`, `z ~ N(0, 1)`.
 
@@ -130,7 +134,11 @@ def normal(
 
 @_recordable
 def truncated_normal(
-    shape: Sequence[int], mean: ArrayLike = 0.0, stddev: ArrayLike = 1.0, dtype: Any = None, seed: Seed = None
+    shape: Sequence[int],
+    mean: ArrayLike = 0.0,
+    stddev: ArrayLike = 1.0,
+    dtype: DTypeLike | None = None,
+    seed: Seed = None,
 ) -> Array:
     """Normal numbers that are at most two standard deviations off: `mean + stddev z`, `z ~ N(0, 1)` given `|z| < 2`.
 
@@ -158,7 +166,11 @@ def truncated_normal(
 
 @_recordable
 def uniform(
-    shape: Sequence[int], minval: ArrayLike = 0.0, maxval: ArrayLike = 1.0, dtype: Any = None, seed: Seed = None
+    shape: Sequence[int],
+    minval: ArrayLike = 0.0,
+    maxval: ArrayLike = 1.0,
+    dtype: DTypeLike | None = None,
+    seed: Seed = None,
 ) -> Array:
     """Numbers that are uniform in `[minval, maxval)`.
 
@@ -186,7 +198,7 @@ def uniform(
 
 @_recordable
 def randint(
-    shape: Sequence[int], minval: ArrayLike, maxval: ArrayLike, dtype: Any = "int32", seed: Seed = None
+    shape: Sequence[int], minval: ArrayLike, maxval: ArrayLike, dtype: DTypeLike = "int32", seed: Seed = None
 ) -> Array:
     """Integers that are uniform in `minval, ..., maxval - 1`.
 
@@ -217,7 +229,7 @@ def randint(
 
 
 @_recordable
-def categorical(logits: ArrayLike, num_samples: int, dtype: Any = "int32", seed: Seed = None) -> Array:
+def categorical(logits: ArrayLike, num_samples: int, dtype: DTypeLike = "int32", seed: Seed = None) -> Array:
     """Classes, each as often as its logit says: `P(c) = softmax(logits)_c`.
 
     Args:
@@ -252,7 +264,7 @@ def categorical(logits: ArrayLike, num_samples: int, dtype: Any = "int32", seed:
 
 
 @_recordable
-def gamma(shape: Sequence[int], alpha: ArrayLike, dtype: Any = None, seed: Seed = None) -> Array:
+def gamma(shape: Sequence[int], alpha: ArrayLike, dtype: DTypeLike | None = None, seed: Seed = None) -> Array:
     """Numbers with the density `x^(alpha - 1) e^(-x) / Gamma(alpha)`.
 
     Args:
@@ -278,7 +290,9 @@ def gamma(shape: Sequence[int], alpha: ArrayLike, dtype: Any = None, seed: Seed 
 
 
 @_recordable
-def beta(shape: Sequence[int], alpha: ArrayLike, beta: ArrayLike, dtype: Any = None, seed: Seed = None) -> Array:
+def beta(
+    shape: Sequence[int], alpha: ArrayLike, beta: ArrayLike, dtype: DTypeLike | None = None, seed: Seed = None
+) -> Array:
     """Numbers in (0, 1) with a density proportional to `x^(alpha - 1) (1 - x)^(beta - 1)`.
 
     Args:
@@ -305,7 +319,7 @@ def beta(shape: Sequence[int], alpha: ArrayLike, beta: ArrayLike, dtype: Any = N
 
 @_recordable
 def binomial(
-    shape: Sequence[int], counts: ArrayLike, probabilities: ArrayLike, dtype: Any = None, seed: Seed = None
+    shape: Sequence[int], counts: ArrayLike, probabilities: ArrayLike, dtype: DTypeLike | None = None, seed: Seed = None
 ) -> Array:
     """How many of `counts` independent trials succeed, each with a probability.
 

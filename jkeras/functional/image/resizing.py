@@ -11,7 +11,7 @@ from jkeras import dtypes
 from jkeras.errors import ArgumentError
 from jkeras.functional.arguments import standardize_tuple
 from jkeras.functional.layout import image_axes
-from jkeras.typing import Array
+from jkeras.typing import Array, DTypeLike
 
 INTERPOLATIONS = ("bilinear", "nearest", "lanczos3", "lanczos5", "bicubic")
 METHODS = ("linear", "bilinear", "trilinear", "cubic", "bicubic", "tricubic", "lanczos3", "lanczos5")
@@ -239,7 +239,7 @@ def check_choice(value: Any, choices: Sequence[str], name: str, path: str) -> No
         )
 
 
-def _saturated(values: Array, dtype: Any) -> Array:
+def _saturated(values: Array, dtype: DTypeLike) -> Array:
     """Values in a dtype; into integers rounded, and clipped to what the dtype can hold; true where they are not 0."""
     if values.dtype == dtype or dtypes.is_float(dtype) or dtype == "bool":
         return values.astype(dtype)

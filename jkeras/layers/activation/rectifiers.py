@@ -1,15 +1,16 @@
 """Rectifiers with parameters, as layers."""
 
 import warnings
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import activations, constraints, initializers, registry, regularizers
 from jkeras.core import InputSpec, Layer
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, BuildError
-from jkeras.typing import Array
+from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
 
 
 def non_negative(value: Any, argument: str, owner: str) -> float:
@@ -60,7 +61,7 @@ class ReLU(Layer):
         max_value: float | None = None,
         negative_slope: float = 0.0,
         threshold: float = 0.0,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.max_value = max_value if max_value is None else non_negative(max_value, "max_value", "ReLU")
@@ -125,7 +126,7 @@ class ELU(Layer):
     Source: Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by ELUs", arXiv:1511.07289.
     """
 
-    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, alpha: float = 1.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
         self.supports_masking = True
@@ -162,11 +163,11 @@ class PReLU(Layer):
 
     def __init__(
         self,
-        alpha_initializer: Any = "Zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
+        alpha_initializer: InitializerLike = "Zeros",
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: ConstraintLike = None,
         shared_axes: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.alpha_initializer = initializers.get(alpha_initializer)

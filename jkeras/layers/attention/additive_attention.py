@@ -1,11 +1,12 @@
 """AdditiveAttention: scores are learned sums of what queries and keys have in common."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.core import Variable
+from jkeras.core.options import LayerOptions
 from jkeras.errors import BuildError
 from jkeras.layers.attention.scored import ScoredAttention
 from jkeras.typing import Array
@@ -42,7 +43,9 @@ class AdditiveAttention(ScoredAttention):
     arXiv:1409.0473.
     """
 
-    def __init__(self, use_scale: bool = True, dropout: float = 0.0, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, use_scale: bool = True, dropout: float = 0.0, seed: int | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(use_scale=use_scale, dropout=dropout, seed=seed, **kwargs)
         self.scale: Variable | None = None
 

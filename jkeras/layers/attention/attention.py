@@ -1,11 +1,12 @@
 """Attention: scores are products of queries and keys."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.core import Variable
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.layers.attention.scored import ScoredAttention
 from jkeras.typing import Array
@@ -54,7 +55,7 @@ class Attention(ScoredAttention):
         score_mode: str = "dot",
         dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(use_scale=use_scale, dropout=dropout, seed=seed, **kwargs)
         if score_mode not in ("dot", "concat"):

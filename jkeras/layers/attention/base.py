@@ -5,20 +5,21 @@ projections, so that nothing it holds reaches another position, in outputs or in
 """
 
 import string
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import constraints, initializers, registry, regularizers, tree
 from jkeras.core import Layer, SeedGenerator, set_mask
+from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional import attention_weights, dot_product_attention, dropout, weigh
 from jkeras.functional.attention import Implementation
 from jkeras.layers.arguments import fraction, positive_int
 from jkeras.layers.attention.folding import Folding
 from jkeras.layers.core.einsum_dense import EinsumDense
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, Config, ConstraintLike, InitializerLike, RegularizerLike
 
 
 class Heads(NamedTuple):
@@ -42,17 +43,17 @@ class HeadedAttention(Layer):
         use_bias: bool,
         sliding_window: int | None,
         flash_attention: bool | None,
-        kernel_initializer: Any,
-        bias_initializer: Any,
-        kernel_regularizer: Any,
-        bias_regularizer: Any,
-        kernel_constraint: Any,
-        bias_constraint: Any,
+        kernel_initializer: InitializerLike,
+        bias_initializer: InitializerLike,
+        kernel_regularizer: RegularizerLike,
+        bias_regularizer: RegularizerLike,
+        kernel_constraint: ConstraintLike,
+        bias_constraint: ConstraintLike,
         use_gate: bool,
         seed: int | None,
         position_embedding: Any,
-        activity_regularizer: Any,
-        **kwargs: Any,
+        activity_regularizer: RegularizerLike,
+        **kwargs: Unpack[PlainOptions],
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
@@ -78,7 +79,7 @@ class HeadedAttention(Layer):
         self.query_dense = self.key_dense = self.gate_dense = self.value_dense = self.output_dense = none
         self.position_embedding = _layer(position_embedding, owner)
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:  # type: ignore[override]
+    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
         key_shape = value_shape if key_shape is None else key_shape
         self.check_shapes(query_shape, value_shape, key_shape)
         heads = self.heads

@@ -1,11 +1,13 @@
 """GroupQueryAttention: heads that share keys and values in groups."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from jkeras import registry
+from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.attention.base import HeadedAttention, Heads
+from jkeras.typing import ConstraintLike, InitializerLike, RegularizerLike
 
 
 @registry.export("keras.layers")
@@ -62,17 +64,17 @@ class GroupQueryAttention(HeadedAttention):
         use_bias: bool = True,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
         position_embedding: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[PlainOptions],
     ) -> None:
         super().__init__(
             dropout=dropout,

@@ -1,11 +1,13 @@
 """MultiHeadAttention: several attentions at once, each over features of its own."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from jkeras import registry
+from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.attention.base import HeadedAttention, Heads
+from jkeras.typing import ConstraintLike, InitializerLike, RegularizerLike
 
 
 @registry.export("keras.layers")
@@ -72,17 +74,17 @@ class MultiHeadAttention(HeadedAttention):
         attention_axes: Any = None,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
         position_embedding: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[PlainOptions],
     ) -> None:
         super().__init__(
             dropout=dropout,
@@ -110,7 +112,7 @@ class MultiHeadAttention(HeadedAttention):
         self.output_shape = None if output_shape is None else _ints(output_shape, "output_shape")
         self.attention_axes = None if attention_axes is None else _ints(attention_axes, "attention_axes")
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:  # type: ignore[override]
+    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
         super().build(query_shape, value_shape, key_shape)
         self.attention_axes = self.attended_axes(len(query_shape))
 

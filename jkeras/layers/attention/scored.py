@@ -1,12 +1,13 @@
 """ScoredAttention: attention over tensors as they come, without heads or projections. Only the scores differ."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 from jax import lax
 
 from jkeras.core import Layer, SeedGenerator
+from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import is_shape
 from jkeras.dtypes import is_float
 from jkeras.errors import ShapeError
@@ -21,7 +22,7 @@ class ScoredAttention(Layer):
     A subclass describes `scores`, and declares in `build` what they need.
     """
 
-    def __init__(self, use_scale: bool, dropout: float, seed: int | None, **kwargs: Any) -> None:
+    def __init__(self, use_scale: bool, dropout: float, seed: int | None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.use_scale = bool(use_scale)
         self.dropout = fraction(dropout, "dropout", type(self).__name__, one=False)

@@ -1,12 +1,13 @@
 """SwiGLU: the gated feed-forward layer of today's Transformers."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from jkeras import constraints, initializers, registry, regularizers, tree
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.layers.arguments import ActivationAttribute, positive_int
 from jkeras.layers.core.dense import Dense
-from jkeras.typing import Array
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike
 
 
 @registry.export("jkeras.layers")
@@ -44,15 +45,15 @@ class SwiGLU(Layer):
         self,
         hidden_units: int,
         units: int | None = None,
-        activation: Any = "silu",
+        activation: ActivationLike = "silu",
         use_bias: bool = False,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.hidden_units = positive_int(hidden_units, "hidden_units", "SwiGLU", "SwiGLU(hidden_units=256)")

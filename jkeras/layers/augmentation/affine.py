@@ -5,11 +5,12 @@ input at `(a0 x + a1 y + a2, b0 x + b1 y + b2)`. Segmentation masks get the near
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions, RandomImageOptions
 from jkeras.functional.image import affine_transform
 from jkeras.layers.augmentation.arguments import FILL_MODES, INTERPOLATIONS, factor_range, number, one_of
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, uniform
@@ -26,7 +27,9 @@ class RandomAffine(RandomImageLayer):
         seed, data_format: as for every random image layer.
     """
 
-    def __init__(self, *, fill_mode: str, interpolation: str, fill_value: float, **kwargs: Any) -> None:
+    def __init__(
+        self, *, fill_mode: str, interpolation: str, fill_value: float, **kwargs: Unpack[RandomImageOptions]
+    ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
         self.fill_mode = one_of(fill_mode, FILL_MODES, "fill_mode", owner)
@@ -96,7 +99,7 @@ class RandomRotation(RandomAffine):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         common: dict[str, Any] = {"seed": seed, "data_format": data_format, **kwargs}
         super().__init__(fill_mode=fill_mode, interpolation=interpolation, fill_value=fill_value, **common)
@@ -149,7 +152,7 @@ class RandomTranslation(RandomAffine):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         common: dict[str, Any] = {"seed": seed, "data_format": data_format, **kwargs}
         super().__init__(fill_mode=fill_mode, interpolation=interpolation, fill_value=fill_value, **common)
@@ -204,7 +207,7 @@ class RandomShear(RandomAffine):
         fill_value: float = 0.0,
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         common: dict[str, Any] = {"seed": seed, "data_format": data_format, **kwargs}
         super().__init__(fill_mode=fill_mode, interpolation=interpolation, fill_value=fill_value, **common)
@@ -260,7 +263,7 @@ class RandomZoom(RandomAffine):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         common: dict[str, Any] = {"seed": seed, "data_format": data_format, **kwargs}
         super().__init__(fill_mode=fill_mode, interpolation=interpolation, fill_value=fill_value, **common)

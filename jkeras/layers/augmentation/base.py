@@ -8,7 +8,7 @@ Parameters are float32 or finer whatever the images are: a coordinate of an imag
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jkeras import keys
 from jkeras.config import standardize_data_format
 from jkeras.core import Layer, SeedGenerator
+from jkeras.core.options import ImageOptions, LayerOptions
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional.layout import channel_axis, spatial_axes
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
@@ -39,7 +40,7 @@ class ImageLayer(Layer):
         ShapeError: the images have neither three nor four axes.
     """
 
-    def __init__(self, *, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
 
@@ -179,7 +180,7 @@ class RandomImageLayer(ImageLayer):
         seed: an int, for the same stream after every `init`; by default it is drawn from the key given to `init`.
     """
 
-    def __init__(self, *, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, seed: int | None = None, **kwargs: Unpack[ImageOptions]) -> None:
         super().__init__(**kwargs)
         self.seed = seed
         self.generator = SeedGenerator(seed)
@@ -211,7 +212,7 @@ class RandomFactorLayer(RandomImageLayer):
         value_range: Any = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, self.bounds, type(self).__name__, upwards=True)

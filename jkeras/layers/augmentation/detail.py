@@ -1,13 +1,14 @@
 """How much detail images have: RandomSharpness and RandomGaussianBlur."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional.image.filters import gaussian_kernel
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
@@ -100,7 +101,7 @@ class RandomGaussianBlur(RandomImageLayer):
         value_range: Any = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, (0, 1), "RandomGaussianBlur")

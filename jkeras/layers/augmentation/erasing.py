@@ -1,12 +1,13 @@
 """RandomErasing: a box of an image is overwritten."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional.layout import along
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
@@ -52,7 +53,7 @@ class RandomErasing(RandomImageLayer):
         value_range: Any = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, (0, 1), "RandomErasing")

@@ -1,11 +1,12 @@
 """How bright images are, and how far their values are spread: RandomBrightness and RandomContrast."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import registry
+from jkeras.core.options import ImageOptions
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, uniform
 from jkeras.typing import Array, Key
@@ -37,7 +38,9 @@ class RandomBrightness(RandomImageLayer):
     Source: the definition above.
     """
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Unpack[ImageOptions]
+    ) -> None:
         super().__init__(seed=seed, **kwargs)
         self.factor = factor_range(factor, (-1, 1), "RandomBrightness")
         self.value_range = value_bounds(value_range, "RandomBrightness")
@@ -75,7 +78,9 @@ class RandomContrast(RandomImageLayer):
     Source: the definition above.
     """
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Unpack[ImageOptions]
+    ) -> None:
         super().__init__(seed=seed, **kwargs)
         pair = (factor, factor) if isinstance(factor, int | float) else factor
         self.factor = factor_range(pair, (0, 1), "RandomContrast")

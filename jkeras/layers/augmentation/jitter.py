@@ -1,9 +1,10 @@
 """RandomColorJitter: brightness, contrast, saturation and hue, one after the other."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.layers.augmentation.arguments import value_bounds
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation
 from jkeras.layers.augmentation.color import RandomHue, RandomSaturation
@@ -55,7 +56,7 @@ class RandomColorJitter(RandomImageLayer):
         hue_factor: Any = None,
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.value_range = value_bounds(value_range, "RandomColorJitter")

@@ -4,12 +4,13 @@ With inputs `{"images": ..., "labels": ...}` the labels are mixed like the image
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.layers.augmentation.arguments import factor_range
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, per_example, uniform
@@ -82,7 +83,11 @@ class MixUp(MixingLayer):
     """
 
     def __init__(
-        self, alpha: float = 0.2, data_format: str | None = None, seed: int | None = None, **kwargs: Any
+        self,
+        alpha: float = 0.2,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         if not isinstance(alpha, int | float) or not alpha > 0:
@@ -138,7 +143,7 @@ class CutMix(MixingLayer):
     """
 
     def __init__(
-        self, factor: Any = 1.0, seed: int | None = None, data_format: str | None = None, **kwargs: Any
+        self, factor: Any = 1.0, seed: int | None = None, data_format: str | None = None, **kwargs: Unpack[LayerOptions]
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, (0, 1), "CutMix")

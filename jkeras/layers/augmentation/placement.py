@@ -1,13 +1,14 @@
 """Which way images lie, and which part of them is seen: RandomFlip and RandomCrop."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.functional.image import resize
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.augmentation.arguments import one_of
@@ -46,7 +47,7 @@ class RandomFlip(RandomImageLayer):
         mode: str = "horizontal_and_vertical",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.mode = one_of(mode, MODES, "mode", "RandomFlip")
@@ -98,7 +99,12 @@ class RandomCrop(RandomImageLayer):
     """
 
     def __init__(
-        self, height: int, width: int, seed: int | None = None, data_format: str | None = None, **kwargs: Any
+        self,
+        height: int,
+        width: int,
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.height = positive_int(height, "height", "RandomCrop", "RandomCrop(24, 24)")

@@ -4,13 +4,14 @@ Every image gets augmentations of its own. Affine maps are chosen before anythin
 one resampling; the others are computed for all images, and each image takes its own.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions, RandomImageOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional.image import affine_transform
 from jkeras.layers.arguments import positive_int
@@ -40,7 +41,9 @@ class RandomPolicy(RandomImageLayer):
         seed, data_format: as for every random image layer.
     """
 
-    def __init__(self, *, value_range: Any, factor: Any, interpolation: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *, value_range: Any, factor: Any, interpolation: str, **kwargs: Unpack[RandomImageOptions]
+    ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
         self.value_range = value_bounds(value_range, owner)
@@ -59,7 +62,7 @@ class RandomPolicy(RandomImageLayer):
         seeded = {**common, "seed": self.seed}
         colored, warped = {**seeded, "value_range": self.value_range}, {**seeded, "interpolation": self.interpolation}
         toned = {**common, "value_range": self.value_range}
-        makers = {
+        makers: dict[str, Callable[[], Layer]] = {
             "random_shear": lambda: RandomShear(factor, factor, **warped),
             "random_translation": lambda: RandomTranslation(factor, factor, **warped),
             "random_rotation": lambda: RandomRotation(factor, **warped),
@@ -154,7 +157,7 @@ class RandAugment(RandomPolicy):
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         common: dict[str, Any] = {"seed": seed, "data_format": data_format, **kwargs}
         super().__init__(value_range=value_range, factor=factor, interpolation=interpolation, **common)
@@ -229,7 +232,7 @@ class AugMix(RandomPolicy):
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         common: dict[str, Any] = {"seed": seed, "data_format": data_format, **kwargs}
         super().__init__(value_range=value_range, factor=factor, interpolation=interpolation, **common)

@@ -1,12 +1,13 @@
 """Other tones at the same places: RandomInvert, RandomPosterization and Solarization."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import registry
+from jkeras.core.options import ImageOptions, LayerOptions
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
 from jkeras.layers.augmentation.base import (
     RandomFactorLayer,
@@ -50,7 +51,7 @@ class RandomInvert(RandomImageLayer):
         value_range: Any = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, (0, 1), "RandomInvert")
@@ -136,7 +137,7 @@ class Solarization(RandomImageLayer):
         threshold_factor: Any = 0.0,
         value_range: Any = (0, 255),
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, **kwargs)
         self.addition_factor = factor_range(addition_factor, (0, 1), "Solarization", "addition_factor")

@@ -1,12 +1,13 @@
 """Images bent: RandomPerspective and RandomElasticTransform."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.functional.image import map_coordinates, perspective_transform
 from jkeras.layers.arguments import fraction
 from jkeras.layers.augmentation.arguments import FILL_MODES, INTERPOLATIONS, factor_range, number, one_of, value_bounds
@@ -52,7 +53,7 @@ class RandomPerspective(RandomImageLayer):
         fill_value: float = 0.0,
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, (0, 1), "RandomPerspective")
@@ -125,7 +126,7 @@ class RandomElasticTransform(RandomImageLayer):
         value_range: Any = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, (0, 1), "RandomElasticTransform")

@@ -1,11 +1,12 @@
 """Remat: what happens inside a layer is computed again for its gradient, instead of being kept."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 
 from jkeras import registry
 from jkeras.core import Layer, remat
+from jkeras.core.options import LayerOptions
 from jkeras.errors import UnknownNameError, did_you_mean
 from jkeras.layers.core.wrapper import Wrapper
 from jkeras.typing import PyTree
@@ -63,7 +64,7 @@ class Remat(Wrapper):
 
     allows_python_arguments = True
 
-    def __init__(self, layer: Layer, policy: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, policy: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(layer, **kwargs)
         self.policy = policy
         self.autocast = False  # the layer casts its own inputs

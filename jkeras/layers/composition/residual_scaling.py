@@ -1,13 +1,14 @@
 """What deep residual networks do to their branches: scale each channel, scale all of them, or leave a branch out."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import initializers, registry
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ShapeError
 from jkeras.functional.layout import along
 from jkeras.layers.arguments import fraction, positive_int
@@ -41,7 +42,7 @@ class LayerScale(Layer):
     Source: H. Touvron et al., "Going deeper with image transformers", arXiv:2103.17239.
     """
 
-    def __init__(self, init_values: float, projection_dim: int, **kwargs: Any) -> None:
+    def __init__(self, init_values: float, projection_dim: int, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.init_values = init_values
         self.projection_dim = positive_int(projection_dim, "projection_dim", "LayerScale", "LayerScale(1e-6, 96)")
@@ -79,7 +80,7 @@ class StochasticDepth(RandomLayer):
     Source: G. Huang et al., "Deep networks with stochastic depth", arXiv:1603.09382.
     """
 
-    def __init__(self, drop_path_rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, drop_path_rate: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.drop_path_rate = fraction(drop_path_rate, "drop_path_rate", "StochasticDepth", one=False)
         self.set_seed(seed, draws=self.drop_path_rate > 0)
@@ -117,7 +118,7 @@ class CustomScaleLayer(Layer):
     arXiv:1602.07261, section 3.3.
     """
 
-    def __init__(self, scale: float, **kwargs: Any) -> None:
+    def __init__(self, scale: float, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.scale = scale
 

@@ -7,13 +7,14 @@ length n; the block itself declares only what one copy has.
 import functools
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import registry, tree
 from jkeras.core import Layer, Variable, Variables
+from jkeras.core.options import LayerOptions
 from jkeras.core.scope import Scope, require
 from jkeras.core.structure import Component
 from jkeras.errors import ArgumentError, ShapeError
@@ -152,7 +153,9 @@ class Stack(Layer):
     allows_python_arguments = True
     _hidden = Layer._hidden | {"_mirror", "_made"}
 
-    def __init__(self, block: Layer, n: int, remat: bool | str = False, unroll: int = 1, **kwargs: Any) -> None:
+    def __init__(
+        self, block: Layer, n: int, remat: bool | str = False, unroll: int = 1, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         for name, value in (("n", n), ("unroll", unroll)):
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:

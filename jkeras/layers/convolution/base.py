@@ -4,16 +4,17 @@ It keeps the arguments of the window and of the bias, knows the channels, adds t
 What the kernels are, and how they are summed, is the business of its subclasses.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from jkeras import constraints, initializers, regularizers
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, Layer, Variable
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
 from jkeras.functional.layout import along, channel_axis
 from jkeras.layers.arguments import ActivationAttribute
-from jkeras.typing import Array
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike
 
 
 class WindowLayer(Layer):
@@ -38,12 +39,12 @@ class WindowLayer(Layer):
         padding: str,
         data_format: str | None,
         dilation_rate: Any,
-        activation: Any,
+        activation: ActivationLike,
         use_bias: bool,
-        bias_initializer: Any,
-        bias_regularizer: Any,
-        bias_constraint: Any,
-        **kwargs: Any,
+        bias_initializer: InitializerLike,
+        bias_regularizer: RegularizerLike,
+        bias_constraint: ConstraintLike,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
@@ -87,7 +88,12 @@ class WindowLayer(Layer):
         return channels
 
     def declare_kernel(
-        self, name: str, shape: tuple[int, ...], initializer: Any, regularizer: Any, constraint: Any
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        initializer: InitializerLike,
+        regularizer: RegularizerLike,
+        constraint: ConstraintLike,
     ) -> Any:
         """Declares a kernel."""
         return self.add_weight(

@@ -7,7 +7,7 @@ from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional import conv
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.convolution.base import WindowLayer
-from jkeras.typing import Array
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike
 
 
 class Conv(WindowLayer):
@@ -29,15 +29,15 @@ class Conv(WindowLayer):
         data_format: str | None = None,
         dilation_rate: Any = 1,
         groups: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         owner = type(self).__name__

@@ -1,14 +1,15 @@
 """Conv1DTranspose, Conv2DTranspose, Conv3DTranspose: the linear map that is a convolution's gradient."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from jkeras import constraints, initializers, registry, regularizers
+from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional import conv_transpose
 from jkeras.functional.arguments import standardize_tuple
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.convolution.base import WindowLayer
-from jkeras.typing import Array
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike
 
 
 class ConvTranspose(WindowLayer):
@@ -25,16 +26,16 @@ class ConvTranspose(WindowLayer):
         output_padding: Any = None,
         data_format: str | None = None,
         dilation_rate: Any = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Unpack[PlainOptions],
     ) -> None:
         super().__init__(
             kernel_size,

@@ -11,7 +11,7 @@ from jkeras.errors import ArgumentError
 from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.core.einsum_equation import Equation, known
 from jkeras.layers.core.low_rank import LowRankAdaptable
-from jkeras.typing import Array
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike
 
 
 @registry.export("keras.layers")
@@ -60,14 +60,14 @@ class EinsumDense(LowRankAdaptable):
         self,
         equation: str,
         output_shape: Any,
-        activation: Any = None,
+        activation: ActivationLike = None,
         bias_axes: str | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         **kwargs: Any,

@@ -9,7 +9,7 @@ from jkeras import constraints, initializers, registry, regularizers
 from jkeras.errors import ArgumentError
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.core.low_rank import LowRankAdaptable
-from jkeras.typing import Array
+from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
 
 
 @registry.export("keras.layers")
@@ -50,9 +50,9 @@ class Embedding(LowRankAdaptable):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
         *,  # Keras has `weights` next
         lora_rank: int | None = None,

@@ -1,9 +1,10 @@
 """Identity: nothing happens."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras import registry
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.typing import PyTree
 
 
@@ -23,7 +24,7 @@ class Identity(Layer):
     Source: the definition.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 

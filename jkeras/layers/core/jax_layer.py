@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Never, Self
+from typing import Any, Never, Self, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +10,10 @@ import jax.numpy as jnp
 from jkeras import dtypes, registry
 from jkeras.core import Layer, SeedGenerator, Variable
 from jkeras.core.describe import base_config
+from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import is_shape
 from jkeras.errors import ArgumentError, BuildError, ShapeError
-from jkeras.typing import Array, Config, Key, PyTree
+from jkeras.typing import Array, Config, DTypeLike, Key, PyTree
 
 CALL_ARGUMENTS = ("params", "state", "rng", "inputs", "training")
 INIT_ARGUMENTS = ("rng", "inputs", "training")
@@ -73,7 +74,7 @@ class JaxLayer(Layer):
         state: PyTree = None,
         seed: int | None = None,
         native_serialization_platforms: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if params is not None or state is not None:
@@ -190,7 +191,7 @@ def _parameters(function: Callable[..., Any], argument: str, allowed: tuple[str,
     return names
 
 
-def _drawn_with_the_others(shape: Any, dtype: Any = None) -> Never:
+def _drawn_with_the_others(shape: Any, dtype: DTypeLike | None = None) -> Never:
     raise BuildError(
         "the values of a JaxLayer are drawn at once, by `init_fn`, and this layer was asked for one of them.",
         path="JaxLayer",

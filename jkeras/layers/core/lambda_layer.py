@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ import numpy as np
 
 from jkeras import registry
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import is_shape
 from jkeras.errors import ArgumentError, ConfigError, SerializationError
 from jkeras.typing import Config, PyTree
@@ -49,7 +50,7 @@ class Lambda(Layer):
         output_shape: Any = None,
         mask: Any = None,
         arguments: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if not callable(function):

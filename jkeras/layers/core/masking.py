@@ -1,11 +1,12 @@
 """Masking: steps that are padding throughout are marked as such."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.core import Layer, set_mask
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.typing import Array
 
@@ -34,7 +35,7 @@ class Masking(Layer):
     Source: the definition above.
     """
 
-    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, mask_value: float = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         if not isinstance(mask_value, int | float):
             raise ArgumentError(

@@ -8,7 +8,7 @@ from jkeras import dtypes, registry
 from jkeras.core import Variable, set_mask
 from jkeras.errors import ArgumentError
 from jkeras.layers.core.embedding import Embedding
-from jkeras.typing import Array
+from jkeras.typing import Array, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
 
 
 @registry.export("keras.layers")
@@ -53,11 +53,11 @@ class ReversibleEmbedding(Embedding):
         input_dim: int,
         output_dim: int,
         tie_weights: bool = True,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
-        reverse_dtype: Any = None,
+        reverse_dtype: DTypeLike | None = None,
         logit_soft_cap: float | None = None,
         **kwargs: Any,
     ) -> None:

@@ -1,10 +1,11 @@
 """Wrapper: the base of layers that change what one other layer does."""
 
 import inspect
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from jkeras import registry, tree
 from jkeras.core import Layer, in_building_scope
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.typing import Config
 
@@ -35,7 +36,7 @@ class Wrapper(Layer):
     ['layer']
     """
 
-    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.layer = check_wrapped(layer, type(self).__name__)
 

@@ -8,22 +8,23 @@ broadcast:
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import dtypes
 from jkeras.core import KerasTensor, Layer
+from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import is_shape, standardize_shape
 from jkeras.errors import ShapeError
 from jkeras.functional.layout import hide
-from jkeras.typing import Array, Shape
+from jkeras.typing import Array, DTypeLike, Shape
 
 
 class Merge(Layer):
     """The base of layers whose input is a list of tensors. A subclass describes `merge` on tensors of one rank."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
@@ -51,7 +52,7 @@ class Merge(Layer):
         """The broadcast shape. Raises `ShapeError` where the shapes do not fit together."""
         return broadcast_shapes(self.check_list(input_shape), self.path or self.name)
 
-    def compute_output_spec(self, inputs: Sequence[KerasTensor], mask: Any = None) -> KerasTensor:  # type: ignore[override]
+    def compute_output_spec(self, inputs: Sequence[KerasTensor], mask: Any = None) -> KerasTensor:
         shape = super().compute_output_spec(self.check_list(inputs)).shape
         return KerasTensor(shape, self.output_dtype([x.dtype for x in inputs]))
 
@@ -112,7 +113,7 @@ class Computed(Merge):
         return super().output_dtype([wide_dtype(dtype) for dtype in input_dtypes])
 
 
-def wide_dtype(dtype: Any) -> str:
+def wide_dtype(dtype: DTypeLike) -> str:
     """A dtype in which sums and products of a few numbers fit: int32 for narrower integers, which would wrap around.
 
     >>> wide_dtype("uint8"), wide_dtype("int32"), wide_dtype("float16")

@@ -1,11 +1,12 @@
 """Concatenate: several tensors behind each other along one axis."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ShapeError
 from jkeras.functional.layout import hide
@@ -38,7 +39,7 @@ class Concatenate(Merge):
     Source: the definition.
     """
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int = -1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = axis
 
@@ -54,7 +55,7 @@ class Concatenate(Merge):
         joined: list[int | None] = []
         for axis, sizes in enumerate(zip(*shapes, strict=True) if ranks_agree else ()):
             if axis == self.axis % rank:
-                joined.append(None if None in sizes else sum(sizes))  # type: ignore[arg-type]
+                joined.append(None if None in sizes else sum(sizes))
                 continue
             known = {size for size in sizes if size is not None}
             ranks_agree = ranks_agree and len(known) <= 1

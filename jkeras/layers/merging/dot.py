@@ -1,12 +1,13 @@
 """Dot: the product of two tensors, summed over one axis of each."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 from jax import lax
 
 from jkeras import config, dtypes, registry
+from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional import unit_normalize
@@ -39,7 +40,7 @@ class Dot(Computed):
     Source: the definition.
     """
 
-    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         pair = (axes, axes) if isinstance(axes, int) else axes
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(type(axis) is int and axis for axis in pair):

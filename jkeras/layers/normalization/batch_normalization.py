@@ -1,12 +1,13 @@
 """BatchNormalization: every channel to mean zero and variance one over the batch."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import initializers, registry
 from jkeras.core import InputSpec
+from jkeras.core.options import LayerOptions
 from jkeras.core.synchronization import check_synchronized, named_axes
 from jkeras.errors import ShapeError
 from jkeras.functional import batch_normalize, moments
@@ -14,7 +15,7 @@ from jkeras.functional.layout import hide
 from jkeras.layers.arguments import fraction
 from jkeras.layers.normalization.base import AffineNormalization, sizes_along
 from jkeras.layers.normalization.renormalization import SquareRoot, check_clipping, corrections
-from jkeras.typing import Array
+from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
 
 
 @registry.export("keras.layers")
@@ -70,19 +71,19 @@ class BatchNormalization(AffineNormalization):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         renorm: bool = False,
         renorm_clipping: Mapping[str, float] | None = None,
         renorm_momentum: float = 0.99,
         synchronized: bool | str | Sequence[str] = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.axis, self.epsilon = int(axis), float(epsilon)
@@ -114,7 +115,7 @@ class BatchNormalization(AffineNormalization):
             self.renorm_stddev = self._declare_statistic("renorm_stddev", size, stddev)
         self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
 
-    def _declare_statistic(self, name: str, size: int, initializer: Any) -> Any:
+    def _declare_statistic(self, name: str, size: int, initializer: InitializerLike) -> Any:
         # of float32 at least: in half precision a momentum of 0.99 lets an average stop a percent short of its goal
         dtype = jnp.promote_types(self.variable_dtype, "float32")
         return self.add_weight((size,), initializer, dtype, trainable=False, autocast=False, name=name)

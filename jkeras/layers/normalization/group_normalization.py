@@ -1,13 +1,14 @@
 """GroupNormalization: groups of channels of every example to mean zero and variance one."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from jkeras import registry
 from jkeras.core import InputSpec
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.functional import group_normalize
 from jkeras.layers.normalization.base import AffineNormalization, sizes_along
-from jkeras.typing import Array
+from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
 
 
 @registry.export("keras.layers")
@@ -53,13 +54,13 @@ class GroupNormalization(AffineNormalization):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        **kwargs: Any,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.groups = _check_groups(groups)

@@ -1,9 +1,10 @@
 """RMSNormalization: every example divided by its root mean square."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from jkeras import registry
 from jkeras.core import Layer, Variable
+from jkeras.core.options import LayerOptions
 from jkeras.functional import rms_normalize
 from jkeras.layers.normalization.base import check_axes, sizes_along
 from jkeras.typing import Array, Axes
@@ -36,7 +37,7 @@ class RMSNormalization(Layer):
 
     scale: Variable
 
-    def __init__(self, axis: Axes = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+    def __init__(self, axis: Axes = -1, epsilon: float = 1e-6, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = check_axes(axis, "RMSNormalization")
         self.epsilon = float(epsilon)

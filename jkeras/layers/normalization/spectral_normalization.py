@@ -1,12 +1,13 @@
 """SpectralNormalization: a layer whose kernel is divided by its largest singular value."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 from jax import lax
 
 from jkeras import initializers, registry
 from jkeras.core import Layer, Variable
+from jkeras.core.options import LayerOptions
 from jkeras.core.scope import require
 from jkeras.errors import ArgumentError
 from jkeras.functional import unit_normalize
@@ -47,7 +48,7 @@ class SpectralNormalization(Wrapper):
     Source: T. Miyato et al., "Spectral normalization for generative adversarial networks", arXiv:1802.05957.
     """
 
-    def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(layer, **kwargs)
         self.power_iterations = positive_int(
             power_iterations, "power_iterations", "SpectralNormalization", "SpectralNormalization(layers.Dense(8))"

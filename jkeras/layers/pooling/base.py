@@ -1,9 +1,10 @@
 """Constructors of pooling layers: windows that move, a number of windows, and one window over everything."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, Layer
+from jkeras.core.options import LayerOptions
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
 
 
@@ -35,7 +36,7 @@ class BaseAdaptivePooling(Layer):
 
     rank: ClassVar[int]
 
-    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.output_size = standardize_tuple(output_size, self.rank, "output_size", type(self).__name__)
         self.data_format = standardize_data_format(data_format)
@@ -47,7 +48,7 @@ class BaseGlobalPooling(Layer):
 
     rank: ClassVar[int]
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
         self.keepdims = bool(keepdims)

@@ -1,8 +1,9 @@
 """GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D: the mean of every channel."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.functional import global_average_pool
 from jkeras.layers.pooling.base import BaseGlobalPooling
 from jkeras.typing import Array, PyTree
@@ -41,7 +42,7 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
 
     rank = 1
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(data_format, keepdims, **kwargs)
         self.supports_masking = True
 

@@ -8,6 +8,7 @@ import numpy as np
 from jkeras import registry
 from jkeras.core import Layer
 from jkeras.core.tensor import check_dense
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.layers.preprocessing.batches import batches_of
 from jkeras.layers.preprocessing.encoding import check_output_mode, encode
@@ -59,7 +60,7 @@ class Discretization(Layer):
         epsilon: float = 0.01,
         output_mode: str = "int",
         sparse: bool = False,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         name: str | None = None,
     ) -> None:
         super().__init__(dtype=dtype, name=name)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.errors import ArgumentError
-from jkeras.typing import Array
+from jkeras.typing import Array, DTypeLike
 
 MODES = ("int", "one_hot", "multi_hot", "count")
 FORMER = {"binary": "multi_hot", "tf-idf": "tf_idf"}
@@ -26,7 +26,7 @@ def check_output_mode(mode: Any, owner: str, modes: tuple[str, ...] = MODES) -> 
     return mode
 
 
-def encode(indices: Array, mode: str, depth: int, dtype: Any, weights: Array | None = None) -> Array:
+def encode(indices: Array, mode: str, depth: int, dtype: DTypeLike, weights: Array | None = None) -> Array:
     """Category indices in one of the `MODES`.
 
     `"one_hot"` gives each index a vector; an axis of length 1 at the end is dropped first. `"multi_hot"` says which

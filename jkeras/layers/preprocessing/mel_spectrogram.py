@@ -1,12 +1,13 @@
 """MelSpectrogram: how loud a signal is, window by window, in bands that are as wide as the ear hears them."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras import registry
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional.signal import mel_filters, stft
 from jkeras.layers.arguments import positive_int
@@ -72,7 +73,7 @@ class MelSpectrogram(Layer):
         mag_exp: float = 2.0,
         min_power: float = 1e-10,
         ref_power: float = 1.0,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         write = "MelSpectrogram(fft_length=2048, sequence_stride=512)"

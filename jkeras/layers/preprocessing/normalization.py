@@ -1,13 +1,14 @@
 """Normalization: features with known statistics, to mean zero and variance one."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras import config, registry
 from jkeras.core import InputSpec, Layer, Variable, Variables
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, BuildError, DataError
 from jkeras.layers.normalization.base import sizes_along
 from jkeras.layers.preprocessing.batches import batches_of
@@ -61,7 +62,7 @@ class Normalization(Layer):
         mean: Any = None,
         variance: Any = None,
         invert: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.axis = _axes(axis)

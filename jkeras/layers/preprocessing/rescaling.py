@@ -1,12 +1,13 @@
 """Rescaling: an affine map with fixed numbers."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras import config, registry
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.typing import Array, Config
 
@@ -38,7 +39,7 @@ class Rescaling(Layer):
 
     allows_python_arguments = True
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.scale, self.offset = _numbers(scale, "scale"), _numbers(offset, "offset")
         self.supports_masking = True

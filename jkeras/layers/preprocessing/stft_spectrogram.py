@@ -1,12 +1,13 @@
 """STFTSpectrogram: which frequencies a signal has, window by window, computed as a convolution with trained kernels."""
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import config, registry
 from jkeras.core import InputSpec, Layer, Variable
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional import conv
 from jkeras.initializers import STFT
@@ -73,7 +74,7 @@ class STFTSpectrogram(Layer):
         padding: str = "valid",
         expand_dims: bool = False,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.mode = mode

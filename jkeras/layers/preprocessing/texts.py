@@ -14,7 +14,7 @@ import numpy as np
 
 from jkeras.core import KerasTensor, Layer
 from jkeras.errors import ArgumentError, GraphError
-from jkeras.typing import PyTree
+from jkeras.typing import DTypeLike, PyTree
 
 KINDS = "USOT"  # of NumPy's dtypes: unicode, bytes, objects, StringDType
 
@@ -131,7 +131,7 @@ def padded(values: np.ndarray, lengths: Sequence[int], width: int | None = None,
     return matrix
 
 
-def encode_on_host(indices: np.ndarray, mode: str, depth: int, dtype: Any) -> np.ndarray:
+def encode_on_host(indices: np.ndarray, mode: str, depth: int, dtype: DTypeLike) -> np.ndarray:
     """`encode` in NumPy; see there.
 
     >>> encode_on_host(np.array([[0, 2, 2, -1]]), "count", 4, "float32").tolist()

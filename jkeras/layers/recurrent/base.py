@@ -9,13 +9,14 @@ that it is, in every step.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import constraints, initializers, keys, regularizers
 from jkeras.core import Layer, SeedGenerator, Variable
+from jkeras.core.options import LayerOptions
 from jkeras.core.variable import takes_key
 from jkeras.errors import ArgumentError, BuildError, ShapeError
 from jkeras.functional import dropout
@@ -23,7 +24,17 @@ from jkeras.functional.layout import along
 from jkeras.functional.recurrence import Blocks, added, recur
 from jkeras.layers.arguments import ActivationAttribute, fraction
 from jkeras.layers.recurrent.gates import is_entrywise
-from jkeras.typing import Array, Key, PyTree
+from jkeras.typing import (
+    ActivationLike,
+    Array,
+    ConstraintLike,
+    DTypeLike,
+    Initializer,
+    InitializerLike,
+    Key,
+    PyTree,
+    RegularizerLike,
+)
 
 States = list[Any]
 
@@ -102,21 +113,21 @@ class RecurrentCell(Cell):
 
     def __init__(
         self,
-        activation: Any,
+        activation: ActivationLike,
         use_bias: bool,
-        kernel_initializer: Any,
-        recurrent_initializer: Any,
-        bias_initializer: Any,
-        kernel_regularizer: Any,
-        recurrent_regularizer: Any,
-        bias_regularizer: Any,
-        kernel_constraint: Any,
-        recurrent_constraint: Any,
-        bias_constraint: Any,
+        kernel_initializer: InitializerLike,
+        recurrent_initializer: InitializerLike,
+        bias_initializer: InitializerLike,
+        kernel_regularizer: RegularizerLike,
+        recurrent_regularizer: RegularizerLike,
+        bias_regularizer: RegularizerLike,
+        kernel_constraint: ConstraintLike,
+        recurrent_constraint: ConstraintLike,
+        bias_constraint: ConstraintLike,
         dropout: float,
         recurrent_dropout: float,
         seed: int | None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
@@ -244,16 +255,16 @@ class ForgetBias:
     [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     """
 
-    def __init__(self, initializer: Any) -> None:
+    def __init__(self, initializer: Initializer) -> None:
         self.initializer = initializer
 
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None, *, key: Key) -> Array:
+    def __call__(self, shape: tuple[int, ...], dtype: DTypeLike | None = None, *, key: Key) -> Array:
         size, (before, after) = shape[0] // 4, jax.random.split(key)
         return jnp.concatenate(
             [self.block((size,), dtype, before), jnp.ones((size,), dtype), self.block((2 * size,), dtype, after)]
         )
 
-    def block(self, shape: tuple[int, ...], dtype: Any, key: Key) -> Array:
+    def block(self, shape: tuple[int, ...], dtype: DTypeLike | None, key: Key) -> Array:
         """The values of other gates."""
         return self.initializer(shape, dtype, **({"key": key} if takes_key(self.initializer) else {}))
 

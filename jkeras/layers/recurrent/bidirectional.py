@@ -1,13 +1,14 @@
 """Bidirectional: a sequence read from both ends."""
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.core import Layer, Variables, describe
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, ShapeError, elsewhere
 from jkeras.layers.recurrent.base import renamed
 from jkeras.layers.recurrent.rnn import RNN
@@ -71,7 +72,7 @@ class Bidirectional(Layer):
         merge_mode: str | None = "concat",
         weights: Any = None,
         backward_layer: Layer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if weights is not None:

@@ -1,6 +1,6 @@
 """ConvLSTM1D, ConvLSTM2D, ConvLSTM3D: LSTM whose products are convolutions."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jkeras import registry
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, describe
+from jkeras.core.options import LayerOptions, PlainOptions
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.functional import conv
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
@@ -16,7 +17,7 @@ from jkeras.layers.arguments import ActivationAttribute, positive_int
 from jkeras.layers.recurrent.base import ForgetBias, Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import remember
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, inherited
-from jkeras.typing import Array, Config, PyTree
+from jkeras.typing import ActivationLike, Array, Config, ConstraintLike, InitializerLike, PyTree, RegularizerLike
 
 
 class ConvLSTMCell(RecurrentCell):
@@ -37,10 +38,10 @@ class ConvLSTMCell(RecurrentCell):
         padding: str,
         data_format: str | None,
         dilation_rate: Any,
-        recurrent_activation: Any,
+        recurrent_activation: ActivationLike,
         unit_forget_bias: bool,
         *common: Any,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(*common, **kwargs)
         owner = f"ConvLSTM{rank}D"
@@ -156,20 +157,20 @@ class ConvLSTM(OwnCellRNN):
         padding: str = "valid",
         data_format: str | None = None,
         dilation_rate: Any = 1,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -177,7 +178,7 @@ class ConvLSTM(OwnCellRNN):
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[PlainOptions],
     ) -> None:
         cell = ConvLSTMCell(
             *(self.rank, filters, kernel_size, strides, padding, data_format, dilation_rate),

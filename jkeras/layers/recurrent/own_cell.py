@@ -1,5 +1,6 @@
 """Layers that make their own cell: they take the cell's arguments beside those of RNN."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from jkeras.errors import ArgumentError
@@ -55,7 +56,7 @@ class OwnCellRNN(RNN):
         return config
 
 
-def inherited(kwargs: dict[str, Any]) -> dict[str, Any]:
+def inherited(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a layer's own arguments that its cell has too.
 
     >>> inherited({"dtype": "bfloat16", "name": "encoder"})

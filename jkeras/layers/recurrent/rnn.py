@@ -1,13 +1,14 @@
 """RNN: a cell in a loop over time."""
 
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import core, registry, tree
 from jkeras.core import Layer, Variable, Variables, get_mask
+from jkeras.core.options import LayerOptions
 from jkeras.core.structure import Component
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ArgumentError, BuildError, ShapeError, elsewhere
@@ -99,7 +100,7 @@ class RNN(Layer):
         stateful: bool = False,
         unroll: bool = False,
         zero_output_for_mask: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.cell: Any = check_cell(

@@ -1,8 +1,9 @@
 """StackedRNNCells: cells on top of each other, as one cell."""
 
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from jkeras import registry, tree
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.layers.recurrent.base import (
     Cell,
@@ -40,19 +41,19 @@ class StackedRNNCells(Cell):
     Source: A. Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850.
     """
 
-    def __init__(self, cells: Any, **kwargs: Any) -> None:
+    def __init__(self, cells: Any, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         if not isinstance(cells, list | tuple) or not cells:
             raise ArgumentError("no cells.", path="StackedRNNCells", expected="a list of cells", received=repr(cells))
         self.cells = [check_cell(cell, "StackedRNNCells") for cell in cells]
 
     @property
-    def state_size(self) -> list[Any]:  # type: ignore[override]
+    def state_size(self) -> list[Any]:
         """The state sizes of each cell."""
         return [cell.state_size for cell in self.cells]
 
     @property
-    def output_size(self) -> Any:  # type: ignore[override]
+    def output_size(self) -> Any:
         """The size of the last cell's output."""
         return output_size_of(self.cells[-1])
 

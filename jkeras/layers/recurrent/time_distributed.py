@@ -1,11 +1,12 @@
 """TimeDistributed: one layer for every step of a sequence."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import core, registry
+from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ShapeError
 from jkeras.functional.layout import hide
@@ -45,7 +46,7 @@ class TimeDistributed(Wrapper):
     Source: `keras.layers.TimeDistributed`.
     """
 
-    def __init__(self, layer: Any, **kwargs: Any) -> None:
+    def __init__(self, layer: Any, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(layer, **kwargs)
         self.supports_masking = True
 

@@ -1,11 +1,12 @@
 """Alpha dropout: dropout that keeps mean and variance of self-normalizing networks."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.dtypes import is_float
 from jkeras.functional.dropout import noise_dimensions
 from jkeras.layers.arguments import fraction
@@ -45,7 +46,9 @@ class AlphaDropout(RandomLayer):
     Source: G. Klambauer et al., "Self-normalizing neural networks", arXiv:1706.02515.
     """
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.rate = fraction(rate, "rate", "AlphaDropout", one=False)
         self.noise_shape = standardize_noise_shape(noise_shape, "AlphaDropout")

@@ -1,11 +1,12 @@
 """Dropout: entries are set to zero at random in training."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional.dropout import dropout
 from jkeras.layers.arguments import fraction
@@ -42,7 +43,9 @@ class Dropout(RandomLayer):
     Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 2014.
     """
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.rate = fraction(rate, "rate", type(self).__name__)
         self.noise_shape = standardize_noise_shape(noise_shape, type(self).__name__)
@@ -78,4 +81,4 @@ def standardize_noise_shape(noise_shape: Any, owner: str) -> tuple[int | None, .
             received=repr(noise_shape),
             write=f"{owner}(..., noise_shape=(None, 1, None))",
         )
-    return entries  # type: ignore[return-value]
+    return entries
