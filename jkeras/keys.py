@@ -6,7 +6,6 @@ the same values in both.
 """
 
 import zlib
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +38,7 @@ def from_state(state: Array) -> Key:
     return jax.random.wrap_key_data(state, impl="threefry2x32")
 
 
-def check_seed(seed: Any, owner: str) -> int | None:
+def check_seed(seed: object, owner: str) -> int | None:
     """The seed, if it is one: a non-negative int or `None`.
 
     >>> check_seed(3, "RandomNormal")

@@ -33,6 +33,8 @@ Activation: TypeAlias = Callable[[Array], Array]
 Axes: TypeAlias = int | Sequence[int]
 Sizes: TypeAlias = int | Sequence[int]
 """One size for all axes, or one per axis."""
+Pairs: TypeAlias = int | Sequence[int | Sequence[int]]
+"""What is put or taken on both sides of each axis: one number for all, one per axis, or one pair per axis."""
 Range: TypeAlias = float | Sequence[float]
 """A number, which stands for a range around zero or from it, or both its ends."""
 
@@ -59,6 +61,7 @@ __all__ = [
     "InitializerLike",
     "Key",
     "LossLike",
+    "Pairs",
     "PyTree",
     "Range",
     "RegularizerLike",

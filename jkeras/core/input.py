@@ -1,6 +1,7 @@
 """Input: where a graph begins."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from jkeras import dtypes, registry
@@ -99,12 +100,12 @@ class InputLayer(Layer):
 
 
 def Input(
-    shape: Any = None,
+    shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
     dtype: DTypeLike | None = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
-    batch_shape: Any = None,
+    batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
     tensor: KerasTensor | None = None,
     optional: bool = False,

@@ -1,6 +1,6 @@
 """InputSpec: what a layer expects of its first argument, checked before any work is done."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -34,7 +34,7 @@ class InputSpec:
     def __init__(
         self,
         dtype: DTypeLike | None = None,
-        shape: Any = None,
+        shape: Sequence[int | None] | None = None,
         ndim: int | None = None,
         max_ndim: int | None = None,
         min_ndim: int | None = None,

@@ -16,6 +16,7 @@ from jkeras.core.lift import Lifted, lift
 from jkeras.core.tensor import KerasTensor
 from jkeras.core.variable import Variable
 from jkeras.errors import ArgumentError
+from jkeras.typing import Axes
 
 BINARY: dict[str, tuple[str, Callable[..., Any]]] = {
     "add": ("add", operator.add),
@@ -81,7 +82,7 @@ def reshape(x: Any, newshape: Any) -> Any:
     return jnp.reshape(x, newshape)
 
 
-def squeeze(x: Any, axis: Any = None) -> Any:
+def squeeze(x: Any, axis: Axes | None = None) -> Any:
     """`x` without axes of size 1."""
     return jnp.squeeze(x, axis)
 

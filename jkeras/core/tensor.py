@@ -4,7 +4,7 @@ Calling an operation on one records the call and returns another. `None` marks a
 history of a tensor (which operation, which of its calls, which output) is all that a graph is made of.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -123,7 +123,7 @@ class KerasTensor:
     __array_ufunc__ = None  # so that `numpy_array * tensor` leaves the operation to the tensor
 
 
-def standardize_shape(shape: Any) -> Shape:
+def standardize_shape(shape: Sequence[int | None]) -> Shape:
     """A shape as a tuple; `None` dimensions stay.
 
     >>> standardize_shape([None, 3])

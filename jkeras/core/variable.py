@@ -9,7 +9,7 @@ the tree that the value came in, because freezing moves leaves between trees.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Never
 
 import jax
@@ -59,7 +59,7 @@ class Variable:
     def __init__(
         self,
         initializer: InitializerLike,
-        shape: Any = None,
+        shape: int | Sequence[int] | None = None,
         dtype: DTypeLike | None = None,
         trainable: bool = True,
         autocast: bool = True,
@@ -259,7 +259,7 @@ def check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> str:
     return value
 
 
-def standardize_shape(shape: Any, owner: str) -> tuple[int, ...]:
+def standardize_shape(shape: int | Sequence[int], owner: str) -> tuple[int, ...]:
     """A shape as a tuple of ints, all of them known."""
     shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
     if any(not isinstance(dim, int | np.integer) or isinstance(dim, bool) or dim < 0 for dim in shape):

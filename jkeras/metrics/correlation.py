@@ -20,7 +20,7 @@ MOMENTS = ("weight", "mean", "variation", "residual")
 AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
 
 
-def _centred(x: Array, axis: Any) -> tuple[Array, Array]:
+def _centred(x: Array, axis: Axes) -> tuple[Array, Array]:
     """The mean, and what the values are more than that."""
     mean = jnp.mean(x, axis=axis, keepdims=True)
     return mean, x - mean

@@ -4,7 +4,7 @@ The thresholds divide the unit interval evenly unless others are given. The stat
 `jkeras.metrics.thresholds`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -134,10 +134,10 @@ class AUC(Metric):
         summation_method: str = "interpolation",
         name: str | None = None,
         dtype: PolicyLike = None,
-        thresholds: Any = None,
+        thresholds: Sequence[float] | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,
-        label_weights: Any = None,
+        label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
         super().__init__(name=name, dtype=dtype)

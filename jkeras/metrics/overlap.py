@@ -7,7 +7,7 @@ count of pixels stays exact up to 2^63. Other classes than `0 ... num_classes - 
 have no meaning: they are refused, and inside a compiled function the result is NaN.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -35,7 +35,7 @@ class _Overlap(Metric):
     def __init__(
         self,
         num_classes: int,
-        target_class_ids: Any,
+        target_class_ids: Sequence[int],
         name: str | None,
         dtype: PolicyLike,
         ignore_class: int | None = None,
@@ -138,7 +138,7 @@ class _Encoded(_Overlap):
     def __init__(
         self,
         num_classes: int,
-        target_class_ids: Any,
+        target_class_ids: Sequence[int],
         name: str | None,
         dtype: PolicyLike,
         ignore_class: int | None,
@@ -189,7 +189,7 @@ class IoU(_Encoded):
     def __init__(
         self,
         num_classes: int,
-        target_class_ids: Any,
+        target_class_ids: Sequence[int],
         name: str | None = None,
         dtype: PolicyLike = None,
         ignore_class: int | None = None,
@@ -274,7 +274,7 @@ class OneHotIoU(_Encoded):
     def __init__(
         self,
         num_classes: int,
-        target_class_ids: Any,
+        target_class_ids: Sequence[int],
         name: str | None = None,
         dtype: PolicyLike = None,
         ignore_class: int | None = None,
@@ -354,7 +354,11 @@ class BinaryIoU(_Overlap):
     """
 
     def __init__(
-        self, target_class_ids: Any = (0, 1), threshold: float = 0.5, name: str | None = None, dtype: PolicyLike = None
+        self,
+        target_class_ids: Sequence[int] = (0, 1),
+        threshold: float = 0.5,
+        name: str | None = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(2, target_class_ids, name, dtype)
         self.threshold = arguments.number(threshold, "threshold", "BinaryIoU")

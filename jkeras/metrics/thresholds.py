@@ -268,7 +268,7 @@ class ThresholdMetric(Metric):
         name: str | None,
         dtype: PolicyLike,
         top_k: int | None = None,
-        class_id: Any = None,
+        class_id: int | None = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         owner = type(self).__name__

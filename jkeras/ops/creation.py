@@ -1,6 +1,6 @@
 """Making arrays out of nothing. Where no dtype is given it is `jkeras.config.floatx()`."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import jax.numpy as jnp
 
@@ -15,7 +15,7 @@ hanning = lift(jnp.hanning, names="x")
 kaiser = lift(jnp.kaiser, names="x")
 
 
-def empty(shape: Any, dtype: DTypeLike | None = None) -> Array:
+def empty(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> Array:
     """Zeros: there is no uninitialised memory.
 
     >>> empty((2,)).tolist()
@@ -42,7 +42,7 @@ def identity(n: int, dtype: DTypeLike | None = None) -> Array:
     return jnp.identity(n, dtypes.standardize(dtype))
 
 
-def ones(shape: Any, dtype: DTypeLike | None = None) -> Array:
+def ones(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> Array:
     """Ones.
 
     >>> ones((2,)).tolist()
@@ -60,7 +60,7 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike | None = None
     return jnp.tri(N, M, k, dtypes.standardize(dtype))
 
 
-def zeros(shape: Any, dtype: DTypeLike | None = None) -> Array:
+def zeros(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> Array:
     """Zeros.
 
     >>> zeros((2,)).tolist()

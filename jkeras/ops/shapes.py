@@ -56,7 +56,7 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any =
 
 
 @listed
-def reshape(x: Array, newshape: Any) -> Array:
+def reshape(x: Array, newshape: int | Sequence[int]) -> Array:
     """The same elements in another shape; the last axis runs fastest in both.
 
     Args:
@@ -83,7 +83,7 @@ def reshape(x: Array, newshape: Any) -> Array:
 
 
 @listed
-def tile(x: Array, repeats: Any) -> Array:
+def tile(x: Array, repeats: int | Sequence[int] | Array) -> Array:
     """Copies of an array laid side by side.
 
     Args:
@@ -102,7 +102,7 @@ def tile(x: Array, repeats: Any) -> Array:
 
 
 @listed
-def full(shape: Any, fill_value: Any, dtype: DTypeLike | None = None) -> Array:
+def full(shape: int | Sequence[int], fill_value: Any, dtype: DTypeLike | None = None) -> Array:
     """One value everywhere.
 
     Args:

@@ -10,7 +10,7 @@ from jkeras import activations, constraints, initializers, registry, regularizer
 from jkeras.core import InputSpec, Layer
 from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, BuildError
-from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import Array, Axes, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 def non_negative(value: Any, argument: str, owner: str) -> float:
@@ -166,7 +166,7 @@ class PReLU(Layer):
         alpha_initializer: InitializerLike = "Zeros",
         alpha_regularizer: RegularizerLike = None,
         alpha_constraint: ConstraintLike = None,
-        shared_axes: Any = None,
+        shared_axes: Axes | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
@@ -176,7 +176,7 @@ class PReLU(Layer):
         self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes and list(shared_axes)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         shared = self.shared_axes or ()
         shape = tuple(1 if axis in shared else size for axis, size in enumerate(input_shape))[1:]
         if None in shape:

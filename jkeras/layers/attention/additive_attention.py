@@ -1,6 +1,6 @@
 """AdditiveAttention: scores are learned sums of what queries and keys have in common."""
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import jax.numpy as jnp
 
@@ -9,7 +9,7 @@ from jkeras.core import Variable
 from jkeras.core.options import LayerOptions
 from jkeras.errors import BuildError
 from jkeras.layers.attention.scored import ScoredAttention
-from jkeras.typing import Array
+from jkeras.typing import Array, Shape
 
 
 @registry.export("keras.layers")
@@ -49,7 +49,7 @@ class AdditiveAttention(ScoredAttention):
         super().__init__(use_scale=use_scale, dropout=dropout, seed=seed, **kwargs)
         self.scale: Variable | None = None
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         features = self.check_list(input_shape)[0][-1]
         if features is None:
             raise BuildError(

@@ -1,6 +1,6 @@
 """Attention: scores are products of queries and keys."""
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import jax.numpy as jnp
 
@@ -9,7 +9,7 @@ from jkeras.core import Variable
 from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.layers.attention.scored import ScoredAttention
-from jkeras.typing import Array
+from jkeras.typing import Array, Shape
 
 
 @registry.export("keras.layers")
@@ -66,7 +66,7 @@ class Attention(ScoredAttention):
         self.scale: Variable | None = None
         self.concat_score_weight: Variable | None = None
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         self.check_list(input_shape)
         if self.use_scale:
             self.scale = self.add_weight(shape=(), initializer="ones", name="scale")

@@ -19,7 +19,7 @@ from jkeras.functional.attention import Implementation
 from jkeras.layers.arguments import fraction, positive_int
 from jkeras.layers.attention.folding import Folding
 from jkeras.layers.core.einsum_dense import EinsumDense
-from jkeras.typing import Array, Config, ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import Array, Config, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 class Heads(NamedTuple):
@@ -79,7 +79,7 @@ class HeadedAttention(Layer):
         self.query_dense = self.key_dense = self.gate_dense = self.value_dense = self.output_dense = none
         self.position_embedding = _layer(position_embedding, owner)
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
         key_shape = value_shape if key_shape is None else key_shape
         self.check_shapes(query_shape, value_shape, key_shape)
         heads = self.heads
@@ -99,7 +99,7 @@ class HeadedAttention(Layer):
         """The axes over which queries of a rank attend; by default all between batch and features."""
         return tuple(range(1, ndim - 1))
 
-    def _project(self, name: str, shape: Any, units: tuple[int, ...], contracted: int = 1) -> EinsumDense:
+    def _project(self, name: str, shape: Shape, units: tuple[int, ...], contracted: int = 1) -> EinsumDense:
         """The affine map of the last axes of a shape to others: heads and their features are two axes."""
         letters = string.ascii_lowercase
         taken, given = letters[: len(shape)], letters[len(shape) : len(shape) + len(units)]

@@ -1,5 +1,6 @@
 """MultiHeadAttention: several attentions at once, each over features of its own."""
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 from jkeras import registry
@@ -7,7 +8,7 @@ from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.attention.base import HeadedAttention, Heads
-from jkeras.typing import ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -70,8 +71,8 @@ class MultiHeadAttention(HeadedAttention):
         value_dim: int | None = None,
         dropout: float = 0.0,
         use_bias: bool = True,
-        output_shape: Any = None,
-        attention_axes: Any = None,
+        output_shape: int | Sequence[int] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
         kernel_initializer: InitializerLike = "glorot_uniform",
@@ -112,11 +113,11 @@ class MultiHeadAttention(HeadedAttention):
         self.output_shape = None if output_shape is None else _ints(output_shape, "output_shape")
         self.attention_axes = None if attention_axes is None else _ints(attention_axes, "attention_axes")
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
         super().build(query_shape, value_shape, key_shape)
         self.attention_axes = self.attended_axes(len(query_shape))
 
-    def output_features(self, query_shape: Any) -> tuple[int, ...]:
+    def output_features(self, query_shape: Shape) -> tuple[int, ...]:
         return super().output_features(query_shape) if self.output_shape is None else self.output_shape
 
     def attended_axes(self, ndim: int) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from jkeras.core import Layer
 from jkeras.core.options import LayerOptions
 from jkeras.layers.arguments import ActivationAttribute, positive_int
 from jkeras.layers.core.dense import Dense
-from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("jkeras.layers")
@@ -77,7 +77,7 @@ class SwiGLU(Layer):
         self.up = self._dense("up", input_shape, self.hidden_units)
         self.down = self._dense("down", hidden, input_shape[-1] if self.units is None else self.units)
 
-    def _dense(self, name: str, input_shape: Any, units: int) -> Dense:
+    def _dense(self, name: str, input_shape: Shape, units: int) -> Dense:
         dense = Dense(
             units,
             use_bias=self.use_bias,

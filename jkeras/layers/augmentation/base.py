@@ -7,7 +7,7 @@ other images. A subclass writes `draw` and `apply`, for a batch of images of flo
 Parameters are float32 or finer whatever the images are: a coordinate of an image does not fit bfloat16.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Unpack
 
 import jax
@@ -20,7 +20,7 @@ from jkeras.core.options import ImageOptions, LayerOptions
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional.layout import channel_axis, spatial_axes
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
-from jkeras.typing import Array, Key, PyTree
+from jkeras.typing import Array, Key, PyTree, Range
 
 Transformation = dict[str, Any]
 KEYS = ("images", "labels", "segmentation_masks")
@@ -86,7 +86,7 @@ class ImageLayer(Layer):
         return outputs
 
     def get_random_transformation(
-        self, data: PyTree, training: bool | None = True, seed: Any = None
+        self, data: PyTree, training: bool | None = True, seed: int | Key | None = None
     ) -> Transformation | None:
         """Draws the parameters for images.
 
@@ -185,7 +185,7 @@ class RandomImageLayer(ImageLayer):
         self.seed = seed
         self.generator = SeedGenerator(seed)
 
-    def stream(self, seed: Any) -> Iterator[Key]:
+    def stream(self, seed: int | Key | None) -> Iterator[Key]:
         if seed is not None:
             yield from successors(seed)
         while True:
@@ -208,8 +208,8 @@ class RandomFactorLayer(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any,
-        value_range: Any = (0, 255),
+        factor: Range,
+        value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
         **kwargs: Unpack[LayerOptions],
@@ -228,7 +228,7 @@ def on_batch(function: Callable[[Array], Array], images: Array) -> Array:
     return function(images) if images.ndim == 4 else jnp.squeeze(function(jnp.expand_dims(images, 0)), 0)
 
 
-def successors(seed: Any) -> Iterator[Key]:
+def successors(seed: int | Key) -> Iterator[Key]:
     """A key, and those that count up from it: what a `SeedGenerator` gives whose state it is.
 
     >>> first, second, *_ = (key for _, key in zip(range(2), successors(7)))

@@ -20,7 +20,7 @@ from jkeras.layers.augmentation.base import (
     per_example,
     uniform,
 )
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Range, Sizes
 
 
 @registry.export("keras.layers")
@@ -95,10 +95,10 @@ class RandomGaussianBlur(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any = 1.0,
-        kernel_size: Any = 3,
-        sigma: Any = 1.0,
-        value_range: Any = (0, 255),
+        factor: Range = 1.0,
+        kernel_size: Sizes = 3,
+        sigma: Range = 1.0,
+        value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
         **kwargs: Unpack[LayerOptions],

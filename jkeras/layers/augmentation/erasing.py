@@ -13,7 +13,7 @@ from jkeras.functional.layout import along
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, chance, per_example, uniform
 from jkeras.layers.augmentation.boxes import inside, random_box
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Range
 
 
 @registry.export("keras.layers")
@@ -47,10 +47,10 @@ class RandomErasing(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any = 1.0,
-        scale: Any = (0.02, 0.33),
+        factor: Range = 1.0,
+        scale: Range = (0.02, 0.33),
         fill_value: Any = None,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],

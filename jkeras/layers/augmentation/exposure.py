@@ -1,6 +1,6 @@
 """How bright images are, and how far their values are spread: RandomBrightness and RandomContrast."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Unpack
 
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from jkeras import registry
 from jkeras.core.options import ImageOptions
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, uniform
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Range
 
 
 @registry.export("keras.layers")
@@ -39,7 +39,11 @@ class RandomBrightness(RandomImageLayer):
     """
 
     def __init__(
-        self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Unpack[ImageOptions]
+        self,
+        factor: Range,
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, **kwargs)
         self.factor = factor_range(factor, (-1, 1), "RandomBrightness")
@@ -79,7 +83,11 @@ class RandomContrast(RandomImageLayer):
     """
 
     def __init__(
-        self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Unpack[ImageOptions]
+        self,
+        factor: Range,
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, **kwargs)
         pair = (factor, factor) if isinstance(factor, int | float) else factor

@@ -3,7 +3,7 @@
 None of them draws anything. Each looks at one channel of one image at a time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
 import jax
@@ -45,7 +45,7 @@ class AutoContrast(ImageLayer):
     Source: E. D. Cubuk et al., "AutoAugment: learning augmentation strategies from data", CVPR 2019.
     """
 
-    def __init__(self, value_range: Any = (0, 255), **kwargs: Unpack[ImageOptions]) -> None:
+    def __init__(self, value_range: Sequence[float] = (0, 255), **kwargs: Unpack[ImageOptions]) -> None:
         super().__init__(**kwargs)
         self.value_range = value_bounds(value_range, "AutoContrast")
 
@@ -90,7 +90,7 @@ class Equalization(ImageLayer):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         bins: int = 256,
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
@@ -134,7 +134,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         clip_limit: float = 4.0,
         tile_grid_size: Any = (8, 8),
         data_format: str | None = None,

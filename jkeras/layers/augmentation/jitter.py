@@ -1,6 +1,6 @@
 """RandomColorJitter: brightness, contrast, saturation and hue, one after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Unpack
 
 from jkeras import registry
@@ -9,7 +9,7 @@ from jkeras.layers.augmentation.arguments import value_bounds
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation
 from jkeras.layers.augmentation.color import RandomHue, RandomSaturation
 from jkeras.layers.augmentation.exposure import RandomBrightness, RandomContrast
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Range
 
 PARTS = {
     "random_brightness": RandomBrightness,
@@ -49,11 +49,11 @@ class RandomColorJitter(RandomImageLayer):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
-        brightness_factor: Any = None,
-        contrast_factor: Any = None,
-        saturation_factor: Any = None,
-        hue_factor: Any = None,
+        value_range: Sequence[float] = (0, 255),
+        brightness_factor: Range | None = None,
+        contrast_factor: Range | None = None,
+        saturation_factor: Range | None = None,
+        hue_factor: Range | None = None,
         seed: int | None = None,
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],

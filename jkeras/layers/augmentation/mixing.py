@@ -15,7 +15,7 @@ from jkeras.errors import ArgumentError, ShapeError
 from jkeras.layers.augmentation.arguments import factor_range
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, per_example, uniform
 from jkeras.layers.augmentation.boxes import inside, random_box
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Range
 
 
 class MixingLayer(RandomImageLayer):
@@ -143,7 +143,11 @@ class CutMix(MixingLayer):
     """
 
     def __init__(
-        self, factor: Any = 1.0, seed: int | None = None, data_format: str | None = None, **kwargs: Unpack[LayerOptions]
+        self,
+        factor: Range = 1.0,
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, (0, 1), "CutMix")

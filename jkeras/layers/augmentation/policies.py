@@ -4,13 +4,14 @@ Every image gets augmentations of its own. Affine maps are chosen before anythin
 one resampling; the others are computed for all images, and each image takes its own.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import registry
+from jkeras.core import Layer
 from jkeras.core.options import LayerOptions, RandomImageOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional.image import affine_transform
@@ -23,7 +24,7 @@ from jkeras.layers.augmentation.detail import RandomSharpness
 from jkeras.layers.augmentation.exposure import RandomBrightness, RandomContrast
 from jkeras.layers.augmentation.histograms import AutoContrast, Equalization
 from jkeras.layers.augmentation.tones import RandomPosterization, Solarization
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Range
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
 GEOMETRIC = ("random_shear", "random_translation", "random_rotation")
@@ -42,7 +43,7 @@ class RandomPolicy(RandomImageLayer):
     """
 
     def __init__(
-        self, *, value_range: Any, factor: Any, interpolation: str, **kwargs: Unpack[RandomImageOptions]
+        self, *, value_range: Sequence[float], factor: Range, interpolation: str, **kwargs: Unpack[RandomImageOptions]
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
@@ -151,9 +152,9 @@ class RandAugment(RandomPolicy):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         num_ops: int = 2,
-        factor: Any = 0.5,
+        factor: Range = 0.5,
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
@@ -223,10 +224,10 @@ class AugMix(RandomPolicy):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         num_chains: int = 3,
         chain_depth: int = 3,
-        factor: Any = 0.3,
+        factor: Range = 0.3,
         alpha: float = 1.0,
         all_ops: bool = True,
         interpolation: str = "bilinear",

@@ -1,6 +1,6 @@
 """Other tones at the same places: RandomInvert, RandomPosterization and Solarization."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Unpack
 
 import jax
@@ -18,7 +18,7 @@ from jkeras.layers.augmentation.base import (
     uniform,
 )
 from jkeras.layers.augmentation.values import from_bytes, to_bytes
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Range
 
 
 @registry.export("keras.layers")
@@ -47,8 +47,8 @@ class RandomInvert(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any = 1.0,
-        value_range: Any = (0, 255),
+        factor: Range = 1.0,
+        value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
@@ -133,9 +133,9 @@ class Solarization(RandomImageLayer):
 
     def __init__(
         self,
-        addition_factor: Any = 0.0,
-        threshold_factor: Any = 0.0,
-        value_range: Any = (0, 255),
+        addition_factor: Range = 0.0,
+        threshold_factor: Range = 0.0,
+        value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:

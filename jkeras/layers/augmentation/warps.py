@@ -1,6 +1,6 @@
 """Images bent: RandomPerspective and RandomElasticTransform."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Unpack
 
 import jax
@@ -12,7 +12,7 @@ from jkeras.functional.image import map_coordinates, perspective_transform
 from jkeras.layers.arguments import fraction
 from jkeras.layers.augmentation.arguments import FILL_MODES, INTERPOLATIONS, factor_range, number, one_of, value_bounds
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, chance, per_example, uniform
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Range
 
 
 @registry.export("keras.layers")
@@ -47,7 +47,7 @@ class RandomPerspective(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any = 1.0,
+        factor: Range = 1.0,
         scale: float = 1.0,
         interpolation: str = "bilinear",
         fill_value: float = 0.0,
@@ -118,12 +118,12 @@ class RandomElasticTransform(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any = 1.0,
-        scale: Any = 1.0,
+        factor: Range = 1.0,
+        scale: Range = 1.0,
         interpolation: str = "bilinear",
         fill_mode: str = "reflect",
         fill_value: float = 0.0,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],

@@ -13,7 +13,7 @@ from jkeras.errors import ShapeError
 from jkeras.functional.layout import along
 from jkeras.layers.arguments import fraction, positive_int
 from jkeras.layers.regularization.base import RandomLayer
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Shape
 
 CONVNEXT = "keras.src.applications.convnext"  # where Keras has these classes, whose configs are read and written
 INCEPTION = "keras.src.applications.inception_resnet_v2"
@@ -48,7 +48,7 @@ class LayerScale(Layer):
         self.projection_dim = positive_int(projection_dim, "projection_dim", "LayerScale", "LayerScale(1e-6, 96)")
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         self.gamma = self.add_weight((self.projection_dim,), initializers.Constant(self.init_values), name="gamma")
 
     def call(self, inputs: Array) -> Array:

@@ -14,7 +14,7 @@ from jkeras.errors import ArgumentError, BuildError
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
 from jkeras.functional.layout import along, channel_axis
 from jkeras.layers.arguments import ActivationAttribute
-from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape, Sizes
 
 
 class WindowLayer(Layer):
@@ -34,11 +34,11 @@ class WindowLayer(Layer):
 
     def __init__(
         self,
-        kernel_size: Any,
-        strides: Any,
+        kernel_size: Sizes,
+        strides: Sizes,
         padding: str,
         data_format: str | None,
-        dilation_rate: Any,
+        dilation_rate: Sizes,
         activation: ActivationLike,
         use_bias: bool,
         bias_initializer: InitializerLike,
@@ -73,7 +73,7 @@ class WindowLayer(Layer):
         """The axis of the channels."""
         return channel_axis(self.rank + 2, self.data_format)
 
-    def channels_of(self, input_shape: Any) -> int:
+    def channels_of(self, input_shape: Shape) -> int:
         """The number of channels, which inputs must have from now on. Raises `BuildError` where it is not known."""
         channels = input_shape[self.channel_axis]
         if channels is None:

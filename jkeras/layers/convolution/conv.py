@@ -7,7 +7,7 @@ from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional import conv
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.convolution.base import WindowLayer
-from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape, Sizes
 
 
 class Conv(WindowLayer):
@@ -23,11 +23,11 @@ class Conv(WindowLayer):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Sizes = 1,
         groups: int = 1,
         activation: ActivationLike = None,
         use_bias: bool = True,
@@ -68,7 +68,7 @@ class Conv(WindowLayer):
                 received=f"groups={self.groups}",
             )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = self.channels_of(input_shape)
         if channels % self.groups:
             raise ShapeError(

@@ -1,13 +1,13 @@
 """DepthwiseConv1D, DepthwiseConv2D: every channel convolved on its own."""
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from jkeras import constraints, initializers, registry, regularizers
 from jkeras.core.options import PlainOptions
 from jkeras.functional import depthwise_conv
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.convolution.base import WindowLayer
-from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape, Sizes
 
 
 class DepthwiseConv(WindowLayer):
@@ -15,12 +15,12 @@ class DepthwiseConv(WindowLayer):
 
     def __init__(
         self,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
         padding: str = "valid",
         depth_multiplier: int = 1,
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Sizes = 1,
         activation: ActivationLike = None,
         use_bias: bool = True,
         depthwise_initializer: InitializerLike = "glorot_uniform",
@@ -52,7 +52,7 @@ class DepthwiseConv(WindowLayer):
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
         self.depthwise_constraint = constraints.get(depthwise_constraint)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = self.channels_of(input_shape)
         self.kernel = self.declare_kernel(
             "kernel",

@@ -1,13 +1,13 @@
 """SeparableConv1D, SeparableConv2D: every channel on its own, then all channels at every point."""
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from jkeras import constraints, initializers, registry, regularizers
 from jkeras.core.options import PlainOptions
 from jkeras.functional import conv, depthwise_conv
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.convolution.base import WindowLayer
-from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape, Sizes
 
 
 class SeparableConv(WindowLayer):
@@ -16,11 +16,11 @@ class SeparableConv(WindowLayer):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Sizes = 1,
         depth_multiplier: int = 1,
         activation: ActivationLike = None,
         use_bias: bool = True,
@@ -61,7 +61,7 @@ class SeparableConv(WindowLayer):
         self.depthwise_constraint = constraints.get(depthwise_constraint)
         self.pointwise_constraint = constraints.get(pointwise_constraint)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = self.channels_of(input_shape)
         self.depthwise_kernel = self.declare_kernel(
             "depthwise_kernel",

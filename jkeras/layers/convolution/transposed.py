@@ -9,7 +9,7 @@ from jkeras.functional import conv_transpose
 from jkeras.functional.arguments import standardize_tuple
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.convolution.base import WindowLayer
-from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape, Sizes
 
 
 class ConvTranspose(WindowLayer):
@@ -20,12 +20,12 @@ class ConvTranspose(WindowLayer):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
         padding: str = "valid",
-        output_padding: Any = None,
+        output_padding: Sizes | None = None,
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Sizes = 1,
         activation: ActivationLike = None,
         use_bias: bool = True,
         kernel_initializer: InitializerLike = "glorot_uniform",
@@ -58,7 +58,7 @@ class ConvTranspose(WindowLayer):
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = self.channels_of(input_shape)
         self.kernel = self.declare_kernel(
             "kernel",

@@ -9,7 +9,7 @@ from jkeras.core import InputSpec, Variable
 from jkeras.errors import BuildError
 from jkeras.layers.arguments import ActivationAttribute, positive_int
 from jkeras.layers.core.low_rank import LowRankAdaptable
-from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -81,7 +81,7 @@ class Dense(LowRankAdaptable):
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         features = input_shape[-1]
         if features is None:
             raise BuildError(

@@ -1,6 +1,7 @@
 """EinsumDense: a linear map of any axes, written as an equation."""
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -59,7 +60,7 @@ class EinsumDense(LowRankAdaptable):
     def __init__(
         self,
         equation: str,
-        output_shape: Any,
+        output_shape: int | Sequence[int | None],
         activation: ActivationLike = None,
         bias_axes: str | None = None,
         kernel_initializer: InitializerLike = "glorot_uniform",
@@ -142,7 +143,7 @@ class EinsumDense(LowRankAdaptable):
         return self.activation(outputs)
 
 
-def _sizes(output_shape: Any) -> tuple[int | None, ...]:
+def _sizes(output_shape: int | Sequence[int | None]) -> tuple[int | None, ...]:
     """The sizes of the outputs' axes, as a tuple."""
     try:
         entries = tuple(output_shape) if not isinstance(output_shape, int) else (output_shape,)

@@ -13,7 +13,7 @@ from jkeras.core.describe import base_config
 from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import is_shape
 from jkeras.errors import ArgumentError, BuildError, ShapeError
-from jkeras.typing import Array, Config, DTypeLike, Key, PyTree
+from jkeras.typing import Array, Config, DTypeLike, Key, PyTree, Shape
 
 CALL_ARGUMENTS = ("params", "state", "rng", "inputs", "training")
 INIT_ARGUMENTS = ("rng", "inputs", "training")
@@ -103,7 +103,7 @@ class JaxLayer(Layer):
         self.params: PyTree = None
         self.state: PyTree = None
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         if not {"params", "state"} & {*self.call_names}:
             return
         key = jax.eval_shape(lambda: jax.random.key(0))
@@ -121,7 +121,7 @@ class JaxLayer(Layer):
             autocast=trainable,
         )
 
-    def _initial_values(self, key: Key, input_shape: Any) -> tuple[PyTree, PyTree]:
+    def _initial_values(self, key: Key, input_shape: Shape) -> tuple[PyTree, PyTree]:
         """`(params, state)` of `init_fn`."""
 
         def ones(shape: Any) -> Array:

@@ -15,7 +15,7 @@ from jkeras.functional.layout import hide
 from jkeras.layers.arguments import fraction
 from jkeras.layers.normalization.base import AffineNormalization, sizes_along
 from jkeras.layers.normalization.renormalization import SquareRoot, check_clipping, corrections
-from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -102,7 +102,7 @@ class BatchNormalization(AffineNormalization):
         self.renorm_momentum = renorm_momentum
         self.autocast = False  # the statistics are those of the inputs as they come
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         sizes = sizes_along(input_shape, self.axis, self.path or self.name)
         (size,) = sizes.values()
         self.declare_affine((size,), center=self.center, scale=self.scale)

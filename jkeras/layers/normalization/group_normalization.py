@@ -8,7 +8,7 @@ from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.functional import group_normalize
 from jkeras.layers.normalization.base import AffineNormalization, sizes_along
-from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -75,7 +75,7 @@ class GroupNormalization(AffineNormalization):
         )
         self.autocast = False  # the statistics are those of the inputs as they come
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         path = self.path or self.name
         sizes = sizes_along(input_shape, self.axis, path)
         ((axis, channels),) = sizes.items()

@@ -1,12 +1,12 @@
 """LayerNormalization: every example to mean zero and variance one over its features."""
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from jkeras import registry
 from jkeras.core.options import LayerOptions
 from jkeras.functional import layer_normalize
 from jkeras.layers.normalization.base import AffineNormalization, check_axes, sizes_along
-from jkeras.typing import Array, Axes, ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import Array, Axes, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -68,7 +68,7 @@ class LayerNormalization(AffineNormalization):
         )
         self.autocast = False  # the statistics are those of the inputs as they come
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         sizes = sizes_along(input_shape, self.axis, self.path or self.name)
         self.declare_affine(
             tuple(sizes.values()),

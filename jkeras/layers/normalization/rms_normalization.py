@@ -1,13 +1,13 @@
 """RMSNormalization: every example divided by its root mean square."""
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from jkeras import registry
 from jkeras.core import Layer, Variable
 from jkeras.core.options import LayerOptions
 from jkeras.functional import rms_normalize
 from jkeras.layers.normalization.base import check_axes, sizes_along
-from jkeras.typing import Array, Axes
+from jkeras.typing import Array, Axes, Shape
 
 
 @registry.export("keras.layers")
@@ -44,7 +44,7 @@ class RMSNormalization(Layer):
         self.supports_masking = True
         self.autocast = False  # the mean is that of the inputs as they come
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         sizes = sizes_along(input_shape, self.axis, self.path or self.name)
         self.scale = self.add_weight(tuple(sizes.values()), "ones", autocast=False, name="scale")
 

@@ -28,7 +28,7 @@ def check_bins(bins: Any, owner: str) -> int:
     return int(bins)
 
 
-def check_salt(salt: Any, owner: str) -> list[int] | None:
+def check_salt(salt: int | Sequence[int] | None, owner: str) -> list[int] | None:
     """The two halves of SipHash's key; `None` for FarmHash.
 
     >>> check_salt(133, "Hashing")

@@ -1,5 +1,6 @@
 """Hashing: categories without a vocabulary, by the bins that their hashes fall into."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -56,7 +57,7 @@ class Hashing(HostLayer):
         self,
         num_bins: int,
         mask_value: Any = None,
-        salt: Any = None,
+        salt: int | Sequence[int] | None = None,
         output_mode: str = "int",
         sparse: bool = False,
         **kwargs: Any,
@@ -84,7 +85,7 @@ class Hashing(HostLayer):
             bins = jnp.where(inputs == self.mask_value, 0, bins)
         return encode(bins, self.output_mode, self.num_bins, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of the encoding."""
         return encoded_shape(tuple(input_shape), self.output_mode, self.num_bins)
 

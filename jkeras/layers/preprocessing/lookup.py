@@ -12,7 +12,7 @@ from jkeras.layers.preprocessing.encoding import check_output_mode
 from jkeras.layers.preprocessing.hash_keys import check_salt
 from jkeras.layers.preprocessing.texts import HostLayer, encode_on_host
 from jkeras.layers.preprocessing.vocabulary import MODES, learn, vocabulary_of
-from jkeras.typing import Config
+from jkeras.typing import Array, Config
 
 DERIVED = ("vocabulary_size", "has_input_vocabulary")  # in Keras's configs, and found anew here
 
@@ -38,12 +38,12 @@ class Lookup(HostLayer):
         mask_token: Any,
         oov_token: Any,
         vocabulary: list[Any] | None,
-        idf_weights: Any,
+        idf_weights: Sequence[float] | np.ndarray | Array | None,
         invert: bool,
         output_mode: str,
         sparse: bool,
         pad_to_max_tokens: bool,
-        salt: Any,
+        salt: int | Sequence[int] | None,
     ) -> None:
         """Takes the constructor's arguments."""
         owner = type(self).__name__

@@ -1,6 +1,7 @@
 """Normalization: features with known statistics, to mean zero and variance one."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Unpack
 
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, BuildError, DataError
 from jkeras.layers.normalization.base import sizes_along
 from jkeras.layers.preprocessing.batches import batches_of
-from jkeras.typing import Array, Axes
+from jkeras.typing import Array, ArrayLike, Axes, Shape
 
 
 @registry.export("keras.layers")
@@ -72,7 +73,7 @@ class Normalization(Layer):
         self.autocast = False  # the year 1990 is no bfloat16
         self._epsilon = config.epsilon()
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         sizes = sizes_along(input_shape, self.axis, self.path or self.name)
         self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
         shape = tuple(sizes.values())
@@ -188,7 +189,7 @@ def _wide(dtype: str) -> str:
     return jnp.promote_types(dtype, "float32").name
 
 
-def _axes(axis: Any) -> tuple[int, ...]:
+def _axes(axis: Axes | None) -> tuple[int, ...]:
     axes = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
     if any(type(each) is not int for each in axes) or len({*axes}) != len(axes):
         raise ArgumentError(
@@ -197,7 +198,7 @@ def _axes(axis: Any) -> tuple[int, ...]:
     return axes
 
 
-def _statistics(mean: Any, variance: Any, axes: int) -> tuple[Any, Any]:
+def _statistics(mean: ArrayLike | Sequence[Any], variance: ArrayLike | Sequence[Any], axes: int) -> tuple[Any, Any]:
     """Mean and variance as numbers or nested lists: a layer holds no arrays."""
     if (mean is None) != (variance is None):
         raise ArgumentError(

@@ -12,7 +12,7 @@ from jkeras.errors import ArgumentError
 from jkeras.functional import conv
 from jkeras.initializers import STFT
 from jkeras.layers.arguments import positive_int
-from jkeras.typing import Array
+from jkeras.typing import Array, Shape
 
 MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 
@@ -114,7 +114,7 @@ class STFTSpectrogram(Layer):
                 received=f"fft_length={self.fft_length}",
             )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         shape = (self.frame_length, 1, self.frequencies)
         for side, other in (("real", "imag"), ("imag", "real")):
             if self.mode != other:

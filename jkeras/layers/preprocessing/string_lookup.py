@@ -11,7 +11,7 @@ from jkeras.functional.hashing import hash_texts
 from jkeras.layers.preprocessing.lookup import Lookup
 from jkeras.layers.preprocessing.texts import as_texts
 from jkeras.layers.preprocessing.vocabulary import entries_of
-from jkeras.typing import Config
+from jkeras.typing import Array, Config
 
 
 @registry.export("keras.layers")
@@ -68,15 +68,15 @@ class StringLookup(Lookup):
         num_oov_indices: int = 1,
         mask_token: str | None = None,
         oov_token: str = "[UNK]",
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: str | Sequence[Any] | np.ndarray | None = None,
+        idf_weights: Sequence[float] | np.ndarray | Array | None = None,
         invert: bool = False,
         output_mode: str = "int",
         pad_to_max_tokens: bool = False,
         sparse: bool = False,
         encoding: str = "utf-8",
         name: str | None = None,
-        salt: Any = None,
+        salt: int | Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs.pop("oov_method", None)  # in Keras's configs; texts are always hashed

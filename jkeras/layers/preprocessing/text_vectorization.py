@@ -16,7 +16,7 @@ from jkeras.layers.preprocessing.lookup import DERIVED, check_no_file
 from jkeras.layers.preprocessing.string_lookup import StringLookup
 from jkeras.layers.preprocessing.texts import HostLayer, as_texts, padded
 from jkeras.layers.preprocessing.vocabulary import learn
-from jkeras.typing import Config
+from jkeras.typing import Array, Config
 
 LOWER: dict[int, Any] = dict(zip(map(ord, string.ascii_uppercase), string.ascii_lowercase, strict=True))
 STRIP: dict[int, Any] = dict.fromkeys(map(ord, string.punctuation))
@@ -86,8 +86,8 @@ class TextVectorization(HostLayer):
         output_mode: str = "int",
         output_sequence_length: int | None = None,
         pad_to_max_tokens: bool = False,
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: str | Sequence[Any] | np.ndarray | None = None,
+        idf_weights: Sequence[float] | np.ndarray | Array | None = None,
         sparse: bool = False,
         ragged: bool = False,
         encoding: str = "utf-8",

@@ -184,7 +184,7 @@ class RecurrentCell(Cell):
                 name="bias",
             )
 
-    def get_initial_state(self, batch_size: Any = None) -> States:
+    def get_initial_state(self, batch_size: int | None = None) -> States:
         """Zeros for a batch."""
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
         return [jnp.zeros((batch_size, size), self.compute_dtype) for size in sizes]
@@ -294,7 +294,7 @@ def check_cell(cell: Any, owner: str) -> Any:
     return cell
 
 
-def initial_state_of(cell: Any, batch_size: Any) -> States:
+def initial_state_of(cell: Any, batch_size: int) -> States:
     """The states in which a cell begins: its own `get_initial_state`, else zeros of its `state_size`."""
     if hasattr(cell, "get_initial_state"):
         states = cell.get_initial_state(batch_size=batch_size)

@@ -17,7 +17,17 @@ from jkeras.layers.arguments import ActivationAttribute, positive_int
 from jkeras.layers.recurrent.base import ForgetBias, Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import remember
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, inherited
-from jkeras.typing import ActivationLike, Array, Config, ConstraintLike, InitializerLike, PyTree, RegularizerLike
+from jkeras.typing import (
+    ActivationLike,
+    Array,
+    Config,
+    ConstraintLike,
+    InitializerLike,
+    PyTree,
+    RegularizerLike,
+    Shape,
+    Sizes,
+)
 
 
 class ConvLSTMCell(RecurrentCell):
@@ -33,11 +43,11 @@ class ConvLSTMCell(RecurrentCell):
         self,
         rank: int,
         filters: int,
-        kernel_size: Any,
-        strides: Any,
+        kernel_size: Sizes,
+        strides: Sizes,
         padding: str,
         data_format: str | None,
-        dilation_rate: Any,
+        dilation_rate: Sizes,
         recurrent_activation: ActivationLike,
         unit_forget_bias: bool,
         *common: Any,
@@ -74,7 +84,7 @@ class ConvLSTMCell(RecurrentCell):
         """Each gate has a mask of its own."""
         return 4
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = input_shape[self.axis]
         self.declare(
             (*self.kernel_size, channels, 4 * self.filters),
@@ -94,7 +104,7 @@ class ConvLSTMCell(RecurrentCell):
         specs = (jax.ShapeDtypeStruct(shape, "float32") for shape in (image, kernel))
         self.state_shape = jax.eval_shape(self.convolve_inputs, *specs).shape[1:]
 
-    def get_initial_state(self, batch_size: Any = None) -> States:
+    def get_initial_state(self, batch_size: int | None = None) -> States:
         """Zeros for a batch, of the size that the convolution of the inputs has."""
         assert self.state_shape is not None, "the cell is built first"
         return [jnp.zeros((batch_size, *self.state_shape), self.compute_dtype) for _ in range(2)]
@@ -152,11 +162,11 @@ class ConvLSTM(OwnCellRNN):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Sizes = 1,
         activation: ActivationLike = "tanh",
         recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
@@ -194,7 +204,7 @@ class ConvLSTM(OwnCellRNN):
         super().__init__(cell, *flags, activity_regularizer=activity_regularizer, **kwargs)
         self.input_spec = InputSpec(ndim=self.rank + 3)
 
-    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Shape, initial_state_shape: Shape | None = None) -> None:
         super().build(sequences_shape, initial_state_shape)
         self.input_spec = InputSpec(shape=(None, None, *sequences_shape[2:]))
 

@@ -12,7 +12,7 @@ from jkeras.layers.arguments import ActivationAttribute, positive_int
 from jkeras.layers.recurrent.base import Recurrence, RecurrentCell, States, first, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import blend
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, check_cudnn, inherited
-from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, PyTree, RegularizerLike
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, PyTree, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -104,7 +104,7 @@ class GRUCell(RecurrentCell):
         self.reset_after = bool(reset_after)
         self.state_size = self.output_size = self.units
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         bias = (2, 3 * self.units) if self.reset_after else (3 * self.units,)
         self.declare((input_shape[-1], 3 * self.units), (self.units, 3 * self.units), bias)
 

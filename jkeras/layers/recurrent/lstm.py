@@ -12,7 +12,7 @@ from jkeras.layers.arguments import ActivationAttribute, positive_int
 from jkeras.layers.recurrent.base import ForgetBias, Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import remember
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, check_cudnn, inherited
-from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, PyTree, RegularizerLike
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, PyTree, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -102,7 +102,7 @@ class LSTMCell(RecurrentCell):
         self.unit_forget_bias = bool(unit_forget_bias)
         self.state_size, self.output_size = [self.units, self.units], self.units
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         start = ForgetBias(self.bias_initializer) if self.unit_forget_bias else None
         self.declare((input_shape[-1], 4 * self.units), (self.units, 4 * self.units), (4 * self.units,), start)
 

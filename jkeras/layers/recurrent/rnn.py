@@ -15,7 +15,7 @@ from jkeras.errors import ArgumentError, BuildError, ShapeError, elsewhere
 from jkeras.functional.recurrence import selected, widened
 from jkeras.layers.recurrent.base import Recurrence, States, check_cell, check_states, initial_state_of, recurrence_of
 from jkeras.layers.recurrent.stacked import StackedRNNCells
-from jkeras.typing import Array, Config, PyTree
+from jkeras.typing import Array, Config, PyTree, Shape
 
 
 class CarriedStates(Component):
@@ -123,7 +123,7 @@ class RNN(Layer):
 
     # -- building
 
-    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Any, initial_state_shape: Shape | None = None) -> None:
         if self.cell.overrides_build and not self.cell.built:
             self.cell.path = tree.join(self.path or "", self.structure().components[self.cell])
             self.cell.build((sequences_shape[0], *sequences_shape[2:]))
@@ -139,7 +139,7 @@ class RNN(Layer):
             specs = jax.eval_shape(lambda: self.get_initial_state(sequences_shape[0]))
             self.states = CarriedStates(jax.tree.leaves(specs), self.variable_dtype)
 
-    def get_initial_state(self, batch_size: Any) -> States:
+    def get_initial_state(self, batch_size: int) -> States:
         """The states in which the cell begins."""
         return initial_state_of(self.cell, batch_size)
 

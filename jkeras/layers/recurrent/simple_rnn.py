@@ -11,7 +11,7 @@ from jkeras.functional.recurrence import Blocks
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.recurrent.base import Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, inherited
-from jkeras.typing import ActivationLike, Array, Config, ConstraintLike, InitializerLike, PyTree, RegularizerLike
+from jkeras.typing import ActivationLike, Array, Config, ConstraintLike, InitializerLike, PyTree, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -84,7 +84,7 @@ class SimpleRNNCell(RecurrentCell):
         self.units = positive_int(units, "units", "SimpleRNNCell", "SimpleRNNCell(units=64)")
         self.state_size = self.output_size = self.units
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         self.declare((input_shape[-1], self.units), (self.units, self.units), (self.units,))
 
     def recurrence(self, step_shape: tuple[Any, ...], training: bool | None) -> Recurrence:

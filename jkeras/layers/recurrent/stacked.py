@@ -13,7 +13,7 @@ from jkeras.layers.recurrent.base import (
     initial_state_of,
     recurrence_of,
 )
-from jkeras.typing import Array, Config, PyTree
+from jkeras.typing import Array, Config, PyTree, Shape
 
 
 @registry.export("keras.layers")
@@ -61,7 +61,7 @@ class StackedRNNCells(Cell):
         """The states in which each cell begins."""
         return [initial_state_of(cell, batch_size) for cell in self.cells]
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         for cell in self.cells:
             if cell.overrides_build and not cell.built:
                 cell.path = tree.join(self.path or "", self.structure().components[cell])

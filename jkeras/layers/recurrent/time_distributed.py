@@ -11,7 +11,7 @@ from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ShapeError
 from jkeras.functional.layout import hide
 from jkeras.layers.core.wrapper import Wrapper
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, PyTree, Shape
 
 
 @registry.export("keras.layers")
@@ -55,7 +55,7 @@ class TimeDistributed(Wrapper):
             self.check_shape(input_shape)
             super().build((input_shape[0], *input_shape[2:]))
 
-    def check_shape(self, shape: Any) -> None:
+    def check_shape(self, shape: Shape) -> None:
         """Raises `ShapeError` unless inputs of a shape have steps."""
         if len(shape) < 3:
             raise ShapeError(

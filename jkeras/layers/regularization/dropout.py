@@ -1,6 +1,6 @@
 """Dropout: entries are set to zero at random in training."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
 
 import jax.numpy as jnp
@@ -44,7 +44,11 @@ class Dropout(RandomLayer):
     """
 
     def __init__(
-        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Unpack[LayerOptions]
+        self,
+        rate: float,
+        noise_shape: Any = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.rate = fraction(rate, "rate", type(self).__name__)
@@ -64,7 +68,7 @@ class Dropout(RandomLayer):
         return self.noise_shape
 
 
-def standardize_noise_shape(noise_shape: Any, owner: str) -> tuple[int | None, ...] | None:
+def standardize_noise_shape(noise_shape: Sequence[int | None], owner: str) -> tuple[int | None, ...] | None:
     """A noise shape as a tuple.
 
     >>> standardize_noise_shape([None, 1], "Dropout")

@@ -1,6 +1,6 @@
 """UpSampling1D, UpSampling2D, UpSampling3D: every element repeated along the spatial axes, or interpolated."""
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import jax.numpy as jnp
 
@@ -13,7 +13,7 @@ from jkeras.functional.arguments import standardize_tuple
 from jkeras.functional.image import resize
 from jkeras.functional.layout import spatial_axes
 from jkeras.layers.arguments import positive_int
-from jkeras.typing import Array
+from jkeras.typing import Array, Sizes
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
@@ -80,7 +80,7 @@ class UpSampling2D(Layer):
 
     def __init__(
         self,
-        size: Any = (2, 2),
+        size: Sizes = (2, 2),
         data_format: str | None = None,
         interpolation: str = "nearest",
         **kwargs: Unpack[LayerOptions],
@@ -132,7 +132,7 @@ class UpSampling3D(Layer):
     Source: the definition.
     """
 
-    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
+    def __init__(self, size: Sizes = (2, 2, 2), data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.size = standardize_tuple(size, 3, "size", "UpSampling3D")
         self.data_format = standardize_data_format(data_format)
