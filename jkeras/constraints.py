@@ -229,7 +229,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     return family.deserialize(config, custom_objects)
 
 
-def _norm(value: Any, name: str, owner: str, *, least: float = 0, most: float = float("inf")) -> float:
+def _norm(value: object, name: str, owner: str, *, least: float = 0, most: float = float("inf")) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
         expected = f"a number >= {least}" + (f" and <= {most}" if most < float("inf") else "")
         raise ArgumentError(f"`{name}` is out of range.", path=owner, expected=expected, received=repr(value)[:80])

@@ -78,7 +78,7 @@ def as_floats(x: Any) -> Array:
     return x.astype(jnp.result_type(x, float))
 
 
-def of(value: Any) -> DType:
+def of(value: object) -> DType:
     """The dtype that a value has, or would have as an array: Python floats are `floatx`.
 
     >>> of(1.0), of(jnp.zeros(2, "float16"))

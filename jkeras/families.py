@@ -21,7 +21,7 @@ class Family:
         default: what `get(None)` returns.
     """
 
-    def __init__(self, kind: str, module: str, base: type | None = None, default: Any = None) -> None:
+    def __init__(self, kind: str, module: str, base: type | None = None, default: object = None) -> None:
         self.kind, self.module, self.base, self.default = kind, module, base, default
         self.table: dict[str, Any] = {}
         if base is not None:
@@ -71,7 +71,7 @@ class Family:
             )
         return self.table[name]
 
-    def serialize(self, thing: Any) -> Any:
+    def serialize(self, thing: object) -> Any:
         """The config of an entry: the bare name of a built-in function, the envelope of anything else."""
         if thing is None:
             return None
@@ -103,7 +103,7 @@ class Family:
                 write=f"{cls.__name__}({', '.join(f'{name}=...' for name in needed)})",
             )
 
-    def _instance(self, thing: Any) -> Any:
+    def _instance(self, thing: object) -> Any:
         if not inspect.isclass(thing):
             return thing
         self.check_complete(thing)

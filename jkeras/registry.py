@@ -143,7 +143,7 @@ def custom_object_scope(custom_objects: Mapping[str, Any] | None) -> Iterator[No
         _custom_objects.reset(token)
 
 
-def public_name(thing: Any) -> str:
+def public_name(thing: object) -> str:
     """The name of a built-in in configs.
 
     >>> from jkeras import losses
@@ -153,7 +153,7 @@ def public_name(thing: Any) -> str:
     return _addresses[thing][1]
 
 
-def is_builtin(thing: Any) -> bool:
+def is_builtin(thing: object) -> bool:
     """Whether a class or function is part of the library's public tables."""
     return thing in _addresses
 
@@ -181,7 +181,7 @@ def serialize(obj: Any) -> Any:
     )
 
 
-def _serialize_plain(thing: Any) -> Config | None:
+def _serialize_plain(thing: object) -> Config | None:
     if isinstance(thing, bytes):
         return {"class_name": "__bytes__", "config": {"value": thing.decode("latin-1")}}
     if isinstance(thing, slice):

@@ -7,7 +7,7 @@ from typing import Any
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
 
 
-def check_count(owner: str, name: str, value: Any, *, least: int = 0) -> int:
+def check_count(owner: str, name: str, value: object, *, least: int = 0) -> int:
     """The value as an int, if it is an integer, NumPy's included, of at least `least`; else raises `ArgumentError`.
 
     >>> import numpy as np
@@ -25,7 +25,7 @@ def check_count(owner: str, name: str, value: Any, *, least: int = 0) -> int:
     return int(value)
 
 
-def check_number(owner: str, name: str, value: Any) -> float:
+def check_number(owner: str, name: str, value: object) -> float:
     """The value, if it is a real number that is not NaN; raises `ArgumentError` otherwise.
 
     >>> check_number("ReduceLROnPlateau", "min_lr", 0)
@@ -38,7 +38,7 @@ def check_number(owner: str, name: str, value: Any) -> float:
     return value  # type: ignore[return-value]
 
 
-def check_choice(owner: str, name: str, value: Any, known: Sequence[str]) -> Any:
+def check_choice(owner: str, name: str, value: object, known: Sequence[str]) -> Any:
     """The value, if it is a known one; raises `UnknownNameError` otherwise.
 
     >>> check_choice("EarlyStopping", "mode", "min", ("auto", "min", "max"))
@@ -49,7 +49,7 @@ def check_choice(owner: str, name: str, value: Any, known: Sequence[str]) -> Any
     return value
 
 
-def check_frequency(owner: str, name: str, value: Any) -> Any:
+def check_frequency(owner: str, name: str, value: object) -> Any:
     """The value, if it is `"epoch"` or a count of batches; raises `ArgumentError` otherwise.
 
     >>> check_frequency("ModelCheckpoint", "save_freq", "epoch")

@@ -51,7 +51,7 @@ class BackgroundWriter:
             under_way.result()
 
 
-def _copied(leaf: Any) -> Any:
+def _copied(leaf: object) -> Any:
     """A leaf in memory of its own: on the host where that is the device, else on the device, which nobody waits for."""
     if not isinstance(leaf, jax.Array) or jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return leaf.copy() if hasattr(leaf, "copy") else leaf

@@ -9,8 +9,8 @@ import numpy as np
 
 from jkeras.callbacks.callback import Callback
 from jkeras.callbacks.monitor import VALIDATION
+from jkeras.callbacks.state import State
 from jkeras.errors import ArgumentError
-from jkeras.typing import PyTree
 
 
 class CSVLogger(Callback):
@@ -51,13 +51,13 @@ class CSVLogger(Callback):
         self.append = append
         self.columns: list[str] | None = None
 
-    def on_train_begin(self, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_train_begin(self, logs: Mapping[str, Any], state: State) -> None:
         """Makes the file, or empties it."""
         self.columns = None
         with open(self.filename, "a" if self.append else "w"):
             pass
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         """Writes a row."""
         if self.columns is None:
             self.columns = sorted(logs)

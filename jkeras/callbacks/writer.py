@@ -132,7 +132,7 @@ def by_path(state: PyTree) -> dict[str, Any]:
     return leaves
 
 
-def _is_key(leaf: Any) -> bool:
+def _is_key(leaf: object) -> bool:
     return isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 

@@ -116,7 +116,7 @@ class Function(Operation):
         return flat
 
 
-def check_fits(tensor: KerasTensor, value: Any, path: str) -> None:
+def check_fits(tensor: KerasTensor, value: object, path: str) -> None:
     """Raises `GraphError` unless a value has the rank and the known dimensions of a tensor."""
     shape = standardize_shape(value.shape) if hasattr(value, "shape") else ()
     fits = len(shape) == tensor.ndim and all(

@@ -26,7 +26,7 @@ SIZES = ((72, 224), (120, 672))  # (b, n) twice: many divisors, far apart, rarel
 SMALLEST = (1, 1)
 
 
-def is_spec(leaf: Any) -> bool:
+def is_spec(leaf: object) -> bool:
     """Whether a leaf has a shape and a dtype: an array, a tracer, a `ShapeDtypeStruct`, a KerasTensor."""
     return hasattr(leaf, "shape") and hasattr(leaf, "dtype")
 

@@ -67,7 +67,7 @@ class Node:
         if len(self.args) == 1 and not self.kwargs and isinstance(self.args[0], KerasTensor):
             return (values.get(id(self.args[0])),), {}
 
-        def replace(leaf: Any) -> Any:
+        def replace(leaf: object) -> Any:
             return values.get(id(leaf)) if isinstance(leaf, KerasTensor) else leaf
 
         return jax.tree.map(replace, (self.args, self.kwargs))
@@ -76,7 +76,7 @@ class Node:
         return f"<Node operation={self.operation.name}, inputs={self.input_tensors}, outputs={self.output_tensors}>"
 
 
-def _constant(leaf: Any, name: str) -> Any:
+def _constant(leaf: object, name: str) -> Any:
     """An argument as a graph keeps it: an array becomes a NumPy constant, for a graph holds nothing on a device."""
     if isinstance(leaf, jax.core.Tracer):
         raise GraphError(

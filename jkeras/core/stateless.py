@@ -120,7 +120,7 @@ def _check(structure: Structure, flat: tuple[Tree, Tree], owner: str) -> None:
     _report(problems, owner)
 
 
-def _misfit(declaration: Declaration, leaf: Any) -> str | None:
+def _misfit(declaration: Declaration, leaf: object) -> str | None:
     if not hasattr(leaf, "shape") and not isinstance(leaf, int | float | complex):
         return f"'{declaration.path}' is no array: {type(leaf).__name__}"
     if jnp.shape(leaf) != declaration.variable.shape:

@@ -120,7 +120,7 @@ def walk(root: Component) -> Structure:
     components: dict[Component, str] = {root: ""}
     taken: dict[str, Any] = {}
 
-    def claim(path: str, part: Any) -> None:
+    def claim(path: str, part: object) -> None:
         other = taken.setdefault(path, part)
         if other is not part:
             raise DuplicateNameError(

@@ -150,7 +150,7 @@ def _dimension(dim: Any) -> int | None:
         ) from None
 
 
-def is_shape(thing: Any) -> bool:
+def is_shape(thing: object) -> bool:
     """Whether something is a tuple or list of dimensions, and so a shape rather than a container of things.
 
     >>> is_shape((None, 3)), is_shape([(2,), (3,)])
@@ -161,7 +161,7 @@ def is_shape(thing: Any) -> bool:
     )
 
 
-def is_keras_tensor(thing: Any) -> bool:
+def is_keras_tensor(thing: object) -> bool:
     """Whether something is a symbolic tensor.
 
     >>> is_keras_tensor(KerasTensor((2,))), is_keras_tensor(2)

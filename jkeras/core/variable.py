@@ -216,12 +216,12 @@ class Variable:
     __array_ufunc__ = None  # so that `numpy_array * variable` leaves the operation to the variable
 
 
-def read(thing: Any) -> Any:
+def read(thing: object) -> Any:
     """The value of a Variable; anything else as it is."""
     return thing.value if isinstance(thing, Variable) else thing
 
 
-def concrete(value: Any, owner: str) -> np.ndarray:
+def concrete(value: object, owner: str) -> np.ndarray:
     """A value as a NumPy array. Raises `ArgumentError` for a tracer, which no declaration can hold."""
     if isinstance(value, jax.core.Tracer):
         raise ArgumentError(
@@ -250,7 +250,7 @@ def check_name(name: Any, owner: str) -> str:
     return name
 
 
-def check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> str:
+def check_choice(argument: str, value: object, choices: tuple[str, ...]) -> str:
     """The value, if it is one of the choices; `None` stands for the first."""
     if value is None:
         return choices[0]

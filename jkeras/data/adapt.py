@@ -138,7 +138,7 @@ def _check_end(x: Any, endless: bool, plan: Plan) -> None:
         )
 
 
-def _refuse(name: str, value: Any, x: Any, write: str) -> None:
+def _refuse(name: str, value: object, x: Any, write: str) -> None:
     if value is not None:
         raise DataError(
             f"`{name}` goes with arrays, not with what yields batches.",
@@ -149,5 +149,5 @@ def _refuse(name: str, value: Any, x: Any, write: str) -> None:
         )
 
 
-def _name(value: Any) -> str:
+def _name(value: object) -> str:
     return type(value).__name__

@@ -76,7 +76,7 @@ def host_values(leaf: Any) -> np.ndarray | None:
     return leaf[:rows]
 
 
-def host_labels(leaf: Any) -> np.ndarray | None:
+def host_labels(leaf: object) -> np.ndarray | None:
     """Labels on the host; of an array that spans several processes, those of this one; `None` where that is no rows.
 
     >>> host_labels(jax.numpy.arange(3)).tolist()

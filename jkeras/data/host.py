@@ -59,7 +59,7 @@ def cast_float64(value: Any) -> Any:
     return value.astype(config.floatx())
 
 
-def is_array(value: Any) -> bool:
+def is_array(value: object) -> bool:
     """Whether something is one array, of whatever library.
 
     >>> is_array(np.ones(2)), is_array([1.0, 2.0]), is_array(iter([1.0]))
@@ -70,16 +70,16 @@ def is_array(value: Any) -> bool:
     )
 
 
-def _is_literal(value: Any) -> bool:
+def _is_literal(value: object) -> bool:
     """Whether something is a list that spells out one array: of numbers or strings, or of lists of these."""
     return isinstance(value, list) and bool(value) and all(_is_scalar(item) or _is_literal(item) for item in value)
 
 
-def _is_scalar(value: Any) -> bool:
+def _is_scalar(value: object) -> bool:
     return isinstance(value, (numbers.Number, *STRINGS))
 
 
-def _host_array(value: Any, path: str) -> Any:
+def _host_array(value: object, path: str) -> Any:
     if not isinstance(value, jax.Array):
         value = _foreign(value, path)
         if not (jnp.issubdtype(value.dtype, jnp.number) or value.dtype == bool) or value.dtype.kind == "m":
@@ -91,7 +91,7 @@ def _host_array(value: Any, path: str) -> Any:
     return value
 
 
-def _foreign(value: Any, path: str) -> np.ndarray:
+def _foreign(value: object, path: str) -> np.ndarray:
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise DataError(
             "a masked array hides values, and the network would see them.",
@@ -183,7 +183,7 @@ def _no_numbers(value: np.ndarray, path: str) -> DataError:
     )
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, numbers.Real | np.bool_)
 
 

@@ -98,7 +98,7 @@ class PyDataset(abc.ABC):
         return (self[index] for index in (itertools.count() if count is None else range(count)))
 
 
-def _checked_count(name: str, value: Any, *, least: int) -> int:
+def _checked_count(name: str, value: object, *, least: int) -> int:
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ArgumentError(
             f"`{name}` must be an int >= {least}, got {value!r}.",

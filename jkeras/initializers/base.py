@@ -132,7 +132,7 @@ def static_shape(shape: Sequence[int], owner: str) -> tuple[int, ...]:
     return sizes
 
 
-def number(value: Any, name: str, owner: str, *, least: float | None = None) -> float:
+def number(value: object, name: str, owner: str, *, least: float | None = None) -> float:
     """The value, if it is a number, and not below `least`."""
     if isinstance(value, bool) or not isinstance(value, int | float) or (least is not None and not value >= least):
         expected = "a number" if least is None else f"a number >= {least}"

@@ -155,7 +155,7 @@ def get(identifier: InitializerLike) -> Any:
     return family.get(identifier)
 
 
-def _held(value: Any) -> Any:
+def _held(value: object) -> Any:
     """What is kept of a value: numbers as they are, lists as tuples, arrays as literals."""
     if isinstance(value, np.generic):
         return value.item()
@@ -170,9 +170,9 @@ def _held(value: Any) -> Any:
     )
 
 
-def _array(value: Any) -> np.ndarray:
+def _array(value: object) -> np.ndarray:
     return value.array() if isinstance(value, Literal) else np.asarray(value)
 
 
-def _written(value: Any) -> Any:
+def _written(value: object) -> Any:
     return registry.serialize(value.array() if isinstance(value, Literal) else value)

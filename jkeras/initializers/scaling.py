@@ -14,7 +14,6 @@ With `n` the fan-in, the fan-out or their mean, all of them have variance `scale
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from jkeras.errors import ArgumentError, did_you_mean
 from jkeras.initializers import draws
@@ -236,7 +235,7 @@ class LecunNormal(_Preset):
     _settled = (1.0, "fan_in", "truncated_normal")
 
 
-def _choice(value: Any, name: str, allowed: tuple[str, ...], owner: str) -> str:
+def _choice(value: object, name: str, allowed: tuple[str, ...], owner: str) -> str:
     if value not in allowed:
         raise ArgumentError(
             f"unknown `{name}`.", path=owner, expected=did_you_mean(str(value), allowed), received=repr(value)

@@ -29,7 +29,7 @@ class ActivationAttribute:
         vars(layer)[self.name] = activations.get(value)
 
 
-def positive_int(value: Any, argument: str, owner: str, write: str) -> int:
+def positive_int(value: object, argument: str, owner: str, write: str) -> int:
     """The value, if it is a positive int.
 
     >>> positive_int(3, "units", "Dense", "Dense(3)")
@@ -46,7 +46,7 @@ def positive_int(value: Any, argument: str, owner: str, write: str) -> int:
     return value
 
 
-def fraction(value: Any, argument: str, owner: str, *, one: bool = True) -> float:
+def fraction(value: object, argument: str, owner: str, *, one: bool = True) -> float:
     """The value, if it is a number in [0, 1]; with `one=False` in [0, 1).
 
     >>> fraction(0.5, "rate", "Dropout")

@@ -5,7 +5,7 @@ from typing import Any
 from jkeras.errors import ArgumentError
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -46,7 +46,7 @@ def non_negative(value: Any, argument: str, owner: str) -> float:
     return value
 
 
-def count(value: Any, argument: str, owner: str) -> int:
+def count(value: object, argument: str, owner: str) -> int:
     """An integer from 1 on.
 
     >>> count(5, "k", "TopKCategoricalAccuracy")
@@ -70,7 +70,7 @@ def number(value: Any, argument: str, owner: str) -> float:
     return value
 
 
-def flag(value: Any, argument: str, owner: str) -> bool:
+def flag(value: object, argument: str, owner: str) -> bool:
     """True or false, and nothing that merely converts to it.
 
     >>> flag(True, "from_logits", "BinaryCrossentropy")
@@ -81,7 +81,7 @@ def flag(value: Any, argument: str, owner: str) -> bool:
     return value
 
 
-def class_axis(value: Any, owner: str) -> int:
+def class_axis(value: object, owner: str) -> int:
     """One axis.
 
     >>> class_axis(-1, "CategoricalCrossentropy")
@@ -92,7 +92,7 @@ def class_axis(value: Any, owner: str) -> int:
     return value
 
 
-def axes(value: Any, owner: str) -> int | list[int]:
+def axes(value: object, owner: str) -> int | list[int]:
     """One axis, or several.
 
     >>> axes((1, 2), "BinaryCrossentropy")
@@ -103,7 +103,7 @@ def axes(value: Any, owner: str) -> int | list[int]:
     return class_axis(value, owner)
 
 
-def optional_class(value: Any, argument: str, owner: str) -> int | None:
+def optional_class(value: object, argument: str, owner: str) -> int | None:
     """A class index, or `None`. It may be negative: -1 often marks what is to be ignored.
 
     >>> optional_class(255, "ignore_class", "SparseCategoricalCrossentropy")

@@ -20,7 +20,7 @@ from jkeras.typing import Array, DTypeLike, PyTree
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _is_numbers(node: Any) -> bool:
+def _is_numbers(node: object) -> bool:
     """Whether a list is an array written out in numbers, and no container of arrays."""
     return isinstance(node, list | tuple) and all(isinstance(x, bool | int | float) for x in jax.tree.leaves(node))
 
@@ -31,7 +31,7 @@ def as_arrays(tree: PyTree, dtype: DTypeLike | None = None) -> PyTree:
     Integers that int32 does not hold become the nearest that it does, and not another class.
     """
 
-    def convert(leaf: Any) -> Array:
+    def convert(leaf: object) -> Array:
         leaf = np.asarray(leaf) if _is_numbers(leaf) else leaf
         if isinstance(leaf, np.ndarray) and leaf.dtype in ("int64", "uint64") and not jax.config.read("jax_enable_x64"):
             info = np.iinfo("int32")

@@ -32,7 +32,7 @@ def kind_of_labels(y_true_shape: Shape, y_pred_shape: Shape) -> str:
     return "categorical"
 
 
-def name_of(thing: Any) -> str | None:
+def name_of(thing: object) -> str | None:
     """The name of an object, function or class.
 
     >>> name_of(len), name_of(LossFunctionWrapper(pow, name="power"))

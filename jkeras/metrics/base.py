@@ -25,7 +25,7 @@ from jkeras import config, dtypes, families, registry
 from jkeras.configurable import PlainArguments
 from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, MissingCallError, elsewhere
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, Config, Identifier
 
 State: TypeAlias = dict[str, Array]
 HELD, UPDATE = "a state that the caller holds", "state = metric.update(state, y_true, y_pred)   # from metric.init() on"
@@ -135,7 +135,7 @@ FAMILY = families.Family("metric", "keras.metrics", Metric)
 FAMILY.register()(Metric)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The metric of an identifier, as Keras understands it.
 
     Args:

@@ -66,7 +66,7 @@ def interpolated_precision(counts: Confusion) -> Array:
     return divide_no_nan(slope * (gained + intercept * jnp.log(ratio)), labels)
 
 
-def _choice(value: Any, argument: str, among: tuple[str, ...]) -> str:
+def _choice(value: object, argument: str, among: tuple[str, ...]) -> str:
     """One of some words, whose case may be the other or capitalized."""
     for word in among:
         if value in (word, word.lower(), word.capitalize()):

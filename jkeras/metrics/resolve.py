@@ -1,12 +1,10 @@
 """From what a trainer is told to a metric: names, functions, and those names that depend on shapes."""
 
-from typing import Any
-
 from jkeras.errors import ArgumentError
 from jkeras.losses.resolve import CROSSENTROPY, kind_of_labels, name_of
 from jkeras.metrics.base import FAMILY, Metric, get
 from jkeras.metrics.reduction import MeanMetricWrapper
-from jkeras.typing import Shape
+from jkeras.typing import Identifier, Shape
 
 ACCURACY = ("accuracy", "acc")
 
@@ -24,7 +22,7 @@ def _named(name: str, y_true_shape: Shape, y_pred_shape: Shape) -> Metric:
     return found(name=name)
 
 
-def resolve(identifier: Any, y_true_shape: Shape, y_pred_shape: Shape) -> Metric:
+def resolve(identifier: Identifier, y_true_shape: Shape, y_pred_shape: Shape) -> Metric:
     """The `Metric` that an entry of a trainer's `metrics=` means for labels and predictions of these shapes.
 
     `"accuracy"` and `"acc"` are `BinaryAccuracy`, `SparseCategoricalAccuracy` or `CategoricalAccuracy`;

@@ -67,7 +67,7 @@ class _Writer:
         name, call, place = self.reference(tensor)
         return [name, call + (id(tensor) not in self.begun and _is_graph(tensor.history.operation)), place]
 
-    def argument(self, value: Any) -> Any:
+    def argument(self, value: object) -> Any:
         if isinstance(value, KerasTensor):
             inner = {"shape": list(value.shape), "dtype": value.dtype, "keras_history": list(self.reference(value))}
             return {"class_name": TENSOR, "config": inner}
@@ -159,7 +159,7 @@ class _Reader:
                     received=f"no way to call {', '.join(self.pending)[:80]}",
                 )
 
-    def ready(self, node: Any) -> bool:
+    def ready(self, node: object) -> bool:
         return all(index < len(self.operation(name).nodes) for name, index, _ in _references(node))
 
     def operation(self, name: str) -> Any:
@@ -183,7 +183,7 @@ class _Reader:
             return self.tensor(name, call - _is_graph(self.operation(name)), place)
         return type(structure)(self.boundary(item) for item in structure)
 
-    def call(self, name: str, node: Any) -> None:
+    def call(self, name: str, node: object) -> None:
         operation = self.operation(name)
         args, kwargs = _arguments(node, lambda reference: self.tensor(*reference))
         if isinstance(operation, Lifted):
@@ -222,7 +222,7 @@ def _operation(entry: Config) -> Any:
     return operation
 
 
-def _references(node: Any) -> list[tuple[str, int, int]]:
+def _references(node: object) -> list[tuple[str, int, int]]:
     """The tensors that a recorded call takes."""
     if isinstance(node, list):  # the form of Keras 2: a list of [layer, call, place, kwargs]
         return [(name, call, place) for name, call, place, *_ in node]

@@ -299,7 +299,7 @@ def _skeleton(structure: PyTree) -> Any:
 
 
 def _shown(structure: PyTree) -> str:
-    def shown(leaf: Any) -> str:
+    def shown(leaf: object) -> str:
         return leaf.name if isinstance(leaf, KerasTensor) else f"Array{getattr(leaf, 'shape', '')}"
 
     return str(jax.tree.map(shown, structure)).replace("'", "")[:200]

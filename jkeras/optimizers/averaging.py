@@ -110,5 +110,5 @@ def ema_params(opt_state: PyTree, params: PyTree) -> PyTree:
     return jax.tree.map(lambda p, average: average.astype(jnp.result_type(p)), params, found[0].average)
 
 
-def _is_average(node: Any) -> bool:
+def _is_average(node: object) -> bool:
     return isinstance(node, ParameterAverageState)

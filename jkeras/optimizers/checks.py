@@ -11,7 +11,7 @@ import jax
 from jkeras.errors import ArgumentError
 
 
-def check_number(path: str, value: Any, interval: str, default: Any = None) -> float:
+def check_number(path: str, value: Any, interval: str, default: object = None) -> float:
     """The value as a float, if it is a real number in the interval; the default is what the message proposes.
 
     Raises:
@@ -40,7 +40,7 @@ def check_number(path: str, value: Any, interval: str, default: Any = None) -> f
     return number
 
 
-def check_integer(path: str, value: Any, minimum: int) -> int:
+def check_integer(path: str, value: object, minimum: int) -> int:
     """The value as an int, if it is one and at least `minimum`.
 
     >>> check_integer("SGD(gradient_accumulation_steps=)", 4, minimum=2)

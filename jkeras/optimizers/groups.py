@@ -38,7 +38,7 @@ def by_path(optimizers: Mapping[str, Any]) -> optax.GradientTransformationExtraA
     parts = {pattern: optax.set_to_zero() if each is None else get(each) for pattern, each in optimizers.items()}
     transformations = {pattern: _as_transformation(each) for pattern, each in parts.items()}
 
-    def group(path: str, _: Any) -> str:
+    def group(path: str, _: object) -> str:
         for pattern in transformations:
             if re.search(pattern, path):
                 return pattern

@@ -108,7 +108,7 @@ def set_learning_rate(opt_state: PyTree, value: ArrayLike) -> PyTree:
     return set_hyperparameters(opt_state, learning_rate=value)
 
 
-def _is_injected(node: Any) -> bool:
+def _is_injected(node: object) -> bool:
     return isinstance(node, INJECTED)
 
 

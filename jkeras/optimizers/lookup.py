@@ -14,7 +14,7 @@ from jkeras import families, slots
 from jkeras.configurable import with_plain_arguments
 from jkeras.errors import ArgumentError, SerializationError
 from jkeras.optimizers.base import Optimizer
-from jkeras.typing import Config
+from jkeras.typing import Config, Identifier
 
 T = TypeVar("T", bound=type)
 UNKNOWN_TO_KERAS = ("weight_decay_exclusions",)
@@ -55,7 +55,7 @@ def _known(name: str) -> str:
     return name if name in FAMILY.table or name.lower() not in FAMILY.table else name.lower()
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The optimizer of a name, a config, a class, or of an optimizer.
 
     An optax transformation is an optimizer as it is, and `optax.MultiSteps` becomes one. `None` stays `None`.

@@ -16,7 +16,7 @@ import optax
 from jkeras import families, registry
 from jkeras.errors import ArgumentError, SerializationError
 from jkeras.optimizers.checks import check_number, optional_fields
-from jkeras.typing import Array, ArrayLike, Config
+from jkeras.typing import Array, ArrayLike, Config, Identifier
 
 T = TypeVar("T", bound=type)
 MODULE = "keras.optimizers.schedules"
@@ -336,7 +336,7 @@ class CosineDecayRestarts(_Schedule):
         return self.initial_learning_rate * ((1 - self.alpha) * cosine + self.alpha)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The schedule of a name, a config, or of a schedule; any function of the step is one as it is.
 
     >>> get({"class_name": "InverseTimeDecay", "config": {"initial_learning_rate": 1.0, "decay_steps": 10,

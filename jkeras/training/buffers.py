@@ -24,7 +24,7 @@ def distinct(tree: Tree) -> Tree:
     """
     seen: set[int] = set()
 
-    def own(leaf: Any) -> Any:
+    def own(leaf: object) -> Any:
         if not isinstance(leaf, jax.Array) or isinstance(leaf, jax.core.Tracer) or not leaf.size or leaf.is_deleted():
             return leaf
         addresses = _addresses(leaf)

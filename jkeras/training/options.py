@@ -171,7 +171,7 @@ def check_count(name: str, value: Any, method: str, *, least: int | None, option
     return int(value)
 
 
-def check_return_dict(value: Any, method: str) -> None:
+def check_return_dict(value: object, method: str) -> None:
     """Raises `ArgumentError` unless a dict is asked for, which is what is always returned."""
     if value is not True:
         raise ArgumentError(
@@ -212,11 +212,11 @@ def _is_class(key: Any) -> bool:
     return isinstance(key, numbers.Integral) or (isinstance(key, float) and key.is_integer())
 
 
-def _is_weight(value: Any) -> bool:
+def _is_weight(value: object) -> bool:
     return isinstance(value, numbers.Real) and 0 <= float(value) < math.inf
 
 
-def check_verbose(value: Any, method: str) -> None:
+def check_verbose(value: object, method: str) -> None:
     """Raises `ArgumentError` unless a value is a verbosity."""
     if isinstance(value, bool) or value not in ("auto", 0, 1, 2):
         raise ArgumentError(

@@ -18,7 +18,7 @@ Path: TypeAlias = tuple[str | int, ...]
 Refusal: TypeAlias = Callable[[str, str], JKerasError]  # of what was expected and what came
 
 
-def is_container(value: Any) -> bool:
+def is_container(value: object) -> bool:
     """Whether something is a dict, list or tuple of things, rather than a thing; a config is a thing.
 
     >>> is_container(["mse"]), is_container({"class_name": "Huber", "config": {}}), is_container(None)
@@ -173,7 +173,7 @@ def _outline(y_pred: PyTree, names: Mapping[Path, str], path: Path = ()) -> Any:
     return [_outline(each, names, (*path, index)) for index, each in enumerate(y_pred)]
 
 
-def _spread(value: Any, outline: Any, refusal: Refusal) -> dict[str, Any]:
+def _spread(value: Any, outline: object, refusal: Refusal) -> dict[str, Any]:
     """What belongs to each output in an outline."""
     if isinstance(outline, str):
         return {outline: value}

@@ -76,7 +76,7 @@ class Programs:
         return state, state.metrics, sums
 
     def _loop(
-        self, step: Callable[[Any, PyTree], tuple[Any, Logs]], value: Any, batch: Callable[[Any], PyTree], count: Any
+        self, step: Callable[[Any, PyTree], tuple[Any, Logs]], value: object, batch: Callable[[Any], PyTree], count: Any
     ) -> tuple[Any, Logs]:
         """`count` times `value, logs = step(value, batch(index))`; the last value, and the sums of the logs."""
         step = jax.jit(step, inline=True)  # one trace says which logs there are, and is the body of the loop

@@ -26,7 +26,7 @@ def describe(arguments: PyTree) -> PyTree:
     return jax.tree.map(_spec, arguments)
 
 
-def _spec(leaf: Any) -> jax.ShapeDtypeStruct:
+def _spec(leaf: object) -> jax.ShapeDtypeStruct:
     aval = jax.typeof(leaf)
     sharding = getattr(leaf, "sharding", None)
     return jax.ShapeDtypeStruct(aval.shape, aval.dtype, sharding=sharding, weak_type=bool(aval.weak_type))

@@ -69,7 +69,7 @@ def _no_state(given: Any, method: str, path: str) -> StateError:
     )
 
 
-def _is_tree(value: Any) -> bool:
+def _is_tree(value: object) -> bool:
     return isinstance(value, dict | list)
 
 

@@ -228,7 +228,7 @@ def scale_and_translate(
     )  # fmt: skip
 
 
-def check_choice(value: Any, choices: Sequence[str], name: str, path: str) -> None:
+def check_choice(value: object, choices: Sequence[str], name: str, path: str) -> None:
     """Raises `ArgumentError` unless a value is among the choices.
 
     >>> check_choice("nearest", ("nearest", "bilinear"), "interpolation", "resize")

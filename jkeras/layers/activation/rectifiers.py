@@ -13,7 +13,7 @@ from jkeras.errors import ArgumentError, BuildError
 from jkeras.typing import Array, Axes, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
-def non_negative(value: Any, argument: str, owner: str) -> float:
+def non_negative(value: object, argument: str, owner: str) -> float:
     """The value, if it is a number that is not negative.
 
     >>> non_negative(0.1, "negative_slope", "ReLU")

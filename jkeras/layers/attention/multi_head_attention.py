@@ -134,7 +134,7 @@ class MultiHeadAttention(HeadedAttention):
         return axes
 
 
-def _ints(value: Any, argument: str) -> tuple[int, ...]:
+def _ints(value: object, argument: str) -> tuple[int, ...]:
     """An int, or a sequence of ints, as a tuple."""
     entries = (value,) if isinstance(value, int) else value
     if not isinstance(entries, list | tuple) or not entries or not all(type(entry) is int for entry in entries):

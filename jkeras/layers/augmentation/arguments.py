@@ -75,7 +75,7 @@ def one_of(value: Any, names: Sequence[str], argument: str, owner: str) -> str:
     return value
 
 
-def number(value: Any, argument: str, owner: str) -> Any:
+def number(value: object, argument: str, owner: str) -> Any:
     """The value, if it is a number.
 
     >>> number(0.5, "fill_value", "RandomZoom")

@@ -146,7 +146,7 @@ def taps(images: Array, kernels: Array, axis: int) -> Array:
     return total
 
 
-def _odd_pair(value: Any) -> tuple[int, int]:
+def _odd_pair(value: object) -> tuple[int, int]:
     entries = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
     odd = all(isinstance(entry, int) and entry > 0 and entry % 2 == 1 for entry in entries)
     if len(entries) != 2 or not odd:

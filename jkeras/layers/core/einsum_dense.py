@@ -12,7 +12,7 @@ from jkeras.errors import ArgumentError
 from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.core.einsum_equation import Equation, known
 from jkeras.layers.core.low_rank import LowRankAdaptable
-from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -94,7 +94,7 @@ class EinsumDense(LowRankAdaptable):
         self.set_lora(lora_rank, lora_alpha, self.kernel_constraint)
         self.bias: Variable | None = None
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         axes, path = self.axes, self.path or self.name
         sizes = axes.sizes(input_shape, self.output_shape, path)
         self.declare_adapted(

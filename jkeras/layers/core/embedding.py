@@ -9,7 +9,7 @@ from jkeras import constraints, initializers, registry, regularizers
 from jkeras.errors import ArgumentError
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.core.low_rank import LowRankAdaptable
-from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -79,7 +79,7 @@ class Embedding(LowRankAdaptable):
         self.supports_masking = self.mask_zero
         self.autocast = False  # rows are cast after they are taken, not the whole table before
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         self.declare_adapted(
             (self.input_dim, self.output_dim),
             initializer=self.embeddings_initializer,

@@ -120,7 +120,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
         return ()
 
 
-def _serialize(value: Any, argument: str) -> Any:
+def _serialize(value: object, argument: str) -> Any:
     if getattr(value, "__name__", None) == "<lambda>":
         raise SerializationError(
             f"`{argument}` is a Python lambda, which has no name to write down.",
@@ -131,7 +131,7 @@ def _serialize(value: Any, argument: str) -> Any:
     return registry.serialize(value)
 
 
-def _deserialize(value: Any, argument: str) -> Any:
+def _deserialize(value: object, argument: str) -> Any:
     if isinstance(value, Mapping) and value.get("class_name") == "__lambda__":
         raise ConfigError(
             f"`{argument}` is a Python lambda, written as bytecode, which is not executed.",

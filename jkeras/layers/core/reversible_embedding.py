@@ -8,7 +8,7 @@ from jkeras import dtypes, registry
 from jkeras.core import Variable, set_mask
 from jkeras.errors import ArgumentError
 from jkeras.layers.core.embedding import Embedding
-from jkeras.typing import Array, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
+from jkeras.typing import Array, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -83,7 +83,7 @@ class ReversibleEmbedding(Embedding):
         self.supports_masking = True
         self.reverse_embeddings: Variable | None = None
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         super().build(input_shape)
         if not self.tie_weights:
             shape = (self.output_dim, self.input_dim)

@@ -1,6 +1,6 @@
 """SpectralNormalization: a layer whose kernel is divided by its largest singular value."""
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import jax.numpy as jnp
 from jax import lax
@@ -14,7 +14,7 @@ from jkeras.functional import unit_normalize
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.core.low_rank import LowRankAdaptable
 from jkeras.layers.core.wrapper import Wrapper
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, PyTree, Shape
 
 
 @registry.export("keras.layers")
@@ -54,7 +54,7 @@ class SpectralNormalization(Wrapper):
             power_iterations, "power_iterations", "SpectralNormalization", "SpectralNormalization(layers.Dense(8))"
         )
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         super().build(input_shape)
         weight = self._weight()
         self.vector_u = self.add_weight(

@@ -74,7 +74,7 @@ class HashedCrossing(HostLayer):
         crossed = functools.reduce(cross, words, nothing ^ BEGINNING)
         return encode(crossed.modulo(self.num_bins), self.output_mode, self.num_bins, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """The shape of the encoding."""
         shapes = [tuple(shape) for shape in input_shape]
         self._check(shapes, self.path or self.name)

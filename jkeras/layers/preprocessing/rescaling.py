@@ -64,7 +64,7 @@ class Rescaling(Layer):
         return super().from_config({**config, **numbers})
 
 
-def _numbers(value: Any, argument: str) -> Any:
+def _numbers(value: object, argument: str) -> Any:
     """A number, or a nested list of numbers: a layer holds no arrays."""
     try:
         array = np.asarray(value, "float64")

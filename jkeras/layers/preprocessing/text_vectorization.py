@@ -235,7 +235,7 @@ class TextVectorization(HostLayer):
         )
 
 
-def _check_choice(value: Any, known: Sequence[Any], argument: str) -> None:
+def _check_choice(value: object, known: Sequence[Any], argument: str) -> None:
     if not callable(value) and value not in known:
         raise ArgumentError(
             f"unknown `{argument}`.",

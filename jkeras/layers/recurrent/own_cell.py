@@ -26,7 +26,7 @@ class OfCell:
     def __get__(self, layer: Any, owner: type | None = None) -> Any:
         return self if layer is None else getattr(layer.cell, self.name)
 
-    def __set__(self, layer: Any, value: Any) -> None:
+    def __set__(self, layer: Any, value: object) -> None:
         setattr(layer.cell, self.name, value)
 
 
@@ -65,7 +65,7 @@ def inherited(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     return {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
 
 
-def check_cudnn(value: Any, owner: str) -> bool | str:
+def check_cudnn(value: object, owner: str) -> bool | str:
     """The value of `use_cudnn`, if it is one.
 
     >>> check_cudnn("auto", "LSTM")
