@@ -5,7 +5,7 @@ Dimension letters used in shape comments everywhere: `b` batch, `t` time, `h` `w
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import jax
 import numpy as np
@@ -22,7 +22,17 @@ DType: TypeAlias = str
 """The name of a dtype, such as `"float32"`."""
 DTypeLike: TypeAlias = str | np.dtype | type
 
+
+class SupportsArray(Protocol):
+    """What NumPy makes an array of: a column or table of pandas, a tensor of another library."""
+
+    def __array__(self) -> Any:
+        """The array."""
+
+
 PyTree: TypeAlias = Any
+ArrayTree: TypeAlias = "ArrayLike | SupportsArray | Sequence[ArrayTree] | Mapping[str, ArrayTree]"
+"""An array, or arrays in lists, tuples and dicts: labels, predictions, their weights and masks."""
 Tree: TypeAlias = Mapping[str, Any]
 """Nested dicts whose leaves are arrays."""
 Config: TypeAlias = dict[str, Any]
@@ -51,6 +61,7 @@ __all__ = [
     "ActivationLike",
     "Array",
     "ArrayLike",
+    "ArrayTree",
     "Axes",
     "Config",
     "ConstraintLike",
@@ -67,5 +78,6 @@ __all__ = [
     "RegularizerLike",
     "Shape",
     "Sizes",
+    "SupportsArray",
     "Tree",
 ]

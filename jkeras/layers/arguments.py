@@ -3,6 +3,7 @@
 from typing import Any
 
 from jkeras import activations
+from jkeras.core import Layer
 from jkeras.errors import ArgumentError
 
 LARGEST = 2**63  # sizes of arrays are 64-bit integers
@@ -22,10 +23,10 @@ class ActivationAttribute:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, layer: Any, owner: type | None = None) -> Any:
+    def __get__(self, layer: Layer, owner: type | None = None) -> Any:
         return self if layer is None else vars(layer)[self.name]
 
-    def __set__(self, layer: Any, value: Any) -> None:
+    def __set__(self, layer: Layer, value: Any) -> None:
         vars(layer)[self.name] = activations.get(value)
 
 

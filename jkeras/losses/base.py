@@ -34,7 +34,7 @@ from jkeras.losses.weighting import (
     reduce_weighted,
     sum_and_count,
 )
-from jkeras.typing import Array, ArrayLike, Config, Identifier, PyTree, Shape
+from jkeras.typing import Array, ArrayLike, ArrayTree, Config, Identifier, PyTree, Shape
 
 LossFunction = Callable[..., Array]
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class Loss(PlainArguments):
         self.reduction = reduction
         self.dtype = dtypes.get(dtype or config.floatx()).compute_dtype
 
-    def call(self, y_true: Any, y_pred: Any) -> Array:
+    def call(self, y_true: ArrayTree, y_pred: ArrayTree) -> Array:
         """One value per sample."""
         raise MissingCallError(
             "the loss does not say how it is computed.",
@@ -91,12 +91,17 @@ class Loss(PlainArguments):
             write="def call(self, y_true, y_pred): ...   # one value per sample",
         )
 
-    def valid(self, y_true: Any, y_pred: Any) -> Array | None:
+    def valid(self, y_true: ArrayTree, y_pred: ArrayTree) -> Array | None:
         """Which values of `call` count, by the labels alone; `None` where all do."""
         return None
 
     def __call__(
-        self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None = None, *, mask: ArrayLike | None = None
+        self,
+        y_true: ArrayTree,
+        y_pred: ArrayTree,
+        sample_weight: ArrayLike | None = None,
+        *,
+        mask: ArrayLike | None = None,
     ) -> Array:
         """The reduced loss.
 
@@ -114,7 +119,12 @@ class Loss(PlainArguments):
         return self.divide(*sum_and_count(values, sample_weight, mask, self.reduction))
 
     def sum_and_count(
-        self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None = None, *, mask: ArrayLike | None = None
+        self,
+        y_true: ArrayTree,
+        y_pred: ArrayTree,
+        sample_weight: ArrayLike | None = None,
+        *,
+        mask: ArrayLike | None = None,
     ) -> tuple[Array, Array | np.floating]:
         """The loss of a part of a batch, before the division: `divide(sum of totals, sum of counts)` is that of all.
 
@@ -171,7 +181,7 @@ class Loss(PlainArguments):
         return divide(total, count, self.reduction).astype(self.dtype)
 
     def _values(
-        self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None, mask: ArrayLike | None
+        self, y_true: ArrayTree, y_pred: ArrayTree, sample_weight: ArrayLike | None, mask: ArrayLike | None
     ) -> tuple[Array, Array | None]:
         """The unreduced values, and which of them count; half precision is computed in float32."""
         dtype = jnp.promote_types(self.dtype, "float32")
@@ -186,11 +196,11 @@ class Loss(PlainArguments):
             values = as_arrays(values, dtype)
             return values, merge_masks(self._mask_of_values(mask, y_pred), self.valid(y_true, y_pred))
 
-    def _without(self, y_true: PyTree, y_pred: PyTree, counts: Array | None) -> tuple[PyTree, PyTree]:
+    def _without(self, y_true: ArrayTree, y_pred: ArrayTree, counts: Array | None) -> tuple[PyTree, PyTree]:
         """Labels and predictions without the entries that do not count."""
         return (y_true, y_pred) if counts is None else entries.without_unknown(self.call, y_true, y_pred, counts)
 
-    def _mask_of_values(self, mask: Any | None, y_pred: PyTree) -> Any | None:
+    def _mask_of_values(self, mask: ArrayLike | None, y_pred: ArrayTree) -> Any | None:
         """The mask of what `call` returns."""
         return mask
 
@@ -230,20 +240,20 @@ class FunctionLoss(Loss):
         self.fn, self.arguments = fn, arguments
         self.integer_labels = entries.has_class_indices(fn)
 
-    def call(self, y_true: Any, y_pred: Any) -> Array:
+    def call(self, y_true: ArrayTree, y_pred: ArrayTree) -> Array:
         """`fn(y_true, y_pred, **arguments)`, ranks matched leaf by leaf."""
         pairs = jax.tree.map(match_ranks, y_true, y_pred)
         y_true, y_pred = jax.tree.transpose(jax.tree.structure(y_true), None, pairs)
         return self.fn(y_true, y_pred, **self.arguments)
 
-    def valid(self, y_true: Any, y_pred: Any) -> Array | None:
+    def valid(self, y_true: ArrayTree, y_pred: ArrayTree) -> Array | None:
         """What the function says of its labels."""
         return entries.valid_entries(self.fn, y_true, y_pred, **self.arguments)
 
-    def _without(self, y_true: PyTree, y_pred: PyTree, counts: Array | None) -> tuple[PyTree, PyTree]:
+    def _without(self, y_true: ArrayTree, y_pred: ArrayTree, counts: Array | None) -> tuple[PyTree, PyTree]:
         return entries.without(self.fn, y_true, y_pred, counts, self.arguments)
 
-    def _mask_of_values(self, mask: Any | None, y_pred: PyTree) -> Any | None:
+    def _mask_of_values(self, mask: ArrayLike | None, y_pred: ArrayTree) -> Any | None:
         return entries.mask_of_values(self.fn, mask, y_pred, self.arguments)
 
     def get_config(self) -> Config:
@@ -323,7 +333,7 @@ class LossFunctionWrapper(FunctionLoss):
         return cls(**registry.deserialize(config))
 
 
-def name_in_table(function: Any) -> str | None:
+def name_in_table(function: Callable[..., Any]) -> str | None:
     """The name of a function that the table has, `None` for any other."""
     name = getattr(function, "__name__", None)
     return name if name is not None and FAMILY.table.get(name) is function else None
@@ -362,7 +372,7 @@ def serialize(loss: Any) -> Any:
     return registry.serialize(loss)
 
 
-def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(name: Callable[..., Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The loss of a config or of a name.
 
     Args:

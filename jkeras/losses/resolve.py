@@ -10,7 +10,7 @@ from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses.arrays import examples_of
 from jkeras.losses.base import Loss, LossFunctionWrapper, get
 from jkeras.losses.weighting import apply_mask
-from jkeras.typing import Array, ArrayLike, Identifier, PyTree, Shape
+from jkeras.typing import Array, ArrayLike, ArrayTree, Identifier, Shape
 
 CROSSENTROPY = ("crossentropy", "ce")
 
@@ -65,7 +65,12 @@ class CalledLoss(Loss):
         self.takes_mask = "mask" in inspect.signature(type(loss).__call__).parameters
 
     def __call__(
-        self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None = None, *, mask: ArrayLike | None = None
+        self,
+        y_true: ArrayTree,
+        y_pred: ArrayTree,
+        sample_weight: ArrayLike | None = None,
+        *,
+        mask: ArrayLike | None = None,
     ) -> Array:
         """The loss's own value."""
         given: dict[str, Any] = {}
@@ -87,7 +92,12 @@ class CalledLoss(Loss):
         return value
 
     def sum_and_count(
-        self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None = None, *, mask: ArrayLike | None = None
+        self,
+        y_true: ArrayTree,
+        y_pred: ArrayTree,
+        sample_weight: ArrayLike | None = None,
+        *,
+        mask: ArrayLike | None = None,
     ) -> tuple[Array, Array | np.floating]:
         """The value times the number of examples, and that number."""
         value = self(y_true, y_pred, sample_weight, mask=mask)

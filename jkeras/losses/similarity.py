@@ -23,12 +23,12 @@ def _without(y_true: Array, y_pred: Array, counts: Array, **_: Any) -> tuple[Arr
     return labels, zeroed(y_pred, along(counts, y_pred.shape))
 
 
-def _has_loss(y_true: Any, y_pred: Any, **kwargs: Any) -> Array:
+def _has_loss(y_true: ArrayLike, y_pred: ArrayLike, **kwargs: Any) -> Array:
     """Anchors without a partner or without an opponent have loss 0, and do not count in a mean."""
     return circle(y_true, y_pred, **kwargs) > 0
 
 
-def _labels(labels: Any, embeddings: Array) -> Array:
+def _labels(labels: ArrayLike, embeddings: Array) -> Array:
     labels = as_arrays(labels, "int32")
     if labels.size != embeddings.shape[0] or embeddings.ndim != 2:
         raise ShapeError(

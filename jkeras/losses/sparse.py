@@ -79,7 +79,9 @@ def _of_logits(x: Array, labels: Array) -> Array:
     return jnp.log(sums) - below_largest(pick(x, labels), jnp.squeeze(largest, -1))
 
 
-def _valid(y_true: Any, y_pred: Any, ignore_class: int | None = None, axis: int = -1, **_: Any) -> Array | None:
+def _valid(
+    y_true: ArrayLike, y_pred: ArrayLike, ignore_class: int | None = None, axis: int = -1, **_: Any
+) -> Array | None:
     if ignore_class is None:
         return None
     return class_indices(y_true, jnp.shape(y_pred), axis, ignore_class) != ignore_class

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jkeras.errors import DataError
-from jkeras.typing import Shape
+from jkeras.typing import Array, Shape
 
 
 def written(name: str, arguments: dict[str, Any], defaults: dict[str, Any] | None = None) -> str:
@@ -165,7 +165,13 @@ def refusal(
 
 
 def check_by_hand(
-    labels: Any, classes: int, path: str, ignored: int | None = None, *, what: str = "label", counts: Any = None
+    labels: Any,
+    classes: int,
+    path: str,
+    ignored: int | None = None,
+    *,
+    what: str = "label",
+    counts: Array | None = None,
 ) -> None:
     """Raises `DataError` for a label that is no class, where labels are arrays with values, and not those of a trace.
 

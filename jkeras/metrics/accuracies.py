@@ -4,8 +4,6 @@ The functions give 1 or 0 per entry, the classes their mean. Class indices are c
 of the predictions.
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from jkeras import config, registry
@@ -22,7 +20,7 @@ from jkeras.metrics.reduction import FunctionMean
 from jkeras.typing import Array, ArrayLike
 
 
-def _pair(y_true: Any, y_pred: Any, owner: str) -> tuple[Array, Array]:
+def _pair(y_true: ArrayLike, y_pred: ArrayLike, owner: str) -> tuple[Array, Array]:
     """Labels and predictions of one rank, in their own dtypes."""
     a, b = match_ranks(as_arrays(y_true), as_arrays(y_pred))
     if not fit(a.shape, b.shape):
@@ -35,7 +33,7 @@ def _pair(y_true: Any, y_pred: Any, owner: str) -> tuple[Array, Array]:
     return a, b
 
 
-def _sparse(y_true: Any, y_pred: Any, owner: str) -> tuple[Array, Array]:
+def _sparse(y_true: ArrayLike, y_pred: ArrayLike, owner: str) -> tuple[Array, Array]:
     """Labels `(...)` and scores `(..., classes)`; a last axis of length 1 of the labels is dropped."""
     scores, labels = as_float(y_pred), as_arrays(y_true)
     if labels.ndim == scores.ndim and labels.shape[-1] == 1:

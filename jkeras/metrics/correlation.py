@@ -193,7 +193,7 @@ class R2Score(Metric):
         """Nothing seen, of one output."""
         return self._empty(1)
 
-    def init_for(self, y_pred: Any) -> State:
+    def init_for(self, y_pred: ArrayLike) -> State:
         """Nothing seen, of each output."""
         return self._empty(check_outputs(y_pred, "R2Score")[-1])
 

@@ -1,7 +1,5 @@
 """F scores: precision and recall of each class in one number."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from jkeras import config
@@ -48,7 +46,7 @@ class _FScore(Metric):
         """Counts of 0; of one class where there are several to tell apart."""
         return self._empty(1)
 
-    def init_for(self, y_pred: Any) -> State:
+    def init_for(self, y_pred: ArrayLike) -> State:
         """Counts of 0, one per class unless the average is `"micro"`."""
         return self._empty(check_outputs(y_pred, type(self).__name__)[-1])
 

@@ -26,7 +26,7 @@ MetricFunction = Callable[..., Array]
 
 
 def per_sample(
-    values: Any, sample_weight: Any | None, reduce: Callable[..., Array], dtype: str
+    values: ArrayLike, sample_weight: ArrayLike | None, reduce: Callable[..., Array], dtype: str
 ) -> tuple[Array, Array | None]:
     """Weighted values and weights, one number per sample each.
 
@@ -68,7 +68,7 @@ def per_sample(
     return reduced(weigh(values, weight), 1, values.ndim), reduced(weight, 1, values.ndim)
 
 
-def entry_weights(sample_weight: Any | None, shape: tuple[int, ...], dtype: str) -> Array:
+def entry_weights(sample_weight: ArrayLike | None, shape: tuple[int, ...], dtype: str) -> Array:
     """Weights of the shape of the entries that they weigh; ones where there are none.
 
     Args:
@@ -123,7 +123,7 @@ def init_mean(dtype: str) -> State:
     return sums.zeros(("total", "count"), (), dtype)
 
 
-def update_mean(state: State, values: Any, sample_weight: Any | None, dtype: str) -> State:
+def update_mean(state: State, values: ArrayLike, sample_weight: ArrayLike | None, dtype: str) -> State:
     """The mean of more values.
 
     >>> state = update_mean(init_mean("float32"), jnp.array([1.0, 5.0]), jnp.array([3.0, 1.0]), "float32")
@@ -166,7 +166,7 @@ class Sum(Metric):
         """A total of 0."""
         return sums.zeros(("total",), (), self.state_dtype)
 
-    def update(self, state: State, values: Any, sample_weight: ArrayLike | None = None) -> State:
+    def update(self, state: State, values: ArrayLike, sample_weight: ArrayLike | None = None) -> State:
         """Adds `(b, ...)` values, weighted."""
         weighted, _ = per_sample(values, sample_weight, jnp.sum, self.state_dtype)
         return sums.add(state, sums.single({"total": jnp.sum(weighted)}))
@@ -216,7 +216,7 @@ class Mean(_MeanState):
     def __init__(self, name: str | None = "mean", dtype: PolicyLike = None) -> None:
         super().__init__(name=name, dtype=dtype)
 
-    def update(self, state: State, values: Any, sample_weight: ArrayLike | None = None) -> State:
+    def update(self, state: State, values: ArrayLike, sample_weight: ArrayLike | None = None) -> State:
         """Adds `(b, ...)` values, weighted."""
         return update_mean(state, values, sample_weight, self.state_dtype)
 
@@ -231,7 +231,9 @@ class FunctionMean(_MeanState):
         super().__init__(name=name, dtype=dtype)
         self.fn, self.arguments = fn, arguments
 
-    def update(self, state: State, y_true: Any, y_pred: Any, sample_weight: ArrayLike | None = None) -> State:
+    def update(
+        self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> State:
         """Adds one batch. Entries that the function itself does not count (`ignore_class`) are left out.
 
         Half precision predictions are cast to float32. Entries of weight 0 may hold anything, NaN included.

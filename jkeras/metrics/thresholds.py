@@ -212,7 +212,7 @@ def fall_out(counts: Confusion) -> Array:
 
 
 def decisions(
-    y_true: Any, y_pred: Any, sample_weight: Any | None, dtype: str, owner: str
+    y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None, dtype: str, owner: str
 ) -> tuple[Array, Array, Array]:
     """Labels as booleans, scores of at least float32, and weights, all of the shape of the predictions.
 

@@ -61,7 +61,7 @@ class Sequential(Model):
 
     # -- the chain
 
-    def add(self, layer: Any, rebuild: bool = True) -> None:
+    def add(self, layer: Layer, rebuild: bool = True) -> None:
         """Appends a layer, or puts an `Input` in front of an empty chain. The names of the others do not change.
 
         Args:
@@ -282,7 +282,7 @@ class Sequential(Model):
         return model
 
 
-def _layer_of(layer: Any) -> Layer:
+def _layer_of(layer: Layer) -> Layer:
     """A layer, out of itself or out of the symbolic tensor of an `Input`."""
     if isinstance(layer, KerasTensor) and isinstance(layer.history.operation, InputLayer):
         return layer.history.operation

@@ -22,7 +22,7 @@ from jkeras.data.batch import batch_size_of
 from jkeras.training.forward import Data, Forward, Share
 from jkeras.training.objective import Terms
 from jkeras.training.state import TrainState
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, PyTree, Tree
 
 Pass = Callable[[PyTree, PyTree], Forward]
 Gradient = Callable[[PyTree, PyTree, Share], tuple[PyTree, Forward]]
@@ -96,12 +96,12 @@ def accumulated(
     return gradients, Forward(total(terms, rest, y_pred), y_pred, masks, non_trainable, terms, rest)
 
 
-def _counts(run: Pass, non_trainable: PyTree, parts: Parts) -> Mapping[str, Any]:
+def _counts(run: Pass, non_trainable: Tree, parts: Parts) -> Mapping[str, Any]:
     """The counts of the whole batch, by the losses' keys."""
     part, left, size = parts.sizes
     found: dict[str, Any] = {}
 
-    def look(non_trainable: PyTree, piece: PyTree) -> None:
+    def look(non_trainable: Tree, piece: PyTree) -> None:
         found.update({key: count for key, (_, count) in run(non_trainable, piece).terms.items()})
 
     jax.eval_shape(look, non_trainable, jax.tree.map(lambda leaf: leaf[0], parts.full))

@@ -13,7 +13,7 @@ import jax
 import optax
 
 from jkeras.optimizers import Optimizer
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, PyTree, Tree
 
 REFUSAL = re.compile(r"unexpected keyword argument '(\w+)'")
 ON_DEMAND = ("obj_fn", "grad_fn")  # line searches refuse what they do not use
@@ -39,7 +39,7 @@ def offered(
 
 
 def updates_of(
-    optimizer: Any, gradients: PyTree, opt_state: PyTree, params: PyTree, extra: Mapping[str, Any]
+    optimizer: Any, gradients: Tree, opt_state: PyTree, params: Tree, extra: Mapping[str, Any]
 ) -> tuple[PyTree, PyTree]:
     """`optimizer.update(gradients, opt_state, params)`, with those extra arguments that the optimizer takes.
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from jkeras.errors import ArgumentError, DataError, JKerasError, did_you_mean
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree, PyTree
 
 Path: TypeAlias = tuple[str | int, ...]
 Refusal: TypeAlias = Callable[[str, str], JKerasError]  # of what was expected and what came
@@ -67,7 +67,7 @@ class Outputs:
     {'p': 'mse', 'q/b': 'mae', 'q/c': None}
     """
 
-    def __init__(self, y_pred: PyTree, layers: Sequence[str] | None = None) -> None:
+    def __init__(self, y_pred: ArrayTree, layers: Sequence[str] | None = None) -> None:
         found = dict(parts(y_pred))
         layers = layers if layers is not None and len(layers) == len(found) else None
         self.values: dict[str, Any] = {}
@@ -111,7 +111,7 @@ class Outputs:
             return dict.fromkeys(self.values, flat_list(value))
         return self._spread(value, refusal)
 
-    def labels(self, y: PyTree, wanted: Sequence[str]) -> dict[str, Any]:
+    def labels(self, y: ArrayTree, wanted: Sequence[str]) -> dict[str, Any]:
         """Labels by output name; `None` for outputs that have none.
 
         Args:
@@ -128,7 +128,7 @@ class Outputs:
             raise _refused("y", "labels")(self._expected(), "one array")
         return self._spread(y, _refused("y", "labels"))
 
-    def weights(self, sample_weight: PyTree) -> dict[str, Any]:
+    def weights(self, sample_weight: ArrayTree | None) -> dict[str, Any]:
         """Sample weights by output name; one array belongs to all outputs.
 
         Raises:

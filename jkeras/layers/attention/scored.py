@@ -41,7 +41,7 @@ class ScoredAttention(Layer):
     def call(
         self,
         inputs: Sequence[Array],
-        mask: Any = None,
+        mask: Sequence[Array | None] | None = None,
         training: bool | None = False,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
@@ -58,7 +58,7 @@ class ScoredAttention(Layer):
         outputs = _keep(weights @ value, query_mask)
         return (outputs, weights) if return_attention_scores else outputs
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Array | None:
+    def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
         """The query's mask."""
         return self.check_masks(mask)[0]
 
@@ -74,7 +74,7 @@ class ScoredAttention(Layer):
             write=f"{self.name}([x, x])   # attention of a sequence to itself",
         )
 
-    def check_masks(self, mask: Any) -> tuple[Any, Any]:
+    def check_masks(self, mask: Sequence[Array | None] | None) -> tuple[Any, Any]:
         """The masks of query and value, out of a list of two or three."""
         if mask is None:
             return None, None

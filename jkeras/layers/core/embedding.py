@@ -101,5 +101,5 @@ class Embedding(LowRankAdaptable):
             outputs = outputs + self.lora_scale * (jnp.take(a.value, indices, axis=0) @ b.value)
         return outputs.astype(self.compute_dtype)
 
-    def compute_mask(self, inputs: Array, mask: Any = None) -> Array | None:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
         return inputs != 0 if self.mask_zero else None

@@ -1,6 +1,6 @@
 """Masking: steps that are padding throughout are marked as such."""
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import jax.numpy as jnp
 
@@ -50,5 +50,5 @@ class Masking(Layer):
         set_mask(outputs, mask)
         return outputs
 
-    def compute_mask(self, inputs: Array, mask: Any = None) -> Array:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array:
         return jnp.any(inputs != self.mask_value, axis=-1)

@@ -112,6 +112,6 @@ class ReversibleEmbedding(Embedding):
             return scores
         return jnp.tanh(scores / self.logit_soft_cap) * self.logit_soft_cap
 
-    def compute_mask(self, inputs: Array, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Any:
         """Scores are masked as the vectors are; the mask of rows is set by `call`."""
         return mask

@@ -1,7 +1,7 @@
 """Wrapper: the base of layers that change what one other layer does."""
 
 import inspect
-from typing import Any, Self, Unpack
+from typing import Self, Unpack
 
 from jkeras import registry, tree
 from jkeras.core import Layer, in_building_scope
@@ -74,7 +74,7 @@ def takes_one_shape(layer: Layer) -> bool:
     return layer.overrides_build and len(needed) == 1
 
 
-def check_wrapped(layer: Any, owner: str) -> Layer:
+def check_wrapped(layer: Layer, owner: str) -> Layer:
     """The layer; raises `ArgumentError` where it is none."""
     if isinstance(layer, Layer):
         return layer

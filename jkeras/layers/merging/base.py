@@ -28,7 +28,7 @@ class Merge(Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: Sequence[Array], mask: Any = None) -> Array:
+    def call(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array:
         self.compute_output_shape([standardize_shape(x.shape) for x in self.check_list(inputs)])  # raises a lesson
         masks = self.masks_of(inputs, mask) or [None] * len(inputs)
         inputs = [hide(x, each) for x, each in zip(inputs, masks, strict=True)]
@@ -52,7 +52,9 @@ class Merge(Layer):
         """The broadcast shape. Raises `ShapeError` where the shapes do not fit together."""
         return broadcast_shapes(self.check_list(input_shape), self.path or self.name)
 
-    def compute_output_spec(self, inputs: Sequence[KerasTensor], mask: Any = None) -> KerasTensor:
+    def compute_output_spec(
+        self, inputs: Sequence[KerasTensor], mask: Sequence[Array | None] | None = None
+    ) -> KerasTensor:
         shape = super().compute_output_spec(self.check_list(inputs)).shape
         return KerasTensor(shape, self.output_dtype([x.dtype for x in inputs]))
 
@@ -73,7 +75,7 @@ class Merge(Layer):
             write=f"{self.name}([x, y])",
         )
 
-    def check_two(self, inputs: Any) -> Any:
+    def check_two(self, inputs: Sequence[Array]) -> Any:
         """The inputs, or their shapes, if they are exactly two."""
         if len(self.check_list(inputs)) == 2:
             return inputs
@@ -84,14 +86,14 @@ class Merge(Layer):
             received=f"{len(inputs)} inputs",
         )
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Array | None:
+    def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
         """The union of the inputs' masks; none where an input has none."""
         masks = self.masks_of(inputs, mask)
         if masks is None or any(each is None for each in masks):
             return None
         return functools.reduce(jnp.logical_or, self.align(masks, [x.ndim for x in inputs]))
 
-    def masks_of(self, inputs: Any, masks: Any) -> list[Any] | None:
+    def masks_of(self, inputs: Sequence[Array], masks: Sequence[Array | None] | None) -> list[Any] | None:
         """One mask or `None` per input, or `None` where nothing is masked."""
         if masks is None:
             return None

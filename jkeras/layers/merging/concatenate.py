@@ -43,7 +43,7 @@ class Concatenate(Merge):
         super().__init__(**kwargs)
         self.axis = axis
 
-    def call(self, inputs: Sequence[Array], mask: Any = None) -> Array:
+    def call(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array:
         self.compute_output_shape([standardize_shape(x.shape) for x in self.check_list(inputs)])  # raises a lesson
         masks = self.masks_of(inputs, mask) or [None] * len(inputs)
         return jnp.concatenate([hide(x, each) for x, each in zip(inputs, masks, strict=True)], axis=self.axis)
@@ -69,7 +69,7 @@ class Concatenate(Merge):
             )
         return tuple(joined)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Array | None:
+    def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
         masks = self.masks_of(inputs, mask)
         if masks is None or all(each is None for each in masks):
             return None

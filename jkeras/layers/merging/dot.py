@@ -54,7 +54,7 @@ class Dot(Computed):
         self.axes = axes if isinstance(axes, int) else list(axes)
         self.normalize = bool(normalize)
 
-    def call(self, inputs: Sequence[Array], mask: Any = None) -> Array:
+    def call(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array:
         shapes = [standardize_shape(x.shape) for x in self.check_two(inputs)]
         self.compute_output_shape(shapes)  # raises a lesson
         axes = self._axes(shapes)
@@ -102,7 +102,7 @@ class Dot(Computed):
         dtype = super().output_dtype(input_dtypes)
         return dtype if dtypes.is_float(dtype) or not self.normalize else dtypes.standardize()
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+    def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> None:
         return None
 
 

@@ -66,7 +66,7 @@ class SpectralNormalization(Wrapper):
             name="vector_u",
         )
 
-    def call(self, inputs: PyTree, training: bool | None = False) -> PyTree:
+    def call(self, inputs: Array, training: bool | None = False) -> PyTree:
         scope, weight = require("SpectralNormalization", "layer.stateless_call(*variables, x)"), self._weight()
         normalized, u = spectral_normalize(scope.stored(weight), self.vector_u.value, self.power_iterations)
         if training:
@@ -74,7 +74,7 @@ class SpectralNormalization(Wrapper):
         with scope.replacing({weight: normalized}):
             return self.layer(inputs)
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> None:
+    def compute_mask(self, inputs: Array, previous_mask: PyTree = None) -> None:
         """The layer inside has set the mask of its outputs."""
         return
 

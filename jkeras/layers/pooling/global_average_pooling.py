@@ -6,7 +6,7 @@ from jkeras import registry
 from jkeras.core.options import LayerOptions
 from jkeras.functional import global_average_pool
 from jkeras.layers.pooling.base import BaseGlobalPooling
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array
 
 
 class GlobalAveragePooling(BaseGlobalPooling):
@@ -49,7 +49,7 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
     def call(self, inputs: Array, mask: Array | None = None) -> Array:
         return global_average_pool(inputs, mask=mask, keepdims=self.keepdims, data_format=self.data_format)
 
-    def compute_mask(self, inputs: PyTree, mask: PyTree = None) -> None:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> None:
         """The steps are gone, and their mask with them."""
         return
 

@@ -173,7 +173,7 @@ class Bidirectional(Layer):
         return super().from_config({**config, **inner})  # type: ignore[return-value]
 
 
-def check_layer(layer: Any) -> Any:
+def check_layer(layer: Layer) -> Any:
     """The layer, if it is one that knows a direction."""
     if not isinstance(layer, Layer) or not hasattr(layer, "go_backwards"):
         raise ArgumentError(
@@ -186,7 +186,7 @@ def check_layer(layer: Any) -> Any:
     return layer
 
 
-def turned(layer: Any, prefix: str, changes: Config) -> Any:
+def turned(layer: Layer, prefix: str, changes: Config) -> Any:
     """A new layer of the config of another, with a prefix to its name and other arguments."""
     envelope = registry.serialize(check_layer(layer))
     name = prefix + layer.name.removeprefix(prefix)

@@ -166,7 +166,7 @@ class RNN(Layer):
     # -- running
 
     def call(
-        self, sequences: Array, initial_state: PyTree = None, mask: PyTree = None, training: bool | None = False
+        self, sequences: Array, initial_state: PyTree = None, mask: Array | None = None, training: bool | None = False
     ) -> PyTree:
         """The loop: see the class."""
         keep = self.kept_steps(sequences, mask)  # (t, b)
@@ -225,7 +225,7 @@ class RNN(Layer):
         leaves = [jnp.asarray(leaf, dtype) for leaf in jax.tree.leaves(states)]
         return jax.tree.unflatten(jax.tree.structure(usual), leaves)
 
-    def kept_steps(self, sequences: Array, mask: PyTree) -> Array | None:
+    def kept_steps(self, sequences: Array, mask: Array | None) -> Array | None:
         """The mask as `(t, b)`: a step counts if any of its entries does."""
         leaves = jax.tree.leaves(get_mask(sequences) if mask is None else mask)
         if not leaves:
@@ -240,7 +240,7 @@ class RNN(Layer):
             )
         return jnp.swapaxes(jnp.any(keep, axis=tuple(range(2, keep.ndim))), 0, 1)
 
-    def compute_mask(self, inputs: PyTree, mask: PyTree = None) -> PyTree:
+    def compute_mask(self, inputs: PyTree, mask: Array | None = None) -> PyTree:
         mask = next(iter(jax.tree.leaves(mask)), None) if self.return_sequences else None
         if mask is not None and self.go_backwards:
             mask = jnp.flip(mask, axis=1)  # in the order of the outputs

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import core, registry
+from jkeras.core import Layer
 from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ShapeError
@@ -46,7 +47,7 @@ class TimeDistributed(Wrapper):
     Source: `keras.layers.TimeDistributed`.
     """
 
-    def __init__(self, layer: Any, **kwargs: Unpack[LayerOptions]) -> None:
+    def __init__(self, layer: Layer, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(layer, **kwargs)
         self.supports_masking = True
 
@@ -65,7 +66,7 @@ class TimeDistributed(Wrapper):
                 received=shape,
             )
 
-    def call(self, inputs: Array, training: bool | None = None, mask: PyTree = None) -> PyTree:
+    def call(self, inputs: Array, training: bool | None = None, mask: Array | None = None) -> PyTree:
         """The layer on each step."""
         self.check_shape(standardize_shape(inputs.shape))
         if mask is not None and (mask.ndim < 2 or mask.shape[:2] != inputs.shape[:2]):
