@@ -212,7 +212,7 @@ def serialize(constraint: Any) -> Any:
     return family.serialize(constraint)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The constraint of a config that `serialize` made, here or in Keras, or of a name.
 
     Args:

@@ -28,9 +28,6 @@ NAMES = (
 )  # fmt: skip
 PYTHON = {bool: "bool", int: "int32", float: "float32"}
 
-PolicyLike: TypeAlias = "DTypeLike | Mapping[str, Any] | DTypePolicy | DTypePolicyMap | None"
-"""What `get` takes: a policy, its name or config, or a dtype; `None` is the default policy."""
-
 
 def standardize(dtype: DTypeLike | None = None) -> DType:
     """The name of a dtype; `floatx` for `None`.
@@ -155,7 +152,9 @@ class DTypePolicyMap(MutableMapping[str, DTypePolicy]):
     (<DTypePolicy "bfloat16">, <DTypePolicy "float32">)
     """
 
-    def __init__(self, default_policy: PolicyLike = None, policy_map: Mapping[str, DTypePolicy] | None = None) -> None:
+    def __init__(
+        self, default_policy: "PolicyLike" = None, policy_map: Mapping[str, DTypePolicy] | None = None
+    ) -> None:
         self.default_policy: Any = get(default_policy)
         self._given_default = default_policy
         self._policies: dict[str, DTypePolicy] = dict(policy_map or {})
@@ -213,6 +212,10 @@ class DTypePolicyMap(MutableMapping[str, DTypePolicy]):
         return cls(**registry.deserialize(config))
 
     __hash__ = None  # type: ignore[assignment]
+
+
+PolicyLike: TypeAlias = DTypeLike | Mapping[str, Any] | DTypePolicy | DTypePolicyMap | None
+"""What `get` takes: a policy, its name or config, or a dtype; `None` is the default policy."""
 
 
 def get(identifier: PolicyLike) -> DTypePolicy | DTypePolicyMap:

@@ -213,7 +213,7 @@ def _deserialize_plain(class_name: str, config: Config) -> Any:
 _PLAIN = ("__bytes__", "__slice__", "__ellipsis__", "__tensor__", "__numpy__")
 
 
-def _envelope(cls: type, config: Any) -> Config:
+def _envelope(cls: type, config: object) -> Config:
     if cls in _addresses:
         module, public = _addresses[cls]
         return {"module": module, "class_name": public, "config": config, "registered_name": None}
@@ -246,7 +246,7 @@ def _serialize_function(thing: Any) -> Config:
 
 
 def deserialize(
-    config: Any, custom_objects: Mapping[str, Any] | None = None, table: Mapping[str, Any] | None = None
+    config: object, custom_objects: Mapping[str, Any] | None = None, table: Mapping[str, Any] | None = None
 ) -> Any:
     """The object of a config; the inverse of `serialize`, for configs of ours and of Keras's.
 
@@ -296,7 +296,7 @@ def deserialize(
 
 
 def deserialize_keras_object(
-    config: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True, **kwargs: Any
+    config: object, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True, **kwargs: Any
 ) -> Any:
     """The object of a config: `deserialize`, with Keras's arguments.
 

@@ -222,7 +222,7 @@ def serialize(regularizer: Any) -> Any:
     return family.serialize(regularizer)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The regularizer of a config that `serialize` made, here or in Keras, or of a name.
 
     Args:

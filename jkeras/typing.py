@@ -4,7 +4,7 @@ Dimension letters used in shape comments everywhere: `b` batch, `t` time, `h` `w
 `c` channels, `k` kernel size, `n` heads, `i` `o` input and output features.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import jax
@@ -12,6 +12,8 @@ import numpy as np
 
 Array: TypeAlias = jax.Array
 ArrayLike: TypeAlias = jax.typing.ArrayLike
+ArraySpec: TypeAlias = Array | np.ndarray | jax.ShapeDtypeStruct
+"""What has a shape and a dtype."""
 Key: TypeAlias = jax.Array
 """A typed PRNG key, as `jax.random.key` makes it."""
 
@@ -30,16 +32,30 @@ class SupportsArray(Protocol):
         """The array."""
 
 
+class SupportsGetItem(Protocol):
+    """What gives its batches by their numbers."""
+
+    def __getitem__(self, index: int, /) -> Any:
+        """One batch."""
+
+
 PyTree: TypeAlias = Any
-ArrayTree: TypeAlias = "ArrayLike | SupportsArray | Sequence[ArrayTree] | Mapping[str, ArrayTree]"
-"""An array, or arrays in lists, tuples and dicts: labels, predictions, their weights and masks."""
 Tree: TypeAlias = Mapping[str, Any]
 """Nested dicts whose leaves are arrays."""
+ArrayTree: TypeAlias = ArrayLike | SupportsArray | Sequence["ArrayTree"] | Mapping[str, "ArrayTree"]
+"""An array, or arrays in lists, tuples and dicts: labels, predictions, their weights and masks."""
+SpecTree: TypeAlias = ArraySpec | Sequence["SpecTree"] | Mapping[str, "SpecTree"]
+"""The shapes and dtypes of outputs."""
+ShapeTree: TypeAlias = Sequence[int | None] | Sequence["ShapeTree"] | Mapping[str, "ShapeTree"]
+"""A shape, or shapes in lists, tuples and dicts."""
+DataLike: TypeAlias = ArrayTree | Iterable[Any] | SupportsGetItem
+"""What is trained on: arrays, or something that yields batches or gives them by their numbers."""
 Config: TypeAlias = dict[str, Any]
 """A JSON-able description of an object, with Keras's keys."""
 
 Initializer: TypeAlias = Callable[..., Array]
 Activation: TypeAlias = Callable[[Array], Array]
+
 Axes: TypeAlias = int | Sequence[int]
 Sizes: TypeAlias = int | Sequence[int]
 """One size for all axes, or one per axis."""
@@ -61,12 +77,14 @@ __all__ = [
     "ActivationLike",
     "Array",
     "ArrayLike",
+    "ArraySpec",
     "ArrayTree",
     "Axes",
     "Config",
     "ConstraintLike",
     "DType",
     "DTypeLike",
+    "DataLike",
     "Identifier",
     "Initializer",
     "InitializerLike",
@@ -77,7 +95,10 @@ __all__ = [
     "Range",
     "RegularizerLike",
     "Shape",
+    "ShapeTree",
     "Sizes",
+    "SpecTree",
     "SupportsArray",
+    "SupportsGetItem",
     "Tree",
 ]

@@ -92,7 +92,7 @@ def serialize(activation: Any) -> Any:
     return family.serialize(activation)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Activation:
+def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[str, Any] | None = None) -> Activation:
     """The activation of a config that `serialize` made, here or in Keras.
 
     Args:

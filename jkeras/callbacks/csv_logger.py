@@ -11,6 +11,7 @@ from jkeras.callbacks.callback import Callback
 from jkeras.callbacks.monitor import VALIDATION
 from jkeras.callbacks.state import State
 from jkeras.errors import ArgumentError
+from jkeras.typing import ArrayLike
 
 
 class CSVLogger(Callback):
@@ -70,6 +71,6 @@ class CSVLogger(Callback):
             writer.writerow([epoch, *(_shown(logs.get(name, "NA")) for name in self.columns)])
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: ArrayLike) -> Any:
     """A cell: `"[1.0, 2.0]"` of the values of several replicas."""
     return value if np.ndim(value) == 0 else f'"{np.asarray(value).tolist()}"'

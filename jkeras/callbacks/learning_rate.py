@@ -12,7 +12,7 @@ from jkeras.callbacks.callback import Callback
 from jkeras.callbacks.monitor import Monitor
 from jkeras.callbacks.state import State
 from jkeras.errors import ArgumentError
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayLike, PyTree
 
 
 def learning_rate_of(state: State) -> Any:
@@ -21,7 +21,7 @@ def learning_rate_of(state: State) -> Any:
     return float(value) if value.ndim == 0 else value
 
 
-def with_learning_rate(state: State, value: Any) -> PyTree:
+def with_learning_rate(state: State, value: ArrayLike) -> PyTree:
     """The state with another learning rate."""
     return state.replace(opt_state=optimizers.set_learning_rate(state.opt_state, value))
 

@@ -20,14 +20,14 @@ from jkeras.core.scope import Frame, Scope
 from jkeras.core.signature import align, shapes_of, tensor_arguments
 from jkeras.core.tensor import KerasTensor, is_shape
 from jkeras.errors import BuildError, ShapeError
-from jkeras.typing import Config, PyTree
+from jkeras.typing import Config, PyTree, ShapeTree
 
 Shapes = dict[str, PyTree]
 
 LARGE = 2**20  # bytes of constants in one attribute of a layer, from which on a warning says that a weight is better
 
 
-def tuples(shapes: PyTree) -> PyTree:
+def tuples(shapes: ShapeTree | None) -> PyTree:
     """Shapes read from JSON: lists of dimensions become tuples.
 
     >>> tuples({"a": [None, 3], "b": [[2], [4]]})
@@ -36,7 +36,7 @@ def tuples(shapes: PyTree) -> PyTree:
     return jax.tree.map(lambda shape: tuple(shape) if is_shape(shape) else shape, shapes, is_leaf=is_shape)
 
 
-def as_tensors(shapes: PyTree, dtype: str) -> PyTree:
+def as_tensors(shapes: ShapeTree | None, dtype: str) -> PyTree:
     """Symbolic tensors in place of shapes.
 
     >>> as_tensors({"a": (None, 3)}, "float32")

@@ -11,7 +11,7 @@ from jkeras.core.graph import map_graph
 from jkeras.core.operation import Operation
 from jkeras.core.tensor import KerasTensor, any_symbolic, is_shape, standardize_shape
 from jkeras.errors import ArgumentError, GraphError
-from jkeras.typing import PyTree
+from jkeras.typing import PyTree, ShapeTree
 
 
 class Function(Operation):
@@ -92,7 +92,7 @@ class Function(Operation):
             ),
         )
 
-    def compute_output_shape(self, input_shape: PyTree) -> PyTree:
+    def compute_output_shape(self, input_shape: ShapeTree) -> PyTree:
         """The outputs' shapes for a structure of input shapes."""
         shapes = jax.tree.leaves(input_shape, is_leaf=is_shape)
         specs = [KerasTensor(shape, tensor.dtype) for shape, tensor in zip(shapes, self.inputs, strict=True)]

@@ -28,7 +28,7 @@ from jkeras.core.tensor import KerasTensor, any_symbolic, is_shape
 from jkeras.core.weights import WeightOwner
 from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, BuildError, JKerasError, MissingCallError, OutsideScopeError, elsewhere
-from jkeras.typing import Array, Config, Key, PyTree, RegularizerLike
+from jkeras.typing import Array, Config, Key, PyTree, RegularizerLike, Tree
 
 
 @elsewhere(
@@ -217,8 +217,8 @@ class Layer(Operation, WeightOwner):
 
     def run(
         self,
-        trainable: Any,
-        non_trainable: Any,
+        trainable: Tree,
+        non_trainable: Tree,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         *,

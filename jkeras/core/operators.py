@@ -44,7 +44,7 @@ UNARY: dict[str, tuple[str, Callable[..., Any]]] = {
 }
 
 
-def getitem(x: Any, key: Any) -> Any:
+def getitem(x: Any, key: object) -> Any:
     """`x[key]`.
 
     Raises:
@@ -54,7 +54,7 @@ def getitem(x: Any, key: Any) -> Any:
     return x[key]
 
 
-def check_index(shape: tuple[Any, ...], key: Any) -> None:
+def check_index(shape: tuple[Any, ...], key: object) -> None:
     """Raises `ArgumentError` for an integer in a key that is out of the range of its axis.
 
     >>> check_index((2, 3), (..., -3))
@@ -97,7 +97,7 @@ def _installed(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
-    def method(self: Any, other: Any) -> Any:
+    def method(self: Any, other: object) -> Any:
         return function(other, self)
 
     return method
@@ -117,7 +117,7 @@ SYMBOLIC_ONLY: dict[str, tuple[str, Callable[..., Any]]] = {
 _lifted_getitem = lift(getitem, "get_item")
 
 
-def _subscript(self: Any, key: Any) -> Any:
+def _subscript(self: Any, key: object) -> Any:
     """`self[key]`; NumPy's integers in the key are Python's, for in a graph an array's value is not looked at."""
     return _lifted_getitem(self, jax.tree.map(lambda k: int(k) if isinstance(k, np.integer) else k, key))
 

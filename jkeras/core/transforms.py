@@ -21,7 +21,7 @@ from jkeras.core import scope as scopes
 from jkeras.core.scope import Scope
 from jkeras.core.seed import SeedState
 from jkeras.errors import TraceLevelError
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayLike, PyTree
 
 State = list[Array]
 
@@ -110,7 +110,7 @@ def scan(
     return carry, ys
 
 
-def cond(pred: Any, true_fun: Callable[..., PyTree], false_fun: Callable[..., PyTree], *operands: Any) -> PyTree:
+def cond(pred: ArrayLike, true_fun: Callable[..., PyTree], false_fun: Callable[..., PyTree], *operands: Any) -> PyTree:
     """`jax.lax.cond` whose branches may call layers that assign variables and add losses.
 
     >>> with Scope().open():
@@ -120,7 +120,7 @@ def cond(pred: Any, true_fun: Callable[..., PyTree], false_fun: Callable[..., Py
     return _branched((true_fun, false_fun), operands, lambda branches, *args: jax.lax.cond(pred, *branches, *args))
 
 
-def switch(index: Any, branches: Sequence[Callable[..., PyTree]], *operands: Any) -> PyTree:
+def switch(index: ArrayLike, branches: Sequence[Callable[..., PyTree]], *operands: Any) -> PyTree:
     """`jax.lax.switch` whose branches may call layers that assign variables and add losses.
 
     >>> with Scope().open():

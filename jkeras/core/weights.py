@@ -274,7 +274,7 @@ class WeightOwner(Component):
         return policy[self.path or self.name] if isinstance(policy, dtypes.DTypePolicyMap) else policy
 
     @dtype_policy.setter
-    def dtype_policy(self, value: Any) -> None:
+    def dtype_policy(self, value: PolicyLike) -> None:
         self._dtype_policy, self._settled_policy = dtypes.get(value), None
 
     def settle_dtype_policy(self) -> None:

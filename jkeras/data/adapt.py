@@ -14,7 +14,7 @@ from jkeras.data.iteration import IterableSource, IteratorSource
 from jkeras.data.py_dataset import PyDataset, PyDatasetSource
 from jkeras.data.source import Plan, Source
 from jkeras.errors import DataError, within
-from jkeras.typing import PyTree
+from jkeras.typing import DataLike, PyTree
 
 ACCEPTED = (
     "arrays (NumPy, JAX, pandas, torch, ...) or structures of them, a PyDataset, a generator or iterator of batches,"
@@ -83,13 +83,13 @@ def _adapted(
     return source
 
 
-def _yields_batches(x: Any) -> bool:
+def _yields_batches(x: DataLike) -> bool:
     if isinstance(x, Source):
         return True
     return x is not None and not is_array(x) and not isinstance(x, dict | list | tuple)
 
 
-def _source(x: Any, plan: Plan, shuffle: bool, seed: int) -> Source:
+def _source(x: DataLike, plan: Plan, shuffle: bool, seed: int) -> Source:
     if isinstance(x, Source):
         return x
     if isinstance(x, PyDataset):
@@ -126,7 +126,7 @@ def _length(x: Any) -> int | None:
     return ENDLESS if count >= sys.maxsize else count  # grain's way to say it
 
 
-def _check_end(x: Any, endless: bool, plan: Plan) -> None:
+def _check_end(x: DataLike, endless: bool, plan: Plan) -> None:
     if endless and plan.steps is None:
         steps = "steps_per_epoch" if not plan.is_evaluation else "validation_steps" if plan.name else "steps"
         raise DataError(
@@ -138,7 +138,7 @@ def _check_end(x: Any, endless: bool, plan: Plan) -> None:
         )
 
 
-def _refuse(name: str, value: object, x: Any, write: str) -> None:
+def _refuse(name: str, value: object, x: DataLike, write: str) -> None:
     if value is not None:
         raise DataError(
             f"`{name}` goes with arrays, not with what yields batches.",

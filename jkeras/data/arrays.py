@@ -10,7 +10,7 @@ import numpy as np
 from jkeras import tree
 from jkeras.data.host import host_arrays
 from jkeras.errors import ArgumentError, DataError
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayTree, PyTree
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Arrays:
         return Arrays(x, y, sample_weight, self.size)
 
 
-def check_arrays(x: PyTree, y: PyTree = None, sample_weight: PyTree = None) -> Arrays:
+def check_arrays(x: ArrayTree, y: ArrayTree | None = None, sample_weight: ArrayTree | None = None) -> Arrays:
     """Structures of arrays as `Arrays`.
 
     Arrays of other libraries become NumPy, float64 becomes `floatx`, a list of numbers is one array:
@@ -106,7 +106,7 @@ def split(arrays: Arrays, fraction: float) -> tuple[Arrays, Arrays]:
     return arrays.rows(0, at), arrays.rows(at, arrays.size)
 
 
-def class_weights(y: PyTree, weights: Mapping[int, float]) -> np.ndarray:
+def class_weights(y: ArrayTree | None, weights: Mapping[int, float]) -> np.ndarray:
     """A weight for each label from its class; classes that the mapping lacks weigh 1.
 
     Args:
@@ -127,7 +127,7 @@ def class_weights(y: PyTree, weights: Mapping[int, float]) -> np.ndarray:
     return found[np.reshape(places, labels.shape)]
 
 
-def class_indices(y: PyTree) -> np.ndarray:
+def class_indices(y: ArrayTree | None) -> np.ndarray:
     """The classes of labels.
 
     Args:
@@ -171,7 +171,7 @@ def class_indices(y: PyTree) -> np.ndarray:
     return labels
 
 
-def take(parts: PyTree, order: Array | None, start: Array | int, size: int) -> PyTree:
+def take(parts: ArrayTree, order: Array | None, start: Array | int, size: int) -> PyTree:
     """A batch of `size` examples from position `start` of an order; without one, of the arrays as they lie.
 
     >>> take(jnp.arange(6), jnp.array([5, 4, 3, 2, 1, 0]), 2, 3).tolist()

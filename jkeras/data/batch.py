@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 from jkeras.errors import DataError
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
@@ -26,7 +26,7 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     return (*data, None, None, None)[:3]
 
 
-def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+def pack_x_y_sample_weight(x: ArrayTree, y: ArrayTree | None = None, sample_weight: ArrayTree | None = None) -> Any:
     """The shortest form of a batch.
 
     >>> pack_x_y_sample_weight(1), pack_x_y_sample_weight(1, 2), pack_x_y_sample_weight([1], None)
@@ -39,6 +39,6 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
     return (x,) if isinstance(x, tuple | list) else x
 
 
-def batch_size_of(x: PyTree) -> int:
+def batch_size_of(x: ArrayTree) -> int:
     """The length of the first axis of the first array."""
     return jax.tree.leaves(x)[0].shape[0]

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from jkeras.data.arrays import class_indices
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree, PyTree
 
 CHECKED_VALUES = 2**24  # of float32: 64 MiB, which takes about 10 ms
 
@@ -42,7 +42,7 @@ def check_values(parts: Mapping[str, PyTree], owner: str = "", kinds: Collection
                 warnings.warn(f"{owner}: {said}" if owner else said, stacklevel=3)
 
 
-def check_class_weight(y: PyTree, class_weight: Mapping[int, float], told: set[int] | None = None) -> None:
+def check_class_weight(y: ArrayTree | None, class_weight: Mapping[int, float], told: set[int] | None = None) -> None:
     """Warns of classes among the labels that have no weight.
 
     Args:

@@ -73,7 +73,7 @@ def stft(
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
-    window: Any = "hann",
+    window: str | Array | np.ndarray | None = "hann",
     center: bool = True,
 ) -> tuple[Array, Array]:
     """Short-time Fourier transform: that of every windowed frame.
@@ -118,7 +118,7 @@ def istft(
     sequence_stride: int,
     fft_length: int,
     length: int | None = None,
-    window: Any = "hann",
+    window: str | Array | np.ndarray | None = "hann",
     center: bool = True,
 ) -> Array:
     """The signal of a short-time Fourier transform: windowed frames added, over the sum of squared windows.
@@ -246,7 +246,9 @@ def mel_filters(
     return jnp.asarray(weights, dtype)
 
 
-def _window(window: Any, length: int, fft_length: int, dtype: DTypeLike, path: str) -> Array | None:
+def _window(
+    window: str | Array | np.ndarray | None, length: int, fft_length: int, dtype: DTypeLike, path: str
+) -> Array | None:
     """The window in the middle of `fft_length` elements; `None` where there is none."""
     if dtype not in ("float32", "float64"):
         raise ShapeError(

@@ -182,7 +182,7 @@ def serialize(initializer: InitializerLike) -> Any:
     return family.serialize(initializer)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The initializer of a config that `serialize` made, here or in Keras, or of a name.
 
     Args:

@@ -11,7 +11,7 @@ from jkeras import dtypes, registry
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.initializers.base import Initializer, family, static_shape
 from jkeras.initializers.literal import Literal
-from jkeras.typing import Array, Config, DTypeLike, InitializerLike, Key
+from jkeras.typing import Array, ArrayLike, Config, DTypeLike, InitializerLike, Key
 
 
 @family.register()
@@ -33,7 +33,7 @@ class Constant(Initializer):
     Source: `keras.initializers.Constant`.
     """
 
-    def __init__(self, value: Any = 0.0) -> None:
+    def __init__(self, value: ArrayLike = 0.0) -> None:
         self.value = _held(value)
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None, *, key: Key | None = None) -> Array:
@@ -110,7 +110,7 @@ class FromArray(Initializer):
     Source: what `keras.initializers.get` makes of an array.
     """
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: ArrayLike) -> None:
         self.value = value if isinstance(value, Literal) else Literal.of(value)
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None, *, key: Key | None = None) -> Array:

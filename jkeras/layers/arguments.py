@@ -5,6 +5,7 @@ from typing import Any
 from jkeras import activations
 from jkeras.core import Layer
 from jkeras.errors import ArgumentError
+from jkeras.typing import ActivationLike
 
 LARGEST = 2**63  # sizes of arrays are 64-bit integers
 
@@ -26,7 +27,7 @@ class ActivationAttribute:
     def __get__(self, layer: Layer, owner: type | None = None) -> Any:
         return self if layer is None else vars(layer)[self.name]
 
-    def __set__(self, layer: Layer, value: Any) -> None:
+    def __set__(self, layer: Layer, value: ActivationLike) -> None:
         vars(layer)[self.name] = activations.get(value)
 
 

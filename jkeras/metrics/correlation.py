@@ -14,7 +14,7 @@ from jkeras.losses.weighting import weigh
 from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State
 from jkeras.metrics.reduction import FunctionMean, check_outputs, entry_weights
-from jkeras.typing import Array, ArrayLike, Axes, Config
+from jkeras.typing import Array, ArrayLike, ArraySpec, Axes, Config
 
 MOMENTS = ("weight", "mean", "variation", "residual")
 AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
@@ -193,7 +193,7 @@ class R2Score(Metric):
         """Nothing seen, of one output."""
         return self._empty(1)
 
-    def init_for(self, y_pred: ArrayLike) -> State:
+    def init_for(self, y_pred: ArraySpec) -> State:
         """Nothing seen, of each output."""
         return self._empty(check_outputs(y_pred, "R2Score")[-1])
 

@@ -31,7 +31,7 @@ from jkeras.metrics.thresholds import (
     steps,
     tally,
 )
-from jkeras.typing import Array, ArrayLike, Config, Shape
+from jkeras.typing import Array, ArrayLike, ArraySpec, Config, Shape
 
 CURVES = ("ROC", "PR", "PRGAIN")
 HEIGHTS: Mapping[str, Callable[[Array, Array], Array]] = {
@@ -170,7 +170,7 @@ class AUC(Metric):
         """Two empty histograms; with `multi_label` of each label, and of one while their number is not known."""
         return self._empty(self._known_labels or 1)
 
-    def init_for(self, y_pred: Any) -> State:
+    def init_for(self, y_pred: ArraySpec) -> State:
         """Two empty histograms; with `multi_label` of each label."""
         if self.multi_label:
             self._check_labels(y_pred.shape)

@@ -11,7 +11,7 @@ from jkeras.losses.weighting import weigh
 from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State
 from jkeras.metrics.reduction import check_outputs, entry_weights
-from jkeras.typing import Array, ArrayLike, Config
+from jkeras.typing import Array, ArrayLike, ArraySpec, Config
 
 AVERAGES = (None, "micro", "macro", "weighted")
 COUNTS = ("true_positives", "false_positives", "false_negatives")
@@ -46,7 +46,7 @@ class _FScore(Metric):
         """Counts of 0; of one class where there are several to tell apart."""
         return self._empty(1)
 
-    def init_for(self, y_pred: ArrayLike) -> State:
+    def init_for(self, y_pred: ArraySpec) -> State:
         """Counts of 0, one per class unless the average is `"micro"`."""
         return self._empty(check_outputs(y_pred, type(self).__name__)[-1])
 

@@ -20,7 +20,7 @@ from jkeras.losses.callables import check_takes_labels, check_values
 from jkeras.losses.weighting import apply_mask, weigh
 from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State
-from jkeras.typing import Array, ArrayLike, Config
+from jkeras.typing import Array, ArrayLike, ArraySpec, Config
 
 MetricFunction = Callable[..., Array]
 
@@ -98,7 +98,7 @@ def entry_weights(sample_weight: ArrayLike | None, shape: tuple[int, ...], dtype
     return jnp.broadcast_to(weight, shape)
 
 
-def check_outputs(y_pred: Any, owner: str) -> tuple[int, int]:
+def check_outputs(y_pred: ArraySpec, owner: str) -> tuple[int, int]:
     """The shape `(b, outputs)` of predictions or their spec. Raises `ShapeError` for any other.
 
     >>> check_outputs(jnp.zeros((4, 3)), "R2Score")
@@ -111,7 +111,8 @@ def check_outputs(y_pred: Any, owner: str) -> tuple[int, int]:
             expected="y_pred of shape (b, outputs)",
             received=f"shape {tuple(y_pred.shape)}",
         )
-    return y_pred.shape
+    samples, outputs = y_pred.shape
+    return samples, outputs
 
 
 def init_mean(dtype: str) -> State:

@@ -147,7 +147,7 @@ class Sequential(Model):
 
     # -- building and running
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: PyTree = None) -> None:
         """Builds the layers for inputs of a shape, batch axis included.
 
         Raises `BuildError` where there are no layers, or the `Input` has another shape.

@@ -15,7 +15,7 @@ from jkeras.core.node import Node
 from jkeras.core.tensor import is_shape
 from jkeras.errors import ArgumentError, JKerasError
 from jkeras.ops import table
-from jkeras.typing import PyTree
+from jkeras.typing import ShapeTree
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -191,7 +191,7 @@ def _output_shape(part: Any, calls: Sequence[Node]) -> str:
         return "?"
 
 
-def _shown(shapes: PyTree) -> str:
+def _shown(shapes: ShapeTree) -> str:
     flat = jax.tree.leaves(shapes, is_leaf=is_shape)
     return str(tuple(flat[0])) if len(flat) == 1 else str(shapes)
 

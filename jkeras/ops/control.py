@@ -15,7 +15,7 @@ from jkeras.core import scope as scopes
 from jkeras.core import transforms
 from jkeras.core.lift import lift, listed
 from jkeras.errors import ArgumentError
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayLike, PyTree
 
 Function = Callable[..., Any]
 
@@ -33,7 +33,7 @@ def associative_scan(f: Function, elems: PyTree, reverse: bool = False, axis: in
     return lift(_named("associative_scan", combine))(elems)
 
 
-def cond(pred: Any, true_fn: Function, false_fn: Function) -> PyTree:
+def cond(pred: ArrayLike, true_fn: Function, false_fn: Function) -> PyTree:
     """`true_fn()` where `pred` is true, else `false_fn()`: `jax.lax.cond`.
 
     >>> int(cond(True, lambda: 1, lambda: 2))
@@ -42,12 +42,12 @@ def cond(pred: Any, true_fn: Function, false_fn: Function) -> PyTree:
     return lift(_named("cond", lambda pred: _branch(pred, true_fn, false_fn)))(pred)
 
 
-def _branch(pred: Any, true_fn: Function, false_fn: Function) -> PyTree:
+def _branch(pred: ArrayLike, true_fn: Function, false_fn: Function) -> PyTree:
     choose = jax.lax.cond if scopes.current() is None else transforms.cond
     return choose(jnp.asarray(pred, bool), true_fn, false_fn)
 
 
-def switch(index: Any, branches: Sequence[Function], *operands: Any) -> PyTree:
+def switch(index: ArrayLike, branches: Sequence[Function], *operands: Any) -> PyTree:
     """`branches[index](*operands)`, the index clipped into range: `jax.lax.switch`.
 
     >>> int(switch(1, [lambda x: x + 1, lambda x: x * 10], 4))

@@ -1,8 +1,6 @@
 """Counts and places of values. How many results there are depends on the values themselves, so inside a compiled
 program the caller says how many: `size` of `nonzero` and `unique`, `length` of `bincount`."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
@@ -85,7 +83,7 @@ def histogram(x: ArrayLike, bins: int = 10, range: tuple[float, float] | None = 
 
 
 @listed
-def nonzero(x: Array, *, size: int | None = None, fill_value: Any = None) -> tuple[Array, ...]:
+def nonzero(x: Array, *, size: int | None = None, fill_value: ArrayLike | None = None) -> tuple[Array, ...]:
     """Where an array is not zero.
 
     Args:
@@ -118,7 +116,7 @@ def unique(
     return_counts: bool = False,
     axis: int | None = None,
     size: int | None = None,
-    fill_value: Any = None,
+    fill_value: ArrayLike | None = None,
 ) -> PyTree:
     """The different values of an array; NaN differs from itself.
 
@@ -158,7 +156,7 @@ def unique(
     )
 
 
-def _need(x: Any, op: str, argument: str) -> None:
+def _need(x: ArrayLike, op: str, argument: str) -> None:
     """Raises `ArgumentError` where values are not known."""
     if isinstance(x, jax.core.Tracer):
         raise ArgumentError(

@@ -9,7 +9,7 @@ from jkeras.core.lift import lift, listed
 from jkeras.errors import ShapeError
 from jkeras.ops.control import jvp
 from jkeras.ops.singular import norm
-from jkeras.typing import Array
+from jkeras.typing import Array, ArrayLike
 
 det = lift(jnp.linalg.det, "det", "x")
 eig = lift(jnp.linalg.eig, "eig", "x")
@@ -108,7 +108,7 @@ def lstsq(a: Array, b: Array, rcond: Any = None) -> Array:
 
 
 @listed
-def matrix_rank(x: Array, tol: Any = None) -> Array:
+def matrix_rank(x: Array, tol: ArrayLike | None = None) -> Array:
     """How many singular values are greater than a bound.
 
     Args:
@@ -136,7 +136,7 @@ def matrix_rank(x: Array, tol: Any = None) -> Array:
 
 
 @listed
-def pinv(x: Array, rcond: Any = None) -> Array:
+def pinv(x: Array, rcond: ArrayLike | None = None) -> Array:
     """The Moore-Penrose inverse: `V diag(1 / s) U^T` for `x = U diag(s) V^T`, over the singular values that are not 0.
 
     Args:

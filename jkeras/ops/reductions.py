@@ -48,7 +48,7 @@ def _reduction(function: Callable[..., Array], what: str, result: str) -> Callab
 
 def _extreme(function: Callable[..., Array], what: str, result: str) -> Callable[..., PyTree]:
     def extreme(
-        x: ArrayLike, axis: Axes | None = None, keepdims: bool = False, initial: Any = None, **options: Any
+        x: ArrayLike, axis: Axes | None = None, keepdims: bool = False, initial: ArrayLike | None = None, **options: Any
     ) -> Array:
         return function(x, axis=_axes(axis), keepdims=keepdims, initial=initial, **options)
 

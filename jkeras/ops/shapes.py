@@ -102,7 +102,7 @@ def tile(x: Array, repeats: int | Sequence[int] | Array) -> Array:
 
 
 @listed
-def full(shape: int | Sequence[int], fill_value: Any, dtype: DTypeLike | None = None) -> Array:
+def full(shape: int | Sequence[int], fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Array:
     """One value everywhere.
 
     Args:
@@ -188,7 +188,7 @@ def _known(counts: Any) -> bool:
     return all(isinstance(leaf, int | np.integer | np.ndarray) for leaf in jax.tree.leaves(counts))
 
 
-def ndim(x: Any) -> int:
+def ndim(x: ArrayLike) -> int:
     """The number of axes.
 
     Args:

@@ -28,7 +28,7 @@ from jkeras.errors import ArgumentError, Elsewhere, HoldsNoValuesError, elsewher
 from jkeras.optimizers.averaging import track_average
 from jkeras.optimizers.checks import check_integer, check_number, check_patterns, optional_fields
 from jkeras.optimizers.transformations import clip_by_norm, compute_in_float32, decay_weights
-from jkeras.typing import Array, ArrayLike, Config, PyTree
+from jkeras.typing import Array, ArrayLike, ArrayTree, Config, PyTree
 
 LearningRate: TypeAlias = float | Callable[[Array], ArrayLike]
 HELD = "a state and parameters that the caller holds"
@@ -224,7 +224,7 @@ class Optimizer(abc.ABC):
             transformation = track_average(transformation, self.ema_momentum, self.ema_overwrite_frequency, calls)
         return transformation
 
-    def init(self, params: PyTree) -> PyTree:
+    def init(self, params: ArrayTree) -> PyTree:
         """The state for a tree of parameters."""
         return self.build().init(params)
 

@@ -9,7 +9,7 @@ import optax
 from jkeras import tree
 from jkeras.errors import ArgumentError
 from jkeras.optimizers.lookup import get
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree, PyTree
 
 
 def by_path(optimizers: Mapping[str, Any]) -> optax.GradientTransformationExtraArgs:
@@ -49,7 +49,7 @@ def by_path(optimizers: Mapping[str, Any]) -> optax.GradientTransformationExtraA
             write='optimizer={..., ".*": "adam"}   # the rest',
         )
 
-    def labels(params: PyTree) -> PyTree:
+    def labels(params: ArrayTree) -> PyTree:
         return tree.map_with_path(group, params)
 
     return optax.partition(transformations, labels)

@@ -93,7 +93,7 @@ def _floating(dtype: DTypeLike | None, owner: str) -> DType:
     return name
 
 
-def _spread(value: Any, shape: Sequence[int], dtype: DType) -> Any:
+def _spread(value: ArrayLike, shape: Sequence[int], dtype: DType) -> Any:
     """A parameter of each number: a Python number as it is, an array broadcast to the shape."""
     if isinstance(value, int | float):
         return value

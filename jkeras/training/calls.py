@@ -2,7 +2,7 @@
 
 import collections
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +44,14 @@ class Calls:
     # -- calls
 
     def many(
-        self, state: TrainState, parts: PyTree, order: Array | None, start: Any, count: Any, *, batch_size: int
+        self,
+        state: TrainState,
+        parts: PyTree,
+        order: Array | None,
+        start: int | Array,
+        count: int | Array,
+        *,
+        batch_size: int,
     ) -> tuple[TrainState, PyTree, Logs]:
         """Trains on `count` batches from a position of an order; consumes the state.
 

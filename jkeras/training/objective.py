@@ -21,7 +21,7 @@ from jkeras.losses import Loss
 from jkeras.losses.arrays import divide_no_nan
 from jkeras.metrics import Metric, sums
 from jkeras.training.outputs import Outputs, flat_list
-from jkeras.typing import Array, ArrayTree, PyTree
+from jkeras.typing import Array, ArrayTree, LossLike, PyTree, SpecTree
 
 LOSS, REST = "loss", "rest"
 OBJECTIVE_ARGUMENTS = ("loss", "loss_weights", "metrics", "weighted_metrics")
@@ -57,14 +57,14 @@ class Objective:
                 if not (isinstance(thing, str) and thing.lower() in BY_SHAPE):
                     family.get(thing)
 
-    def bind(self, y_pred: ArrayTree) -> "BoundObjective":
+    def bind(self, y_pred: ArrayTree | SpecTree) -> "BoundObjective":
         """The losses and metrics for outputs, or specs of them, whose labels are not known.
 
         What depends on the kind of the labels is of some kind; all kinds have the same state.
         """
         return BoundObjective(self, Outputs(y_pred, self.output_names))
 
-    def bind_batch(self, y_pred: ArrayTree, y: ArrayTree) -> "BoundObjective":
+    def bind_batch(self, y_pred: ArrayTree | SpecTree, y: ArrayTree | None) -> "BoundObjective":
         """The losses and metrics for the outputs of a batch and its labels."""
         outputs = Outputs(y_pred, self.output_names)
         return BoundObjective(self, outputs, outputs.labels(y, list(wanted_losses(self.loss, outputs))))
@@ -252,7 +252,7 @@ class BoundObjective:
         return found
 
 
-def wanted_losses(loss: Any, outputs: Outputs) -> dict[str, Any]:
+def wanted_losses(loss: LossLike | Sequence[LossLike], outputs: Outputs) -> dict[str, Any]:
     """The losses of the outputs that have one, as they were given."""
     found = {name: flat_list(each) for name, each in outputs.spread("loss", loss).items()}
     for name, each in found.items():

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from jkeras.callbacks import Callback
 from jkeras.core import Layer
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree, PyTree
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -183,7 +183,7 @@ def check_return_dict(value: object, method: str) -> None:
         )
 
 
-def check_weights(sample_weight: Any, class_weight: Any, path: str) -> None:
+def check_weights(sample_weight: ArrayTree | None, class_weight: Mapping[int, float] | None, path: str) -> None:
     """Raises `ArgumentError` where both kinds of weights are given, or class weights are not `{class: weight}`."""
     if sample_weight is not None and class_weight is not None:
         raise ArgumentError(

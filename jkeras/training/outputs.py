@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from jkeras.errors import ArgumentError, DataError, JKerasError, did_you_mean
-from jkeras.typing import ArrayTree, PyTree
+from jkeras.typing import ArrayTree, PyTree, SpecTree
 
 Path: TypeAlias = tuple[str | int, ...]
 Refusal: TypeAlias = Callable[[str, str], JKerasError]  # of what was expected and what came
@@ -67,7 +67,7 @@ class Outputs:
     {'p': 'mse', 'q/b': 'mae', 'q/c': None}
     """
 
-    def __init__(self, y_pred: ArrayTree, layers: Sequence[str] | None = None) -> None:
+    def __init__(self, y_pred: ArrayTree | SpecTree, layers: Sequence[str] | None = None) -> None:
         found = dict(parts(y_pred))
         layers = layers if layers is not None and len(layers) == len(found) else None
         self.values: dict[str, Any] = {}
@@ -111,7 +111,7 @@ class Outputs:
             return dict.fromkeys(self.values, flat_list(value))
         return self._spread(value, refusal)
 
-    def labels(self, y: ArrayTree, wanted: Sequence[str]) -> dict[str, Any]:
+    def labels(self, y: ArrayTree | None, wanted: Sequence[str]) -> dict[str, Any]:
         """Labels by output name; `None` for outputs that have none.
 
         Args:

@@ -21,7 +21,7 @@ from jkeras.data.batch import pack_x_y_sample_weight
 from jkeras.training.retrace import Traced
 from jkeras.training.state import TrainState
 from jkeras.training.steps import Logs, Steps
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, PyTree, Tree
 
 
 class Programs:
@@ -67,21 +67,32 @@ class Programs:
         return float((analysis or {}).get("flops", 0.0))
 
     def _many(
-        self, state: TrainState, parts: PyTree, order: Array | None, start: Any, count: Any, *, batch_size: int
+        self,
+        state: TrainState,
+        parts: PyTree,
+        order: Array | None,
+        start: int | Array,
+        count: int | Array,
+        *,
+        batch_size: int,
     ) -> tuple[TrainState, PyTree, Logs]:
-        def batch(index: Any) -> PyTree:
+        def batch(index: int | Array) -> PyTree:
             return batch_of(parts, order, start + index * batch_size, batch_size)
 
         state, sums = self._loop(self._step, state, batch, count)
         return state, state.metrics, sums
 
     def _loop(
-        self, step: Callable[[Any, PyTree], tuple[Any, Logs]], value: object, batch: Callable[[Any], PyTree], count: Any
+        self,
+        step: Callable[[Any, PyTree], tuple[Any, Logs]],
+        value: object,
+        batch: Callable[[Any], PyTree],
+        count: int | Array,
     ) -> tuple[Any, Logs]:
         """`count` times `value, logs = step(value, batch(index))`; the last value, and the sums of the logs."""
         step = jax.jit(step, inline=True)  # one trace says which logs there are, and is the body of the loop
 
-        def body(index: Any, carry: tuple[Any, Logs]) -> tuple[Any, Logs]:
+        def body(index: int | Array, carry: tuple[Any, Logs]) -> tuple[Any, Logs]:
             value, sums = carry
             value, logs = step(value, batch(index))
             return value, jax.tree.map(jnp.add, sums, logs)
@@ -95,7 +106,7 @@ class Programs:
         return state, self.extra("train_step", logs, state.metrics)
 
     def _one(
-        self, state: TrainState, parts: PyTree, order: Array | None, start: Any, *, batch_size: int
+        self, state: TrainState, parts: PyTree, order: Array | None, start: int | Array, *, batch_size: int
     ) -> tuple[TrainState, PyTree, Logs]:
         state, extra = self._step(state, batch_of(parts, order, start, batch_size))
         return state, state.metrics, extra
@@ -105,19 +116,19 @@ class Programs:
         return state, state.metrics, logs
 
     def _test_many(
-        self, state: TrainState, metrics: PyTree, parts: PyTree, count: Any, *, batch_size: int
+        self, state: TrainState, metrics: Tree, parts: PyTree, count: int | Array, *, batch_size: int
     ) -> tuple[PyTree, Logs]:
-        def test(metrics: PyTree, batch: PyTree) -> tuple[PyTree, Logs]:
+        def test(metrics: Tree, batch: PyTree) -> tuple[PyTree, Logs]:
             metrics, logs = self._test_batch(state, metrics, batch)
             return metrics, self.extra("test_step", logs, metrics)
 
         return self._loop(test, metrics, lambda index: batch_of(parts, None, index * batch_size, batch_size), count)
 
-    def _test_batch(self, state: TrainState, metrics: PyTree, batch: PyTree) -> tuple[PyTree, Logs]:
+    def _test_batch(self, state: TrainState, metrics: Tree, batch: PyTree) -> tuple[PyTree, Logs]:
         state, logs = self.test_step(state.replace(metrics=metrics), batch)
         return state.metrics, logs
 
-    def extra(self, step: str, logs: Logs, metrics: PyTree) -> Logs:
+    def extra(self, step: str, logs: Logs, metrics: Tree) -> Logs:
         """The logs of a step that no metric keeps, of which the loop takes the mean: all those of an overridden one."""
         own = self.steps.overrides(step)
         return {name: value for name, value in logs.items() if own or name not in metrics}

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 
 from jkeras import tree
-from jkeras.typing import PyTree
+from jkeras.typing import PyTree, SpecTree
 
 
 def describe(arguments: PyTree) -> PyTree:
@@ -100,7 +100,7 @@ class Watch:
         self.forms, self.before = forms, now
 
 
-def _by_path(specs: PyTree) -> dict[str, jax.ShapeDtypeStruct]:
+def _by_path(specs: SpecTree) -> dict[str, jax.ShapeDtypeStruct]:
     return {tree.key_path(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(specs)}
 
 

@@ -23,7 +23,7 @@ from jkeras.training.programs import Programs
 from jkeras.training.state import TrainState
 from jkeras.training.stats import Stats, summarize
 from jkeras.training.steps import Steps
-from jkeras.typing import Array, Key, PyTree
+from jkeras.typing import Array, Key, PyTree, SpecTree
 
 
 class Session:
@@ -70,26 +70,26 @@ class Session:
             return None
         return self.output_spec() if self._spec is None else self._spec[1]
 
-    def bound(self, spec: PyTree) -> BoundObjective:
+    def bound(self, spec: SpecTree) -> BoundObjective:
         """The objective for outputs of these specs."""
         if self._bound is None or self._bound[0] is not spec:
             self._bound = spec, self.steps.objective.bind(spec)
         return self._bound[1]
 
-    def empty_metrics(self, spec: PyTree) -> dict[str, Any]:
+    def empty_metrics(self, spec: SpecTree) -> dict[str, Any]:
         """The states of metrics that have seen nothing, for outputs of these specs; of all replicas."""
         empty, replicas = self.bound(spec).empty(), self.steps.replicas
         if replicas is None:
             return empty
         return jax.tree.map(lambda leaf: jnp.repeat(leaf[None], replicas, axis=0), empty)
 
-    def metric_values(self, metrics: dict[str, Any], spec: PyTree) -> dict[str, Array]:
+    def metric_values(self, metrics: dict[str, Any], spec: SpecTree) -> dict[str, Array]:
         """The values of metrics, for outputs of these specs; of all replicas."""
         values = self.bound(spec).results
         return values(metrics) if self.steps.replicas is None else jax.vmap(values)(metrics)
 
     def logs(
-        self, step: str, spec: PyTree, metrics: dict[str, Any], sums: Mapping[str, Array], done: int
+        self, step: str, spec: SpecTree, metrics: dict[str, Any], sums: Mapping[str, Array], done: int
     ) -> dict[str, Array]:
         """The logs of several batches: the values of the metrics, and the means of what no metric keeps.
 

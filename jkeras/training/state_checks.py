@@ -10,7 +10,7 @@ from jkeras.errors import StateError
 from jkeras.training.session import Session
 from jkeras.training.state import TrainState, check_alive
 from jkeras.training.steps import Steps
-from jkeras.typing import PyTree
+from jkeras.typing import PyTree, SpecTree
 
 NEW_STATE = "state = trainer.init(jax.random.key(0), x)"
 
@@ -34,7 +34,7 @@ def check_state(session: Session, state: Any, method: str, *, trains: bool = Fal
         session.checked = form
 
 
-def check_metrics(session: Session, state: TrainState, spec: PyTree, method: str) -> None:
+def check_metrics(session: Session, state: TrainState, spec: SpecTree, method: str) -> None:
     """Raises `StateError` where the state has other metrics than the trainer, for outputs of these specs."""
     keys = sorted(session.bound(spec).keys)
     if not session.steps.overrides("train_step") and keys != sorted(state.metrics):

@@ -39,7 +39,12 @@ class Steps(Recipe):
     # -- pieces
 
     def compute_loss(
-        self, x: PyTree, y: ArrayTree, y_pred: ArrayTree, sample_weight: ArrayTree | None, training: bool = True
+        self,
+        x: ArrayTree,
+        y: ArrayTree | None,
+        y_pred: ArrayTree,
+        sample_weight: ArrayTree | None,
+        training: bool = True,
     ) -> Array:
         """The scalar that training minimises, before the model's own penalties are added.
 
@@ -130,7 +135,9 @@ class Steps(Recipe):
                 new = new.replace(loss_scale=next_scale(state.loss_scale, finite))
         return new, logs
 
-    def compute_metrics(self, x: PyTree, y: ArrayTree, y_pred: ArrayTree, sample_weight: ArrayTree | None) -> Logs:
+    def compute_metrics(
+        self, x: ArrayTree, y: ArrayTree | None, y_pred: ArrayTree, sample_weight: ArrayTree | None
+    ) -> Logs:
         """Further entries of a batch's logs, scalars; those of an epoch are their means. By default none.
 
         Runs in the scope of the model's call, so parts of the model can be called.

@@ -29,7 +29,7 @@ from jkeras.training.session import Session
 from jkeras.training.state import TrainState
 from jkeras.training.stats import Stats
 from jkeras.training.steps import Steps
-from jkeras.typing import Array, Key, PyTree
+from jkeras.typing import Array, ArrayTree, DataLike, Key, PyTree
 
 
 class Trainer(Steps):
@@ -149,7 +149,7 @@ class Trainer(Steps):
         validation_data: Any = None,
         shuffle: bool = True,
         class_weight: Mapping[int, float] | None = None,
-        sample_weight: PyTree = None,
+        sample_weight: ArrayTree | None = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
@@ -204,7 +204,7 @@ class Trainer(Steps):
         y: PyTree = None,
         *,
         batch_size: int | None = None,
-        sample_weight: PyTree = None,
+        sample_weight: ArrayTree | None = None,
         steps: int | None = None,
         verbose: int | str = "auto",
         callbacks: Callback | Sequence[Callback] | None = None,
@@ -226,7 +226,7 @@ class Trainer(Steps):
     def predict(
         self,
         state: TrainState,
-        x: PyTree,
+        x: DataLike,
         *,
         batch_size: int | None = None,
         steps: int | None = None,
@@ -268,7 +268,7 @@ class Trainer(Steps):
         check_return_dict(return_dict, "test_on_batch")
         return evaluation.test_on_batch(self.session, state, x, y, sample_weight)
 
-    def predict_on_batch(self, state: TrainState, x: PyTree) -> PyTree:
+    def predict_on_batch(self, state: TrainState, x: DataLike) -> PyTree:
         """The outputs for one batch, as NumPy arrays."""
         return evaluation.predict_on_batch(self.session, state, x)
 

@@ -62,7 +62,7 @@ class ScoredAttention(Layer):
         """The query's mask."""
         return self.check_masks(mask)[0]
 
-    def check_list(self, inputs: Any) -> Any:
+    def check_list(self, inputs: Sequence[Any]) -> Any:
         """The inputs, or their shapes, if they are `[query, value]` or `[query, value, key]`."""
         if isinstance(inputs, list | tuple) and len(inputs) in (2, 3) and not is_shape(inputs):
             return inputs

@@ -72,7 +72,7 @@ class ImageLayer(Layer):
 
     # -- what users call
 
-    def call(self, data: PyTree, training: bool | None = True) -> PyTree:
+    def call(self, data: Array | Mapping[str, Array], training: bool | None = True) -> PyTree:
         transformation = self.get_random_transformation(data, training=training)
         if not isinstance(data, Mapping):
             return self.transform_images(data, transformation, training)
@@ -86,7 +86,7 @@ class ImageLayer(Layer):
         return outputs
 
     def get_random_transformation(
-        self, data: PyTree, training: bool | None = True, seed: int | Key | None = None
+        self, data: Array | Mapping[str, Array], training: bool | None = True, seed: int | Key | None = None
     ) -> Transformation | None:
         """Draws the parameters for images.
 
@@ -247,7 +247,7 @@ def uniform(key: Key, shape: tuple[Any, ...], bounds: tuple[float, float] = (0.0
     return jax.random.uniform(key, shape, "float32", *bounds)
 
 
-def chance(stream: Iterator[Key], batch: Any, bounds: tuple[float, float]) -> Array:
+def chance(stream: Iterator[Key], batch: int, bounds: tuple[float, float]) -> Array:
     """Whether each example is transformed: with a probability that is itself drawn from a range."""
     probability = uniform(next(stream), (batch,), bounds)
     return uniform(next(stream), (batch,)) < probability

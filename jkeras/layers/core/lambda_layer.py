@@ -13,7 +13,7 @@ from jkeras.core import Layer
 from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import is_shape
 from jkeras.errors import ArgumentError, ConfigError, SerializationError
-from jkeras.typing import Array, Config, PyTree
+from jkeras.typing import Array, Config, PyTree, ShapeTree
 
 
 @registry.export("keras.layers")
@@ -81,7 +81,7 @@ class Lambda(Layer):
             return self.mask(inputs, mask)
         return self.mask if self.mask is None else jnp.asarray(self.mask, bool)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeTree) -> Any:
         if self.output_shape is None:
             return super().compute_output_shape(input_shape)
         if callable(self.output_shape):

@@ -48,7 +48,7 @@ class Merge(Layer):
             for thing, own in zip(things, ranks, strict=True)
         ]
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """The broadcast shape. Raises `ShapeError` where the shapes do not fit together."""
         return broadcast_shapes(self.check_list(input_shape), self.path or self.name)
 
@@ -63,7 +63,7 @@ class Merge(Layer):
         cast = [self.compute_dtype if self.autocast and dtypes.is_float(dtype) else dtype for dtype in input_dtypes]
         return jnp.result_type(*cast).name
 
-    def check_list(self, inputs: Any) -> Any:
+    def check_list(self, inputs: Sequence[Any]) -> Any:
         """The inputs, or their shapes, if they are a list of one or more."""
         if isinstance(inputs, list | tuple) and len(inputs) > 0 and not is_shape(inputs):
             return inputs

@@ -48,7 +48,7 @@ class Concatenate(Merge):
         masks = self.masks_of(inputs, mask) or [None] * len(inputs)
         return jnp.concatenate([hide(x, each) for x, each in zip(inputs, masks, strict=True)], axis=self.axis)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         shapes = [tuple(shape) for shape in self.check_list(input_shape)]
         rank = len(shapes[0])
         ranks_agree = all(len(shape) == rank for shape in shapes) and -rank <= self.axis < rank
@@ -80,7 +80,7 @@ class Concatenate(Merge):
         return jnp.any(jnp.concatenate(whole, axis=self.axis), axis=-1)
 
 
-def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> PyTree:
+def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Unpack[LayerOptions]) -> PyTree:
     """`Concatenate(axis=axis, **kwargs)(inputs)`.
 
     Args:

@@ -13,7 +13,7 @@ from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional import unit_normalize
 from jkeras.functional.layout import hide
 from jkeras.layers.merging.base import Computed, widen
-from jkeras.typing import Array, PyTree, Shape
+from jkeras.typing import Array, Axes, PyTree, Shape
 
 
 @registry.export("keras.layers")
@@ -40,7 +40,7 @@ class Dot(Computed):
     Source: the definition.
     """
 
-    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
+    def __init__(self, axes: Axes, normalize: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         pair = (axes, axes) if isinstance(axes, int) else axes
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(type(axis) is int and axis for axis in pair):
@@ -106,7 +106,7 @@ class Dot(Computed):
         return None
 
 
-def dot(inputs: Sequence[Any], axes: Any = -1, **kwargs: Any) -> PyTree:
+def dot(inputs: Sequence[Any], axes: Axes = -1, **kwargs: Unpack[LayerOptions]) -> PyTree:
     """`Dot(axes=axes, **kwargs)(inputs)`.
 
     Args:

@@ -2,11 +2,12 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import dtypes, registry
+from jkeras.core.options import LayerOptions
 from jkeras.layers.merging.base import Computed, Merge, full_mask, widen
 from jkeras.typing import Array, PyTree, Shape
 
@@ -197,7 +198,7 @@ def add(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     return Add(**kwargs)(inputs)
 
 
-def subtract(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
+def subtract(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> PyTree:
     """`Subtract(**kwargs)(inputs)`.
 
     Args:
@@ -214,7 +215,7 @@ def subtract(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     return Subtract(**kwargs)(inputs)
 
 
-def multiply(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
+def multiply(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> PyTree:
     """`Multiply(**kwargs)(inputs)`.
 
     Args:
@@ -231,7 +232,7 @@ def multiply(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     return Multiply(**kwargs)(inputs)
 
 
-def average(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
+def average(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> PyTree:
     """`Average(**kwargs)(inputs)`.
 
     Args:
@@ -248,7 +249,7 @@ def average(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     return Average(**kwargs)(inputs)
 
 
-def maximum(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
+def maximum(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> PyTree:
     """`Maximum(**kwargs)(inputs)`.
 
     Args:
@@ -265,7 +266,7 @@ def maximum(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     return Maximum(**kwargs)(inputs)
 
 
-def minimum(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
+def minimum(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> PyTree:
     """`Minimum(**kwargs)(inputs)`.
 
     Args:

@@ -14,7 +14,7 @@ from jkeras.layers.preprocessing.batches import batches_of
 from jkeras.layers.preprocessing.encoding import check_output_mode, encode
 from jkeras.layers.preprocessing.quantiles import boundaries_of, merge, summarize
 from jkeras.layers.preprocessing.search import places
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, Config, DataLike
 
 
 @registry.export("keras.layers")
@@ -104,7 +104,7 @@ class Discretization(Layer):
         dtype = "int32" if self.output_mode == "int" else self.compute_dtype
         return encode(bins, self.output_mode, len(self.bin_boundaries) + 1, dtype)
 
-    def adapt(self, data: Any, steps: int | None = None) -> Self:
+    def adapt(self, data: DataLike, steps: int | None = None) -> Self:
         """A layer like this one whose boundaries are the quantiles of some data: `num_bins` bins of about equal counts.
 
         This layer stays as it is. The boundaries are those that Keras finds.

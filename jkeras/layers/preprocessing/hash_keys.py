@@ -8,7 +8,7 @@ import numpy as np
 from jkeras.errors import ArgumentError
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.preprocessing.texts import KINDS, as_texts
-from jkeras.typing import Array
+from jkeras.typing import Array, ArrayTree
 
 ON_DEVICE = ("int8", "int16", "int32", "uint8", "uint16", "uint32")
 MOST_BINS = 2**31 - 1
@@ -57,7 +57,7 @@ def integers_on_device(inputs: Array, path: str) -> Array:
     return inputs if inputs.dtype == "uint32" else inputs.astype("int32")
 
 
-def digits_or_texts(inputs: Any, owner: str) -> tuple[list[bytes], tuple[int, ...], bool]:
+def digits_or_texts(inputs: ArrayTree, owner: str) -> tuple[list[bytes], tuple[int, ...], bool]:
     """The texts, or the decimal digits of the numbers, in an array or nested list, as one list of bytes; its shape; and
     whether they are texts. Floats are cut to int64.
 

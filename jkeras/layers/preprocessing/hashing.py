@@ -13,7 +13,7 @@ from jkeras.functional.hashing import hash_integers, hash_texts
 from jkeras.layers.preprocessing.encoding import check_output_mode, encode, encoded_shape
 from jkeras.layers.preprocessing.hash_keys import check_bins, check_salt, digits_or_texts, integers_on_device
 from jkeras.layers.preprocessing.texts import HostLayer, encode_on_host
-from jkeras.typing import Array, Shape
+from jkeras.typing import Array, ArrayTree, Shape
 
 
 @registry.export("keras.layers")
@@ -89,7 +89,7 @@ class Hashing(HostLayer):
         """The shape of the encoding."""
         return encoded_shape(tuple(input_shape), self.output_mode, self.num_bins)
 
-    def on_host(self, inputs: Any) -> np.ndarray:
+    def on_host(self, inputs: ArrayTree) -> np.ndarray:
         """The layer in NumPy, for texts, and for integers of any size.
 
         Args:

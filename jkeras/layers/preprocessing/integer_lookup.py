@@ -16,7 +16,7 @@ from jkeras.layers.preprocessing.lookup import Lookup
 from jkeras.layers.preprocessing.search import places
 from jkeras.layers.preprocessing.texts import documents
 from jkeras.layers.preprocessing.vocabulary import entries_of
-from jkeras.typing import Array
+from jkeras.typing import Array, ArrayTree
 
 
 @registry.export("keras.layers")
@@ -173,7 +173,7 @@ class IntegerLookup(Lookup):
 
     # -- on the host
 
-    def host_indices(self, inputs: Any) -> np.ndarray:
+    def host_indices(self, inputs: ArrayTree) -> np.ndarray:
         values = np.asarray(inputs)
         if values.dtype.kind not in "iu" and values.size:
             raise ArgumentError(
@@ -191,7 +191,7 @@ class IntegerLookup(Lookup):
     def host_tokens(self, tokens: list[int]) -> np.ndarray:
         return np.array(tokens, "int64")
 
-    def documents(self, batch: Any) -> Iterable[Sequence[int]]:
+    def documents(self, batch: ArrayTree) -> Iterable[Sequence[int]]:
         return documents(batch)
 
 

@@ -12,7 +12,7 @@ from jkeras.layers.preprocessing.encoding import check_output_mode
 from jkeras.layers.preprocessing.hash_keys import check_salt
 from jkeras.layers.preprocessing.texts import HostLayer, encode_on_host
 from jkeras.layers.preprocessing.vocabulary import MODES, learn, vocabulary_of
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, ArrayTree, Config, DataLike
 
 DERIVED = ("vocabulary_size", "has_input_vocabulary")  # in Keras's configs, and found anew here
 
@@ -78,7 +78,7 @@ class Lookup(HostLayer):
         """The weight of every entry of an encoding."""
         return np.pad(np.asarray(self.words.idf), (0, self.depth - self.words.size))
 
-    def adapt(self, data: Any, steps: int | None = None) -> Self:
+    def adapt(self, data: DataLike, steps: int | None = None) -> Self:
         """A layer like this one with the vocabulary of some data; this one stays as it is.
 
         Tokens are sorted by how often they occur, and where that is the same from the last to the first; the most
@@ -104,13 +104,13 @@ class Lookup(HostLayer):
         found = learn(self, self.words, (document for batch in batches for document in self.documents(batch)))
         return self.from_config({**self.get_config(), **found})
 
-    def documents(self, batch: Any) -> Iterable[Sequence[Any]]:
+    def documents(self, batch: ArrayTree) -> Iterable[Sequence[Any]]:
         """The tokens of each document in a batch."""
         raise NotImplementedError
 
     # -- on the host
 
-    def on_host(self, inputs: Any) -> np.ndarray:
+    def on_host(self, inputs: ArrayTree) -> np.ndarray:
         """The layer in NumPy.
 
         Raises:
@@ -128,7 +128,7 @@ class Lookup(HostLayer):
         outputs = encode_on_host(indices, mode, self.depth, self.compute_dtype)
         return outputs * self.idf().astype(outputs.dtype) if self.output_mode == "tf_idf" else outputs
 
-    def host_indices(self, inputs: Any) -> np.ndarray:
+    def host_indices(self, inputs: ArrayTree) -> np.ndarray:
         """The index of every token in an array."""
         raise NotImplementedError
 

@@ -13,7 +13,7 @@ from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, BuildError, DataError
 from jkeras.layers.normalization.base import sizes_along
 from jkeras.layers.preprocessing.batches import batches_of
-from jkeras.typing import Array, ArrayLike, Axes, Shape
+from jkeras.typing import Array, ArrayLike, Axes, DataLike, Shape
 
 
 @registry.export("keras.layers")
@@ -110,7 +110,7 @@ class Normalization(Layer):
         others = tuple(axis for axis in range(spec.ndim) if axis not in spec.axes)
         return [jnp.expand_dims(each.value, others) for each in (self.mean_variable, self.variance_variable)]
 
-    def adapt(self, data: Any) -> Variables:
+    def adapt(self, data: DataLike) -> Variables:
         """The layer's values for some data: its mean and variance, in float64 until they are rounded at the end.
 
         Builds the layer for the shape of the data.

@@ -11,7 +11,7 @@ from jkeras.functional.hashing import hash_texts
 from jkeras.layers.preprocessing.lookup import Lookup
 from jkeras.layers.preprocessing.texts import as_texts
 from jkeras.layers.preprocessing.vocabulary import entries_of
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, ArrayTree, Config
 
 
 @registry.export("keras.layers")
@@ -109,7 +109,7 @@ class StringLookup(Lookup):
             )
         return str(entry)
 
-    def host_indices(self, inputs: Any) -> np.ndarray:
+    def host_indices(self, inputs: ArrayTree) -> np.ndarray:
         texts, shape = as_texts(inputs, self.name, self.encoding)
         return self.lookup(texts).reshape(shape)
 
@@ -124,7 +124,7 @@ class StringLookup(Lookup):
     def host_tokens(self, tokens: list[str]) -> np.ndarray:
         return np.array(tokens)
 
-    def documents(self, batch: Any) -> Iterable[Sequence[str]]:
+    def documents(self, batch: ArrayTree) -> Iterable[Sequence[str]]:
         texts, shape = as_texts(batch, self.name, self.encoding)
         if not texts:
             return []

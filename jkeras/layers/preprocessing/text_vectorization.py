@@ -16,7 +16,7 @@ from jkeras.layers.preprocessing.lookup import DERIVED, check_no_file
 from jkeras.layers.preprocessing.string_lookup import StringLookup
 from jkeras.layers.preprocessing.texts import HostLayer, as_texts, padded
 from jkeras.layers.preprocessing.vocabulary import learn
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, ArrayTree, Config, DataLike
 
 LOWER: dict[int, Any] = dict(zip(map(ord, string.ascii_uppercase), string.ascii_lowercase, strict=True))
 STRIP: dict[int, Any] = dict.fromkeys(map(ord, string.punctuation))
@@ -131,7 +131,7 @@ class TextVectorization(HostLayer):
         """The number of indices, the special ones included."""
         return self.lookup.vocabulary_size()
 
-    def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> Self:
+    def adapt(self, data: DataLike, batch_size: int | None = None, steps: int | None = None) -> Self:
         """A layer like this one with the vocabulary of some sentences; this one stays as it is.
 
         The order of the tokens, and their weights for `"tf_idf"`, are those of `StringLookup.adapt`; a sentence is a
@@ -162,7 +162,7 @@ class TextVectorization(HostLayer):
         vars(adapted).update(functions)
         return adapted
 
-    def _documents(self, batch: Any, size: int) -> Iterator[Sequence[str]]:
+    def _documents(self, batch: ArrayTree, size: int) -> Iterator[Sequence[str]]:
         array = np.atleast_1d(np.asarray(batch))
         for start in range(0, len(array), size):
             yield from self.tokens_of(array[start : start + size])
@@ -182,7 +182,7 @@ class TextVectorization(HostLayer):
             outputs = self.lookup.encode_indices(matrix[..., None] if self.output_mode == "one_hot" else matrix)
         return outputs if shape else outputs[0]
 
-    def tokens_of(self, inputs: Any) -> list[Sequence[str]]:
+    def tokens_of(self, inputs: ArrayTree) -> list[Sequence[str]]:
         """The tokens of each sentence: standardized, split and joined, but not looked up.
 
         >>> TextVectorization(ngrams=2).tokens_of(["The cat sat."])

@@ -14,7 +14,7 @@ import numpy as np
 
 from jkeras.core import KerasTensor, Layer
 from jkeras.errors import ArgumentError, GraphError
-from jkeras.typing import DTypeLike, PyTree
+from jkeras.typing import ArrayTree, DTypeLike, PyTree
 
 KINDS = "USOT"  # of NumPy's dtypes: unicode, bytes, objects, StringDType
 
@@ -38,7 +38,7 @@ class HostLayer(Layer):
             return self.on_host(*args, **kwargs)
         return super().__call__(*args, **kwargs)
 
-    def on_host(self, inputs: Any) -> np.ndarray:
+    def on_host(self, inputs: PyTree) -> np.ndarray:
         """What the layer makes of inputs on the host."""
         raise NotImplementedError
 
@@ -75,7 +75,7 @@ def is_cut(leaf: Any) -> bool:
     return bool(leaf.size) and bool(leaf.min() < bounds.min or leaf.max() > bounds.max)
 
 
-def as_texts(data: Any, owner: str, encoding: str = "utf-8") -> tuple[list[str], tuple[int, ...]]:
+def as_texts(data: ArrayTree, owner: str, encoding: str = "utf-8") -> tuple[list[str], tuple[int, ...]]:
     """All texts in an array or nested list, as one list; and the array's shape. Bytes are decoded.
 
     >>> as_texts([["a", "b"], ["c", "d"]], "StringLookup")
@@ -100,7 +100,7 @@ def as_texts(data: Any, owner: str, encoding: str = "utf-8") -> tuple[list[str],
     return texts, array.shape
 
 
-def documents(data: Any) -> Iterator[Sequence[Any]]:
+def documents(data: ArrayTree) -> Iterator[Sequence[Any]]:
     """The documents in an array of one batch: its rows, or where it has one axis its entries.
 
     >>> [list(document) for document in documents(np.array([[1, 2], [3, 4]]))]

@@ -23,7 +23,6 @@ from jkeras.typing import (
     Config,
     ConstraintLike,
     InitializerLike,
-    PyTree,
     RegularizerLike,
     Shape,
     Sizes,
@@ -136,7 +135,7 @@ class ConvLSTMCell(RecurrentCell):
             sums = plus(times(drop, inputs, self.convolve_inputs, kernel, self.axis), bias, self.axis)
             return jnp.split(sums, 4, axis=self.axis)
 
-        def product(states: Array, kernel: Array, keep: PyTree) -> Blocks:
+        def product(states: Array, kernel: Array, keep: list[Array] | None) -> Blocks:
             return jnp.split(times(keep, states, self.convolve_states, kernel, self.axis), 4, axis=self.axis)
 
         def advance(gates: Blocks, states: States) -> States:

@@ -12,7 +12,7 @@ from jkeras.layers.arguments import ActivationAttribute, positive_int
 from jkeras.layers.recurrent.base import Recurrence, RecurrentCell, States, first, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import blend
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, check_cudnn, inherited
-from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, PyTree, RegularizerLike, Shape
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -125,7 +125,7 @@ class GRUCell(RecurrentCell):
             (z_0, r_0, n_0), (z_1, r_1, m_1) = (jnp.split(row, 3) for row in bias)
             return [plus(z, z_0 + z_1), plus(r, r_0 + r_1), plus(n, n_0), plus(jnp.zeros_like(n), m_1)]
 
-        def product(state: Array, kernel: Array, keep: PyTree) -> Blocks:
+        def product(state: Array, kernel: Array, keep: list[Array] | None) -> Blocks:
             z, r, m = jnp.split(times(keep, state, jnp.matmul, kernel), 3, axis=-1)
             return [z, r, jnp.zeros_like(m), m]
 

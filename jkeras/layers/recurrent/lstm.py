@@ -12,7 +12,7 @@ from jkeras.layers.arguments import ActivationAttribute, positive_int
 from jkeras.layers.recurrent.base import ForgetBias, Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import remember
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, check_cudnn, inherited
-from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, PyTree, RegularizerLike, Shape
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -114,7 +114,7 @@ class LSTMCell(RecurrentCell):
         def project(inputs: Array) -> Blocks:
             return jnp.split(plus(times(drop, inputs, jnp.matmul, kernel), bias), 4, axis=-1)
 
-        def product(state: Array, kernel: Array, keep: PyTree) -> Blocks:
+        def product(state: Array, kernel: Array, keep: list[Array] | None) -> Blocks:
             return jnp.split(times(keep, state, jnp.matmul, kernel), 4, axis=-1)
 
         def advance(gates: Blocks, states: States) -> States:

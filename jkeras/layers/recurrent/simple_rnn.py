@@ -11,7 +11,7 @@ from jkeras.functional.recurrence import Blocks
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.recurrent.base import Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, inherited
-from jkeras.typing import ActivationLike, Array, Config, ConstraintLike, InitializerLike, PyTree, RegularizerLike, Shape
+from jkeras.typing import ActivationLike, Array, Config, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -95,7 +95,7 @@ class SimpleRNNCell(RecurrentCell):
         def project(inputs: Array) -> Blocks:
             return [plus(times(drop, inputs, jnp.matmul, kernel), bias)]
 
-        def product(state: Array, kernel: Array, keep: PyTree) -> Blocks:
+        def product(state: Array, kernel: Array, keep: list[Array] | None) -> Blocks:
             return [times(keep, state, jnp.matmul, kernel)]
 
         def advance(sums: Blocks, states: States) -> States:
