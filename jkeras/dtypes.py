@@ -14,7 +14,7 @@ A `DTypePolicy` says in which dtype a layer keeps its values (`variable_dtype`) 
 import functools
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import jax.numpy as jnp
 
@@ -72,7 +72,8 @@ def as_floats(x: Any) -> Array:
     ('float32', 'bfloat16')
     """
     x = jnp.asarray(x)
-    return x.astype(jnp.result_type(x, float))
+    array: Array = x.astype(jnp.result_type(x, float))
+    return array
 
 
 def of(value: object) -> DType:
@@ -155,7 +156,7 @@ class DTypePolicyMap(MutableMapping[str, DTypePolicy]):
     def __init__(
         self, default_policy: "PolicyLike" = None, policy_map: Mapping[str, DTypePolicy] | None = None
     ) -> None:
-        self.default_policy: Any = get(default_policy)
+        self.default_policy = cast(DTypePolicy, get(default_policy))
         self._given_default = default_policy
         self._policies: dict[str, DTypePolicy] = dict(policy_map or {})
 
@@ -225,7 +226,8 @@ def get(identifier: PolicyLike) -> DTypePolicy | DTypePolicyMap:
     (<DTypePolicy "float16">, <DTypePolicy "float32">)
     """
     if identifier is None:
-        return config.dtype_policy()
+        result: DTypePolicy | DTypePolicyMap = config.dtype_policy()
+        return result
     if isinstance(identifier, DTypePolicy | DTypePolicyMap):
         return identifier
     if isinstance(identifier, str):

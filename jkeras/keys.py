@@ -35,7 +35,8 @@ def from_seed(seed: int) -> Key:
 
 def from_state(state: Array) -> Key:
     """The threefry key whose two words are the state `[seed, counter]` of a `SeedGenerator`."""
-    return jax.random.wrap_key_data(state, impl="threefry2x32")
+    key: Key = jax.random.wrap_key_data(state, impl="threefry2x32")
+    return key
 
 
 def check_seed(seed: object, owner: str) -> int | None:

@@ -93,7 +93,8 @@ def get_registered_name(obj: Any) -> str:
     >>> get_registered_name(abs)
     'abs'
     """
-    return _registered_names.get(obj, obj.__name__)
+    name: str = _registered_names.get(obj, obj.__name__)
+    return name
 
 
 def get_registered_object(

@@ -50,7 +50,8 @@ def activation(*aliases: str, op: str | None = None) -> Callable[[Callable[..., 
             if (record := getattr(x, "record", None)) is not None:
                 call = inspect.signature(function).bind(x, *args, **kwargs)
                 call.apply_defaults()
-                return record(function, function.__name__ if op is None else op, **call.arguments)
+                array: Array = record(function, function.__name__ if op is None else op, **call.arguments)
+                return array
             return function(jnp.asarray(x), *args, **kwargs)
 
         return family.register(*aliases)(activate)
@@ -73,7 +74,8 @@ def get(identifier: Identifier) -> Activation:
     >>> activations.get("swish") is activations.silu, activations.get(None) is activations.linear
     (True, True)
     """
-    return family.get(identifier)
+    result: Activation = family.get(identifier)
+    return result
 
 
 def serialize(activation: Any) -> Any:
@@ -106,4 +108,5 @@ def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[
     >>> activations.deserialize("relu6") is activations.relu6
     True
     """
-    return family.deserialize(config, custom_objects)
+    result: Activation = family.deserialize(config, custom_objects)
+    return result

@@ -49,7 +49,7 @@ def check_choice(owner: str, name: str, value: object, known: Sequence[str]) -> 
     return value
 
 
-def check_frequency(owner: str, name: str, value: object) -> Any:
+def check_frequency(owner: str, name: str, value: object) -> int | str:
     """The value, if it is `"epoch"` or a count of batches; raises `ArgumentError` otherwise.
 
     >>> check_frequency("ModelCheckpoint", "save_freq", "epoch")

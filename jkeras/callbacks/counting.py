@@ -27,7 +27,7 @@ class EveryBatches:
 
     def due(self, batch: int) -> bool:
         """Whether enough batches have passed with this one, an index within its epoch."""
-        if self.is_epoch:
+        if isinstance(self.frequency, str):
             return False
         new_epoch = batch <= self.last
         self.passed += batch + 1 if new_epoch else batch - self.last

@@ -61,7 +61,7 @@ class Monitor(Callback):
     def goes_up(self) -> bool:
         """Whether more is better."""
         if self.mode != "auto":
-            return self.mode == "max"
+            return bool(self.mode == "max")
         name = self.monitor.removeprefix(VALIDATION)
         if name == "loss":
             return False

@@ -105,7 +105,7 @@ def _show_unknown(error: Exception) -> None:
 def _alike(one: PyTree, two: PyTree) -> bool:
     """Whether two results have one structure and the same ranks."""
     ranks = (jax.tree.map(lambda leaf: len(leaf.shape), tree) for tree in (one, two))
-    return next(ranks) == next(ranks)
+    return bool(next(ranks) == next(ranks))
 
 
 def _dtype(leaf: Any) -> Any:

@@ -85,7 +85,8 @@ class InputLayer(Layer):
 
     def call(self) -> KerasTensor:
         """The symbolic tensor."""
-        return self.output
+        tensor: KerasTensor = self.output
+        return tensor
 
     def get_config(self) -> Config:
         """The constructor's arguments."""

@@ -70,7 +70,8 @@ class Node:
         def replace(leaf: object) -> Any:
             return values.get(id(leaf)) if isinstance(leaf, KerasTensor) else leaf
 
-        return jax.tree.map(replace, (self.args, self.kwargs))
+        result: tuple[tuple[Any, ...], dict[str, Any]] = jax.tree.map(replace, (self.args, self.kwargs))
+        return result
 
     def __repr__(self) -> str:
         return f"<Node operation={self.operation.name}, inputs={self.input_tensors}, outputs={self.output_tensors}>"

@@ -6,7 +6,7 @@ operation whose constructor takes plain values is serializable without further c
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from jkeras import dtypes, registry
 from jkeras.configurable import PlainArguments
@@ -134,7 +134,7 @@ class Operation(PlainArguments):
         return config
 
     @classmethod
-    def from_config(cls, config: Config) -> "Operation":
+    def from_config(cls, config: Config) -> Self:
         """The object of a config.
 
         Raises `ConfigError` where the constructor refuses it; an error of ours about an argument stays as it is.

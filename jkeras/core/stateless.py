@@ -158,7 +158,10 @@ def constrain(structure: Structure, trainable: Mapping[str, Any]) -> dict[str, A
     constraints = {d.path: d.variable.constraint for d in structure.split()[0] if d.variable.constraint is not None}
     if not constraints:
         return dict(trainable)
-    return tree.map_with_path(lambda path, leaf: constraints[path](leaf) if path in constraints else leaf, trainable)
+    result: dict[str, Any] = tree.map_with_path(
+        lambda path, leaf: constraints[path](leaf) if path in constraints else leaf, trainable
+    )
+    return result
 
 
 def repartition(structure: Structure, variables: tuple[Any, Any], owner: str, draw: Any = None) -> Variables:
@@ -231,7 +234,7 @@ def named(name: str, given: Any, kwargs: dict[str, Any], owner: str) -> Any:
     return values if given is None else given
 
 
-def as_key(key: Any, owner: str) -> jax.Array:
+def as_key(key: Key, owner: str) -> Key:
     """A PRNG key, or an error that shows how to make one."""
     is_key = hasattr(key, "dtype") and (
         jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or (key.dtype == jnp.uint32 and key.ndim == 1)

@@ -5,7 +5,7 @@ history of a tensor (which operation, which of its calls, which output) is all t
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import jax
 
@@ -94,7 +94,7 @@ class KerasTensor:
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
-    def _refuse(self, what: str) -> Any:
+    def _refuse(self, what: str) -> NoReturn:
         raise GraphError(
             f"a symbolic tensor has no {what}: it stands for values that do not exist yet.",
             path=self.name,
@@ -103,22 +103,22 @@ class KerasTensor:
         )
 
     def __bool__(self) -> bool:
-        return self._refuse("truth value")
+        self._refuse("truth value")
 
     def __int__(self) -> int:
-        return self._refuse("int value")
+        self._refuse("int value")
 
     def __float__(self) -> float:
-        return self._refuse("float value")
+        self._refuse("float value")
 
     def __iter__(self) -> Iterator[Any]:
-        return self._refuse("entries to iterate over")
+        self._refuse("entries to iterate over")
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._refuse("array value")
+        self._refuse("array value")
 
     def __jax_array__(self) -> Any:
-        return self._refuse("JAX value")
+        self._refuse("JAX value")
 
     __array_ufunc__ = None  # so that `numpy_array * tensor` leaves the operation to the tensor
 

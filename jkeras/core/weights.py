@@ -11,7 +11,7 @@ from jkeras.core import stateless
 from jkeras.core.stateless import Variables
 from jkeras.core.structure import Component, Structure, walk
 from jkeras.core.variable import Variable
-from jkeras.dtypes import PolicyLike
+from jkeras.dtypes import DTypePolicy, PolicyLike
 from jkeras.errors import ArgumentError, BuildError, NotInitializedError
 from jkeras.typing import ConstraintLike, DType, DTypeLike, InitializerLike, Key, RegularizerLike
 
@@ -48,7 +48,7 @@ class WeightOwner(Component):
     def __init__(self, *, trainable: bool, dtype: PolicyLike, autocast: bool) -> None:
         self._trainable = trainable
         self._dtype_policy = dtypes.get(dtype)
-        self._settled_policy: Any = None
+        self._settled_policy: DTypePolicy | None = None
         self.autocast = bool(autocast)
         self.path: str | None = None
         self.own_variables: list[Variable] = []
@@ -268,7 +268,7 @@ class WeightOwner(Component):
         return self._dtype_policy
 
     @property
-    def dtype_policy(self) -> Any:
+    def dtype_policy(self) -> DTypePolicy:
         """The policy of this layer; out of a map, that of its path, or of its name where nothing owns it."""
         policy = self._settled_policy or self._dtype_policy
         return policy[self.path or self.name] if isinstance(policy, dtypes.DTypePolicyMap) else policy

@@ -157,7 +157,8 @@ def class_indices(y: ArrayTree | None) -> np.ndarray:
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = np.squeeze(labels, -1)
     elif labels.ndim > 1 and (labels >= 0).all() and (np.abs(labels.sum(-1, dtype="float64") - 1) < 1e-3).all():
-        return labels.argmax(-1)
+        array: np.ndarray = labels.argmax(-1)
+        return array
     wrong = labels != np.floor(labels) if labels.dtype.kind not in "iub" else np.zeros(labels.shape, bool)
     if wrong.any():
         first = tuple(int(each) for each in np.unravel_index(int(wrong.argmax()), wrong.shape))

@@ -41,4 +41,4 @@ def pack_x_y_sample_weight(x: ArrayTree, y: ArrayTree | None = None, sample_weig
 
 def batch_size_of(x: ArrayTree) -> int:
     """The length of the first axis of the first array."""
-    return jax.tree.leaves(x)[0].shape[0]
+    return int(jax.tree.leaves(x)[0].shape[0])

@@ -73,7 +73,8 @@ def host_values(leaf: Any) -> np.ndarray | None:
             return None
         leaf = np.asarray(leaf)
     rows = max(1, CHECKED_VALUES * len(leaf) // max(1, leaf.size))
-    return leaf[:rows]
+    array: np.ndarray | None = leaf[:rows]
+    return array
 
 
 def host_labels(leaf: object) -> np.ndarray | None:

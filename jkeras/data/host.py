@@ -144,7 +144,8 @@ def _is_numeric(column: np.ndarray) -> bool:
 def _torch(tensor: Any) -> np.ndarray:
     tensor = tensor.detach().cpu()
     try:
-        return tensor.numpy()
+        array: np.ndarray = tensor.numpy()
+        return array
     except TypeError:  # bfloat16 and the float8 types
         return np.asarray(jax.dlpack.from_dlpack(tensor))
 

@@ -167,7 +167,8 @@ class PyDatasetSource(Source):
         """The order of a pass over the dataset."""
         if not self.shuffle:
             return list(range(count))
-        return np.random.default_rng([self.seed % 2**64, number]).permutation(count).tolist()
+        result: list[int] = np.random.default_rng([self.seed % 2**64, number]).permutation(count).tolist()
+        return result
 
     def _workers(self) -> Workers | ProcessWorkers:
         """The pool, which lives as long as the source."""

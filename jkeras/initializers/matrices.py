@@ -87,7 +87,8 @@ class Orthogonal(RandomInitializer):
                 expected="rank >= 2",
                 received=f"shape {shape}",
             )
-        return draws.orthogonal(key, shape, dtype, self.gain)
+        array: Array = draws.orthogonal(key, shape, dtype, self.gain)
+        return array
 
     def get_config(self) -> Config:
         """`{"seed", "gain"}`."""

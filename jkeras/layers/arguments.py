@@ -1,11 +1,10 @@
 """Checks of constructor arguments that several layers share."""
 
-from typing import Any
+from typing import Any, Self, overload
 
 from jkeras import activations
-from jkeras.core import Layer
 from jkeras.errors import ArgumentError
-from jkeras.typing import ActivationLike
+from jkeras.typing import Activation, ActivationLike
 
 LARGEST = 2**63  # sizes of arrays are 64-bit integers
 
@@ -24,10 +23,14 @@ class ActivationAttribute:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, layer: Layer, owner: type | None = None) -> Any:
+    @overload
+    def __get__(self, layer: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, layer: object, owner: type | None = None) -> Activation: ...
+    def __get__(self, layer: object, owner: type | None = None) -> Any:
         return self if layer is None else vars(layer)[self.name]
 
-    def __set__(self, layer: Layer, value: ActivationLike) -> None:
+    def __set__(self, layer: object, value: ActivationLike) -> None:
         vars(layer)[self.name] = activations.get(value)
 
 

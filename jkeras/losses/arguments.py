@@ -1,15 +1,15 @@
 """What the arguments of losses and metrics may be; each check returns the argument as it is kept."""
 
-from typing import Any
+from typing import TypeGuard
 
 from jkeras.errors import ArgumentError
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def fraction(value: Any, argument: str, owner: str) -> float:
+def fraction(value: object, argument: str, owner: str) -> float:
     """A number from 0 to 1.
 
     >>> fraction(0.1, "label_smoothing", "BinaryCrossentropy")
@@ -22,7 +22,7 @@ def fraction(value: Any, argument: str, owner: str) -> float:
     return value
 
 
-def inside_unit_interval(value: Any, argument: str, owner: str) -> float:
+def inside_unit_interval(value: object, argument: str, owner: str) -> float:
     """A number between 0 and 1, both excluded.
 
     >>> inside_unit_interval(0.5, "q", "CategoricalGeneralizedCrossEntropy")
@@ -35,7 +35,7 @@ def inside_unit_interval(value: Any, argument: str, owner: str) -> float:
     return value
 
 
-def non_negative(value: Any, argument: str, owner: str) -> float:
+def non_negative(value: object, argument: str, owner: str) -> float:
     """A number that is not negative.
 
     >>> non_negative(2.0, "gamma", "BinaryFocalCrossentropy")
@@ -59,7 +59,7 @@ def count(value: object, argument: str, owner: str) -> int:
     return value
 
 
-def number(value: Any, argument: str, owner: str) -> float:
+def number(value: object, argument: str, owner: str) -> float:
     """Any number.
 
     >>> number(0.5, "threshold", "BinaryAccuracy")

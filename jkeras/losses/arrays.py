@@ -87,7 +87,8 @@ def in_float32(function: F) -> F:
     @functools.wraps(function)
     def computed(y_true: ArrayLike, y_pred: ArrayLike, *args: Any, **kwargs: Any) -> Array:
         y_pred = as_float(y_pred)
-        return function(y_true, widened(y_pred), *args, **kwargs).astype(y_pred.dtype)
+        array: Array = function(y_true, widened(y_pred), *args, **kwargs).astype(y_pred.dtype)
+        return array
 
     return cast(F, computed)
 

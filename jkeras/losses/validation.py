@@ -145,7 +145,8 @@ def no_class(labels: np.ndarray, classes: int, ignored: int | None = None) -> np
     [False, True, True, False]
     """
     wrong = ~((labels >= 0) & (labels < classes) & (labels == np.trunc(labels)))
-    return wrong if ignored is None else wrong & (labels != ignored)
+    array: np.ndarray = wrong if ignored is None else wrong & (labels != ignored)
+    return array
 
 
 def refusal(

@@ -19,7 +19,8 @@ def _named(name: str, y_true_shape: Shape, y_pred_shape: Shape) -> Metric:
     if not isinstance(found, type):
         return MeanMetricWrapper(found, name=name)
     FAMILY.check_complete(found)
-    return found(name=name)
+    result: Metric = found(name=name)
+    return result
 
 
 def resolve(identifier: Identifier, y_true_shape: Shape, y_pred_shape: Shape) -> Metric:

@@ -141,4 +141,5 @@ def _new_input(tensor: KerasTensor) -> KerasTensor:
     node = producer(tensor)
     if node is None or not node.is_input or not isinstance(node.operation, InputLayer):
         return Input(batch_shape=tensor.shape, dtype=tensor.dtype)
-    return registry.deserialize(named_config(node.operation, node.operation.name)).output
+    result: KerasTensor = registry.deserialize(named_config(node.operation, node.operation.name)).output
+    return result

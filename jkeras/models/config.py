@@ -115,7 +115,7 @@ def graph_config(function: Function) -> Config:
 
 def named_config(operation: Any, name: str) -> Config:
     """The config of an operation, with its address as its name: Keras asks for names that differ."""
-    config = registry.serialize(operation)
+    config: Config = registry.serialize(operation)
     if "name" in config["config"]:
         config["config"] = {**config["config"], "name": name}
     return config
@@ -172,7 +172,8 @@ class _Reader:
         return self.operations[name]
 
     def tensor(self, name: str, call: int, place: int) -> KerasTensor:
-        return self.operation(name).nodes[call].output_tensors[place]
+        tensor: KerasTensor = self.operation(name).nodes[call].output_tensors[place]
+        return tensor
 
     def boundary(self, structure: Any) -> PyTree:
         """The tensors of `input_layers` or `output_layers`."""

@@ -185,7 +185,8 @@ class Sequential(Model):
 
     def _declared_input(self, value: Any) -> KerasTensor:
         if self._begin is not None:
-            return self._begin.output
+            tensor: KerasTensor = self._begin.output
+            return tensor
         return KerasTensor((None,) * value.ndim, self._first_dtype())
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> PyTree:

@@ -126,7 +126,8 @@ def get_item(x: Array, key: Any) -> Array:
     >>> get_item(x, (slice(None), 1)).tolist()
     [2, 5]
     """
-    return getitem(x, tuple(key) if isinstance(key, list) else key)  # JSON has no tuples
+    array: Array = getitem(x, tuple(key) if isinstance(key, list) else key)  # JSON has no tuples
+    return array
 
 
 __all__ = [

@@ -73,7 +73,8 @@ def scan(
         run = jax.lax.scan if scopes.current() is None else transforms.scan
         return run(f, init, xs, length, reverse=reverse, unroll=unroll)
 
-    return lift(_named("scan", loop))(init, xs)
+    result: tuple[PyTree, PyTree] = lift(_named("scan", loop))(init, xs)
+    return result
 
 
 def map(f: Function, xs: PyTree) -> PyTree:
@@ -181,7 +182,8 @@ def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
     def push(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[PyTree, ...]:
         return jax.jvp(fun, tuple(primals), tuple(tangents), has_aux=has_aux)
 
-    return lift(_named("jvp", push))(primals, tangents)
+    result: tuple[PyTree, ...] = lift(_named("jvp", push))(primals, tangents)
+    return result
 
 
 def _named(name: str, function: Function) -> Function:

@@ -223,7 +223,8 @@ def scatter_update(inputs: Array, indices: Array, updates: Array, reduction: str
         raise ArgumentError(
             "unknown reduction.", path="scatter_update", expected=list(REDUCTIONS), received=repr(reduction)
         )
-    return getattr(jnp.asarray(inputs).at[_places(indices)], REDUCTIONS[reduction])(updates)
+    array: Array = getattr(jnp.asarray(inputs).at[_places(indices)], REDUCTIONS[reduction])(updates)
+    return array
 
 
 def _places(indices: Any) -> tuple[Array, ...]:

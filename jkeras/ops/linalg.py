@@ -34,7 +34,8 @@ def cholesky(x: Array, upper: bool = False) -> Array:
     >>> cholesky(jnp.array([[4.0, 2.0], [2.0, 2.0]])).tolist()
     [[2.0, 0.0], [1.0, 1.0]]
     """
-    return jnp.linalg.cholesky(x, upper=upper)
+    array: Array = jnp.linalg.cholesky(x, upper=upper)
+    return array
 
 
 @listed
@@ -132,7 +133,8 @@ def matrix_rank(x: Array, tol: ArrayLike | None = None) -> Array:
             expected="shape (..., m, n)",
             received=f"shape {jnp.shape(x)}",
         )
-    return jnp.linalg.matrix_rank(x, tol).astype("int32")
+    array: Array = jnp.linalg.matrix_rank(x, tol).astype("int32")
+    return array
 
 
 @listed

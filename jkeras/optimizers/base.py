@@ -230,7 +230,8 @@ class Optimizer(abc.ABC):
 
     def update(self, updates: PyTree, state: PyTree, params: PyTree = None, **extra_args: Any) -> tuple[PyTree, PyTree]:
         """From gradients and state to what `optax.apply_updates` adds to the parameters, and the next state."""
-        return self.build().update(updates, state, params, **extra_args)
+        result: tuple[PyTree, PyTree] = self.build().update(updates, state, params, **extra_args)
+        return result
 
     def get_config(self) -> Config:
         """The arguments by name, with Keras's keys."""

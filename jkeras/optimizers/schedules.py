@@ -112,7 +112,8 @@ class ExponentialDecay(_Schedule):
         decay = optax.exponential_decay(
             self.initial_learning_rate, self.decay_steps, self.decay_rate, staircase=self.staircase
         )
-        return decay(step)
+        rate: ArrayLike = decay(step)
+        return rate
 
 
 @FAMILY.register()
@@ -192,7 +193,8 @@ class PolynomialDecay(_Schedule):
     def _at(self, step: Array) -> ArrayLike:
         first, last = self.initial_learning_rate, self.end_learning_rate
         if not self.cycle:
-            return optax.polynomial_schedule(first, last, self.power, self.decay_steps)(step)
+            rate: ArrayLike = optax.polynomial_schedule(first, last, self.power, self.decay_steps)(step)
+            return rate
         cycles = jnp.maximum(jnp.ceil(step / self.decay_steps), 1.0)
         return (first - last) * (1 - step / (self.decay_steps * cycles)) ** self.power + last
 
@@ -273,13 +275,17 @@ class CosineDecay(_Schedule):
     }
 
     def _at(self, step: Array) -> ArrayLike:
+        rate: ArrayLike
         if self.warmup_target is None:
-            return optax.cosine_decay_schedule(self.initial_learning_rate, self.decay_steps, self.alpha)(step)
+            rate = optax.cosine_decay_schedule(self.initial_learning_rate, self.decay_steps, self.alpha)(step)
+            return rate
         decay = optax.cosine_decay_schedule(self.warmup_target, self.decay_steps, self.alpha)
         if not self.warmup_steps:
-            return decay(step)
+            rate = decay(step)
+            return rate
         warmup = optax.linear_schedule(self.initial_learning_rate, self.warmup_target, self.warmup_steps)
-        return optax.join_schedules([warmup, decay], [self.warmup_steps])(step)
+        rate = optax.join_schedules([warmup, decay], [self.warmup_steps])(step)
+        return rate
 
 
 @FAMILY.register()

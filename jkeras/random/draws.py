@@ -79,7 +79,8 @@ def _recordable(draw: Callable[P, Array]) -> Callable[P, Array]:
                 received=f"seed={type(seed).__name__}, and symbolic tensors",
                 write=f"random.{draw.__name__}(..., seed=self.seed_generator)   # in the `call` of a layer of yours",
             )
-        return lifted(*args, **kwargs)
+        array: Array = lifted(*args, **kwargs)
+        return array
 
     return drawn
 
@@ -129,7 +130,8 @@ def normal(
     """
     dtype = _floating(dtype, "normal")
     drawn = jax.random.normal(draw_key(seed, "normal"), tuple(shape), dtype)
-    return drawn * _spread(stddev, shape, dtype) + _spread(mean, shape, dtype)
+    array: Array = drawn * _spread(stddev, shape, dtype) + _spread(mean, shape, dtype)
+    return array
 
 
 @_recordable
@@ -161,7 +163,8 @@ def truncated_normal(
     """
     dtype = _floating(dtype, "truncated_normal")
     drawn = jax.random.truncated_normal(draw_key(seed, "truncated_normal"), -2.0, 2.0, tuple(shape), dtype)
-    return drawn * _spread(stddev, shape, dtype) + _spread(mean, shape, dtype)
+    array: Array = drawn * _spread(stddev, shape, dtype) + _spread(mean, shape, dtype)
+    return array
 
 
 @_recordable

@@ -61,7 +61,9 @@ class Calls:
         """
         programs = self.programs
         if programs.loops("many", state, parts, order, start, count, batch_size=batch_size):
-            results = programs.many(state, parts, order, start, count, batch_size=batch_size)
+            results: tuple[TrainState, PyTree, Logs] = programs.many(
+                state, parts, order, start, count, batch_size=batch_size
+            )
             self._watches["many"].check(state)
             return results
         metrics: PyTree = state.metrics

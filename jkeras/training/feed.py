@@ -46,7 +46,7 @@ class Piece(NamedTuple):
 def fits_on_device(arrays: Arrays) -> bool:
     """Whether data may be kept on the device."""
     stats = jax.local_devices()[0].memory_stats() or {}
-    return arrays.nbytes <= DEVICE_SHARE * stats.get("bytes_limit", UNKNOWN_DEVICE_BYTES)
+    return bool(arrays.nbytes <= DEVICE_SHARE * stats.get("bytes_limit", UNKNOWN_DEVICE_BYTES))
 
 
 def batch_size_for(data: Arrays | Source, batch_size: int | None, steps: int | None) -> int | None:

@@ -99,7 +99,8 @@ class Programs:
 
         specs = jax.eval_shape(lambda: step(value, batch(0))[1])
         sums = {name: jnp.zeros(spec.shape, spec.dtype) for name, spec in specs.items()}
-        return jax.lax.fori_loop(0, count, body, (value, sums))
+        result: tuple[Any, Logs] = jax.lax.fori_loop(0, count, body, (value, sums))
+        return result
 
     def _step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, Logs]:
         state, logs = self.train_step(state, batch)

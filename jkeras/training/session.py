@@ -81,7 +81,8 @@ class Session:
         empty, replicas = self.bound(spec).empty(), self.steps.replicas
         if replicas is None:
             return empty
-        return jax.tree.map(lambda leaf: jnp.repeat(leaf[None], replicas, axis=0), empty)
+        result: dict[str, Any] = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], replicas, axis=0), empty)
+        return result
 
     def metric_values(self, metrics: dict[str, Any], spec: SpecTree) -> dict[str, Array]:
         """The values of metrics, for outputs of these specs; of all replicas."""
@@ -118,7 +119,8 @@ class Session:
         text = f"{jax.tree.structure(lowered.out_info)}\n{lowered.as_text()}"
         if text != self._initial[0]:
             self._initial = text, lowered.compile()
-        return self._initial[1](key)
+        result: TrainState = self._initial[1](key)
+        return result
 
     def begin(self, state: TrainState, batch: PyTree) -> Calls:
         """The calls of a `fit` that begins with this state and a batch of this form."""

@@ -28,7 +28,7 @@ from jkeras.training.objective import BoundObjective, Terms
 from jkeras.training.recipe import Recipe
 from jkeras.training.scaling import all_finite, next_scale, select
 from jkeras.training.state import TrainState
-from jkeras.typing import Array, ArrayTree, PyTree, Tree
+from jkeras.typing import Array, ArrayLike, ArrayTree, PyTree, Tree
 
 Logs = dict[str, Array]
 
@@ -278,7 +278,7 @@ class Steps(Recipe):
         return offered(forward.loss, gradients, loss, gradient)
 
 
-def as_scalar(loss: Any, path: str) -> Array:
+def as_scalar(loss: ArrayLike, path: str) -> Array:
     """The loss that a method returned, in float32.
 
     Raises:

@@ -222,10 +222,11 @@ def scale_and_translate(
     [[0.0, 1.0, 2.0]]
     """
     check_choice(method, METHODS, "method", "scale_and_translate")
-    return jax.image.scale_and_translate(
+    array: Array = jax.image.scale_and_translate(
         images, tuple(output_shape), tuple(spatial_dims), jnp.asarray(scale), jnp.asarray(translation), method,
         antialias,
     )  # fmt: skip
+    return array
 
 
 def check_choice(value: object, choices: Sequence[str], name: str, path: str) -> None:

@@ -54,7 +54,8 @@ def map_coordinates(
     check_choice(fill_mode, FILL_MODES, "fill_mode", "map_coordinates")
     if order not in (0, 1):
         raise ArgumentError("unknown order.", path="map_coordinates", expected="0 or 1", received=repr(order))
-    return jax.scipy.ndimage.map_coordinates(inputs, coordinates, order, fill_mode, fill_value)
+    array: Array = jax.scipy.ndimage.map_coordinates(inputs, coordinates, order, fill_mode, fill_value)
+    return array
 
 
 def affine_transform(
@@ -251,7 +252,8 @@ def _sampler(
 
     def sample(image: Array, y: Array, x: Array) -> Array:
         def plane(values: Array) -> Array:
-            return read(values, [y, x])
+            array: Array = read(values, [y, x])
+            return array
 
         return jax.vmap(plane, channels, channels)(image)
 

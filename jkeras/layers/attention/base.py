@@ -192,8 +192,9 @@ class HeadedAttention(Layer):
         if self.gate_dense is not None:
             attended = attended * jax.nn.sigmoid(self.gate_dense(query))
         if query_mask is None:
-            return self.output_dense(attended)
-        outputs = self.output_dense(jnp.where(jnp.expand_dims(query_mask, (-2, -1)), attended, 0))
+            array: Array = self.output_dense(attended)
+            return array
+        outputs: Array = self.output_dense(jnp.where(jnp.expand_dims(query_mask, (-2, -1)), attended, 0))
         set_mask(outputs, query_mask)
         return outputs
 

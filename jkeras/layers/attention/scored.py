@@ -60,7 +60,8 @@ class ScoredAttention(Layer):
 
     def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
         """The query's mask."""
-        return self.check_masks(mask)[0]
+        array: Array | None = self.check_masks(mask)[0]
+        return array
 
     def check_list(self, inputs: Sequence[Any]) -> Any:
         """The inputs, or their shapes, if they are `[query, value]` or `[query, value, key]`."""

@@ -96,4 +96,5 @@ class SwiGLU(Layer):
 
     def call(self, inputs: Array) -> Array:
         assert self.gate and self.up and self.down
-        return self.down(self.activation(self.gate(inputs)) * self.up(inputs))
+        array: Array = self.down(self.activation(self.gate(inputs)) * self.up(inputs))
+        return array

@@ -59,7 +59,7 @@ def value_bounds(value_range: Sequence[float], owner: str) -> tuple[Any, Any]:
     return min(entries), max(entries)
 
 
-def one_of(value: Any, names: Sequence[str], argument: str, owner: str) -> str:
+def one_of(value: str, names: Sequence[str], argument: str, owner: str) -> str:
     """The value, if it is one of some names.
 
     >>> one_of("nearest", INTERPOLATIONS, "interpolation", "RandomZoom")

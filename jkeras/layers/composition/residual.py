@@ -47,4 +47,5 @@ class Residual(Wrapper):
                 expected=f"outputs of shape {inputs.shape}",
                 received=change.shape,
             )
-        return inputs + change
+        array: Array = inputs + change
+        return array

@@ -69,7 +69,7 @@ class Mirror(Component):
         return {self.made[variable]: value for variable, value in zip(variables, values, strict=True)}
 
 
-def _mirrored(part: Component | Variable, n: int, made: dict[Any, Any]) -> Component | Variable:
+def _mirrored(part: Component | Variable, n: int, made: dict[Any, Component | Variable]) -> Component | Variable:
     if part not in made:
         made[part] = StackedVariable(part, n) if isinstance(part, Variable) else Mirror(part, n, made)
     return made[part]
@@ -220,7 +220,7 @@ class Stack(Layer):
             outer.add_loss(path, jnp.sum(loss, axis=0))
         return outputs
 
-    def _checked(self, inputs: Array, outputs: PyTree) -> Array:
+    def _checked(self, inputs: Array, outputs: Array) -> Array:
         same = hasattr(outputs, "shape") and (outputs.shape, outputs.dtype) == (inputs.shape, inputs.dtype)
         if not same:
             raise ShapeError(
@@ -240,7 +240,7 @@ class Stack(Layer):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """The stack of a config, with the block of the config in it."""
-        return super().from_config({**config, BLOCK: registry.deserialize(config[BLOCK])})  # type: ignore[return-value]
+        return super().from_config({**config, BLOCK: registry.deserialize(config[BLOCK])})
 
     # -- trees
 

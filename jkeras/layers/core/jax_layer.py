@@ -172,7 +172,7 @@ class JaxLayer(Layer):
     def from_config(cls, config: Config) -> Self:
         """The layer of a config. Its functions have to be registered, or named by a `custom_object_scope`."""
         functions = {name: registry.deserialize(config.get(name)) for name in ("call_fn", "init_fn")}
-        return super().from_config({**config, **functions})  # type: ignore[return-value]
+        return super().from_config({**config, **functions})
 
 
 def _parameters(function: Callable[..., Any], argument: str, allowed: tuple[str, ...]) -> tuple[str, ...]:

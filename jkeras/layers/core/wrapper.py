@@ -60,7 +60,7 @@ class Wrapper(Layer):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """The wrapper of a config, around the layer of the config in it."""
-        return super().from_config({**config, "layer": registry.deserialize(config["layer"])})  # type: ignore[return-value]
+        return super().from_config({**config, "layer": registry.deserialize(config["layer"])})
 
 
 def takes_one_shape(layer: Layer) -> bool:

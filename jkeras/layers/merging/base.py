@@ -91,7 +91,8 @@ class Merge(Layer):
         masks = self.masks_of(inputs, mask)
         if masks is None or any(each is None for each in masks):
             return None
-        return functools.reduce(jnp.logical_or, self.align(masks, [x.ndim for x in inputs]))
+        array: Array | None = functools.reduce(jnp.logical_or, self.align(masks, [x.ndim for x in inputs]))
+        return array
 
     def masks_of(self, inputs: Sequence[Array], masks: Sequence[Array | None] | None) -> list[Any] | None:
         """One mask or `None` per input, or `None` where nothing is masked."""

@@ -174,6 +174,6 @@ class BatchNormalization(AffineNormalization):
 
 def _advance(average: Any, value: Array, momentum: float) -> Array:
     """`average = momentum * average + (1 - momentum) * value`; the new average before it is rounded to its dtype."""
-    new = average.value.astype(value.dtype) * momentum + value * (1 - momentum)
+    new: Array = average.value.astype(value.dtype) * momentum + value * (1 - momentum)
     average.assign(new)
     return new

@@ -39,7 +39,8 @@ def _iterate(data: Any, owner: str) -> Iterable[Any]:
     if is_array(data):
         return [data]
     if hasattr(data, "__iter__") and not isinstance(data, str | bytes):
-        return iter(data)
+        result: Iterable[Any] = iter(data)
+        return result
     if hasattr(data, "__getitem__") and not isinstance(data, str | bytes):  # a PyDataset
         return (data[index] for index in range(len(data)))
     raise DataError(

@@ -128,7 +128,8 @@ class Discretization(Layer):
             values = np.asarray(batch, "float32").ravel()
             if values.size:
                 summary = merge(summarize(values, self.epsilon), summary, self.epsilon)
-        return self.from_config({**self.get_config(), "bin_boundaries": boundaries_of(summary, self.num_bins)})
+        made: Self = self.from_config({**self.get_config(), "bin_boundaries": boundaries_of(summary, self.num_bins)})
+        return made
 
     def get_config(self) -> Config:
         return {**super().get_config(), "dtype": self.variable_dtype}
@@ -151,4 +152,5 @@ def _ascending(boundaries: Any) -> list[float]:
             expected="numbers in ascending order",
             received=repr(boundaries)[:80],
         )
-    return array.tolist()
+    numbers: list[float] = array.tolist()
+    return numbers

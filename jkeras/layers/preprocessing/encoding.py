@@ -1,7 +1,5 @@
 """Encodings of category indices, which several layers end in: as they are, one-hot, multi-hot, or counted."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
@@ -12,7 +10,7 @@ MODES = ("int", "one_hot", "multi_hot", "count")
 FORMER = {"binary": "multi_hot", "tf-idf": "tf_idf"}
 
 
-def check_output_mode(mode: Any, owner: str, modes: tuple[str, ...] = MODES) -> str:
+def check_output_mode(mode: str, owner: str, modes: tuple[str, ...] = MODES) -> str:
     """The output mode under its present name.
 
     >>> check_output_mode("binary", "CategoryEncoding")

@@ -102,7 +102,8 @@ class Lookup(HostLayer):
             )
         batches = [data] if isinstance(data, list | tuple) else batches_of(data, type(self).__name__, steps)
         found = learn(self, self.words, (document for batch in batches for document in self.documents(batch)))
-        return self.from_config({**self.get_config(), **found})
+        made: Self = self.from_config({**self.get_config(), **found})
+        return made
 
     def documents(self, batch: ArrayTree) -> Iterable[Sequence[Any]]:
         """The tokens of each document in a batch."""

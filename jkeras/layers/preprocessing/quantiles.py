@@ -50,4 +50,5 @@ def boundaries_of(summary: np.ndarray, bins: int) -> list[float]:
     """
     if not summary.size:
         raise DataError("the data are empty.", path="adapt", expected="at least one value")
-    return compress(summary, 1.0 / bins)[0, :-1].tolist()
+    numbers: list[float] = compress(summary, 1.0 / bins)[0, :-1].tolist()
+    return numbers

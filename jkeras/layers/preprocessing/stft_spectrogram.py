@@ -144,7 +144,8 @@ class STFTSpectrogram(Layer):
 
     def _of_mode(self, real: Any, imag: Any) -> Array:
         if self.mode in ("real", "imag"):
-            return real if self.mode == "real" else imag
+            array: Array = real if self.mode == "real" else imag
+            return array
         if self.mode == "angle":
             return jnp.arctan2(imag, real)
         if self.mode == "stft":

@@ -158,7 +158,7 @@ class TextVectorization(HostLayer):
         functions = {name: given for name, _ in DEFAULTS if callable(given := getattr(self, name))}
         plain = copy.copy(self)  # a function may have no name that a config could find again, so it moves as it is
         vars(plain).update((name, default) for name, default in DEFAULTS if name in functions)
-        adapted = self.from_config({**plain.get_config(), **found})
+        adapted: Self = self.from_config({**plain.get_config(), **found})
         vars(adapted).update(functions)
         return adapted
 

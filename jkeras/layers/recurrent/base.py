@@ -243,7 +243,8 @@ def first(states: States) -> Array:
     >>> first([1, 2])
     1
     """
-    return states[0]
+    array: Array = states[0]
+    return array
 
 
 class ForgetBias:

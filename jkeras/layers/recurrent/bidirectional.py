@@ -108,17 +108,17 @@ class Bidirectional(Layer):
     @property
     def return_sequences(self) -> bool:
         """Whether all outputs are returned."""
-        return self.forward_layer.return_sequences
+        return bool(self.forward_layer.return_sequences)
 
     @property
     def return_state(self) -> bool:
         """Whether states are returned too."""
-        return self.forward_layer.return_state
+        return bool(self.forward_layer.return_state)
 
     @property
     def stateful(self) -> bool:
         """Whether both layers carry their states from call to call."""
-        return self.forward_layer.stateful
+        return bool(self.forward_layer.stateful)
 
     def reset_state(self, variables: tuple[Any, Any]) -> Variables:
         """The layer's values with the states of both directions set to zero; arguments and errors as in `RNN`."""
@@ -170,7 +170,7 @@ class Bidirectional(Layer):
         inner: Config = {
             name: registry.deserialize(config[name]) for name in ("layer", "backward_layer") if name in config
         }
-        return super().from_config({**config, **inner})  # type: ignore[return-value]
+        return super().from_config({**config, **inner})
 
 
 def check_layer(layer: Layer) -> Any:

@@ -223,7 +223,8 @@ class RNN(Layer):
         check_states(states, usual, self.path or self.name)
         dtype = self.cell.compute_dtype
         leaves = [jnp.asarray(leaf, dtype) for leaf in jax.tree.leaves(states)]
-        return jax.tree.unflatten(jax.tree.structure(usual), leaves)
+        result: States = jax.tree.unflatten(jax.tree.structure(usual), leaves)
+        return result
 
     def kept_steps(self, sequences: Array, mask: Array | None) -> Array | None:
         """The mask as `(t, b)`: a step counts if any of its entries does."""
@@ -251,7 +252,7 @@ class RNN(Layer):
         """The layer of a config, around the cell of the config in it."""
         if "cell" in config:
             config = {**config, "cell": registry.deserialize(config["cell"])}
-        return super().from_config(config)  # type: ignore[return-value]
+        return super().from_config(config)
 
 
 def alone(states: PyTree) -> PyTree:

@@ -102,7 +102,7 @@ class StackedRNNCells(Cell):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """The stack of a config, with the cells of the configs in it."""
-        return super().from_config({**config, "cells": registry.deserialize(config["cells"])})  # type: ignore[return-value]
+        return super().from_config({**config, "cells": registry.deserialize(config["cells"])})
 
 
 def output_size_of(cell: Any) -> Any:

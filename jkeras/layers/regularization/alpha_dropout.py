@@ -63,4 +63,5 @@ class AlphaDropout(RandomLayer):
         keep = jax.random.uniform(key, noise_dimensions(inputs.shape, self.noise_shape)) >= self.rate
         kept = jnp.where(jnp.broadcast_to(keep, inputs.shape), inputs, jnp.asarray(SATURATION, inputs.dtype))
         a = ((1 - self.rate) * (1 + self.rate * SATURATION**2)) ** -0.5
-        return a * kept - a * SATURATION * self.rate
+        array: Array = a * kept - a * SATURATION * self.rate
+        return array
