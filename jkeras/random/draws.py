@@ -14,7 +14,7 @@ graph holds neither arrays nor streams: a layer that draws from a stream has a `
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeAlias
+from typing import ParamSpec, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,7 @@ from jkeras.typing import Array, ArrayLike, DType, DTypeLike, Key
 
 P = ParamSpec("P")
 Seed: TypeAlias = Key | int | SeedGenerator | None
+Floating: TypeAlias = DTypeLike | None
 
 
 def draw_key(seed: Seed, owner: str) -> Key:
@@ -85,7 +86,7 @@ def _recordable(draw: Callable[P, Array]) -> Callable[P, Array]:
     return drawn
 
 
-def _floating(dtype: DTypeLike | None, owner: str) -> DType:
+def _floating(dtype: Floating, owner: str) -> DType:
     name = dtypes.standardize(dtype)
     if not dtypes.is_float(name):
         raise ArgumentError(
@@ -94,7 +95,7 @@ def _floating(dtype: DTypeLike | None, owner: str) -> DType:
     return name
 
 
-def _spread(value: ArrayLike, shape: Sequence[int], dtype: DType) -> Any:
+def _spread(value: ArrayLike, shape: Sequence[int], dtype: DType) -> ArrayLike:
     """A parameter of each number: a Python number as it is, an array broadcast to the shape."""
     if isinstance(value, int | float):
         return value
@@ -103,11 +104,7 @@ def _spread(value: ArrayLike, shape: Sequence[int], dtype: DType) -> Any:
 
 @_recordable
 def normal(
-    shape: Sequence[int],
-    mean: ArrayLike = 0.0,
-    stddev: ArrayLike = 1.0,
-    dtype: DTypeLike | None = None,
-    seed: Seed = None,
+    shape: Sequence[int], mean: ArrayLike = 0.0, stddev: ArrayLike = 1.0, dtype: Floating = None, seed: Seed = None
 ) -> Array:
     """Normal numbers: `mean + stddev z`, `z ~ N(0, 1)`.
 
@@ -130,17 +127,12 @@ def normal(
     """
     dtype = _floating(dtype, "normal")
     drawn = jax.random.normal(draw_key(seed, "normal"), tuple(shape), dtype)
-    array: Array = drawn * _spread(stddev, shape, dtype) + _spread(mean, shape, dtype)
-    return array
+    return drawn * _spread(stddev, shape, dtype) + _spread(mean, shape, dtype)
 
 
 @_recordable
 def truncated_normal(
-    shape: Sequence[int],
-    mean: ArrayLike = 0.0,
-    stddev: ArrayLike = 1.0,
-    dtype: DTypeLike | None = None,
-    seed: Seed = None,
+    shape: Sequence[int], mean: ArrayLike = 0.0, stddev: ArrayLike = 1.0, dtype: Floating = None, seed: Seed = None
 ) -> Array:
     """Normal numbers that are at most two standard deviations off: `mean + stddev z`, `z ~ N(0, 1)` given `|z| < 2`.
 
@@ -163,17 +155,12 @@ def truncated_normal(
     """
     dtype = _floating(dtype, "truncated_normal")
     drawn = jax.random.truncated_normal(draw_key(seed, "truncated_normal"), -2.0, 2.0, tuple(shape), dtype)
-    array: Array = drawn * _spread(stddev, shape, dtype) + _spread(mean, shape, dtype)
-    return array
+    return drawn * _spread(stddev, shape, dtype) + _spread(mean, shape, dtype)
 
 
 @_recordable
 def uniform(
-    shape: Sequence[int],
-    minval: ArrayLike = 0.0,
-    maxval: ArrayLike = 1.0,
-    dtype: DTypeLike | None = None,
-    seed: Seed = None,
+    shape: Sequence[int], minval: ArrayLike = 0.0, maxval: ArrayLike = 1.0, dtype: Floating = None, seed: Seed = None
 ) -> Array:
     """Numbers that are uniform in `[minval, maxval)`.
 
@@ -267,7 +254,7 @@ def categorical(logits: ArrayLike, num_samples: int, dtype: DTypeLike = "int32",
 
 
 @_recordable
-def gamma(shape: Sequence[int], alpha: ArrayLike, dtype: DTypeLike | None = None, seed: Seed = None) -> Array:
+def gamma(shape: Sequence[int], alpha: ArrayLike, dtype: Floating = None, seed: Seed = None) -> Array:
     """Numbers with the density `x^(alpha - 1) e^(-x) / Gamma(alpha)`.
 
     Args:
@@ -293,9 +280,7 @@ def gamma(shape: Sequence[int], alpha: ArrayLike, dtype: DTypeLike | None = None
 
 
 @_recordable
-def beta(
-    shape: Sequence[int], alpha: ArrayLike, beta: ArrayLike, dtype: DTypeLike | None = None, seed: Seed = None
-) -> Array:
+def beta(shape: Sequence[int], alpha: ArrayLike, beta: ArrayLike, dtype: Floating = None, seed: Seed = None) -> Array:
     """Numbers in (0, 1) with a density proportional to `x^(alpha - 1) (1 - x)^(beta - 1)`.
 
     Args:
@@ -322,7 +307,7 @@ def beta(
 
 @_recordable
 def binomial(
-    shape: Sequence[int], counts: ArrayLike, probabilities: ArrayLike, dtype: DTypeLike | None = None, seed: Seed = None
+    shape: Sequence[int], counts: ArrayLike, probabilities: ArrayLike, dtype: Floating = None, seed: Seed = None
 ) -> Array:
     """How many of `counts` independent trials succeed, each with a probability.
 
