@@ -3,7 +3,7 @@
 The engine is JAX, always. Nothing here keeps state but the defaults of `jkeras.config`.
 """
 
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -107,7 +107,7 @@ def is_int_dtype(dtype: DTypeLike) -> bool:
     return jnp.issubdtype(jnp.dtype(dtypes.standardize(dtype)), jnp.integer)
 
 
-def result_type(*given: Any) -> DType:
+def result_type(*given: DTypeLike) -> DType:
     """The dtype of an operation's result for arguments of these dtypes, by JAX's table of promotion.
 
     Args:

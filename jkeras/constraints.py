@@ -199,7 +199,7 @@ def get(identifier: Identifier) -> Any:
     return family.get(identifier)
 
 
-def serialize(constraint: Any) -> Any:
+def serialize(constraint: object) -> Any:
     """The config of a constraint.
 
     Args:

@@ -209,7 +209,7 @@ def get(identifier: Identifier) -> Any:
     return family.get(identifier)
 
 
-def serialize(regularizer: Any) -> Any:
+def serialize(regularizer: object) -> Any:
     """The config of a regularizer.
 
     Args:

@@ -78,7 +78,7 @@ def get(identifier: Identifier) -> Activation:
     return result
 
 
-def serialize(activation: Any) -> Any:
+def serialize(activation: object) -> Any:
     """The config of an activation: the bare name of one of ours, an envelope for anything else.
 
     Args:

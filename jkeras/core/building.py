@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from jkeras.core.input_spec import check_inputs
+from jkeras.core.protocol import LayerLike
 from jkeras.core.scope import Frame, Scope
 from jkeras.core.signature import align, shapes_of, tensor_arguments
 from jkeras.core.tensor import KerasTensor, is_shape
@@ -74,7 +75,7 @@ def once(build: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def finish(layer: Any, path: str, shapes: Shapes) -> None:
+def finish(layer: LayerLike, path: str, shapes: Shapes) -> None:
     """Notes that the variables of a layer are known, and for which shapes they were declared."""
     layer._built, layer.path, layer._build_shapes = True, path, shapes
     layer.settle_dtype_policy()
@@ -82,7 +83,7 @@ def finish(layer: Any, path: str, shapes: Shapes) -> None:
     _warn_of_large_constants(layer)
 
 
-def _warn_of_large_constants(layer: Any) -> None:
+def _warn_of_large_constants(layer: LayerLike) -> None:
     """Warns of large arrays in the attributes of a layer: each program that calls the layer has a copy of them."""
     for attribute, value in vars(layer).items():
         held = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else (value,)
@@ -96,7 +97,7 @@ def _warn_of_large_constants(layer: Any) -> None:
             )
 
 
-def build_inside(layer: Any, scope: Scope, path: str, shapes: Shapes, call_names: tuple[str, ...]) -> None:
+def build_inside(layer: LayerLike, scope: Scope, path: str, shapes: Shapes, call_names: tuple[str, ...]) -> None:
     """Calls a layer's `build`, if its class has one, with the shapes of a call in a building scope."""
     if layer.overrides_build:
         layer.path = path
@@ -105,7 +106,7 @@ def build_inside(layer: Any, scope: Scope, path: str, shapes: Shapes, call_names
         scope.newborn[layer] = scope.run
 
 
-def called_inside(layer: Any, scope: Scope, path: str, shapes: Shapes, call_names: tuple[str, ...]) -> None:
+def called_inside(layer: LayerLike, scope: Scope, path: str, shapes: Shapes, call_names: tuple[str, ...]) -> None:
     """Notes that a call in a building scope is over: a layer without `build` is built now.
 
     Where dimensions are unknown, one inference may run a layer for several sizes: what it was built for is then what
@@ -118,7 +119,9 @@ def called_inside(layer: Any, scope: Scope, path: str, shapes: Shapes, call_name
         scope.newborn[layer] = scope.run
         if layer.overrides_build:
             shapes = align(layer.build, shapes, call_names, type(layer).__name__)
-        layer._build_shapes = {name: _common(shape, shapes.get(name)) for name, shape in layer._build_shapes.items()}
+        layer._build_shapes = {
+            name: _common(shape, shapes.get(name)) for name, shape in (layer._build_shapes or {}).items()
+        }
 
 
 def _common(one: PyTree, two: PyTree) -> PyTree:
@@ -141,7 +144,7 @@ def config_of(shapes: Shapes | None) -> Config | None:
     return {"shapes_dict": dict(shapes)}
 
 
-def check_compatible(layer: Any, shapes: Mapping[str, Any]) -> None:
+def check_compatible(layer: LayerLike, shapes: Mapping[str, Any]) -> None:
     """Raises `BuildError` or `ShapeError` unless a built layer takes these shapes too. The batch axis is free."""
     shapes = {name: shape for name, shape in shapes.items() if shape is not None}
     if not shapes:
@@ -166,7 +169,7 @@ def check_compatible(layer: Any, shapes: Mapping[str, Any]) -> None:
             )
 
 
-def declared_output_spec(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyTree:
+def declared_output_spec(layer: LayerLike, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyTree:
     """The outputs of a call as the layer's own `compute_output_shape` describes them, after building it.
 
     `None` where the layer cannot be built without running `call`: it has no `build`, or parts that `build` leaves out.

@@ -9,7 +9,7 @@ import numpy as np
 
 from jkeras.core.graph import map_graph
 from jkeras.core.operation import Operation
-from jkeras.core.tensor import KerasTensor, any_symbolic, is_shape, standardize_shape
+from jkeras.core.tensor import KerasTensor, TensorTree, any_symbolic, is_shape, standardize_shape
 from jkeras.errors import ArgumentError, GraphError
 from jkeras.typing import PyTree, ShapeTree
 
@@ -34,9 +34,10 @@ class Function(Operation):
     [[2.0, 2.0]]
     """
 
-    def __init__(self, inputs: PyTree, outputs: PyTree, name: str | None = None) -> None:
+    def __init__(self, inputs: TensorTree, outputs: TensorTree, name: str | None = None) -> None:
         super().__init__(name=name)
-        self.inputs_structure, self.outputs_structure = inputs, outputs
+        self.inputs_structure: PyTree = inputs
+        self.outputs_structure: PyTree = outputs
         self.inputs = _tensors("inputs", inputs)
         self.outputs = _tensors("outputs", outputs)
         self.graph = map_graph(self.inputs, self.outputs)
@@ -50,7 +51,7 @@ class Function(Operation):
         """The operations, deepest first."""
         return list(self.graph.operations)
 
-    def call(self, inputs: PyTree) -> PyTree:
+    def call(self, inputs: TensorTree) -> PyTree:
         """Replays the graph on values; NumPy arrays become JAX arrays."""
         values = [jnp.asarray(v) if isinstance(v, np.ndarray | np.generic) else v for v in self.match(inputs)]
         return self.replay(values, lambda operation: operation)
@@ -74,7 +75,7 @@ class Function(Operation):
             values.update((id(tensor), result) for tensor, result in made if tensor is not None)
         return jax.tree.map(lambda tensor: values[id(tensor)], self.outputs_structure)
 
-    def compute_output_spec(self, inputs: PyTree) -> PyTree:
+    def compute_output_spec(self, inputs: TensorTree) -> PyTree:
         """The outputs for symbolic inputs: known already for the shapes of the graph, walked anew for others."""
         flat = self.match(inputs)
         if [(tensor.shape, tensor.dtype) for tensor in flat] == [
@@ -99,7 +100,7 @@ class Function(Operation):
         outputs = self.compute_output_spec(jax.tree.unflatten(jax.tree.structure(self.inputs_structure), specs))
         return jax.tree.map(lambda tensor: tensor.shape, outputs)
 
-    def match(self, inputs: PyTree) -> list[Any]:
+    def match(self, inputs: TensorTree) -> list[Any]:
         """The values for `self.inputs`. Raises `GraphError` where structure, rank or a fixed dimension differ."""
         expected: Any = jax.tree.structure(self.inputs_structure)
         received: Any = jax.tree.structure(inputs)
@@ -131,7 +132,7 @@ def check_fits(tensor: KerasTensor, value: object, path: str) -> None:
         )
 
 
-def _tensors(argument: str, structure: PyTree) -> list[KerasTensor]:
+def _tensors(argument: str, structure: TensorTree) -> list[KerasTensor]:
     leaves = jax.tree.leaves(structure)
     if not leaves:
         raise ArgumentError(
@@ -152,7 +153,7 @@ def _tensors(argument: str, structure: PyTree) -> list[KerasTensor]:
     return leaves
 
 
-def _with_nones(structure: PyTree) -> list[Any]:
+def _with_nones(structure: TensorTree) -> list[Any]:
     """The leaves, `None` included: it may stand for a tensor where an optional input was left out."""
     return jax.tree.leaves(structure, is_leaf=lambda leaf: leaf is None)
 

@@ -19,7 +19,7 @@ import jax.export
 
 from jkeras.core.tensor import KerasTensor, standardize_shape
 from jkeras.errors import JKerasError
-from jkeras.typing import PyTree, Shape
+from jkeras.typing import ArraySpec, PyTree, Shape
 
 SYMBOLS = ("b", "n")
 SIZES = ((72, 224), (120, 672))  # (b, n) twice: many divisors, far apart, rarely sizes that users write
@@ -108,7 +108,7 @@ def _alike(one: PyTree, two: PyTree) -> bool:
     return bool(next(ranks) == next(ranks))
 
 
-def _dtype(leaf: Any) -> Any:
+def _dtype(leaf: ArraySpec) -> Any:
     """The dtype that a leaf will have in JAX: float64 of NumPy is float32 unless 64 bits are enabled."""
     return jax.dtypes.canonicalize_dtype(leaf.dtype, allow_extended_dtype=True)
 

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from jkeras import dtypes, registry
-from jkeras.core.tensor import standardize_shape
+from jkeras.core.tensor import TensorTree, standardize_shape
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.typing import Config, DTypeLike, Shape
 
@@ -100,7 +100,7 @@ class InputSpec:
         )
 
 
-def check_inputs(specs: Any, inputs: Any, path: str) -> None:
+def check_inputs(specs: Any, inputs: TensorTree | None, path: str) -> None:
     """Raises `ShapeError` unless the inputs meet the specs."""
     if not specs:
         return

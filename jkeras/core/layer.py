@@ -28,7 +28,7 @@ from jkeras.core.tensor import KerasTensor, any_symbolic, is_shape
 from jkeras.core.weights import WeightOwner
 from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, BuildError, JKerasError, MissingCallError, OutsideScopeError, elsewhere
-from jkeras.typing import Array, Config, Key, PyTree, RegularizerLike, Tree
+from jkeras.typing import Array, ArraySpec, Config, Key, PyTree, RegularizerLike, Tree
 
 
 @elsewhere(
@@ -271,7 +271,7 @@ class Layer(Operation, WeightOwner):
         specs = tuple(jax.tree.map(self._spec, each, is_leaf=is_shape) for each in inputs)
         return self._infer(specs, kwargs)
 
-    def _spec(self, leaf: Any) -> Any:
+    def _spec(self, leaf: ArraySpec) -> Any:
         if is_shape(leaf):
             return KerasTensor(leaf, self.input_dtype)
         return jnp.asarray(leaf) if isinstance(leaf, float | int) else leaf

@@ -26,7 +26,11 @@ class Node:
     """
 
     def __init__(
-        self, operation: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None, outputs: Any = None
+        self,
+        operation: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        outputs: Any = None,
     ) -> None:
         self.operation = operation
         constant = functools.partial(_constant, name=operation.name)

@@ -184,7 +184,7 @@ def _plain_arguments(cls: type, instance: Any, args: tuple[Any, ...], kwargs: di
     return Given(plain, problem)
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_is_plain, value))
     if isinstance(value, Mapping):

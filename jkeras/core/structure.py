@@ -45,7 +45,7 @@ class Component:
                 yield from parts(attribute, value)
 
 
-def parts(address: str, value: Any) -> Iterator[tuple[str, "Component | Variable"]]:
+def parts(address: str, value: object) -> Iterator[tuple[str, "Component | Variable"]]:
     """The components and variables in a value, containers included, with their addresses.
 
     >>> [address for address, _ in parts("pair", [Variable("zeros", ()), Variable("zeros", (), name="b")])]

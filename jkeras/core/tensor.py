@@ -4,17 +4,17 @@ Calling an operation on one records the call and returns another. `None` marks a
 history of a tensor (which operation, which of its calls, which output) is all that a graph is made of.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import jax
 
 from jkeras import dtypes
 from jkeras.errors import ArgumentError, GraphError
-from jkeras.typing import DType, Shape
+from jkeras.typing import ArrayLike, DType, Shape
 
 
-def check_dense(owner: str, sparse: Any = False, ragged: Any = False) -> None:
+def check_dense(owner: str, sparse: bool | None = False, ragged: bool | None = False) -> None:
     """Raises `ArgumentError` where a sparse or a ragged tensor is asked for; `None` leaves it open."""
     if sparse or ragged:
         raise ArgumentError(
@@ -121,6 +121,10 @@ class KerasTensor:
         self._refuse("JAX value")
 
     __array_ufunc__ = None  # so that `numpy_array * tensor` leaves the operation to the tensor
+
+
+TensorTree: TypeAlias = KerasTensor | ArrayLike | Sequence["TensorTree"] | Mapping[str, "TensorTree"]
+"""Symbolic tensors and arrays, in lists, tuples and dicts."""
 
 
 def standardize_shape(shape: Sequence[int | None]) -> Shape:

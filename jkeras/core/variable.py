@@ -243,7 +243,7 @@ def takes_key(initializer: Callable[..., Any]) -> bool:
     return any(p.name == "key" or p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
 
 
-def check_name(name: Any, owner: str) -> str:
+def check_name(name: object, owner: str) -> str:
     """A valid component of a path: a non-empty str without a slash."""
     if not isinstance(name, str) or not name or "/" in name:
         raise ArgumentError("not a valid name.", path=owner, expected="a str without '/'", received=repr(name))

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import tree
+from jkeras.data.batch import Batch
 from jkeras.data.host import host_arrays
 from jkeras.errors import ArgumentError, DataError
 from jkeras.typing import Array, ArrayTree, PyTree
@@ -172,7 +173,7 @@ def class_indices(y: ArrayTree | None) -> np.ndarray:
     return labels
 
 
-def take(parts: ArrayTree, order: Array | None, start: Array | int, size: int) -> PyTree:
+def take(parts: Batch, order: Array | None, start: Array | int, size: int) -> PyTree:
     """A batch of `size` examples from position `start` of an order; without one, of the arrays as they lie.
 
     >>> take(jnp.arange(6), jnp.array([5, 4, 3, 2, 1, 0]), 2, 3).tolist()

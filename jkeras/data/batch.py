@@ -1,14 +1,18 @@
 """A batch: `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`. A list counts as a tuple; a dict or an array is `x`."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import jax
 
 from jkeras.errors import DataError
 from jkeras.typing import ArrayTree
 
+Batch: TypeAlias = ArrayTree | Sequence[ArrayTree | None]
+"""`x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`; what there is not is `None`."""
 
-def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+
+def unpack_x_y_sample_weight(data: Batch) -> tuple[Any, Any, Any]:
     """The three parts of a batch, `None` for those that it does not have.
 
     >>> unpack_x_y_sample_weight((1, 2)), unpack_x_y_sample_weight({"a": 1})

@@ -25,7 +25,7 @@ from jkeras.typing import PyTree
 STRINGS = (str, bytes)
 
 
-def host_arrays(value: PyTree, name: str, *, cast: bool = True) -> PyTree:
+def host_arrays(value: object, name: str, *, cast: bool = True) -> PyTree:
     """A structure of arrays, of any library, as one of NumPy or JAX arrays.
 
     A list of numbers, or of lists of numbers, is one array. `None` is an empty structure.
@@ -212,7 +212,7 @@ def _ragged(rows: Any, path: str) -> DataError:
     )
 
 
-def _form(row: Any) -> str:
+def _form(row: object) -> str:
     """What a row is, without its values."""
     if hasattr(row, "shape"):
         return f"an array of shape {tuple(row.shape)}"

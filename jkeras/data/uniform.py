@@ -54,7 +54,7 @@ class Uniform:
         self._told: set[tuple[str, str]] = set()  # paths and dtypes that a warning was about
         self._kinds: list[Any] = []  # of the batch before, compared first: most batches are alike
 
-    def batch(self, raw: Any, place: Place) -> Batch:
+    def batch(self, raw: Batch, place: Place) -> Batch:
         """`(x, y, sample_weight)` as host arrays. Raises `DataError` for a batch unlike the first."""
         try:
             parts = zip(PARTS, unpack_x_y_sample_weight(raw), strict=True)

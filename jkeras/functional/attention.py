@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jkeras.errors import ArgumentError, ShapeError
-from jkeras.typing import Array, DTypeLike
+from jkeras.typing import Array, ArrayLike, DTypeLike
 
 Implementation = Literal["cudnn", "xla"]
 Segments = Array | tuple[Array, Array]
@@ -25,8 +25,8 @@ PATH = "dot_product_attention"
 
 
 def attention_mask(
-    queries: Any,
-    keys: Any,
+    queries: ArrayLike,
+    keys: ArrayLike,
     *,
     mask: Array | None = None,
     is_causal: bool = False,

@@ -34,7 +34,7 @@ from jkeras.losses.weighting import (
     reduce_weighted,
     sum_and_count,
 )
-from jkeras.typing import Array, ArrayLike, ArrayTree, Config, Identifier, PyTree, Shape
+from jkeras.typing import Array, ArrayLike, ArrayTree, Config, Identifier, LossLike, PyTree, Shape
 
 LossFunction = Callable[..., Array]
 T = TypeVar("T")
@@ -359,7 +359,7 @@ def get(identifier: Identifier) -> Any:
     return FAMILY.get(identifier)
 
 
-def serialize(loss: Any) -> Any:
+def serialize(loss: LossLike) -> Any:
     """The config of a loss or of a loss function.
 
     Args:

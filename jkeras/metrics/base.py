@@ -152,7 +152,7 @@ def get(identifier: Identifier) -> Any:
     return FAMILY.get(identifier)
 
 
-def serialize(metric: Any) -> Any:
+def serialize(metric: object) -> Any:
     """The config of a metric or of a function.
 
     Args:

@@ -10,6 +10,7 @@ from jkeras import registry
 from jkeras.core import Input, InputLayer, KerasTensor, Layer
 from jkeras.core.lift import Lifted
 from jkeras.core.node import producer
+from jkeras.core.operation import Operation
 from jkeras.errors import ArgumentError
 from jkeras.models.config import named_config
 from jkeras.models.functional import unpack
@@ -124,7 +125,7 @@ def _clone_graph(model: Model, input_tensors: PyTree, clone: Clone, call_functio
 
     fresh: dict[Any, Any] = {}
 
-    def caller(operation: Any) -> Any:
+    def caller(operation: Operation) -> Any:
         if isinstance(operation, Layer):
             layer = clone(operation)
         elif isinstance(operation, Lifted):

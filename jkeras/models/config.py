@@ -19,6 +19,7 @@ from jkeras.core.graph import number
 from jkeras.core.input import InputLayer
 from jkeras.core.lift import Lifted
 from jkeras.core.node import producer
+from jkeras.core.operation import Operation
 from jkeras.errors import ConfigError, GraphError, UnknownNameError, did_you_mean
 from jkeras.models.functional import GraphLayer
 from jkeras.ops import table
@@ -80,7 +81,7 @@ class _Writer:
     def call(self, args: Any, kwargs: Mapping[str, Any]) -> Config:
         return {"args": self.argument(list(args)), "kwargs": self.argument(dict(kwargs))}
 
-    def entry(self, operation: Any) -> Config:
+    def entry(self, operation: Operation) -> Config:
         name, calls = self.names[operation], self.calls[operation]
         if isinstance(operation, Lifted):
             return self.lifted_entry(operation, name, calls)
@@ -113,7 +114,7 @@ def graph_config(function: Function) -> Config:
     }
 
 
-def named_config(operation: Any, name: str) -> Config:
+def named_config(operation: Operation, name: str) -> Config:
     """The config of an operation, with its address as its name: Keras asks for names that differ."""
     config: Config = registry.serialize(operation)
     if "name" in config["config"]:
@@ -126,7 +127,7 @@ def _begins_graph(tensor: KerasTensor) -> bool:
     return node is not None and node.is_input
 
 
-def _is_graph(operation: Any) -> bool:
+def _is_graph(operation: Operation) -> bool:
     return isinstance(operation, GraphLayer) and operation.function is not None
 
 

@@ -1,6 +1,6 @@
 """Sequential: a chain of layers, each called on what the one before it returned."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -9,7 +9,7 @@ from jkeras import registry, tree
 from jkeras.core import InputLayer, InputSpec, KerasTensor, Layer, Variable, building, describe, in_building_scope
 from jkeras.core.graph import number
 from jkeras.core.structure import Component
-from jkeras.core.tensor import is_shape, standardize_shape
+from jkeras.core.tensor import TensorTree, is_shape, standardize_shape
 from jkeras.errors import ArgumentError, BuildError, ConfigError, NeverCalledError
 from jkeras.models.config import named_config
 from jkeras.models.functional import fit, set_masks, unpack
@@ -45,7 +45,9 @@ class Sequential(Model):
 
     _hidden = Model._hidden | {"_chain", "_names", "_begin", "_tensors"}
 
-    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
+    def __init__(
+        self, layers: Sequence[Layer | KerasTensor] | None = None, trainable: bool = True, name: str | None = None
+    ) -> None:
         super().__init__(trainable=trainable, name=name)
         self._chain: list[Layer] = []
         self._names: dict[Layer, str] = {}
@@ -61,7 +63,7 @@ class Sequential(Model):
 
     # -- the chain
 
-    def add(self, layer: Layer, rebuild: bool = True) -> None:
+    def add(self, layer: Layer | KerasTensor, rebuild: bool = True) -> None:
         """Appends a layer, or puts an `Input` in front of an empty chain. The names of the others do not change.
 
         Args:
@@ -173,7 +175,7 @@ class Sequential(Model):
             return
         self._connect()
 
-    def call(self, inputs: PyTree, training: bool | None = None, mask: PyTree = None) -> PyTree:
+    def call(self, inputs: TensorTree, training: bool | None = None, mask: PyTree = None) -> PyTree:
         """Calls the layers one after the other; `training` and masks reach them through the scope."""
         set_masks(inputs, mask)
         outputs = inputs if self._begin is None else unpack(inputs)
@@ -283,7 +285,7 @@ class Sequential(Model):
         return model
 
 
-def _layer_of(layer: Layer) -> Layer:
+def _layer_of(layer: Layer | KerasTensor) -> Layer:
     """A layer, out of itself or out of the symbolic tensor of an `Input`."""
     if isinstance(layer, KerasTensor) and isinstance(layer.history.operation, InputLayer):
         return layer.history.operation

@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
 
 def show(
-    model: Any,
+    model: Layer,
     addresses: Mapping[str, Layer],
     function: Function | None,
     *,
@@ -138,7 +138,7 @@ def _bounds(names: list[str], layer_range: Sequence[str] | None) -> tuple[int, i
 
 
 def _rows(
-    name: str, part: Any, function: Function | None, nodes: Mapping[int, Node] | None, expand: bool, level: int
+    name: str, part: Layer, function: Function | None, nodes: Mapping[int, Node] | None, expand: bool, level: int
 ) -> list[Row]:
     """The row of one layer, and below it those of the layers inside."""
     calls = [node for node in part.nodes if nodes is None or id(node) in nodes]
@@ -172,7 +172,7 @@ def _connections(function: Function | None, calls: Sequence[Node]) -> str:
     return ", ".join(taken) or "-"
 
 
-def _output_shape(part: Any, calls: Sequence[Node]) -> str:
+def _output_shape(part: Layer, calls: Sequence[Node]) -> str:
     """The shape of what a layer returned: on symbolic tensors, else for the shapes that it was built for."""
     if calls:
         return _shown(jax.tree.map(lambda tensor: tensor.shape, calls[0].outputs))

@@ -58,7 +58,12 @@ def switch(index: ArrayLike, branches: Sequence[Function], *operands: Any) -> Py
 
 
 def scan(
-    f: Function, init: PyTree, xs: PyTree = None, length: int | None = None, reverse: bool = False, unroll: Any = 1
+    f: Function,
+    init: PyTree,
+    xs: PyTree = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
 ) -> tuple[PyTree, PyTree]:
     """A loop over the first axis that carries a value along and stacks what it gives: `jax.lax.scan`.
 
@@ -134,7 +139,7 @@ def while_loop(cond: Function, body: Function, loop_vars: PyTree, maximum_iterat
     return lift(_named("while_loop", loop))(loop_vars)
 
 
-def fori_loop(lower: Any, upper: Any, body_fun: Function, init_val: PyTree) -> PyTree:
+def fori_loop(lower: ArrayLike, upper: ArrayLike, body_fun: Function, init_val: PyTree) -> PyTree:
     """`value = body_fun(i, value)` for `i` from `lower` up to `upper`: `jax.lax.fori_loop`.
 
     >>> int(fori_loop(0, 4, lambda i, total: total + i, 0))

@@ -1,7 +1,5 @@
 """The linear algebra of the table: `jax.numpy.linalg` under Keras's names, recordable on symbolic tensors."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
@@ -90,7 +88,7 @@ def solve_triangular(a: Array, b: Array, lower: bool = False) -> Array:
 
 
 @listed
-def lstsq(a: Array, b: Array, rcond: Any = None) -> Array:
+def lstsq(a: Array, b: Array, rcond: float | None = None) -> Array:
     """The `x` for which `|a @ x - b|` is least; of several, the shortest.
 
     Args:

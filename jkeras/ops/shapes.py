@@ -153,7 +153,7 @@ def view(x: ArrayLike, dtype: DTypeLike | None = None) -> Array:
 
 
 @listed
-def repeat(x: Array, repeats: Any, axis: int | None = None, *, total_repeat_length: int | None = None) -> Array:
+def repeat(x: Array, repeats: ArrayLike, axis: int | None = None, *, total_repeat_length: int | None = None) -> Array:
     """Each element, or each part along an axis, several times in a row.
 
     Args:
@@ -183,7 +183,7 @@ def _check_counts(argument: str, counts: Any, path: str) -> None:
         )
 
 
-def _known(counts: Any) -> bool:
+def _known(counts: object) -> bool:
     """Whether these are numbers of Python or NumPy."""
     return all(isinstance(leaf, int | np.integer | np.ndarray) for leaf in jax.tree.leaves(counts))
 

@@ -6,7 +6,6 @@ A `where` behind them would come too late. It chooses among values; the derivati
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +19,7 @@ from jkeras.typing import Array, ArrayLike, Axes
 
 @listed
 @in_float32
-def norm(x: ArrayLike, ord: Any = None, axis: Axes | None = None, keepdims: bool = False) -> Array:
+def norm(x: ArrayLike, ord: int | float | str | None = None, axis: Axes | None = None, keepdims: bool = False) -> Array:
     """The norm of vectors, `(sum of |x|^p)^(1/p)`, or of matrices; where all is zero its derivative is 0.
 
     Args:

@@ -8,6 +8,7 @@ import optax
 
 from jkeras import tree
 from jkeras.errors import ArgumentError
+from jkeras.optimizers.base import Optimizer
 from jkeras.optimizers.lookup import get
 from jkeras.typing import ArrayTree, PyTree
 
@@ -55,7 +56,7 @@ def by_path(optimizers: Mapping[str, Any]) -> optax.GradientTransformationExtraA
     return optax.partition(transformations, labels)
 
 
-def _as_transformation(optimizer: Any) -> optax.GradientTransformation:
+def _as_transformation(optimizer: Optimizer | optax.GradientTransformation) -> optax.GradientTransformation:
     """An optimizer as optax's wrappers take it, with the extra arguments that it takes."""
     if isinstance(optimizer, optax.GradientTransformation):
         return optimizer

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jkeras.data.batch import pack_x_y_sample_weight
+from jkeras.data.batch import Batch, pack_x_y_sample_weight
 from jkeras.training.programs import Programs
 from jkeras.training.retrace import Watch
 from jkeras.training.state import TrainState
@@ -34,7 +34,7 @@ class Calls:
         asked: when the next call was asked for.
     """
 
-    def __init__(self, programs: Programs, state: TrainState, batch: PyTree) -> None:
+    def __init__(self, programs: Programs, state: TrainState, batch: Batch) -> None:
         self.programs = programs
         self.spec = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (state, batch))
         self.timed: collections.deque[Timed] = collections.deque(maxlen=TIMED_CALLS)
@@ -46,7 +46,7 @@ class Calls:
     def many(
         self,
         state: TrainState,
-        parts: PyTree,
+        parts: Batch,
         order: Array | None,
         start: int | Array,
         count: int | Array,

@@ -84,7 +84,7 @@ def called_embeddings(model: Layer, x: SpecTree) -> list[Use]:
         paths = {id(leaf): path for path, leaf in jax.tree_util.tree_leaves_with_path(x)}
         places = {id(leaf): place for place, leaf in enumerate(jax.tree.leaves(x))}
 
-        def watch(layer: Any, first: Any) -> None:
+        def watch(layer: Any, first: object) -> None:
             if id(layer) in addresses and id(first) in places:
                 key = str(getattr((paths[id(first)] or (None,))[-1], "key", ""))
                 found.append(Use(addresses[id(layer)], layer, places[id(first)], key))

@@ -34,7 +34,7 @@ from jkeras.training.options import EvaluateOptions, check_weights
 from jkeras.training.session import Session
 from jkeras.training.state import TrainState
 from jkeras.training.state_checks import check_metrics, check_state
-from jkeras.typing import ArrayTree, DataLike, PyTree, SpecTree
+from jkeras.typing import Array, ArrayTree, DataLike, PyTree, SpecTree
 
 
 def evaluate(session: Session, state: TrainState, x: DataLike, y: ArrayTree | None, options: EvaluateOptions) -> Logs:
@@ -166,7 +166,7 @@ def predict(session: Session, state: TrainState, x: DataLike, options: EvaluateO
     return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis), *pieces)
 
 
-def _padded(leaf: Any, size: int) -> Any:
+def _padded(leaf: Array | np.ndarray, size: int) -> Any:
     """A batch filled up to a size with its last row."""
     missing = size - leaf.shape[0]
     return leaf if missing == 0 else np.concatenate([leaf, np.repeat(np.asarray(leaf[-1:]), missing, axis=0)])
@@ -188,7 +188,7 @@ def train_on_batch(
     x: DataLike,
     y: ArrayTree | None,
     sample_weight: PyTree,
-    class_weight: Any,
+    class_weight: Mapping[int, float] | None,
 ) -> tuple[TrainState, Logs]:
     """`Trainer.train_on_batch`."""
     check_state(session, state, "train_on_batch", trains=True)

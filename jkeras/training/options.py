@@ -114,7 +114,7 @@ class EvaluateOptions:
         check_verbose(self.verbose, "evaluate")
 
 
-def _put(options: Any, name: str, value: Any) -> None:
+def _put(options: object, name: str, value: Any) -> None:
     object.__setattr__(options, name, value)  # the dataclasses are frozen; their constructors may normalise
 
 
@@ -225,7 +225,7 @@ def check_verbose(value: object, method: str) -> None:
 
 
 def check_trainer(
-    model: Any, steps_per_execution: Any, run_eagerly: bool, jit_compile: Any, accumulation_steps: Any, ema: Any
+    model: object, steps_per_execution: Any, run_eagerly: bool, jit_compile: Any, accumulation_steps: Any, ema: Any
 ) -> tuple[int | str, int]:
     """`steps_per_execution` and `gradient_accumulation_steps` as ints.
 

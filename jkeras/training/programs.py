@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.data import take
-from jkeras.data.batch import pack_x_y_sample_weight
+from jkeras.data.batch import Batch, pack_x_y_sample_weight
 from jkeras.training.retrace import Traced
 from jkeras.training.state import TrainState
 from jkeras.training.steps import Logs, Steps
@@ -61,7 +61,7 @@ class Programs:
             self._loops[which] = "conv_general_dilated" not in primitives(jaxpr)
         return self._loops[which]
 
-    def flops_per_step(self, state: PyTree, batch: PyTree) -> float:
+    def flops_per_step(self, state: PyTree, batch: Batch) -> float:
         """The floating-point operations of a step, as XLA counts them before it optimizes; 0 where it does not."""
         analysis = jax.jit(self.train_step).lower(state, batch).cost_analysis()
         return float((analysis or {}).get("flops", 0.0))
@@ -69,7 +69,7 @@ class Programs:
     def _many(
         self,
         state: TrainState,
-        parts: PyTree,
+        parts: Batch,
         order: Array | None,
         start: int | Array,
         count: int | Array,
@@ -102,30 +102,30 @@ class Programs:
         result: tuple[Any, Logs] = jax.lax.fori_loop(0, count, body, (value, sums))
         return result
 
-    def _step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, Logs]:
+    def _step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Logs]:
         state, logs = self.train_step(state, batch)
         return state, self.extra("train_step", logs, state.metrics)
 
     def _one(
-        self, state: TrainState, parts: PyTree, order: Array | None, start: int | Array, *, batch_size: int
+        self, state: TrainState, parts: Batch, order: Array | None, start: int | Array, *, batch_size: int
     ) -> tuple[TrainState, PyTree, Logs]:
         state, extra = self._step(state, batch_of(parts, order, start, batch_size))
         return state, state.metrics, extra
 
-    def _train_batch(self, state: TrainState, batch: PyTree) -> tuple[TrainState, PyTree, Logs]:
+    def _train_batch(self, state: TrainState, batch: Batch) -> tuple[TrainState, PyTree, Logs]:
         state, logs = self.train_step(state, batch)
         return state, state.metrics, logs
 
     def _test_many(
-        self, state: TrainState, metrics: Tree, parts: PyTree, count: int | Array, *, batch_size: int
+        self, state: TrainState, metrics: Tree, parts: Batch, count: int | Array, *, batch_size: int
     ) -> tuple[PyTree, Logs]:
-        def test(metrics: Tree, batch: PyTree) -> tuple[PyTree, Logs]:
+        def test(metrics: Tree, batch: Batch) -> tuple[PyTree, Logs]:
             metrics, logs = self._test_batch(state, metrics, batch)
             return metrics, self.extra("test_step", logs, metrics)
 
         return self._loop(test, metrics, lambda index: batch_of(parts, None, index * batch_size, batch_size), count)
 
-    def _test_batch(self, state: TrainState, metrics: Tree, batch: PyTree) -> tuple[PyTree, Logs]:
+    def _test_batch(self, state: TrainState, metrics: Tree, batch: Batch) -> tuple[PyTree, Logs]:
         state, logs = self.test_step(state.replace(metrics=metrics), batch)
         return state.metrics, logs
 
@@ -154,7 +154,7 @@ def compiler_options() -> dict[str, Any]:
     return options
 
 
-def batch_of(parts: PyTree, order: Array | None, start: Array | int, size: int) -> PyTree:
+def batch_of(parts: Batch, order: Array | None, start: Array | int, size: int) -> PyTree:
     """A batch in the form in which users know it: without the parts that there are not."""
     return pack_x_y_sample_weight(*take(parts, order, start, size))
 

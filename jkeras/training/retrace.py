@@ -13,10 +13,11 @@ from typing import Any
 import jax
 
 from jkeras import tree
+from jkeras.data.batch import Batch
 from jkeras.typing import PyTree, SpecTree
 
 
-def describe(arguments: PyTree) -> PyTree:
+def describe(arguments: object) -> PyTree:
     """What a program is traced for, leaf by leaf. Works on arrays that were donated, too.
 
     >>> import jax.numpy as jnp
@@ -64,8 +65,8 @@ class Watch:
         program: what `jax.jit` returned for a `Traced` function, or a function that is not compiled.
     """
 
-    def __init__(self, program: Any) -> None:
-        self.program = program
+    def __init__(self, program: object) -> None:
+        self.program: Any = program
         self.forms: tuple[int, int] | None = None
         self.before: PyTree = None
 
@@ -79,7 +80,7 @@ class Watch:
             return 0, 0
         return self.program.__wrapped__.times, self.program._cache_size()
 
-    def check(self, state: PyTree, batch: PyTree = None) -> None:
+    def check(self, state: PyTree, batch: Batch | None = None) -> None:
         """Takes note of a call on a state and a batch.
 
         Warns:

@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras.core import Layer
 from jkeras.core.tensor import is_shape
+from jkeras.data.batch import Batch
 from jkeras.errors import ArgumentError, NeverCalledError
 from jkeras.training.calls import Calls
 from jkeras.training.checks import Checks
@@ -122,7 +124,7 @@ class Session:
         result: TrainState = self._initial[1](key)
         return result
 
-    def begin(self, state: TrainState, batch: PyTree) -> Calls:
+    def begin(self, state: TrainState, batch: Batch) -> Calls:
         """The calls of a `fit` that begins with this state and a batch of this form."""
         calls = Calls(self.programs, state, batch)
         if self.calls is not None and self.calls.spec != calls.spec:
@@ -141,7 +143,7 @@ class Session:
         return summarize(self.calls.timed, self.programs.flops_per_step(*self.calls.spec))
 
 
-def _known_inputs(model: Any) -> tuple[PyTree, ...]:
+def _known_inputs(model: Layer) -> tuple[PyTree, ...]:
     """Symbolic inputs of a model that knows its own, or the shapes for which it was built."""
     try:
         return (model.input,)
@@ -150,5 +152,5 @@ def _known_inputs(model: Any) -> tuple[PyTree, ...]:
         return tuple(shapes.get("shapes_dict", shapes).values())
 
 
-def _equal(a: PyTree, b: PyTree) -> bool:
+def _equal(a: object, b: object) -> bool:
     return all(np.array_equal(one, two) for one, two in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 
 from jkeras.core import Scope, stateless
-from jkeras.data.batch import batch_size_of, unpack_x_y_sample_weight
+from jkeras.data.batch import Batch, batch_size_of, unpack_x_y_sample_weight
 from jkeras.errors import ArgumentError
 from jkeras.losses.callables import check_values
 from jkeras.optimizers.transformations import widen
@@ -61,7 +61,7 @@ class Steps(Recipe):
         bound = self.objective.bind_batch(y_pred, y)
         return bound.total(bound.terms(sample_weight))
 
-    def compute_gradients(self, state: TrainState, batch: PyTree) -> tuple[PyTree, Forward]:
+    def compute_gradients(self, state: TrainState, batch: Batch) -> tuple[PyTree, Forward]:
         """The gradient of the loss of a batch with respect to `state.trainable`, and the pass through the model.
 
         With `gradient_accumulation_steps=n` the batch goes through in `n` parts; the gradient is that of the whole.
@@ -150,7 +150,7 @@ class Steps(Recipe):
 
     # -- steps
 
-    def train_step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, Logs]:
+    def train_step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Logs]:
         """One update: the next state, and the loss and metrics of the batch.
 
         Args:
@@ -164,14 +164,14 @@ class Steps(Recipe):
             metrics = select(jnp.isfinite(forward.loss), metrics, state.metrics)
         return new.replace(metrics=metrics), {**measured, **logs}
 
-    def test_step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, Logs]:
+    def test_step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Logs]:
         """One batch of evaluation: the state with its metrics updated, and the loss and metrics of the batch."""
         data = unpack_x_y_sample_weight(batch)
         forward = self._forward(state.trainable, state.non_trainable, data, training=False)
         metrics, logs = self._measure(state, data, forward, training=False)
         return state.replace(metrics=metrics), logs
 
-    def predict_step(self, state: TrainState, batch: PyTree) -> PyTree:
+    def predict_step(self, state: TrainState, batch: Batch) -> PyTree:
         """The outputs for one batch."""
         x, _, _ = unpack_x_y_sample_weight(batch)
         inputs = call_arguments(self.model, x)
@@ -263,7 +263,7 @@ class Steps(Recipe):
             extra = self.compute_metrics(x, y, forward.y_pred, sample_weight)
             return bound.merge(state.metrics, batch), {**bound.results(batch), **extra}
 
-    def _extra_arguments(self, state: TrainState, gradients: Tree, forward: Forward, batch: PyTree) -> dict[str, Any]:
+    def _extra_arguments(self, state: TrainState, gradients: Tree, forward: Forward, batch: Batch) -> dict[str, Any]:
         """What optimizers may ask of a step besides gradients and parameters."""
 
         def loss(params: Tree) -> Array:

@@ -219,7 +219,7 @@ def _block(x: Array, block_size: Any, data_format: str | None, path: str) -> tup
     return n, image_axes(4, data_format)[2]
 
 
-def _check_multiple(size: Any, n: int, what: str, path: str) -> None:
+def _check_multiple(size: int, n: int, what: str, path: str) -> None:
     """Symbolic sizes go unchecked."""
     if isinstance(size, int) and size % n:
         raise ShapeError(

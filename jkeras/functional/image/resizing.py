@@ -161,7 +161,7 @@ def crop_images(
 
 
 def _third(
-    size: Any, before: int | None, behind: int | None, target: int | None, names: tuple[str, str], sign: int = 1
+    size: int, before: int | None, behind: int | None, target: int | None, names: tuple[str, str], sign: int = 1
 ) -> tuple[Any, Any]:
     """How many elements to add before and behind an axis; `sign` -1 takes them away. Symbolic ones go unchecked.
 

@@ -13,7 +13,7 @@ from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional.image.filters import gaussian_blur
 from jkeras.functional.image.resizing import check_choice
 from jkeras.functional.layout import image_axes
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, ArrayLike, Key
 
 ORDERS = {"nearest": 0, "bilinear": 1}
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
@@ -60,7 +60,7 @@ def map_coordinates(
 
 def affine_transform(
     images: Array,
-    transform: Any,
+    transform: ArrayLike,
     interpolation: str = "bilinear",
     fill_mode: str = "constant",
     fill_value: float = 0,
@@ -102,8 +102,8 @@ def affine_transform(
 
 def perspective_transform(
     images: Array,
-    start_points: Any,
-    end_points: Any,
+    start_points: ArrayLike,
+    end_points: ArrayLike,
     interpolation: str = "bilinear",
     fill_value: float = 0,
     data_format: str | None = None,

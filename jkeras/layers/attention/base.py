@@ -5,6 +5,7 @@ projections, so that nothing it holds reaches another position, in outputs or in
 """
 
 import string
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Unpack
 
 import jax
@@ -51,7 +52,7 @@ class HeadedAttention(Layer):
         bias_constraint: ConstraintLike,
         use_gate: bool,
         seed: int | None,
-        position_embedding: Any,
+        position_embedding: Layer | Mapping[str, Any] | None,
         activity_regularizer: RegularizerLike,
         **kwargs: Unpack[PlainOptions],
     ) -> None:
@@ -243,7 +244,7 @@ def positions_mask(mask: Array | None, x: Array, path: str) -> Array | None:
     return jnp.broadcast_to(jnp.expand_dims(mask.astype(bool), tuple(range(mask.ndim, x.ndim - 1))), x.shape[:-1])
 
 
-def _layer(embedding: Any, owner: str) -> Any:
+def _layer(embedding: Layer | Mapping[str, Any] | None, owner: str) -> Any:
     """The layer of a `position_embedding`, which may be a config; `None` stays."""
     layer = registry.deserialize(embedding) if isinstance(embedding, dict) else embedding
     if layer is not None and not isinstance(layer, Layer):

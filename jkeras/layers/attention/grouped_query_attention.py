@@ -1,8 +1,10 @@
 """GroupQueryAttention: heads that share keys and values in groups."""
 
+from collections.abc import Mapping
 from typing import Any, Unpack
 
 from jkeras import registry
+from jkeras.core import Layer
 from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.layers.arguments import positive_int
@@ -73,7 +75,7 @@ class GroupQueryAttention(HeadedAttention):
         bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
-        position_embedding: Any = None,
+        position_embedding: Layer | Mapping[str, Any] | None = None,
         **kwargs: Unpack[PlainOptions],
     ) -> None:
         super().__init__(

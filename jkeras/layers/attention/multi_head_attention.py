@@ -1,9 +1,10 @@
 """MultiHeadAttention: several attentions at once, each over features of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
 from jkeras import registry
+from jkeras.core import Layer
 from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError
 from jkeras.layers.arguments import positive_int
@@ -84,7 +85,7 @@ class MultiHeadAttention(HeadedAttention):
         bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
-        position_embedding: Any = None,
+        position_embedding: Layer | Mapping[str, Any] | None = None,
         **kwargs: Unpack[PlainOptions],
     ) -> None:
         super().__init__(

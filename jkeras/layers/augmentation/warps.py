@@ -169,7 +169,7 @@ class RandomElasticTransform(RandomImageLayer):
         return jnp.where(per_example(transformation["apply_transform"]), distorted, images)
 
 
-def blurring(size: Any, sigma: Array) -> Array:
+def blurring(size: int, sigma: Array) -> Array:
     """Matrices `(b, size, size)` that blur a vector by Gaussians of sum 1, one per standard deviation; around it is 0.
 
     A product with a matrix serves any deviation, known before the program is compiled or not.

@@ -9,7 +9,7 @@ from jkeras.core import Layer, remat
 from jkeras.core.options import LayerOptions
 from jkeras.errors import UnknownNameError, did_you_mean
 from jkeras.layers.core.wrapper import Wrapper
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree, PyTree
 
 
 def checkpoint_policy(name: str | None, path: str) -> Any:
@@ -71,9 +71,9 @@ class Remat(Wrapper):
         self.supports_masking = layer.supports_masking
         checkpoint_policy(policy, "Remat(policy=)")
 
-    def call(self, inputs: PyTree, *others: PyTree, **kwargs: Any) -> PyTree:
+    def call(self, inputs: ArrayTree, *others: PyTree, **kwargs: Any) -> PyTree:
         policy = checkpoint_policy(self.policy, self.name)
         return remat(lambda *args: self.layer(*args, **kwargs), policy=policy)(inputs, *others)
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> PyTree:
+    def compute_mask(self, inputs: ArrayTree, previous_mask: PyTree = None) -> PyTree:
         return self.layer.compute_mask(inputs, previous_mask)

@@ -20,7 +20,7 @@ from jkeras.core.structure import Component
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.layers.composition.remat import checkpoint_policy
 from jkeras.layers.core.wrapper import check_wrapped
-from jkeras.typing import Array, Config, DType, Key, PyTree
+from jkeras.typing import Array, ArrayTree, Config, DType, Key, PyTree
 
 BLOCK = "block"
 
@@ -234,7 +234,7 @@ class Stack(Layer):
             )
         return outputs
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> PyTree:
+    def compute_mask(self, inputs: ArrayTree, previous_mask: PyTree = None) -> PyTree:
         return self.block.compute_mask(inputs, previous_mask)
 
     @classmethod

@@ -5,7 +5,7 @@ from typing import Unpack
 from jkeras import registry
 from jkeras.core import Layer
 from jkeras.core.options import LayerOptions
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree, PyTree
 
 
 @registry.export("keras.layers")
@@ -28,5 +28,5 @@ class Identity(Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: PyTree) -> PyTree:
+    def call(self, inputs: ArrayTree) -> PyTree:
         return inputs

@@ -13,7 +13,7 @@ from jkeras.core.describe import base_config
 from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import is_shape
 from jkeras.errors import ArgumentError, BuildError, ShapeError
-from jkeras.typing import Array, Config, DTypeLike, Key, PyTree, Shape
+from jkeras.typing import Array, ArrayTree, Config, DTypeLike, Key, PyTree, Shape
 
 CALL_ARGUMENTS = ("params", "state", "rng", "inputs", "training")
 INIT_ARGUMENTS = ("rng", "inputs", "training")
@@ -144,7 +144,7 @@ class JaxLayer(Layer):
             for variable, value in zip(variables, values, strict=True)
         }
 
-    def call(self, inputs: PyTree, training: bool | None = False) -> PyTree:
+    def call(self, inputs: ArrayTree, training: bool | None = False) -> PyTree:
         given = {"inputs": inputs, "training": bool(training), "rng": None}
         given["params"], given["state"] = jax.tree.map(lambda variable: variable.value, (self.params, self.state))
         if training and "rng" in self.call_names:

@@ -13,7 +13,7 @@ from jkeras.core import Layer
 from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import is_shape
 from jkeras.errors import ArgumentError, ConfigError, SerializationError
-from jkeras.typing import Array, Config, PyTree, ShapeTree
+from jkeras.typing import ArrayTree, Config, PyTree, ShapeTree
 
 
 @registry.export("keras.layers")
@@ -48,7 +48,7 @@ class Lambda(Layer):
         self,
         function: Callable[..., PyTree],
         output_shape: Any = None,
-        mask: Array | None = None,
+        mask: PyTree = None,
         arguments: Mapping[str, Any] | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
@@ -72,11 +72,11 @@ class Lambda(Layer):
         self.supports_masking = mask is not None
         self._extra = tuple(name for name in ("mask", "training") if name in _parameters(function))
 
-    def call(self, inputs: PyTree, mask: Array | None = None, training: bool | None = None) -> PyTree:
+    def call(self, inputs: ArrayTree, mask: PyTree = None, training: bool | None = None) -> PyTree:
         context = {"mask": mask, "training": training}
         return self.function(inputs, **self.arguments, **{name: context[name] for name in self._extra})
 
-    def compute_mask(self, inputs: PyTree, mask: Array | None = None) -> PyTree:
+    def compute_mask(self, inputs: ArrayTree, mask: PyTree = None) -> PyTree:
         if callable(self.mask):
             return self.mask(inputs, mask)
         return self.mask if self.mask is None else jnp.asarray(self.mask, bool)

@@ -1,6 +1,6 @@
 """GroupNormalization: groups of channels of every example to mean zero and variance one."""
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from jkeras import registry
 from jkeras.core import InputSpec
@@ -96,7 +96,7 @@ class GroupNormalization(AffineNormalization):
         return outputs.astype(self.compute_dtype)
 
 
-def _check_groups(groups: Any) -> int:
+def _check_groups(groups: object) -> int:
     """The number of groups: a positive int, or -1."""
     if type(groups) is not int or (groups < 1 and groups != -1):
         raise ArgumentError(

@@ -220,7 +220,7 @@ def _statistics(mean: ArrayLike | Sequence[Any], variance: ArrayLike | Sequence[
     return np.asarray(mean).tolist(), np.asarray(variance).tolist()
 
 
-def _laid(numbers: Any, sizes: Any, rank: int, path: str) -> np.ndarray:
+def _laid(numbers: ArrayLike, sizes: Any, rank: int, path: str) -> np.ndarray:
     """Numbers, their axes laid along the last of the normalized axes of inputs of a rank."""
     array = np.asarray(numbers, "float64")
     axes = list(sizes)[len(sizes) - array.ndim :]

@@ -9,7 +9,7 @@ from jkeras import config, registry
 from jkeras.core import Layer
 from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, ArrayLike, Config
 
 
 @registry.export("keras.layers")
@@ -49,7 +49,7 @@ class Rescaling(Layer):
         outputs = inputs.astype(self.compute_dtype)
         return outputs * self._laid(self.scale, outputs.ndim) + self._laid(self.offset, outputs.ndim)
 
-    def _laid(self, numbers: Any, ndim: int) -> Array:
+    def _laid(self, numbers: ArrayLike, ndim: int) -> Array:
         """Numbers, ready to broadcast to the inputs."""
         array = jnp.asarray(numbers, self.compute_dtype)
         if array.ndim == 0:

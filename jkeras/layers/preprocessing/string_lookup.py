@@ -97,7 +97,7 @@ class StringLookup(Lookup):
             salt=salt,
         )
 
-    def _text(self, entry: Any) -> str:
+    def _text(self, entry: object) -> str:
         if isinstance(entry, bytes):
             return entry.decode(self.encoding)
         if not isinstance(entry, str):

@@ -54,7 +54,7 @@ class HostLayer(Layer):
         )
 
 
-def is_text(leaf: Any) -> bool:
+def is_text(leaf: object) -> bool:
     """Whether something is a text or an array of them.
 
     >>> is_text("a"), is_text(np.array([b"a"])), is_text(np.ones(1))
@@ -63,7 +63,7 @@ def is_text(leaf: Any) -> bool:
     return isinstance(leaf, str | bytes) or (isinstance(leaf, np.ndarray) and leaf.dtype.kind in KINDS)
 
 
-def is_cut(leaf: Any) -> bool:
+def is_cut(leaf: object) -> bool:
     """Whether something is an array of NumPy with integers that 32 bits cannot hold.
 
     >>> is_cut(np.array([2**40])), is_cut(np.array([5])), is_cut(np.array([2**31]))

@@ -27,6 +27,7 @@ from jkeras.layers.recurrent.gates import is_entrywise
 from jkeras.typing import (
     ActivationLike,
     Array,
+    ArrayTree,
     ConstraintLike,
     DTypeLike,
     Initializer,
@@ -62,7 +63,7 @@ def summing(
     product: Callable[[Array, Array, PyTree], Blocks],
     advance: Callable[[Blocks, States], States],
     kernel: Array,
-    masks: PyTree,
+    masks: list[Array] | None,
     *activations: Any,
 ) -> Recurrence:
     """The recurrence whose step is `advance(projected + product(h, kernel, masks), states)`, for the loop of
@@ -282,7 +283,7 @@ def recurrence_of(cell: Layer, step_shape: tuple[Any, ...], training: bool | Non
     return Recurrence(lambda inputs: inputs, step, None)
 
 
-def check_cell(cell: Any, owner: str) -> Any:
+def check_cell(cell: object, owner: str) -> Any:
     """The cell, if it is a layer that has a `state_size`."""
     if not isinstance(cell, Layer) or getattr(cell, "state_size", None) is None:
         raise ArgumentError(
@@ -305,7 +306,7 @@ def initial_state_of(cell: Any, batch_size: int) -> States:
     return [jnp.zeros((batch_size, *shape), cell.compute_dtype) for shape in shapes]
 
 
-def check_states(given: PyTree, usual: States, path: str) -> None:
+def check_states(given: ArrayTree, usual: States, path: str) -> None:
     """Raises `ShapeError` unless states have the shapes of those in which the cell begins."""
     expected, received = ([jnp.shape(leaf) for leaf in jax.tree.leaves(each)] for each in (usual, given))
     if expected != received:

@@ -12,7 +12,7 @@ from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, ShapeError, elsewhere
 from jkeras.layers.recurrent.base import renamed
 from jkeras.layers.recurrent.rnn import RNN
-from jkeras.typing import Array, Config, PyTree
+from jkeras.typing import Array, ArrayTree, Config, PyTree
 
 MERGES: dict[str, Callable[[Array, Array], Array]] = {
     "concat": lambda forward, backward: jnp.concatenate([forward, backward], axis=-1),
@@ -131,7 +131,11 @@ class Bidirectional(Layer):
         return Variables(trainable, non_trainable)
 
     def call(
-        self, sequences: Array, initial_state: PyTree = None, mask: PyTree = None, training: bool | None = None
+        self,
+        sequences: Array,
+        initial_state: PyTree = None,
+        mask: PyTree = None,
+        training: bool | None = None,
     ) -> PyTree:
         """Both layers, merged."""
         halves: list[Any] = [None, None]
@@ -155,7 +159,7 @@ class Bidirectional(Layer):
         merged = tuple(outputs) if self.merge_mode is None else (MERGES[self.merge_mode](*outputs),)
         return (*merged, *states) if len(merged) + len(states) > 1 else merged[0]
 
-    def compute_mask(self, inputs: PyTree, mask: PyTree = None) -> PyTree:
+    def compute_mask(self, inputs: ArrayTree, mask: PyTree = None) -> PyTree:
         mask = next(iter(jax.tree.leaves(mask)), None) if self.return_sequences else None
         return [mask, mask] if self.merge_mode is None else [mask]
 

@@ -1,6 +1,6 @@
 """RNN: a cell in a loop over time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Self, Unpack
 
 import jax
@@ -15,7 +15,7 @@ from jkeras.errors import ArgumentError, BuildError, ShapeError, elsewhere
 from jkeras.functional.recurrence import selected, widened
 from jkeras.layers.recurrent.base import Recurrence, States, check_cell, check_states, initial_state_of, recurrence_of
 from jkeras.layers.recurrent.stacked import StackedRNNCells
-from jkeras.typing import Array, Config, PyTree, Shape
+from jkeras.typing import Array, ArrayTree, Config, PyTree, Shape
 
 
 class CarriedStates(Component):
@@ -93,7 +93,7 @@ class RNN(Layer):
 
     def __init__(
         self,
-        cell: Any,
+        cell: Layer | Sequence[Layer],
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
@@ -166,7 +166,11 @@ class RNN(Layer):
     # -- running
 
     def call(
-        self, sequences: Array, initial_state: PyTree = None, mask: Array | None = None, training: bool | None = False
+        self,
+        sequences: Array,
+        initial_state: PyTree = None,
+        mask: Array | None = None,
+        training: bool | None = False,
     ) -> PyTree:
         """The loop: see the class."""
         keep = self.kept_steps(sequences, mask)  # (t, b)
@@ -214,7 +218,7 @@ class RNN(Layer):
             outputs = None if outputs is None else selected(keep, outputs, jnp.zeros_like(outputs))
         return (outputs if self.return_sequences else None), last, states
 
-    def first_states(self, sequences: Array, given: PyTree) -> States:
+    def first_states(self, sequences: Array, given: ArrayTree) -> States:
         """The states to begin with: the given ones, else the carried ones, else the cell's."""
         usual = self.get_initial_state(sequences.shape[0])
         if given is None and self.states is not None:
@@ -241,7 +245,7 @@ class RNN(Layer):
             )
         return jnp.swapaxes(jnp.any(keep, axis=tuple(range(2, keep.ndim))), 0, 1)
 
-    def compute_mask(self, inputs: PyTree, mask: Array | None = None) -> PyTree:
+    def compute_mask(self, inputs: ArrayTree, mask: Array | None = None) -> PyTree:
         mask = next(iter(jax.tree.leaves(mask)), None) if self.return_sequences else None
         if mask is not None and self.go_backwards:
             mask = jnp.flip(mask, axis=1)  # in the order of the outputs
@@ -255,7 +259,7 @@ class RNN(Layer):
         return super().from_config(config)
 
 
-def alone(states: PyTree) -> PyTree:
+def alone(states: ArrayTree) -> PyTree:
     """The state of a cell of a stack that has one, the list of those of one that has several.
 
     >>> alone([1]), alone([1, 2]), alone(1)

@@ -5,7 +5,7 @@ from typing import Unpack
 from jkeras import registry, regularizers
 from jkeras.core import Layer
 from jkeras.core.options import PlainOptions
-from jkeras.typing import Config, PyTree
+from jkeras.typing import ArrayTree, Config, PyTree
 
 
 @registry.export("keras.layers")
@@ -34,7 +34,7 @@ class ActivityRegularization(Layer):
         self.l1, self.l2 = l1, l2
         self.supports_masking = True
 
-    def call(self, inputs: PyTree) -> PyTree:
+    def call(self, inputs: ArrayTree) -> PyTree:
         return inputs
 
     def get_config(self) -> Config:
