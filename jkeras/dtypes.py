@@ -20,7 +20,7 @@ import jax.numpy as jnp
 
 from jkeras import config, registry
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
-from jkeras.typing import Array, Config, DType, DTypeLike
+from jkeras.typing import Array, ArrayLike, Config, DType, DTypeLike
 
 NAMES = (
     "bfloat16", "float16", "float32", "float64", "bool",
@@ -62,7 +62,7 @@ def is_float(dtype: DTypeLike) -> bool:
     return jnp.issubdtype(jnp.dtype(dtype), jnp.floating)
 
 
-def as_floats(x: Any) -> Array:
+def as_floats(x: ArrayLike) -> Array:
     """An array of floats: integers and booleans get JAX's default dtype of floats, floats keep theirs.
 
     Args:

@@ -159,7 +159,7 @@ def is_builtin(thing: object) -> bool:
     return thing in _addresses
 
 
-def serialize(obj: Any) -> Any:
+def serialize(obj: object) -> Any:
     """The config of anything that has one: plain values, containers, arrays, functions, objects with `get_config`.
 
     >>> serialize((1, None, slice(2)))

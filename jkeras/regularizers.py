@@ -245,7 +245,7 @@ def _widen(x: Array) -> Array:
     return x.astype(jnp.promote_types(jnp.result_type(x, 0.0), "float32"))
 
 
-def _factor(value: Any, name: str, owner: str) -> float:
+def _factor(value: float, name: str, owner: str) -> float:
     number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or value < 0:
         raise ArgumentError(

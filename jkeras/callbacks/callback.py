@@ -230,7 +230,7 @@ def _keras_hooks(callback: Callback) -> Iterable[str]:
             yield hook
 
 
-def _flat(given: Any) -> Iterable[Callback]:
+def _flat(given: object) -> Iterable[Callback]:
     if isinstance(given, CallbackList):
         yield from given.callbacks
     elif isinstance(given, Callback):

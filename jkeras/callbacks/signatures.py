@@ -65,7 +65,7 @@ def _binds(signature: inspect.Signature, given: list[str]) -> bool:
     return True
 
 
-def check_methods(callback: Any, base: type) -> None:
+def check_methods(callback: object, base: type) -> None:
     """Raises `ArgumentError` for a method of Keras's callbacks that nobody would call."""
     for name, write in ELSEWHERE.items():
         if inspect.getattr_static(callback, name, None) is not inspect.getattr_static(base, name, None):
@@ -78,7 +78,7 @@ def check_methods(callback: Any, base: type) -> None:
             )
 
 
-def check_model(callback: Any, base: type, hook: str) -> None:
+def check_model(callback: object, base: type, hook: str) -> None:
     """Raises `ArgumentError` for a hook with Keras's arguments that uses `self.model`, where nobody has set it."""
     function = getattr(getattr(callback, hook), "__func__", None)
     has_none = inspect.getattr_static(callback, "model", None) is inspect.getattr_static(base, "model")

@@ -189,7 +189,7 @@ def _summary_writer(folder: str) -> Any:
     return SummaryWriter(folder)
 
 
-def _range(given: Any) -> tuple[int, int] | None:
+def _range(given: object) -> tuple[int, int] | None:
     """The first and last batch to profile."""
     if isinstance(given, int | np.integer) and not isinstance(given, bool) and given >= 0:
         return (int(given), int(given)) if given else None

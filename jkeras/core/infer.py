@@ -102,7 +102,7 @@ def _show_unknown(error: Exception) -> None:
         error.__notes__ = [SAMPLED.sub("None", note) for note in error.__notes__]
 
 
-def _alike(one: PyTree, two: PyTree) -> bool:
+def _alike(one: ArraySpec, two: ArraySpec) -> bool:
     """Whether two results have one structure and the same ranks."""
     ranks = (jax.tree.map(lambda leaf: len(leaf.shape), tree) for tree in (one, two))
     return bool(next(ranks) == next(ranks))
@@ -113,7 +113,7 @@ def _dtype(leaf: ArraySpec) -> Any:
     return jax.dtypes.canonicalize_dtype(leaf.dtype, allow_extended_dtype=True)
 
 
-def fill(shape: Shape, first: Any, other: Any) -> tuple[Any, ...]:
+def fill(shape: Shape, first: ArraySpec, other: ArraySpec) -> tuple[Any, ...]:
     """A shape whose unknown dimensions are replaced.
 
     >>> fill((None, 3, None), 32, 96)
@@ -122,6 +122,6 @@ def fill(shape: Shape, first: Any, other: Any) -> tuple[Any, ...]:
     return tuple((first if axis == 0 else other) if dim is None else dim for axis, dim in enumerate(shape))
 
 
-def _common(one: Any, two: Any) -> KerasTensor:
+def _common(one: ArraySpec, two: ArraySpec) -> KerasTensor:
     """The dimensions that two runs agree on."""
     return KerasTensor((a if a == b else None for a, b in zip(one.shape, two.shape, strict=True)), one.dtype)

@@ -8,6 +8,7 @@ stateless_call   runs the layer on two trees: outputs and new non-trainable valu
 
 import functools
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -28,7 +29,7 @@ from jkeras.core.tensor import KerasTensor, any_symbolic, is_shape
 from jkeras.core.weights import WeightOwner
 from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, BuildError, JKerasError, MissingCallError, OutsideScopeError, elsewhere
-from jkeras.typing import Array, ArraySpec, Config, Key, PyTree, RegularizerLike, Tree
+from jkeras.typing import Array, ArraySpec, ArrayTree, Config, Key, PyTree, RegularizerLike, Tree
 
 
 @elsewhere(
@@ -179,8 +180,8 @@ class Layer(Operation, WeightOwner):
 
     def stateless_call(
         self,
-        trainable: Any = None,
-        non_trainable: Any = None,
+        trainable: Mapping[str, Any] | None = None,
+        non_trainable: Mapping[str, Any] | None = None,
         *args: Any,
         training: bool | None = False,
         mask: PyTree = None,
@@ -351,7 +352,7 @@ class Layer(Operation, WeightOwner):
         """The outputs' mask from the inputs and their mask; by default that mask."""
         return previous_mask
 
-    def add_loss(self, loss: PyTree) -> None:
+    def add_loss(self, loss: ArrayTree) -> None:
         """Adds a scalar, or several in a structure, to the losses of this call. Needs a scope."""
         scope = scopes.require(f"Layer '{self.name}'.add_loss", "self.add_loss(penalty)   # inside `call`")
         for leaf in jax.tree.leaves(loss):

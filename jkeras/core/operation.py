@@ -163,7 +163,7 @@ class Given(NamedTuple):
     problem: str | None
 
 
-def _plain_arguments(cls: type, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
+def _plain_arguments(cls: type, instance: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
     """The constructor's arguments by name, defaults included."""
     try:
         bound = inspect.signature(cls.__init__).bind(instance, *args, **kwargs)  # type: ignore[misc]

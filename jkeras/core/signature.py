@@ -54,7 +54,7 @@ class CallSignature:
         return bound.arguments
 
 
-def is_tensor(x: Any) -> bool:
+def is_tensor(x: object) -> bool:
     """Whether something is an array, a tracer or a symbolic tensor."""
     return isinstance(x, jax.Array | np.ndarray | np.generic | KerasTensor)
 

@@ -217,7 +217,7 @@ def drawing(structure: Structure, key: Key) -> Callable[[Declaration], Array]:
     return draw
 
 
-def named(name: str, given: Any, kwargs: dict[str, Any], owner: str) -> Any:
+def named(name: str, given: object, kwargs: dict[str, Any], owner: str) -> Any:
     """The values that `stateless_call` was given, under Keras's name or ours; takes the former out of `kwargs`.
 
     >>> named("trainable_variables", None, {"trainable_variables": {}}, "dense")

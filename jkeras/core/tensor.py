@@ -11,7 +11,7 @@ import jax
 
 from jkeras import dtypes
 from jkeras.errors import ArgumentError, GraphError
-from jkeras.typing import ArrayLike, DType, Shape
+from jkeras.typing import ArrayLike, DType, DTypeLike, Shape
 
 
 def check_dense(owner: str, sparse: bool | None = False, ragged: bool | None = False) -> None:
@@ -53,7 +53,7 @@ class KerasTensor:
     def __init__(
         self,
         shape: Any,
-        dtype: Any = "float32",
+        dtype: DTypeLike = "float32",
         sparse: bool = False,
         ragged: bool = False,
         record_history: bool = True,
@@ -179,6 +179,6 @@ def keras_tensors(*structures: Any) -> list[KerasTensor]:
     return [leaf for leaf in jax.tree.leaves(structures) if isinstance(leaf, KerasTensor)]
 
 
-def any_symbolic(args: Any, kwargs: Any) -> bool:
+def any_symbolic(args: object, kwargs: object) -> bool:
     """Whether a call has a symbolic tensor anywhere in its arguments."""
     return any(isinstance(leaf, KerasTensor) for leaf in jax.tree.leaves((args, kwargs)))

@@ -10,7 +10,7 @@ function that reads and writes the current scope into a pure one (where no scope
 arguments of all but `remat` have none inside unless they are passed along as arguments of their own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import jax
@@ -201,7 +201,7 @@ def vmap(
     function: Callable[..., PyTree],
     in_axes: Any = 0,
     out_axes: Any = 0,
-    axis_name: Any = None,
+    axis_name: Hashable | None = None,
     axis_size: int | None = None,
 ) -> Any:
     """`jax.vmap` of a function that may call layers.

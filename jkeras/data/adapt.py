@@ -14,7 +14,7 @@ from jkeras.data.iteration import IterableSource, IteratorSource
 from jkeras.data.py_dataset import PyDataset, PyDatasetSource
 from jkeras.data.source import Plan, Source
 from jkeras.errors import DataError, within
-from jkeras.typing import DataLike, PyTree
+from jkeras.typing import ArrayTree, DataLike
 
 ACCEPTED = (
     "arrays (NumPy, JAX, pandas, torch, ...) or structures of them, a PyDataset, a generator or iterator of batches,"
@@ -24,9 +24,9 @@ ENDLESS = -1  # tf.data's own number for it
 
 
 def adapt(
-    x: Any,
-    y: PyTree = None,
-    sample_weight: PyTree = None,
+    x: DataLike | None,
+    y: ArrayTree | None = None,
+    sample_weight: ArrayTree | None = None,
     *,
     batch_size: int | None = None,
     shuffle: bool = False,
@@ -65,7 +65,14 @@ def adapt(
 
 
 def _adapted(
-    x: Any, y: PyTree, sample_weight: PyTree, plan: Plan, *, batch_size: int | None, shuffle: bool, seed: int
+    x: Any,
+    y: ArrayTree | None,
+    sample_weight: ArrayTree | None,
+    plan: Plan,
+    *,
+    batch_size: int | None,
+    shuffle: bool,
+    seed: int,
 ) -> Arrays | Source:
     class_weight = plan.class_weight
     if not _yields_batches(x):

@@ -46,7 +46,7 @@ def host_arrays(value: object, name: str, *, cast: bool = True) -> PyTree:
     return jax.tree.unflatten(structure, [cast_float64(leaf) for leaf in leaves] if cast else leaves)
 
 
-def cast_float64(value: Any) -> Any:
+def cast_float64(value: np.ndarray) -> Any:
     """A NumPy array of float64, or of a wider float, as `floatx`; where JAX works with 64 bits, as float64.
 
     >>> cast_float64(np.ones(2)).dtype

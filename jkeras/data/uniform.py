@@ -72,7 +72,7 @@ class Uniform:
         found = jax.tree.map(cast_float64, found)
         return found["x"], found["y"], found["sample_weight"]
 
-    def _look_closely(self, found: dict[str, PyTree], structure: Any, place: Place) -> None:
+    def _look_closely(self, found: dict[str, PyTree], structure: object, place: Place) -> None:
         """What is wrong with a batch that does not look like the one before it, if anything is."""
         forms = {
             tree.join(name, tree.key_path(path)): (leaf.shape, str(leaf.dtype))

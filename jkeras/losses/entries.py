@@ -54,7 +54,7 @@ def declare(**entries: Any) -> Callable[[T], T]:
     return declared
 
 
-def of(function: Any) -> Entries | None:
+def of(function: object) -> Entries | None:
     """What a function has declared; `None` of a function that is not known."""
     return _declared.get(function) if getattr(function, "__hash__", None) is not None else None
 

@@ -5,7 +5,6 @@ The thresholds divide the unit interval evenly unless others are given. The stat
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -74,7 +73,7 @@ def _choice(value: object, argument: str, among: tuple[str, ...]) -> str:
     raise ArgumentError(f"unknown {argument}.", path="AUC", expected=f"one of {list(among)}", received=repr(value))
 
 
-def _label_weights(given: Any, num_labels: int | None) -> tuple[float, ...] | None:
+def _label_weights(given: Sequence[float] | None, num_labels: int | None) -> tuple[float, ...] | None:
     if given is None:
         return None
     weights = tuple(float(weight) for weight in given)

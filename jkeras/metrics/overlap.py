@@ -8,7 +8,6 @@ have no meaning: they are refused, and inside a compiled function the result is 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import jax.numpy as jnp
 
@@ -107,7 +106,7 @@ class _Overlap(Metric):
         return self._poisoned(sums.add(a, b), marked[0] | marked[1]) if self.state_dtype == "int32" else sums.add(a, b)
 
 
-def _targets(given: Any, num_classes: int, owner: str) -> list[int]:
+def _targets(given: Sequence[int] | None, num_classes: int, owner: str) -> list[int]:
     ids = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else []
     if not ids or not all(isinstance(each, int) and 0 <= each < num_classes for each in ids):
         raise ArgumentError(

@@ -105,7 +105,7 @@ def check_thresholds(given: Any, owner: str) -> list[float]:
     return values
 
 
-def check_class_id(class_id: Any, owner: str) -> int | None:
+def check_class_id(class_id: object, owner: str) -> int | None:
     """A class index or `None`.
 
     >>> check_class_id(2, "Precision")

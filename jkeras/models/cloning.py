@@ -11,6 +11,7 @@ from jkeras.core import Input, InputLayer, KerasTensor, Layer
 from jkeras.core.lift import Lifted
 from jkeras.core.node import producer
 from jkeras.core.operation import Operation
+from jkeras.core.tensor import TensorTree
 from jkeras.errors import ArgumentError
 from jkeras.models.config import named_config
 from jkeras.models.functional import unpack
@@ -66,7 +67,11 @@ def clone_model(
 
 
 def _cloner(
-    model: Model, clone_function: Clone | None, call_function: Any, recursive: bool, cache: dict[Layer, Any]
+    model: Model,
+    clone_function: Clone | None,
+    call_function: Any,
+    recursive: bool,
+    cache: dict[Layer, Any],
 ) -> Clone:
     """`clone_function` with a memory, so that a layer that is used twice is cloned once."""
     names = {layer: name for name, layer in model.addresses().items()}
@@ -89,7 +94,7 @@ def _cloner(
     return clone
 
 
-def _clone_chain(model: Sequential, input_tensors: PyTree, clone: Clone) -> Sequential:
+def _clone_chain(model: Sequential, input_tensors: TensorTree | None, clone: Clone) -> Sequential:
     layers = [clone(layer) for layer in model.layers]
     given = unpack(input_tensors)
     if given is not None and not isinstance(given, KerasTensor):

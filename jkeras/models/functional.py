@@ -20,7 +20,7 @@ from jkeras.core.node import producer
 from jkeras.core.structure import Component
 from jkeras.core.tensor import TensorTree
 from jkeras.errors import ArgumentError, GraphError, NeverCalledError, ShapeError
-from jkeras.typing import PyTree, Shape
+from jkeras.typing import ArrayTree, PyTree, Shape
 
 
 class GraphLayer(Layer):
@@ -86,7 +86,7 @@ class GraphLayer(Layer):
                 return outputs
         return super().compute_output_spec(*args, **kwargs)
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> PyTree:
+    def compute_mask(self, inputs: TensorTree, previous_mask: PyTree = None) -> PyTree:
         """`None`: the outputs have the masks that the layers inside gave them."""
         return None
 
@@ -306,7 +306,7 @@ def _shown(structure: TensorTree) -> str:
     return str(jax.tree.map(shown, structure)).replace("'", "")[:200]
 
 
-def fit(tensor: KerasTensor, value: Any, path: str) -> Any:
+def fit(tensor: KerasTensor, value: ArrayTree, path: str) -> Any:
     """A value in the dtype and rank of an input: a last axis of size 1 is added or removed. It keeps its mask.
 
     Raises `ShapeError` for any other rank.

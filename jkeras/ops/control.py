@@ -5,7 +5,7 @@ are recorded like any lifted function. Inside a layer's `call`, `cond`, `switch`
 are those of `jkeras.core`: what they call may assign variables and add losses. The other loops may only read.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import jax
@@ -165,7 +165,7 @@ def custom_gradient(f: Function) -> Function:
     return lift(jax.custom_gradient(f))
 
 
-def vectorize(pyfunc: Function, *, excluded: Any = None, signature: str | None = None) -> Function:
+def vectorize(pyfunc: Function, *, excluded: Collection[int] | None = None, signature: str | None = None) -> Function:
     """A function of single elements as one of whole arrays, with broadcasting: `jax.numpy.vectorize`.
 
     >>> vectorize(lambda a, b: jnp.where(a > b, a - b, a + b))(jnp.array([1, 4]), 2).tolist()

@@ -227,7 +227,7 @@ def scatter_update(inputs: Array, indices: Array, updates: Array, reduction: str
     return array
 
 
-def _places(indices: Any) -> tuple[Array, ...]:
+def _places(indices: Array | Sequence[Array]) -> tuple[Array, ...]:
     return tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
 
 

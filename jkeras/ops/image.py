@@ -87,7 +87,7 @@ def elastic_transform(
     return image.elastic_transform(images, key, alpha, sigma, interpolation, fill_mode, fill_value, data_format)
 
 
-def _key(seed: Any) -> Key:
+def _key(seed: int | Key | SeedGenerator | None) -> Key:
     if isinstance(seed, SeedGenerator):
         return seed.next()
     if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):

@@ -31,7 +31,7 @@ def concatenate(xs: Sequence[Array], axis: int = 0) -> Array:
 
 
 @listed
-def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Array:
+def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: ArrayLike | None = None) -> Array:
     """An array with elements added at the ends of its axes.
 
     Args:

@@ -197,7 +197,7 @@ class Optimizer(abc.ABC):
         added = (*exact, *check_patterns("exclude_from_weight_decay(var_names=)", var_names or ()))
         return dataclasses.replace(self, weight_decay_exclusions=(*self.weight_decay_exclusions, *added))
 
-    def build(self, variables: Any = None) -> optax.GradientTransformationExtraArgs:
+    def build(self, variables: ArrayTree | None = None) -> optax.GradientTransformationExtraArgs:
         """The optax transformation that this config describes.
 
         Args:
@@ -228,7 +228,9 @@ class Optimizer(abc.ABC):
         """The state for a tree of parameters."""
         return self.build().init(params)
 
-    def update(self, updates: PyTree, state: PyTree, params: PyTree = None, **extra_args: Any) -> tuple[PyTree, PyTree]:
+    def update(
+        self, updates: ArrayTree, state: PyTree, params: ArrayTree | None = None, **extra_args: Any
+    ) -> tuple[PyTree, PyTree]:
         """From gradients and state to what `optax.apply_updates` adds to the parameters, and the next state."""
         result: tuple[PyTree, PyTree] = self.build().update(updates, state, params, **extra_args)
         return result

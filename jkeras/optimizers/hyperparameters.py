@@ -6,6 +6,7 @@ stands (inside `optax.chain`, `optax.MultiSteps`, ...), so that your own `optax.
 is served as well.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -155,7 +156,7 @@ def _replacement(found: Any, name: str, value: ArrayLike) -> Array:
     return jnp.broadcast_to(new, old.shape)
 
 
-def _unknown(name: str, known: Any) -> UnknownNameError:
+def _unknown(name: str, known: Iterable[str]) -> UnknownNameError:
     return UnknownNameError(
         f"the optimizer state has no hyper-parameter {name!r}.", path="opt_state", expected=did_you_mean(name, known)
     )

@@ -41,7 +41,7 @@ def widen(values: ArrayTree) -> PyTree:
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.promote_types(jnp.result_type(x), jnp.float32)), values)
 
 
-def _cast_like(values: ArrayTree, others: PyTree) -> PyTree:
+def _cast_like(values: ArrayTree, others: ArrayTree) -> PyTree:
     return jax.tree.map(lambda x, other: jnp.asarray(x, jnp.result_type(other)), values, others)
 
 

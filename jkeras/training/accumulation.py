@@ -74,7 +74,7 @@ def accumulated(
     counts = _counts(run, state.non_trainable, parts)
     part, left, size = parts.sizes
 
-    def add(carry: Any, piece: object, examples: int) -> Any:
+    def add(carry: tuple[Any, Any], piece: object, examples: int) -> Any:
         non_trainable, sums = carry
         gradients, forward = gradient(non_trainable, piece, Share(counts, examples / size))
         sums = jax.tree.map(lambda total, each: total + each.astype(total.dtype), sums, gradients)
@@ -108,7 +108,7 @@ def _counts(run: Pass, non_trainable: Tree, parts: Parts) -> Mapping[str, Any]:
     if all(isinstance(count, np.floating) for count in found.values()):  # it follows from shapes, example by example
         return {key: count * np.float32(size / part) for key, count in found.items()}
 
-    def add(carry: Any, piece: object) -> Any:
+    def add(carry: tuple[Any, Any], piece: object) -> Any:
         non_trainable, counts = carry
         forward = run(non_trainable, piece)
         counts = {key: count + forward.terms[key][1].astype("float32") for key, count in counts.items()}

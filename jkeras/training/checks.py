@@ -14,7 +14,7 @@ from jkeras.errors import DataError
 from jkeras.layers import Embedding
 from jkeras.models import Model
 from jkeras.training.steps import Steps
-from jkeras.typing import PyTree, SpecTree
+from jkeras.typing import ArrayTree, PyTree, SpecTree
 
 
 def has_free_axes(model: Layer) -> bool:
@@ -167,7 +167,7 @@ class Checks:
         self.complex = takes_complex(model)
         self._axes: list[tuple[int, ...]] | None = None  # of the first inputs
 
-    def look(self, x: SpecTree, y: PyTree, specs: SpecTree | None = None) -> None:
+    def look(self, x: SpecTree, y: ArrayTree | None, specs: SpecTree | None = None) -> None:
         """Raises `DataError` for an index or a label that cannot be meant.
 
         Where the axes of the inputs are not those of the first batch, labels are compared with what the model's graph

@@ -37,7 +37,9 @@ from jkeras.training.state_checks import check_metrics, check_state
 from jkeras.typing import Array, ArrayTree, DataLike, PyTree, SpecTree
 
 
-def evaluate(session: Session, state: TrainState, x: DataLike, y: ArrayTree | None, options: EvaluateOptions) -> Logs:
+def evaluate(
+    session: Session, state: TrainState, x: DataLike | None, y: ArrayTree | None, options: EvaluateOptions
+) -> Logs:
     """`Trainer.evaluate`."""
     check_state(session, state, "evaluate")
     data = adapt(
@@ -185,9 +187,9 @@ def report(what: str, verbose: int | str, started: float, logs: Logs) -> None:
 def train_on_batch(
     session: Session,
     state: TrainState,
-    x: DataLike,
+    x: ArrayTree,
     y: ArrayTree | None,
-    sample_weight: PyTree,
+    sample_weight: ArrayTree | None,
     class_weight: Mapping[int, float] | None,
 ) -> tuple[TrainState, Logs]:
     """`Trainer.train_on_batch`."""
@@ -200,7 +202,7 @@ def train_on_batch(
 
 
 def test_on_batch(
-    session: Session, state: TrainState, x: DataLike, y: ArrayTree | None, sample_weight: ArrayTree | None
+    session: Session, state: TrainState, x: ArrayTree, y: ArrayTree | None, sample_weight: ArrayTree | None
 ) -> Logs:
     """`Trainer.test_on_batch`."""
     check_state(session, state, "test_on_batch")
@@ -210,7 +212,7 @@ def test_on_batch(
     return on_host(logs)
 
 
-def predict_on_batch(session: Session, state: TrainState, x: DataLike) -> PyTree:
+def predict_on_batch(session: Session, state: TrainState, x: ArrayTree) -> PyTree:
     """`Trainer.predict_on_batch`."""
     check_state(session, state, "predict_on_batch")
     return jax.tree.map(np.asarray, session.programs.predict_batch(state, _batch(session, x)[0]))
@@ -218,9 +220,9 @@ def predict_on_batch(session: Session, state: TrainState, x: DataLike) -> PyTree
 
 def _batch(
     session: Session,
-    x: PyTree,
-    y: PyTree = None,
-    sample_weight: PyTree = None,
+    x: ArrayTree,
+    y: ArrayTree | None = None,
+    sample_weight: ArrayTree | None = None,
     class_weight: Mapping[int, float] | None = None,
 ) -> Any:
     """One batch, looked at as all data of `fit` is, and the specs of the outputs."""

@@ -35,7 +35,7 @@ VALIDATION_DATA, VALIDATION_SPLIT = "validation_data", "validation_split"  # wha
 
 
 def fit(
-    session: Session, state: TrainState, x: DataLike, y: ArrayTree | None, options: FitOptions
+    session: Session, state: TrainState, x: DataLike | None, y: ArrayTree | None, options: FitOptions
 ) -> tuple[TrainState, History]:
     """`Trainer.fit`."""
     check_state(session, state, "fit", trains=True)
@@ -55,7 +55,7 @@ class Last:
 
 
 def _fit(
-    session: Session, last: Last, x: DataLike, y: ArrayTree | None, options: FitOptions, history: History
+    session: Session, last: Last, x: DataLike | None, y: ArrayTree | None, options: FitOptions, history: History
 ) -> TrainState:
     state = last.state
     with contextlib.ExitStack() as resources:
@@ -116,7 +116,7 @@ def _epochs(
 
 
 def _data(
-    model: Layer, x: DataLike, y: ArrayTree | None, options: FitOptions, resources: contextlib.ExitStack
+    model: Layer, x: DataLike | None, y: ArrayTree | None, options: FitOptions, resources: contextlib.ExitStack
 ) -> tuple[Arrays | Source, Arrays | Source | None]:
     """The data to train on, and that to validate on; sources are closed with the resources."""
     same_shapes = not has_free_axes(model)

@@ -21,7 +21,7 @@ from jkeras.losses import Loss
 from jkeras.losses.arrays import divide_no_nan
 from jkeras.metrics import Metric, sums
 from jkeras.training.outputs import Outputs, flat_list
-from jkeras.typing import Array, ArrayTree, LossLike, PyTree, SpecTree
+from jkeras.typing import Array, ArrayTree, LossLike, SpecTree
 
 LOSS, REST = "loss", "rest"
 OBJECTIVE_ARGUMENTS = ("loss", "loss_weights", "metrics", "weighted_metrics")
@@ -283,7 +283,7 @@ def _terms_of(state: Mapping[str, Array]) -> list[tuple[Array, Array]]:
     return [(table[row, 0], table[row, 1]) for row in range(table.shape[0])]
 
 
-def _check_state(key: str, metric: Metric, before: PyTree, after: PyTree) -> None:
+def _check_state(key: str, metric: Metric, before: ArrayTree, after: ArrayTree) -> None:
     """Raises `ShapeError` where `update` returned a state of another form than it was given."""
     structures: list[Any] = [jax.tree.structure(state) for state in (before, after)]
     if structures[0] == structures[1]:

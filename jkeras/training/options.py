@@ -114,7 +114,7 @@ class EvaluateOptions:
         check_verbose(self.verbose, "evaluate")
 
 
-def _put(options: object, name: str, value: Any) -> None:
+def _put(options: object, name: str, value: object) -> None:
     object.__setattr__(options, name, value)  # the dataclasses are frozen; their constructors may normalise
 
 
@@ -208,7 +208,7 @@ def check_weights(sample_weight: ArrayTree | None, class_weight: Mapping[int, fl
         )
 
 
-def _is_class(key: Any) -> bool:
+def _is_class(key: object) -> bool:
     return isinstance(key, numbers.Integral) or (isinstance(key, float) and key.is_integer())
 
 
@@ -225,7 +225,12 @@ def check_verbose(value: object, method: str) -> None:
 
 
 def check_trainer(
-    model: object, steps_per_execution: Any, run_eagerly: bool, jit_compile: Any, accumulation_steps: Any, ema: Any
+    model: object,
+    steps_per_execution: Any,
+    run_eagerly: bool,
+    jit_compile: object,
+    accumulation_steps: Any,
+    ema: Any,
 ) -> tuple[int | str, int]:
     """`steps_per_execution` and `gradient_accumulation_steps` as ints.
 

@@ -41,7 +41,7 @@ def parts(value: PyTree, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield from parts(value[key], (*path, key))
 
 
-def flat_list(value: Any) -> list[Any]:
+def flat_list(value: object) -> list[Any]:
     """A list of all things in containers.
 
     >>> flat_list([["mae"], "mse"]), flat_list(None), flat_list("mae")
@@ -86,7 +86,7 @@ class Outputs:
         """The key in the logs of something about an output: the output's name comes first where there are several."""
         return what if len(self.values) == 1 else f"{name}_{what}"
 
-    def spread(self, argument: str, value: Any, *, lists: bool = False) -> dict[str, Any]:
+    def spread(self, argument: str, value: object, *, lists: bool = False) -> dict[str, Any]:
         """An argument of the trainer by output name; `None` where nothing is said of an output.
 
         Args:
@@ -136,7 +136,7 @@ class Outputs:
         """
         return self._spread(sample_weight, _refused("sample_weight", "weights"))
 
-    def _spread(self, value: Any, refusal: Refusal) -> dict[str, Any]:
+    def _spread(self, value: object, refusal: Refusal) -> dict[str, Any]:
         outline = self._outline
         if len(self.values) == 1:  # its name and its place are both addresses of it
             (outline,) = self.values

@@ -33,7 +33,7 @@ class Recipe(Frozen):
         loss: LossLike | Sequence[LossLike] = None,
         metrics: Any = None,
         *,
-        loss_weights: Any = None,
+        loss_weights: Sequence[float] | Mapping[str, float] | float | None = None,
         weighted_metrics: Any = None,
         steps_per_execution: int | str = "auto",
         jit_compile: bool | str = "auto",

@@ -10,7 +10,7 @@ from jkeras.errors import StateError
 from jkeras.training.session import Session
 from jkeras.training.state import TrainState, check_alive
 from jkeras.training.steps import Steps
-from jkeras.typing import PyTree, SpecTree
+from jkeras.typing import SpecTree
 
 NEW_STATE = "state = trainer.init(jax.random.key(0), x)"
 
@@ -47,7 +47,7 @@ def check_metrics(session: Session, state: TrainState, spec: SpecTree, method: s
         )
 
 
-def _no_state(given: Any, method: str, path: str) -> StateError:
+def _no_state(given: object, method: str, path: str) -> StateError:
     kind = type(given).__name__
     if isinstance(given, Variables) or (type(given) is tuple and len(given) == 2 and all(map(_is_tree, given))):
         write = f"trainer.{method}(trainer.state_of(variables), x, y)"
@@ -114,7 +114,7 @@ def _check_optimizer(steps: Steps, state: TrainState, path: str) -> None:
     )
 
 
-def _shapes(values: PyTree) -> dict[str, tuple[int, ...]]:
+def _shapes(values: object) -> dict[str, tuple[int, ...]]:
     return {
         tree.key_path(path): tuple(getattr(leaf, "shape", ()))
         for path, leaf in jax.tree_util.tree_leaves_with_path(values)

@@ -13,7 +13,6 @@ The logs of a step are those of its batch. What has been seen since the last res
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -138,15 +137,15 @@ class Trainer(Steps):
     def fit(
         self,
         state: TrainState,
-        x: PyTree = None,
-        y: PyTree = None,
+        x: DataLike | None = None,
+        y: ArrayTree | None = None,
         *,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: int | str = "auto",
         callbacks: Callback | Sequence[Callback] | None = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
+        validation_data: DataLike | None = None,
         shuffle: bool = True,
         class_weight: Mapping[int, float] | None = None,
         sample_weight: ArrayTree | None = None,
@@ -200,8 +199,8 @@ class Trainer(Steps):
     def evaluate(
         self,
         state: TrainState,
-        x: PyTree = None,
-        y: PyTree = None,
+        x: DataLike | None = None,
+        y: ArrayTree | None = None,
         *,
         batch_size: int | None = None,
         sample_weight: ArrayTree | None = None,
@@ -246,9 +245,9 @@ class Trainer(Steps):
     def train_on_batch(
         self,
         state: TrainState,
-        x: PyTree,
-        y: PyTree = None,
-        sample_weight: PyTree = None,
+        x: ArrayTree,
+        y: ArrayTree | None = None,
+        sample_weight: ArrayTree | None = None,
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = True,
     ) -> tuple[TrainState, dict[str, float]]:
@@ -259,16 +258,16 @@ class Trainer(Steps):
     def test_on_batch(
         self,
         state: TrainState,
-        x: PyTree,
-        y: PyTree = None,
-        sample_weight: PyTree = None,
+        x: ArrayTree,
+        y: ArrayTree | None = None,
+        sample_weight: ArrayTree | None = None,
         return_dict: bool = True,
     ) -> dict[str, float]:
         """The logs of one batch."""
         check_return_dict(return_dict, "test_on_batch")
         return evaluation.test_on_batch(self.session, state, x, y, sample_weight)
 
-    def predict_on_batch(self, state: TrainState, x: DataLike) -> PyTree:
+    def predict_on_batch(self, state: TrainState, x: ArrayTree) -> PyTree:
         """The outputs for one batch, as NumPy arrays."""
         return evaluation.predict_on_batch(self.session, state, x)
 

@@ -135,7 +135,7 @@ class HeadedAttention(Layer):
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
-        segment_ids: Any = None,
+        segment_ids: Array | None = None,
     ) -> Any:
         assert self.query_dense and self.key_dense and self.value_dense
         key = value if key is None else key

@@ -9,7 +9,7 @@ from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.attention.base import HeadedAttention, Heads
-from jkeras.typing import ConstraintLike, InitializerLike, RegularizerLike
+from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
 
 
 @registry.export("keras.layers")
@@ -104,7 +104,7 @@ class GroupQueryAttention(HeadedAttention):
         self.heads = Heads(num_query_heads, num_key_value_heads, head_dim, head_dim)
         self.activity_regularizer = self.projection_regularizer
 
-    def check_shapes(self, query: Any, value: Any, key: Any) -> None:
+    def check_shapes(self, query: Array, value: Array, key: Array) -> None:
         super().check_shapes(query, value, key)
         if len(query) != 3:
             raise ShapeError(

@@ -49,7 +49,7 @@ class RandomErasing(RandomImageLayer):
         self,
         factor: Range = 1.0,
         scale: Range = (0.02, 0.33),
-        fill_value: Any = None,
+        fill_value: float | Sequence[float] | None = None,
         value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,

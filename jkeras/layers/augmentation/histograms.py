@@ -136,7 +136,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
         self,
         value_range: Sequence[float] = (0, 255),
         clip_limit: float = 4.0,
-        tile_grid_size: Any = (8, 8),
+        tile_grid_size: Sequence[int] = (8, 8),
         data_format: str | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:

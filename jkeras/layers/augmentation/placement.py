@@ -115,7 +115,7 @@ class RandomCrop(RandomImageLayer):
         if above < 0 or before < 0:
             return None
 
-        def start(room: Any) -> Array:
+        def start(room: int) -> Array:
             return uniform(next(stream), (shape[0],), (0.0, float(room + 1))).astype("int32")
 
         return {"top": start(above), "left": start(before)}

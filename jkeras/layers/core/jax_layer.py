@@ -1,7 +1,7 @@
 """JaxLayer: a pair of pure functions as a layer."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Never, Self, Unpack
 
 import jax
@@ -70,10 +70,10 @@ class JaxLayer(Layer):
         self,
         call_fn: Callable[..., Any],
         init_fn: Callable[..., Any] | None = None,
-        params: PyTree = None,
-        state: PyTree = None,
+        params: ArrayTree | None = None,
+        state: ArrayTree | None = None,
         seed: int | None = None,
-        native_serialization_platforms: Any = None,
+        native_serialization_platforms: Sequence[str] | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
@@ -124,7 +124,7 @@ class JaxLayer(Layer):
     def _initial_values(self, key: Key, input_shape: Shape) -> tuple[PyTree, PyTree]:
         """`(params, state)` of `init_fn`."""
 
-        def ones(shape: Any) -> Array:
+        def ones(shape: Shape) -> Array:
             return jnp.ones([1 if dim is None else dim for dim in shape], self.input_dtype)
 
         inputs = jax.tree.map(ones, input_shape, is_leaf=is_shape)
@@ -191,7 +191,7 @@ def _parameters(function: Callable[..., Any], argument: str, allowed: tuple[str,
     return names
 
 
-def _drawn_with_the_others(shape: Any, dtype: DTypeLike | None = None) -> Never:
+def _drawn_with_the_others(shape: Shape, dtype: DTypeLike | None = None) -> Never:
     raise BuildError(
         "the values of a JaxLayer are drawn at once, by `init_fn`, and this layer was asked for one of them.",
         path="JaxLayer",

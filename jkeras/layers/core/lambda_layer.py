@@ -47,8 +47,8 @@ class Lambda(Layer):
     def __init__(
         self,
         function: Callable[..., PyTree],
-        output_shape: Any = None,
-        mask: PyTree = None,
+        output_shape: ShapeTree | Callable[..., Any] | None = None,
+        mask: ArrayTree | Callable[..., Any] | None = None,
         arguments: Mapping[str, Any] | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:

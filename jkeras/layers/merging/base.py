@@ -153,6 +153,6 @@ def broadcast_shapes(shapes: Sequence[Shape], path: str) -> Shape:
     return tuple(merged)
 
 
-def full_mask(mask: Any, x: Array) -> Array:
+def full_mask(mask: Array, x: Array) -> Array:
     """A mask of positions in the shape of the tensor: `(b, t)` for `(b, t, c)`."""
     return jnp.broadcast_to(jnp.expand_dims(mask, tuple(range(mask.ndim, x.ndim))).astype(bool), x.shape)

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 import jax.numpy as jnp
 
 from jkeras import initializers, registry
-from jkeras.core import InputSpec
+from jkeras.core import InputSpec, Variable
 from jkeras.core.options import LayerOptions
 from jkeras.core.synchronization import check_synchronized, named_axes
 from jkeras.errors import ShapeError
@@ -172,7 +172,7 @@ class BatchNormalization(AffineNormalization):
         return scale, shift if beta is None else shift + beta
 
 
-def _advance(average: Any, value: Array, momentum: float) -> Array:
+def _advance(average: Variable, value: Array, momentum: float) -> Array:
     """`average = momentum * average + (1 - momentum) * value`; the new average before it is rounded to its dtype."""
     new: Array = average.value.astype(value.dtype) * momentum + value * (1 - momentum)
     average.assign(new)

@@ -1,5 +1,6 @@
 """Discretization: numbers to the numbers of the bins that they fall into."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import jax.numpy as jnp
@@ -55,7 +56,7 @@ class Discretization(Layer):
 
     def __init__(
         self,
-        bin_boundaries: Any = None,
+        bin_boundaries: Sequence[float] | np.ndarray | None = None,
         num_bins: int | None = None,
         epsilon: float = 0.01,
         output_mode: str = "int",
@@ -143,7 +144,7 @@ class Discretization(Layer):
         return layer
 
 
-def _ascending(boundaries: Any) -> list[float]:
+def _ascending(boundaries: Sequence[float] | np.ndarray) -> list[float]:
     array = np.asarray(boundaries)
     if array.ndim != 1 or array.dtype.kind not in "iuf" or not (np.diff(array) >= 0).all():
         raise ArgumentError(

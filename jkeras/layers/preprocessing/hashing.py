@@ -56,7 +56,7 @@ class Hashing(HostLayer):
     def __init__(
         self,
         num_bins: int,
-        mask_value: Any = None,
+        mask_value: int | str | None = None,
         salt: int | Sequence[int] | None = None,
         output_mode: str = "int",
         sparse: bool = False,

@@ -35,8 +35,8 @@ class Lookup(HostLayer):
         *,
         max_tokens: int | None,
         num_oov_indices: int,
-        mask_token: Any,
-        oov_token: Any,
+        mask_token: int | str | None,
+        oov_token: int | str | None,
         vocabulary: list[Any] | None,
         idf_weights: Sequence[float] | np.ndarray | Array | None,
         invert: bool,
@@ -48,7 +48,8 @@ class Lookup(HostLayer):
         """Takes the constructor's arguments."""
         owner = type(self).__name__
         self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
-        self.mask_token, self.oov_token = mask_token, oov_token
+        self.mask_token: Any = mask_token
+        self.oov_token: Any = oov_token
         self.invert, self.pad_to_max_tokens = bool(invert), bool(pad_to_max_tokens)
         self.output_mode = check_output_mode(output_mode, owner, MODES)
         check_dense(owner, sparse)

@@ -1,5 +1,6 @@
 """MelSpectrogram: how loud a signal is, window by window, in bands that are as wide as the ear hears them."""
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import jax.numpy as jnp
@@ -120,7 +121,7 @@ class MelSpectrogram(Layer):
         return jnp.maximum(decibels, decibels.max() - self.top_db)
 
 
-def _checked_window(window: Any, length: int) -> Any:
+def _checked_window(window: str | Array | np.ndarray | Sequence[float] | None, length: int) -> Any:
     """A window as a name or a list of numbers."""
     if window is None or (isinstance(window, str) and window in ("hann", "hamming")):
         return window

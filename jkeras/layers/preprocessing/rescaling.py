@@ -1,5 +1,6 @@
 """Rescaling: an affine map with fixed numbers."""
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import jax.numpy as jnp
@@ -39,7 +40,9 @@ class Rescaling(Layer):
 
     allows_python_arguments = True
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
+    def __init__(
+        self, scale: ArrayLike | Sequence[Any], offset: ArrayLike | Sequence[Any] = 0.0, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.scale, self.offset = _numbers(scale, "scale"), _numbers(offset, "offset")
         self.supports_masking = True

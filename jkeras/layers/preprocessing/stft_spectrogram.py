@@ -142,7 +142,7 @@ class STFTSpectrogram(Layer):
         )
         return outputs.reshape(batch, channels, *outputs.shape[1:])
 
-    def _of_mode(self, real: Any, imag: Any) -> Array:
+    def _of_mode(self, real: Array, imag: Array) -> Array:
         if self.mode in ("real", "imag"):
             array: Array = real if self.mode == "real" else imag
             return array

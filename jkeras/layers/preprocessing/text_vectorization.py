@@ -3,7 +3,7 @@
 import copy
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -80,8 +80,8 @@ class TextVectorization(HostLayer):
     def __init__(
         self,
         max_tokens: int | None = None,
-        standardize: Any = "lower_and_strip_punctuation",
-        split: Any = "whitespace",
+        standardize: str | Callable[..., Any] | None = "lower_and_strip_punctuation",
+        split: str | Callable[..., Any] | None = "whitespace",
         ngrams: int | tuple[int, ...] | None = None,
         output_mode: str = "int",
         output_sequence_length: int | None = None,
@@ -245,7 +245,7 @@ def _check_choice(value: object, known: Sequence[Any], argument: str) -> None:
         )
 
 
-def _checked_ngrams(ngrams: Any) -> Any:
+def _checked_ngrams(ngrams: int | Sequence[int] | None) -> Any:
     lengths = ngrams if isinstance(ngrams, tuple) else (1 if ngrams is None else ngrams,)
     if not lengths or any(type(length) is not int or length < 1 for length in lengths):
         raise ArgumentError(

@@ -152,7 +152,11 @@ class RecurrentCell(Cell):
     # -- declaring
 
     def declare(
-        self, kernel: tuple[Any, ...], recurrent_kernel: tuple[int, ...], bias: tuple[int, ...], start: Any = None
+        self,
+        kernel: tuple[Any, ...],
+        recurrent_kernel: tuple[int, ...],
+        bias: tuple[int, ...],
+        start: Callable[..., Array] | None = None,
     ) -> None:
         """Declares the weights of these shapes; `start` initializes the bias, by default `bias_initializer`."""
         if None in kernel:
@@ -276,7 +280,7 @@ def recurrence_of(cell: Layer, step_shape: tuple[Any, ...], training: bool | Non
     if isinstance(cell, Cell) and type(cell).call is Cell.call:
         return cell.recurrence(step_shape, training)
 
-    def step(inputs: PyTree, states: States) -> tuple[Array, States]:
+    def step(inputs: Array, states: States) -> tuple[Array, States]:
         output, new = cell(inputs, states)
         return output, list(new) if isinstance(new, list | tuple) else [new]
 

@@ -1,6 +1,6 @@
 """Bidirectional: a sequence read from both ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self, Unpack
 
 import jax
@@ -12,7 +12,7 @@ from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, ShapeError, elsewhere
 from jkeras.layers.recurrent.base import renamed
 from jkeras.layers.recurrent.rnn import RNN
-from jkeras.typing import Array, ArrayTree, Config, PyTree
+from jkeras.typing import Array, ArrayLike, ArrayTree, Config, PyTree
 
 MERGES: dict[str, Callable[[Array, Array], Array]] = {
     "concat": lambda forward, backward: jnp.concatenate([forward, backward], axis=-1),
@@ -70,7 +70,7 @@ class Bidirectional(Layer):
         self,
         layer: Layer,
         merge_mode: str | None = "concat",
-        weights: Any = None,
+        weights: Sequence[ArrayLike] | None = None,
         backward_layer: Layer | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:

@@ -57,7 +57,9 @@ def _remember(
 
 
 @_remember.defjvp
-def _(activation: Activation, recurrent_activation: Activation, primals: Any, tangents: Any) -> Any:
+def _(
+    activation: Activation, recurrent_activation: Activation, primals: tuple[Any, ...], tangents: tuple[Any, ...]
+) -> Any:
     ((i, f, g, q), memory), (dgates, dmemory) = primals, tangents
     (i, di), (f, df), (q, dq) = (_with_slope(recurrent_activation, gate) for gate in (i, f, q))
     g, dg = _with_slope(activation, g)
@@ -91,7 +93,9 @@ def _blend(gates: list[Array], state: Array, activation: Activation, recurrent_a
 
 
 @_blend.defjvp
-def _(activation: Activation, recurrent_activation: Activation, primals: Any, tangents: Any) -> Any:
+def _(
+    activation: Activation, recurrent_activation: Activation, primals: tuple[Any, ...], tangents: tuple[Any, ...]
+) -> Any:
     ((z, r, n, m), state), (dgates, dstate) = primals, tangents
     (z, dz), (r, dr) = (_with_slope(recurrent_activation, gate) for gate in (z, r))
     n, dn = _with_slope(activation, n + r * m)

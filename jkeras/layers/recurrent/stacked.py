@@ -1,8 +1,10 @@
 """StackedRNNCells: cells on top of each other, as one cell."""
 
+from collections.abc import Sequence
 from typing import Any, Self, Unpack
 
 from jkeras import registry, tree
+from jkeras.core import Layer
 from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.layers.recurrent.base import (
@@ -13,7 +15,7 @@ from jkeras.layers.recurrent.base import (
     initial_state_of,
     recurrence_of,
 )
-from jkeras.typing import Array, Config, PyTree, Shape
+from jkeras.typing import Array, Config, Shape
 
 
 @registry.export("keras.layers")
@@ -41,7 +43,7 @@ class StackedRNNCells(Cell):
     Source: A. Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850.
     """
 
-    def __init__(self, cells: Any, **kwargs: Unpack[LayerOptions]) -> None:
+    def __init__(self, cells: Sequence[Layer], **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         if not isinstance(cells, list | tuple) or not cells:
             raise ArgumentError("no cells.", path="StackedRNNCells", expected="a list of cells", received=repr(cells))
@@ -75,7 +77,7 @@ class StackedRNNCells(Cell):
             parts.append(recurrence_of(cell, step_shape, training))
             step_shape = (step_shape[0], output_size_of(cell))
 
-        def step(x: PyTree, states: States) -> tuple[Array, States]:
+        def step(x: Array, states: States) -> tuple[Array, States]:
             output, new = parts[0].step(x, states[0])
             news = [new]
             for part, state in zip(parts[1:], states[1:], strict=True):
