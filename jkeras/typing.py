@@ -26,14 +26,24 @@ DTypeLike: TypeAlias = str | np.dtype | type
 
 
 class SupportsArray(Protocol):
-    """What NumPy makes an array of: a column or table of pandas, a tensor of another library."""
+    """What NumPy makes an array of: a column or table of pandas, a tensor of another library.
+
+    >>> column: SupportsArray = np.arange(3)
+    >>> np.asarray(column).tolist()
+    [0, 1, 2]
+    """
 
     def __array__(self) -> Any:
         """The array."""
 
 
 class SupportsGetItem(Protocol):
-    """What gives its batches by their numbers."""
+    """What gives its batches by their numbers.
+
+    >>> batches: SupportsGetItem = [np.zeros(2), np.ones(2)]
+    >>> batches[1].tolist()
+    [1.0, 1.0]
+    """
 
     def __getitem__(self, index: int, /) -> Any:
         """One batch."""

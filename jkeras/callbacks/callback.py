@@ -88,54 +88,54 @@ class Callback:
         """Called by `set_loop` with the loop's `params`."""
         self.params = params
 
-    def epoch_logs(self, epoch: int, state: State) -> Mapping[str, Any]:
+    def epoch_logs(self, epoch: int, state: PyTree) -> Mapping[str, Any]:
         """What this callback adds to the logs of an epoch, for all callbacks and the history."""
         return {}
 
     def close(self) -> None:
         """After the loop, however it ended: to let go of files, threads and the like. By default does nothing."""
 
-    def on_train_begin(self, logs: Mapping[str, Any], state: State) -> PyTree:
+    def on_train_begin(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """Before the first epoch."""
 
-    def on_train_end(self, logs: Mapping[str, Any], state: State) -> PyTree:
+    def on_train_end(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """After the last epoch."""
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: State) -> PyTree:
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """Before an epoch's first batch."""
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: State) -> PyTree:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """After an epoch and its validation; the logs are floats."""
 
-    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any], state: State) -> PyTree:
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """Before a call of the compiled step, whose first batch has this index."""
 
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: State) -> PyTree:
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """After a call of the compiled step, whose last batch has this index. The logs are those of the epoch up to
         the call before; up to this one in the first call of an epoch."""
 
-    def on_test_begin(self, logs: Mapping[str, Any], state: State) -> PyTree:
+    def on_test_begin(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """Before an evaluation, that of `fit` included."""
 
-    def on_test_end(self, logs: Mapping[str, Any], state: State) -> PyTree:
+    def on_test_end(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """After an evaluation; the logs are floats."""
 
-    def on_test_batch_begin(self, batch: int, logs: Mapping[str, Any], state: State) -> PyTree:
+    def on_test_batch_begin(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """Before a call in an evaluation, whose first batch has this index."""
 
-    def on_test_batch_end(self, batch: int, logs: Mapping[str, Any], state: State) -> PyTree:
+    def on_test_batch_end(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """After a call in an evaluation, whose last batch has this index."""
 
-    def on_predict_begin(self, logs: Mapping[str, Any], state: State) -> PyTree:
+    def on_predict_begin(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """Before the first batch of `predict`."""
 
-    def on_predict_end(self, logs: Mapping[str, Any], state: State) -> PyTree:
+    def on_predict_end(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """After the last batch of `predict`."""
 
-    def on_predict_batch_begin(self, batch: int, logs: Mapping[str, Any], state: State) -> PyTree:
+    def on_predict_batch_begin(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """Before a batch of `predict`."""
 
-    def on_predict_batch_end(self, batch: int, logs: Mapping[str, Any], state: State) -> PyTree:
+    def on_predict_batch_end(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
         """After a batch of `predict`; the log `outputs` has what it gave, still on the device."""
 
 

@@ -51,7 +51,7 @@ class Function(Operation):
         """The operations, deepest first."""
         return list(self.graph.operations)
 
-    def call(self, inputs: TensorTree) -> PyTree:
+    def call(self, inputs: PyTree) -> PyTree:
         """Replays the graph on values; NumPy arrays become JAX arrays."""
         values = [jnp.asarray(v) if isinstance(v, np.ndarray | np.generic) else v for v in self.match(inputs)]
         return self.replay(values, lambda operation: operation)
@@ -75,7 +75,7 @@ class Function(Operation):
             values.update((id(tensor), result) for tensor, result in made if tensor is not None)
         return jax.tree.map(lambda tensor: values[id(tensor)], self.outputs_structure)
 
-    def compute_output_spec(self, inputs: TensorTree) -> PyTree:
+    def compute_output_spec(self, inputs: PyTree) -> PyTree:
         """The outputs for symbolic inputs: known already for the shapes of the graph, walked anew for others."""
         flat = self.match(inputs)
         if [(tensor.shape, tensor.dtype) for tensor in flat] == [

@@ -8,7 +8,6 @@ stateless_call   runs the layer on two trees: outputs and new non-trainable valu
 
 import functools
 import inspect
-from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -180,8 +179,8 @@ class Layer(Operation, WeightOwner):
 
     def stateless_call(
         self,
-        trainable: Mapping[str, Any] | None = None,
-        non_trainable: Mapping[str, Any] | None = None,
+        trainable: Tree | None = None,
+        non_trainable: Tree | None = None,
         *args: Any,
         training: bool | None = False,
         mask: PyTree = None,

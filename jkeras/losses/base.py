@@ -83,7 +83,7 @@ class Loss(PlainArguments):
         self.reduction = reduction
         self.dtype = dtypes.get(dtype or config.floatx()).compute_dtype
 
-    def call(self, y_true: ArrayTree, y_pred: ArrayTree) -> Array:
+    def call(self, y_true: Any, y_pred: Any) -> Array:
         """One value per sample."""
         raise MissingCallError(
             "the loss does not say how it is computed.",
@@ -91,7 +91,7 @@ class Loss(PlainArguments):
             write="def call(self, y_true, y_pred): ...   # one value per sample",
         )
 
-    def valid(self, y_true: ArrayTree, y_pred: ArrayTree) -> Array | None:
+    def valid(self, y_true: Any, y_pred: Any) -> Array | None:
         """Which values of `call` count, by the labels alone; `None` where all do."""
         return None
 

@@ -25,7 +25,7 @@ from jkeras import config, dtypes, families, registry
 from jkeras.configurable import PlainArguments
 from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, MissingCallError, elsewhere
-from jkeras.typing import Array, ArraySpec, Config, Identifier
+from jkeras.typing import Array, Config, Identifier
 
 State: TypeAlias = dict[str, Array]
 HELD, UPDATE = "a state that the caller holds", "state = metric.update(state, y_true, y_pred)   # from metric.init() on"
@@ -87,7 +87,7 @@ class Metric(PlainArguments):
         """The state of having seen nothing."""
         raise self._missing("init(self)")
 
-    def init_for(self, y_pred: ArraySpec) -> State:
+    def init_for(self, y_pred: Any) -> State:
         """The state of having seen nothing, for predictions of this shape: an array or its spec.
 
         By default what `init()` returns.

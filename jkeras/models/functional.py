@@ -67,7 +67,7 @@ class GraphLayer(Layer):
         self.input_spec = input_specs(self.function)
         self._built = True
 
-    def call(self, inputs: TensorTree, training: bool | None = None, mask: PyTree = None) -> PyTree:
+    def call(self, inputs: PyTree, training: bool | None = None, mask: PyTree = None) -> PyTree:
         """Replays the graph on values; `training` and masks reach every layer through the scope."""
         if self.function is None:
             return super().call(inputs)
@@ -86,7 +86,7 @@ class GraphLayer(Layer):
                 return outputs
         return super().compute_output_spec(*args, **kwargs)
 
-    def compute_mask(self, inputs: TensorTree, previous_mask: PyTree = None) -> PyTree:
+    def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> PyTree:
         """`None`: the outputs have the masks that the layers inside gave them."""
         return None
 

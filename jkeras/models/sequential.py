@@ -9,7 +9,7 @@ from jkeras import registry, tree
 from jkeras.core import InputLayer, InputSpec, KerasTensor, Layer, Variable, building, describe, in_building_scope
 from jkeras.core.graph import number
 from jkeras.core.structure import Component
-from jkeras.core.tensor import TensorTree, is_shape, standardize_shape
+from jkeras.core.tensor import is_shape, standardize_shape
 from jkeras.errors import ArgumentError, BuildError, ConfigError, NeverCalledError
 from jkeras.models.config import named_config
 from jkeras.models.functional import fit, set_masks, unpack
@@ -175,7 +175,7 @@ class Sequential(Model):
             return
         self._connect()
 
-    def call(self, inputs: TensorTree, training: bool | None = None, mask: PyTree = None) -> PyTree:
+    def call(self, inputs: PyTree, training: bool | None = None, mask: PyTree = None) -> PyTree:
         """Calls the layers one after the other; `training` and masks reach them through the scope."""
         set_masks(inputs, mask)
         outputs = inputs if self._begin is None else unpack(inputs)

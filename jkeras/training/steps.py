@@ -40,10 +40,10 @@ class Steps(Recipe):
 
     def compute_loss(
         self,
-        x: ArrayTree,
-        y: ArrayTree | None,
-        y_pred: ArrayTree,
-        sample_weight: ArrayTree | None,
+        x: PyTree,
+        y: PyTree,
+        y_pred: PyTree,
+        sample_weight: PyTree,
         training: bool = True,
     ) -> Array:
         """The scalar that training minimises, before the model's own penalties are added.
@@ -61,7 +61,7 @@ class Steps(Recipe):
         bound = self.objective.bind_batch(y_pred, y)
         return bound.total(bound.terms(sample_weight))
 
-    def compute_gradients(self, state: TrainState, batch: Batch) -> tuple[PyTree, Forward]:
+    def compute_gradients(self, state: TrainState, batch: PyTree) -> tuple[PyTree, Forward]:
         """The gradient of the loss of a batch with respect to `state.trainable`, and the pass through the model.
 
         With `gradient_accumulation_steps=n` the batch goes through in `n` parts; the gradient is that of the whole.
@@ -135,9 +135,7 @@ class Steps(Recipe):
                 new = new.replace(loss_scale=next_scale(state.loss_scale, finite))
         return new, logs
 
-    def compute_metrics(
-        self, x: ArrayTree, y: ArrayTree | None, y_pred: ArrayTree, sample_weight: ArrayTree | None
-    ) -> Logs:
+    def compute_metrics(self, x: PyTree, y: PyTree, y_pred: PyTree, sample_weight: PyTree) -> Logs:
         """Further entries of a batch's logs, scalars; those of an epoch are their means. By default none.
 
         Runs in the scope of the model's call, so parts of the model can be called.
@@ -150,7 +148,7 @@ class Steps(Recipe):
 
     # -- steps
 
-    def train_step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Logs]:
+    def train_step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, Logs]:
         """One update: the next state, and the loss and metrics of the batch.
 
         Args:
@@ -164,14 +162,14 @@ class Steps(Recipe):
             metrics = select(jnp.isfinite(forward.loss), metrics, state.metrics)
         return new.replace(metrics=metrics), {**measured, **logs}
 
-    def test_step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Logs]:
+    def test_step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, Logs]:
         """One batch of evaluation: the state with its metrics updated, and the loss and metrics of the batch."""
         data = unpack_x_y_sample_weight(batch)
         forward = self._forward(state.trainable, state.non_trainable, data, training=False)
         metrics, logs = self._measure(state, data, forward, training=False)
         return state.replace(metrics=metrics), logs
 
-    def predict_step(self, state: TrainState, batch: Batch) -> PyTree:
+    def predict_step(self, state: TrainState, batch: PyTree) -> PyTree:
         """The outputs for one batch."""
         x, _, _ = unpack_x_y_sample_weight(batch)
         inputs = call_arguments(self.model, x)

@@ -7,7 +7,7 @@ from jkeras import registry, tree
 from jkeras.core import Layer, in_building_scope
 from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
-from jkeras.typing import Config, Shape
+from jkeras.typing import Config, PyTree
 
 
 @registry.export("keras.layers")
@@ -40,7 +40,7 @@ class Wrapper(Layer):
         super().__init__(**kwargs)
         self.layer = check_wrapped(layer, type(self).__name__)
 
-    def build(self, input_shape: Shape | None = None) -> None:
+    def build(self, input_shape: PyTree = None) -> None:
         """Builds the layer inside for these inputs, as in Keras. A layer of several inputs, or without `build`, is left
         to `call`.
 
