@@ -76,7 +76,7 @@ Range: TypeAlias = float | Sequence[float]
 
 Identifier: TypeAlias = str | Mapping[str, Any] | Callable[..., Any] | None
 """What a family's `get` takes: a name, a config, a class, an instance or a function."""
-InitializerLike: TypeAlias = Identifier | Array | np.ndarray
+InitializerLike: TypeAlias = Identifier | Array | np.ndarray | np.generic
 RegularizerLike: TypeAlias = Identifier
 ConstraintLike: TypeAlias = Identifier
 ActivationLike: TypeAlias = Identifier

@@ -27,7 +27,7 @@ import jax.numpy as jnp
 
 from jkeras import dtypes
 from jkeras.errors import AssignmentError, LeafError, OutsideScopeError, ShapeError, TraceLevelError
-from jkeras.typing import Array, ArrayLike, DType
+from jkeras.typing import Array, ArrayLike, ArrayTree, DType
 
 
 class Declared(Protocol):
@@ -158,7 +158,7 @@ class Scope:
             write="self.child = child   # in __init__ of the layer that uses it",
         )
 
-    def write(self, variable: Declared, value: ArrayLike) -> Array:
+    def write(self, variable: Declared, value: ArrayTree) -> Array:
         """Records an update and returns the new value in the dtype of the leaf that it replaces."""
         path = self.path_of(variable)
         if not variable.assignable:

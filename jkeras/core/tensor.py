@@ -4,7 +4,7 @@ Calling an operation on one records the call and returns another. `None` marks a
 history of a tensor (which operation, which of its calls, which output) is all that a graph is made of.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import jax
@@ -127,7 +127,7 @@ TensorTree: TypeAlias = KerasTensor | ArrayLike | Sequence["TensorTree"] | Mappi
 """Symbolic tensors and arrays, in lists, tuples and dicts."""
 
 
-def standardize_shape(shape: Sequence[int | None]) -> Shape:
+def standardize_shape(shape: Iterable[int | None]) -> Shape:
     """A shape as a tuple; `None` dimensions stay.
 
     >>> standardize_shape([None, 3])

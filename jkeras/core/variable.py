@@ -19,7 +19,16 @@ import numpy as np
 from jkeras import constraints, dtypes, initializers, regularizers
 from jkeras.core import scope as scopes
 from jkeras.errors import ArgumentError, ShapeError, elsewhere
-from jkeras.typing import Array, ArrayLike, ConstraintLike, DType, DTypeLike, InitializerLike, Key, RegularizerLike
+from jkeras.typing import (
+    Array,
+    ArrayTree,
+    ConstraintLike,
+    DType,
+    DTypeLike,
+    InitializerLike,
+    Key,
+    RegularizerLike,
+)
 
 AGGREGATIONS = ("none", "mean", "sum", "only_first_replica")
 SYNCHRONIZATIONS = ("none", "auto", "on_read", "on_write")
@@ -147,7 +156,7 @@ class Variable:
         """The current value in the scope: an array or a tracer. Raises `OutsideScopeError` outside any scope."""
         return self._scope("value").read(self)
 
-    def assign(self, value: ArrayLike) -> Array:
+    def assign(self, value: ArrayTree) -> Array:
         """Records `value` as the new value, cast to the variable's dtype, and returns it.
 
         Raises `AssignmentError` for a trainable variable, `TraceLevelError` inside a transform that would lose the
@@ -155,11 +164,11 @@ class Variable:
         """
         return self._scope("assign(value)").write(self, read(value))
 
-    def assign_add(self, value: ArrayLike) -> Array:
+    def assign_add(self, value: ArrayTree) -> Array:
         """`assign(self.value + value)`."""
         return self.assign(self._stored() + read(value))
 
-    def assign_sub(self, value: ArrayLike) -> Array:
+    def assign_sub(self, value: ArrayTree) -> Array:
         """`assign(self.value - value)`."""
         return self.assign(self._stored() - read(value))
 

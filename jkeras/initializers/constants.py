@@ -33,7 +33,7 @@ class Constant(Initializer):
     Source: `keras.initializers.Constant`.
     """
 
-    def __init__(self, value: ArrayLike = 0.0) -> None:
+    def __init__(self, value: ArrayLike | Sequence[Any] = 0.0) -> None:
         self.value = _held(value)
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None, *, key: Key | None = None) -> Array:
@@ -110,7 +110,7 @@ class FromArray(Initializer):
     Source: what `keras.initializers.get` makes of an array.
     """
 
-    def __init__(self, value: ArrayLike) -> None:
+    def __init__(self, value: ArrayLike | np.generic | Sequence[Any]) -> None:
         self.value = value if isinstance(value, Literal) else Literal.of(value)
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None, *, key: Key | None = None) -> Array:

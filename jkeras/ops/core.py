@@ -24,7 +24,7 @@ from jkeras.ops.control import (
     while_loop,
 )
 from jkeras.ops.precision import in_float32
-from jkeras.typing import Array, ArrayLike, DType, DTypeLike, Shape
+from jkeras.typing import Array, ArrayLike, ArrayTree, DType, DTypeLike, Shape
 
 REDUCTIONS = {None: "set", "add": "add", "mul": "multiply", "min": "min", "max": "max"}
 
@@ -82,7 +82,7 @@ def _limits(dtype: DTypeLike) -> tuple[float, float]:
 
 @listed
 def convert_to_tensor(
-    x: ArrayLike, dtype: DTypeLike | None = None, sparse: bool | None = None, ragged: bool | None = None
+    x: ArrayTree, dtype: DTypeLike | None = None, sparse: bool | None = None, ragged: bool | None = None
 ) -> Array:
     """What becomes an array, as one: numbers, nested lists, arrays of NumPy, the value of a variable.
 
@@ -104,7 +104,7 @@ def convert_to_tensor(
 stop_gradient = lift(jax.lax.stop_gradient, "stop_gradient", "variable")
 
 
-def is_tensor(x: ArrayLike) -> bool:
+def is_tensor(x: object) -> bool:
     """Whether something is a JAX array, a tracer or a symbolic tensor; arrays of NumPy are not.
 
     >>> is_tensor(jnp.zeros(2)), is_tensor(np.zeros(2))
@@ -123,7 +123,7 @@ def dtype(x: Any) -> DType:
     return dtypes.standardize(x.dtype)
 
 
-def shape(x: ArrayLike) -> Shape:
+def shape(x: Any) -> Shape:
     """The dimensions of a tensor; `None` for those that a symbolic one does not know.
 
     >>> import jax.numpy as jnp
@@ -133,7 +133,7 @@ def shape(x: ArrayLike) -> Shape:
     return standardize_shape(x.shape if hasattr(x, "shape") else np.shape(x))
 
 
-def convert_to_numpy(x: ArrayLike) -> np.ndarray:
+def convert_to_numpy(x: ArrayTree) -> np.ndarray:
     """The values of a tensor in NumPy, in its own dtype.
 
     >>> convert_to_numpy(jnp.arange(3)) * 2

@@ -156,7 +156,7 @@ def unique(
     )
 
 
-def _need(x: ArrayLike, op: str, argument: str) -> None:
+def _need(x: object, op: str, argument: str) -> None:
     """Raises `ArgumentError` where values are not known."""
     if isinstance(x, jax.core.Tracer):
         raise ArgumentError(

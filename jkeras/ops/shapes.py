@@ -188,7 +188,7 @@ def _known(counts: object) -> bool:
     return all(isinstance(leaf, int | np.integer | np.ndarray) for leaf in jax.tree.leaves(counts))
 
 
-def ndim(x: ArrayLike) -> int:
+def ndim(x: Any) -> int:
     """The number of axes.
 
     Args:

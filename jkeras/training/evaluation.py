@@ -23,6 +23,7 @@ from jkeras.data import (
 )
 from jkeras.data.batch import batch_size_of
 from jkeras.data.checks import check_values
+from jkeras.data.source import SourceLike
 from jkeras.data.uniform import Place
 from jkeras.errors import within
 from jkeras.training.buffers import distinct
@@ -34,11 +35,11 @@ from jkeras.training.options import EvaluateOptions, check_weights
 from jkeras.training.session import Session
 from jkeras.training.state import TrainState
 from jkeras.training.state_checks import check_metrics, check_state
-from jkeras.typing import Array, ArrayTree, DataLike, PyTree, SpecTree
+from jkeras.typing import Array, ArrayTree, PyTree, SpecTree
 
 
 def evaluate(
-    session: Session, state: TrainState, x: DataLike | None, y: ArrayTree | None, options: EvaluateOptions
+    session: Session, state: TrainState, x: SourceLike | None, y: ArrayTree | None, options: EvaluateOptions
 ) -> Logs:
     """`Trainer.evaluate`."""
     check_state(session, state, "evaluate")
@@ -141,7 +142,7 @@ def run_evaluation(
     return found
 
 
-def predict(session: Session, state: TrainState, x: DataLike, options: EvaluateOptions) -> PyTree:
+def predict(session: Session, state: TrainState, x: SourceLike, options: EvaluateOptions) -> PyTree:
     """`Trainer.predict`. The last batch of arrays is padded with its last row, so that one program serves all."""
     check_state(session, state, "predict")
     free = has_free_axes(session.steps.model)

@@ -16,6 +16,7 @@ import jax
 from jkeras.callbacks import CallbackList, History, Loop, Progress
 from jkeras.core import Layer
 from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, split, unpack_x_y_sample_weight
+from jkeras.data.source import SourceLike
 from jkeras.errors import DataError, within
 from jkeras.training.buffers import distinct
 from jkeras.training.calls import Calls, added
@@ -29,13 +30,13 @@ from jkeras.training.quiet import deferred_interrupt, rare_collection
 from jkeras.training.session import Session
 from jkeras.training.state import TrainState, check_alive, is_alive, save_state
 from jkeras.training.state_checks import check_state
-from jkeras.typing import Array, ArrayTree, DataLike, PyTree, SpecTree
+from jkeras.typing import Array, ArrayTree, PyTree, SpecTree
 
 VALIDATION_DATA, VALIDATION_SPLIT = "validation_data", "validation_split"  # what messages call it
 
 
 def fit(
-    session: Session, state: TrainState, x: DataLike | None, y: ArrayTree | None, options: FitOptions
+    session: Session, state: TrainState, x: SourceLike | None, y: ArrayTree | None, options: FitOptions
 ) -> tuple[TrainState, History]:
     """`Trainer.fit`."""
     check_state(session, state, "fit", trains=True)
@@ -55,7 +56,7 @@ class Last:
 
 
 def _fit(
-    session: Session, last: Last, x: DataLike | None, y: ArrayTree | None, options: FitOptions, history: History
+    session: Session, last: Last, x: SourceLike | None, y: ArrayTree | None, options: FitOptions, history: History
 ) -> TrainState:
     state = last.state
     with contextlib.ExitStack() as resources:
@@ -116,7 +117,7 @@ def _epochs(
 
 
 def _data(
-    model: Layer, x: DataLike | None, y: ArrayTree | None, options: FitOptions, resources: contextlib.ExitStack
+    model: Layer, x: SourceLike | None, y: ArrayTree | None, options: FitOptions, resources: contextlib.ExitStack
 ) -> tuple[Arrays | Source, Arrays | Source | None]:
     """The data to train on, and that to validate on; sources are closed with the resources."""
     same_shapes = not has_free_axes(model)

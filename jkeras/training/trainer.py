@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jkeras.callbacks import Callback, History
 from jkeras.core import stateless
 from jkeras.data.batch import pack_x_y_sample_weight
+from jkeras.data.source import SourceLike
 from jkeras.training import evaluation, loop
 from jkeras.training.initial import state_around, with_hyperparameters
 from jkeras.training.inputs import spread
@@ -28,7 +29,7 @@ from jkeras.training.session import Session
 from jkeras.training.state import TrainState
 from jkeras.training.stats import Stats
 from jkeras.training.steps import Steps
-from jkeras.typing import Array, ArrayTree, DataLike, Key, PyTree
+from jkeras.typing import Array, ArrayTree, Key, PyTree
 
 
 class Trainer(Steps):
@@ -137,7 +138,7 @@ class Trainer(Steps):
     def fit(
         self,
         state: TrainState,
-        x: DataLike | None = None,
+        x: SourceLike | None = None,
         y: ArrayTree | None = None,
         *,
         batch_size: int | None = None,
@@ -145,7 +146,7 @@ class Trainer(Steps):
         verbose: int | str = "auto",
         callbacks: Callback | Sequence[Callback] | None = None,
         validation_split: float = 0.0,
-        validation_data: DataLike | None = None,
+        validation_data: SourceLike | None = None,
         shuffle: bool = True,
         class_weight: Mapping[int, float] | None = None,
         sample_weight: ArrayTree | None = None,
@@ -199,7 +200,7 @@ class Trainer(Steps):
     def evaluate(
         self,
         state: TrainState,
-        x: DataLike | None = None,
+        x: SourceLike | None = None,
         y: ArrayTree | None = None,
         *,
         batch_size: int | None = None,
@@ -225,7 +226,7 @@ class Trainer(Steps):
     def predict(
         self,
         state: TrainState,
-        x: DataLike,
+        x: SourceLike,
         *,
         batch_size: int | None = None,
         steps: int | None = None,

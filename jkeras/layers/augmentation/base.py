@@ -72,7 +72,7 @@ class ImageLayer(Layer):
 
     # -- what users call
 
-    def call(self, data: Array | Mapping[str, Array], training: bool | None = True) -> PyTree:
+    def call(self, data: PyTree, training: bool | None = True) -> PyTree:
         transformation = self.get_random_transformation(data, training=training)
         if not isinstance(data, Mapping):
             return self.transform_images(data, transformation, training)
@@ -86,7 +86,7 @@ class ImageLayer(Layer):
         return outputs
 
     def get_random_transformation(
-        self, data: Array | Mapping[str, Array], training: bool | None = True, seed: int | Key | None = None
+        self, data: PyTree, training: bool | None = True, seed: int | Key | None = None
     ) -> Transformation | None:
         """Draws the parameters for images.
 

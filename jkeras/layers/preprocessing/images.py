@@ -45,7 +45,7 @@ class ImageShape(Layer):
         """Masks of the layer's size, where every pixel has the class of a pixel of the input."""
         raise NotImplementedError
 
-    def call(self, data: Array | Mapping[str, Array]) -> PyTree:
+    def call(self, data: PyTree) -> PyTree:
         if not isinstance(data, Mapping):
             return self.transform_images(data)
         if "images" not in data or set(data) - set(NAMES):
