@@ -47,7 +47,7 @@ class Monitor(Callback):
                 write=f"{owner}(monitor='val_loss')",
             )
         self.monitor = monitor
-        self.mode = check_choice(owner, "mode", mode, ("auto", "min", "max"))
+        self.mode: str = check_choice(owner, "mode", mode, ("auto", "min", "max"))
         self.min_delta = abs(check_number(owner, "min_delta", min_delta))
 
     def improves(self, value: float, other: float | None) -> bool:
@@ -61,7 +61,7 @@ class Monitor(Callback):
     def goes_up(self) -> bool:
         """Whether more is better."""
         if self.mode != "auto":
-            return bool(self.mode == "max")
+            return self.mode == "max"
         name = self.monitor.removeprefix(VALIDATION)
         if name == "loss":
             return False

@@ -45,4 +45,5 @@ def pack_x_y_sample_weight(x: ArrayTree, y: ArrayTree | None = None, sample_weig
 
 def batch_size_of(x: ArrayTree) -> int:
     """The length of the first axis of the first array."""
-    return int(jax.tree.leaves(x)[0].shape[0])
+    size: int = jax.tree.leaves(x)[0].shape[0]
+    return size

@@ -11,7 +11,7 @@ takes the whole axis as its one window.
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -177,7 +177,7 @@ def _window(
     spatial = [shape[axis] for axis in spatial_axes(n + 2, data_format)]
     padding = standardize_padding(padding, path)
     check_windows(spatial, sizes, padding, path)
-    pads = lax.padtype_to_pads(spatial, sizes, steps, padding.upper())  # type: ignore[arg-type]
+    pads = lax.padtype_to_pads(spatial, sizes, steps, cast(Any, padding.upper()))
     return (
         arrange(1, sizes, 1, data_format),
         arrange(1, steps, 1, data_format),

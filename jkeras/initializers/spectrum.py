@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy  # type: ignore[import-untyped]  # loads `scipy.signal` when it is first used
+import scipy  # loads `scipy.signal` when it is first used
 
 from jkeras import dtypes
 from jkeras.errors import ArgumentError, ShapeError

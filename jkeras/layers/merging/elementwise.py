@@ -89,9 +89,10 @@ class Multiply(Computed):
             for mask, x in zip(whole, widen(inputs), strict=True)
         ]
         product = functools.reduce(jnp.multiply, factors)
-        if any(mask is None for mask in whole):
+        known = [mask for mask in whole if mask is not None]
+        if len(known) < len(whole):
             return product
-        return jnp.where(functools.reduce(jnp.logical_or, whole), product, jnp.zeros((), product.dtype))  # type: ignore[arg-type]
+        return jnp.where(functools.reduce(jnp.logical_or, known), product, jnp.zeros((), product.dtype))
 
 
 @registry.export("keras.layers")
