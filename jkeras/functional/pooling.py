@@ -11,7 +11,7 @@ takes the whole axis as its one window.
 
 import math
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -174,10 +174,10 @@ def _window(
     n = len(shape) - 2
     sizes = standardize_tuple(pool_size, n, "pool_size", path)
     steps = sizes if strides is None else standardize_tuple(strides, n, "strides", path)
-    spatial = [shape[axis] for axis in spatial_axes(n + 2, data_format)]
+    spatial: list[Any] = [shape[axis] for axis in spatial_axes(n + 2, data_format)]
     padding = standardize_padding(padding, path)
     check_windows(spatial, sizes, padding, path)
-    pads = lax.padtype_to_pads(spatial, sizes, steps, cast(Any, padding.upper()))
+    pads = lax.padtype_to_pads(spatial, sizes, steps, padding.upper())
     return (
         arrange(1, sizes, 1, data_format),
         arrange(1, steps, 1, data_format),
