@@ -22,15 +22,3 @@ class LayerOptions(PlainOptions, total=False):
     """What every layer takes."""
 
     activity_regularizer: RegularizerLike
-
-
-class ImageOptions(LayerOptions, total=False):
-    """What every layer takes, and the order of an image's axes."""
-
-    data_format: str | None
-
-
-class RandomImageOptions(ImageOptions, total=False):
-    """What every layer takes, the order of an image's axes, and a seed."""
-
-    seed: int | None

@@ -10,10 +10,11 @@ from typing import Any, Unpack
 import jax.numpy as jnp
 
 from jkeras import registry
-from jkeras.core.options import LayerOptions, RandomImageOptions
+from jkeras.core.options import LayerOptions
 from jkeras.functional.image import affine_transform
 from jkeras.layers.augmentation.arguments import FILL_MODES, INTERPOLATIONS, factor_range, number, one_of
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, uniform
+from jkeras.layers.augmentation.options import RandomImageOptions
 from jkeras.typing import Array, Key, Range
 
 

@@ -16,10 +16,11 @@ import jax.numpy as jnp
 from jkeras import keys
 from jkeras.config import standardize_data_format
 from jkeras.core import Layer, SeedGenerator
-from jkeras.core.options import ImageOptions, LayerOptions
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional.layout import channel_axis, spatial_axes
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
+from jkeras.layers.augmentation.options import ImageOptions
 from jkeras.typing import Array, Key, PyTree, Range
 
 Transformation = dict[str, Any]

@@ -6,9 +6,9 @@ from typing import Any, Unpack
 import jax.numpy as jnp
 
 from jkeras import registry
-from jkeras.core.options import ImageOptions
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, uniform
+from jkeras.layers.augmentation.options import ImageOptions
 from jkeras.typing import Array, Key, Range
 
 

@@ -10,11 +10,12 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import registry
-from jkeras.core.options import ImageOptions, LayerOptions
+from jkeras.core.options import LayerOptions
 from jkeras.functional.arguments import standardize_tuple
 from jkeras.layers.arguments import positive_int
 from jkeras.layers.augmentation.arguments import number, value_bounds
 from jkeras.layers.augmentation.base import ImageLayer, Transformation
+from jkeras.layers.augmentation.options import ImageOptions
 from jkeras.layers.augmentation.values import from_bytes, to_bytes
 from jkeras.typing import Array
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.core import Layer
-from jkeras.core.options import LayerOptions, RandomImageOptions
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional.image import affine_transform
 from jkeras.layers.arguments import positive_int
@@ -23,6 +23,7 @@ from jkeras.layers.augmentation.color import RandomColorDegeneration
 from jkeras.layers.augmentation.detail import RandomSharpness
 from jkeras.layers.augmentation.exposure import RandomBrightness, RandomContrast
 from jkeras.layers.augmentation.histograms import AutoContrast, Equalization
+from jkeras.layers.augmentation.options import RandomImageOptions
 from jkeras.layers.augmentation.tones import RandomPosterization, Solarization
 from jkeras.typing import Array, Key, Range
 

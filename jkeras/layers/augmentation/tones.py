@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import registry
-from jkeras.core.options import ImageOptions, LayerOptions
+from jkeras.core.options import LayerOptions
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
 from jkeras.layers.augmentation.base import (
     RandomFactorLayer,
@@ -17,6 +17,7 @@ from jkeras.layers.augmentation.base import (
     per_example,
     uniform,
 )
+from jkeras.layers.augmentation.options import ImageOptions
 from jkeras.layers.augmentation.values import from_bytes, to_bytes
 from jkeras.typing import Array, Key, Range
 
