@@ -14,9 +14,11 @@ and floats are numbers and are kept as Python's. `True` and `False` are not numb
 
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from jkeras.errors import ArgumentError, did_you_mean
+
+T = TypeVar("T")
 
 LARGEST = 2**63  # sizes of arrays are 64-bit integers
 SHOWN = 80  # characters of a value in a message
@@ -254,18 +256,19 @@ def function(value: Any, argument: str, owner: str | None, write: str | None = N
     """
     if not callable(value):
         raise refusal(value, argument, owner, "a function", write=write)
-    return value
+    function: Callable[..., Any] = value
+    return function
 
 
 def one_of(
-    value: Any,
+    value: object,
     argument: str,
     owner: str | None,
-    choices: Sequence[Any],
+    choices: Sequence[T],
     write: str | None = None,
     *,
     error: type[ArgumentError] = ArgumentError,
-) -> Any:
+) -> T:
     """The value, if it is one of the choices. The error proposes the nearest one.
 
     >>> one_of("min", "mode", "EarlyStopping", ("auto", "min", "max"))
@@ -287,7 +290,7 @@ def one_of(
         expected = nearest if "did you mean" in nearest else wanted
         write = write or f"{owner}({argument}={names[0]})"
         raise refusal(value, argument, owner, wanted, expected=expected, write=write, error=error)
-    return value
+    return cast(T, value)
 
 
 def axis(value: Any, argument: str, owner: str | None, write: str | None = None) -> int:

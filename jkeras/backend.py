@@ -3,7 +3,7 @@
 The engine is JAX, always. Nothing here keeps state but the defaults of `jkeras.config`.
 """
 
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ from jkeras.dtypes import standardize as standardize_dtype
 from jkeras.errors import ArgumentError
 from jkeras.jax_compat import canonical_dtype
 from jkeras.ops import cast, convert_to_numpy, convert_to_tensor, is_tensor, shape
-from jkeras.typing import DType
+from jkeras.typing import DType, DTypeLike
 
 __all__ = [
     "KerasTensor",
@@ -77,7 +77,7 @@ def clear_session(free_memory: bool = True) -> None:
     """
 
 
-def is_float_dtype(dtype: Any) -> bool:
+def is_float_dtype(dtype: DTypeLike) -> bool:
     """Whether a dtype is a floating one, bfloat16 and the 8-bit floats included.
 
     Args:
@@ -92,7 +92,7 @@ def is_float_dtype(dtype: Any) -> bool:
     return jnp.issubdtype(jnp.dtype(dtypes.standardize(dtype)), jnp.floating)
 
 
-def is_int_dtype(dtype: Any) -> bool:
+def is_int_dtype(dtype: DTypeLike) -> bool:
     """Whether a dtype is one of integers, signed or not; bool is not.
 
     Args:
@@ -107,7 +107,7 @@ def is_int_dtype(dtype: Any) -> bool:
     return jnp.issubdtype(jnp.dtype(dtypes.standardize(dtype)), jnp.integer)
 
 
-def result_type(*given: Any) -> DType:
+def result_type(*given: DTypeLike) -> DType:
     """The dtype of an operation's result for arguments of these dtypes, by JAX's table of promotion.
 
     Args:

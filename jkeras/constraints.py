@@ -18,7 +18,7 @@ from jkeras import arguments, config, families
 from jkeras.configurable import Configurable
 from jkeras.errors import ArgumentError
 from jkeras.functional.roots import root
-from jkeras.typing import Array, Axes, Config
+from jkeras.typing import Array, Axes, Config, Identifier
 
 
 class Constraint(Configurable):
@@ -181,7 +181,7 @@ class MinMaxNorm(_NormConstraint):
         return {**values, "axis": self._axis_config()}
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The constraint of a name, a config, a class or a callable; `None` for `None`.
 
     Args:
@@ -199,7 +199,7 @@ def get(identifier: Any) -> Any:
     return family.get(identifier)
 
 
-def serialize(constraint: Any) -> Any:
+def serialize(constraint: object) -> Any:
     """The config of a constraint.
 
     Args:
@@ -212,7 +212,7 @@ def serialize(constraint: Any) -> Any:
     return family.serialize(constraint)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The constraint of a config that `serialize` made, here or in Keras, or of a name.
 
     Args:
@@ -229,8 +229,8 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     return family.deserialize(config, custom_objects)
 
 
-def _norm(value: Any, name: str, owner: str, *, least: float = 0, most: float = float("inf")) -> float:
-    return arguments.number(value, name, owner, interval=f"[{least}, {most}]")
+def _norm(value: object, name: str, owner: str, *, least: float = 0, most: float = float("inf")) -> float:
+    return float(arguments.number(value, name, owner, interval=f"[{least}, {most}]"))
 
 
 def _checked_axis(axis: Any, owner: str) -> int | tuple[int, ...]:

@@ -14,13 +14,13 @@ A `DTypePolicy` determines the dtype in which a layer keeps its values (`variabl
 import functools
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import jax.numpy as jnp
 
 from jkeras import config, registry
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
-from jkeras.typing import Array, Config, DType
+from jkeras.typing import Array, ArrayLike, Config, DType, DTypeLike
 
 NAMES = (
     "bfloat16", "float16", "float32", "float64", "bool",
@@ -29,7 +29,7 @@ NAMES = (
 PYTHON = {bool: "bool", int: "int32", float: "float32"}
 
 
-def standardize(dtype: Any = None) -> DType:
+def standardize(dtype: DTypeLike | None = None) -> DType:
     """The name of a dtype; `floatx` for `None`.
 
     >>> standardize(jnp.bfloat16), standardize(float), standardize(None)
@@ -53,7 +53,7 @@ def standardize(dtype: Any = None) -> DType:
 
 
 @functools.cache
-def is_float(dtype: Any) -> bool:
+def is_float(dtype: DTypeLike) -> bool:
     """Whether a dtype is a floating one, bfloat16 included.
 
     >>> is_float("bfloat16"), is_float("int32")
@@ -62,7 +62,7 @@ def is_float(dtype: Any) -> bool:
     return jnp.issubdtype(jnp.dtype(dtype), jnp.floating)
 
 
-def as_floats(x: Any) -> Array:
+def as_floats(x: ArrayLike) -> Array:
     """An array of floats: integers and booleans get JAX's default dtype of floats, floats keep theirs.
 
     Args:
@@ -72,10 +72,11 @@ def as_floats(x: Any) -> Array:
     ('float32', 'bfloat16')
     """
     x = jnp.asarray(x)
-    return x.astype(jnp.result_type(x, float))
+    array: Array = x.astype(jnp.result_type(x, float))
+    return array
 
 
-def of(value: Any) -> DType:
+def of(value: object) -> DType:
     """The dtype that a value has, or would have as an array: Python floats are `floatx`.
 
     >>> of(1.0), of(jnp.zeros(2, "float16"))
@@ -134,7 +135,7 @@ class DTypePolicy:
         return cls(**config)
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.name == self.name  # type: ignore[attr-defined]
+        return type(other) is type(self) and other.name == self.name
 
     def __hash__(self) -> int:
         return hash((DTypePolicy, self.name))
@@ -159,8 +160,10 @@ class DTypePolicyMap(MutableMapping[str, DTypePolicy]):
     (<DTypePolicy "bfloat16">, <DTypePolicy "float32">)
     """
 
-    def __init__(self, default_policy: Any = None, policy_map: Mapping[str, DTypePolicy] | None = None) -> None:
-        self.default_policy = get(default_policy)
+    def __init__(
+        self, default_policy: "PolicyLike" = None, policy_map: Mapping[str, DTypePolicy] | None = None
+    ) -> None:
+        self.default_policy = cast(DTypePolicy, get(default_policy))
         self._given_default = default_policy
         self._policies: dict[str, DTypePolicy] = dict(policy_map or {})
 
@@ -235,14 +238,19 @@ class DTypePolicyMap(MutableMapping[str, DTypePolicy]):
     __hash__ = None  # type: ignore[assignment]
 
 
-def get(identifier: Any) -> Any:
+PolicyLike: TypeAlias = DTypeLike | Mapping[str, Any] | DTypePolicy | DTypePolicyMap | None
+"""What `get` takes: a policy, its name or config, or a dtype; `None` is the default policy."""
+
+
+def get(identifier: PolicyLike) -> DTypePolicy | DTypePolicyMap:
     """The policy of a name, a dtype, a config or a policy; the default one for `None`.
 
     >>> get("float16"), get({"class_name": "DTypePolicy", "module": "keras", "config": {"name": "float32"}})
     (<DTypePolicy "float16">, <DTypePolicy "float32">)
     """
     if identifier is None:
-        return config.dtype_policy()
+        result: DTypePolicy | DTypePolicyMap = config.dtype_policy()
+        return result
     if isinstance(identifier, DTypePolicy | DTypePolicyMap):
         return identifier
     if isinstance(identifier, str):

@@ -37,8 +37,8 @@ class JKerasError(Exception):
         problem: str,
         *,
         path: str | None = None,
-        expected: Any = None,
-        received: Any = None,
+        expected: object = None,
+        received: object = None,
         write: str | None = None,
     ) -> None:
         self.problem, self.path, self.expected, self.received, self.write = problem, path, expected, received, write
@@ -247,7 +247,7 @@ class Elsewhere:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, instance: Any, owner: type) -> Any:
+    def __get__(self, instance: object, owner: type) -> Any:
         if instance is None:
             return self
         holder = type(instance).__name__

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from jkeras import registry, slots
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
+from jkeras.typing import Identifier
 
 T = TypeVar("T")
 
@@ -20,7 +21,7 @@ class Family:
         default: the result of `get(None)`.
     """
 
-    def __init__(self, kind: str, module: str, base: type | None = None, default: Any = None) -> None:
+    def __init__(self, kind: str, module: str, base: type | None = None, default: object = None) -> None:
         self.kind, self.module, self.base, self.default = kind, module, base, default
         self.table: dict[str, Any] = {}
         if base is not None:
@@ -39,7 +40,7 @@ class Family:
 
         return declare
 
-    def get(self, identifier: Any) -> Any:
+    def get(self, identifier: Identifier) -> Any:
         """The object of an identifier: `None`, a name, a config, a class, an instance, or a callable."""
         if identifier is None:
             return self.default
@@ -71,7 +72,7 @@ class Family:
             )
         return self.table[name]
 
-    def serialize(self, thing: Any) -> Any:
+    def serialize(self, thing: object) -> Any:
         """The config of an entry: the bare name of a built-in function, the envelope of anything else."""
         if thing is None:
             return None
@@ -105,7 +106,7 @@ class Family:
                 write=f"{cls.__name__}({', '.join(f'{name}=...' for name in needed)})",
             )
 
-    def _instance(self, thing: Any) -> Any:
+    def _instance(self, thing: object) -> Any:
         if not inspect.isclass(thing):
             return thing
         self.check_complete(thing)

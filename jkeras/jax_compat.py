@@ -39,7 +39,8 @@ _cache_key = jax.make_user_context(default_value=None)  # part of the keys of al
 
 def other_cache_key() -> contextlib.AbstractContextManager[Any]:
     """In the block, JAX finds nothing that it has kept of traces: functions are traced again."""
-    return _cache_key(object())
+    block: contextlib.AbstractContextManager[Any] = _cache_key(object())
+    return block
 
 
 def kept_forms(program: Callable[..., Any]) -> int:

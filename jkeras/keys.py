@@ -6,7 +6,6 @@ the same values in both.
 """
 
 import zlib
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -36,10 +35,11 @@ def from_seed(seed: int) -> Key:
 
 def from_state(state: Array) -> Key:
     """The threefry key whose two words are the state `[seed, counter]` of a `SeedGenerator`."""
-    return jax.random.wrap_key_data(state, impl="threefry2x32")
+    key: Key = jax.random.wrap_key_data(state, impl="threefry2x32")
+    return key
 
 
-def check_seed(seed: Any, owner: str) -> int | None:
+def check_seed(seed: object, owner: str) -> int | None:
     """The seed, if it is one: a non-negative int or `None`.
 
     >>> check_seed(3, "RandomNormal")

@@ -97,7 +97,8 @@ def get_registered_name(obj: Any) -> str:
     >>> get_registered_name(abs)
     'abs'
     """
-    return _registered_names.get(obj, obj.__name__)
+    name: str = _registered_names.get(obj, obj.__name__)
+    return name
 
 
 def get_registered_object(
@@ -147,7 +148,7 @@ def custom_object_scope(custom_objects: Mapping[str, Any] | None) -> Iterator[No
         _custom_objects.reset(token)
 
 
-def public_name(thing: Any) -> str:
+def public_name(thing: object) -> str:
     """The name of a built-in in configs.
 
     >>> from jkeras import losses
@@ -157,12 +158,12 @@ def public_name(thing: Any) -> str:
     return _addresses[thing][1]
 
 
-def is_builtin(thing: Any) -> bool:
+def is_builtin(thing: object) -> bool:
     """Whether a class or function is part of the library's public tables."""
     return thing in _addresses
 
 
-def serialize(obj: Any) -> Any:
+def serialize(obj: object) -> Any:
     """The config of an object: plain values, containers, arrays, functions, objects with `get_config`.
 
     >>> serialize((1, None, slice(2)))
@@ -187,7 +188,7 @@ def serialize(obj: Any) -> Any:
     )
 
 
-def _serialize_plain(thing: Any) -> Config | None:
+def _serialize_plain(thing: object) -> Config | None:
     if isinstance(thing, bytes):
         return {"class_name": "__bytes__", "config": {"value": thing.decode("latin-1")}}
     if isinstance(thing, slice):
@@ -219,7 +220,7 @@ def _deserialize_plain(class_name: str, config: Config) -> Any:
 _PLAIN = ("__bytes__", "__slice__", "__ellipsis__", "__tensor__", "__numpy__")
 
 
-def _envelope(cls: type, config: Any) -> Config:
+def _envelope(cls: type, config: object) -> Config:
     if cls in _addresses:
         module, public = _addresses[cls]
         return {"module": module, "class_name": public, "config": config, "registered_name": None}
@@ -252,7 +253,7 @@ def _serialize_function(thing: Any) -> Config:
 
 
 def deserialize(
-    config: Any, custom_objects: Mapping[str, Any] | None = None, table: Mapping[str, Any] | None = None
+    config: object, custom_objects: Mapping[str, Any] | None = None, table: Mapping[str, Any] | None = None
 ) -> Any:
     """The object of a config; the inverse of `serialize`, for configs of ours and of Keras's.
 
@@ -310,7 +311,7 @@ def deserialize(
 
 
 def deserialize_keras_object(
-    config: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True, **kwargs: Any
+    config: object, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True, **kwargs: Any
 ) -> Any:
     """The object of a config: `deserialize`, with Keras's arguments.
 

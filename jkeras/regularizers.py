@@ -12,7 +12,7 @@ from jax import lax
 from jkeras import arguments, config, families
 from jkeras.configurable import Configurable
 from jkeras.errors import SerializationError, ShapeError
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, Config, Identifier
 
 
 class Regularizer(Configurable):
@@ -192,7 +192,7 @@ class OrthogonalRegularizer(Regularizer):
         return {"factor": self.factor, "mode": self.mode}
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The regularizer of a name, a config, a class or a callable; `None` for `None`.
 
     Args:
@@ -210,7 +210,7 @@ def get(identifier: Any) -> Any:
     return family.get(identifier)
 
 
-def serialize(regularizer: Any) -> Any:
+def serialize(regularizer: object) -> Any:
     """The config of a regularizer.
 
     Args:
@@ -223,7 +223,7 @@ def serialize(regularizer: Any) -> Any:
     return family.serialize(regularizer)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The regularizer of a config that `serialize` made, here or in Keras, or of a name.
 
     Args:
@@ -246,7 +246,7 @@ def _widen(x: Array) -> Array:
     return x.astype(jnp.promote_types(jnp.result_type(x, 0.0), "float32"))
 
 
-def _factor(value: Any, name: str, owner: str) -> float:
+def _factor(value: float, name: str, owner: str) -> float:
     return float(arguments.number(value, name, owner, interval="[0, inf)"))
 
 

@@ -1,7 +1,6 @@
 """Slots: the kind of object that an argument takes, such as a loss or an optimizer."""
 
 import inspect
-from typing import Any
 
 from jkeras.errors import ArgumentError
 
@@ -13,7 +12,7 @@ def _article(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-def check(thing: Any, kind: str, path: str) -> None:
+def check(thing: object, kind: str, path: str) -> None:
     """Raises `ArgumentError` where a class or an object is of another kind than its slot.
 
     Args:

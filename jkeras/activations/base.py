@@ -12,7 +12,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras import families
-from jkeras.typing import Activation, Array, ArrayLike
+from jkeras.typing import Activation, Array, ArrayLike, Identifier
 
 
 def linear(x: Array) -> Array:
@@ -50,7 +50,8 @@ def activation(*aliases: str, op: str | None = None) -> Callable[[Callable[..., 
             if (record := getattr(x, "record", None)) is not None:
                 call = inspect.signature(function).bind(x, *args, **kwargs)
                 call.apply_defaults()
-                return record(function, function.__name__ if op is None else op, **call.arguments)
+                array: Array = record(function, function.__name__ if op is None else op, **call.arguments)
+                return array
             return function(jnp.asarray(x), *args, **kwargs)
 
         return family.register(*aliases)(activate)
@@ -58,7 +59,7 @@ def activation(*aliases: str, op: str | None = None) -> Callable[[Callable[..., 
     return decorate
 
 
-def get(identifier: Any) -> Activation:
+def get(identifier: Identifier) -> Activation:
     """The activation of a name, a config, a callable, or `None` (`linear`).
 
     Args:
@@ -73,10 +74,11 @@ def get(identifier: Any) -> Activation:
     >>> activations.get("swish") is activations.silu, activations.get(None) is activations.linear
     (True, True)
     """
-    return family.get(identifier)
+    result: Activation = family.get(identifier)
+    return result
 
 
-def serialize(activation: Any) -> Any:
+def serialize(activation: object) -> Any:
     """The config of an activation: the bare name of one of ours, an envelope for anything else.
 
     Args:
@@ -92,7 +94,7 @@ def serialize(activation: Any) -> Any:
     return family.serialize(activation)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Activation:
+def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[str, Any] | None = None) -> Activation:
     """The activation of a config that `serialize` made, here or in Keras.
 
     Args:
@@ -106,4 +108,5 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     >>> activations.deserialize("relu6") is activations.relu6
     True
     """
-    return family.deserialize(config, custom_objects)
+    result: Activation = family.deserialize(config, custom_objects)
+    return result

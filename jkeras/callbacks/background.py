@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jkeras.callbacks.files import write_leaves
@@ -50,9 +51,9 @@ class BackgroundWriter:
             under_way.result()
 
 
-def _copied(leaf: Any) -> Any:
+def _copied(leaf: object) -> Any:
     """A leaf in memory of its own: on the host where that is the device, else on the device, which nobody waits for."""
-    if not isinstance(leaf, jax.Array) or jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+    if not isinstance(leaf, jax.Array) or jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return leaf.copy() if hasattr(leaf, "copy") else leaf
     return np.array(leaf) if leaf.is_fully_addressable and jax.default_backend() == "cpu" else leaf.copy()
 

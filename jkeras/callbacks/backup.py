@@ -9,6 +9,7 @@ from typing import Any
 from jkeras.callbacks.callback import Callback
 from jkeras.callbacks.counting import EveryBatches
 from jkeras.callbacks.files import copy_file
+from jkeras.callbacks.state import State
 from jkeras.callbacks.writer import Reader, Writer, read_state, write_state
 from jkeras.errors import ArgumentError
 from jkeras.typing import PyTree
@@ -81,7 +82,7 @@ class BackupAndRestore(Callback):
         self.writer, self.reader = writer, reader
         self.due = False
 
-    def on_train_begin(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
+    def on_train_begin(self, logs: Mapping[str, Any], state: State) -> PyTree:
         """The state of the backup, if there is one; tells the loop where it stands."""
         found = self._read({"epoch": 0, "batch": 0, "steps": 0, "state": state})
         if found is None:
@@ -131,28 +132,28 @@ class BackupAndRestore(Callback):
             why = f"cannot be read and was renamed to {self.path_damaged} ({problem})"
         warnings.warn(f"Training continues from {self.path_before}, because {self.path} {why}.", stacklevel=4)
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         """Remembers the epoch."""
         self.epoch = epoch
 
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: State) -> None:
         """Writes, where batches count. What is due after the last batch waits for the epoch's end."""
         self.due = self.every.due(batch) or self.due
         if self.due and batch + 1 != self._steps():
             self._write(self.epoch, batch + 1, state)
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         """Writes, where epochs count."""
         if self.every.is_epoch or self.due:
             self._write(epoch + 1, 0, state)
 
-    def _write(self, epoch: int, batch: int, state: PyTree) -> None:
+    def _write(self, epoch: int, batch: int, state: State) -> None:
         self.due = False
         if self.double_checkpoint and os.path.exists(self.path):
             copy_file(self.path, self.path_before)
         self.writer(self.path, {"epoch": epoch, "batch": batch, "steps": self._steps(), "state": state})
 
-    def on_train_end(self, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_train_end(self, logs: Mapping[str, Any], state: State) -> None:
         """Deletes the backup, and its folder if nothing else is in it."""
         if self.loop.interrupted or not self.delete_checkpoint:
             return

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from jkeras.callbacks.signatures import ELSEWHERE, LINES, MODEL, check_methods, check_model, takes_state
+from jkeras.callbacks.state import State
 from jkeras.errors import ArgumentError, Elsewhere
 from jkeras.typing import PyTree
 
@@ -190,7 +191,7 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback.set_loop(loop)
 
-    def epoch_logs(self, epoch: int, state: PyTree) -> dict[str, Any]:
+    def epoch_logs(self, epoch: int, state: State) -> dict[str, Any]:
         """What all of them add."""
         return {name: value for each in self.callbacks for name, value in each.epoch_logs(epoch, state).items()}
 
@@ -229,7 +230,7 @@ def _keras_hooks(callback: Callback) -> Iterable[str]:
             yield hook
 
 
-def _flat(given: Any) -> Iterable[Callback]:
+def _flat(given: object) -> Iterable[Callback]:
     if isinstance(given, CallbackList):
         yield from given.callbacks
     elif isinstance(given, Callback):

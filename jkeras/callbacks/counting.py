@@ -26,11 +26,11 @@ class EveryBatches:
     @property
     def is_epoch(self) -> bool:
         """Whether epochs count, not batches."""
-        return self.frequency == "epoch"
+        return bool(self.frequency == "epoch")
 
     def due(self, batch: int) -> bool:
         """Whether enough batches have passed with this one, an index within its epoch."""
-        if self.is_epoch:
+        if isinstance(self.frequency, str):
             return False
         new_epoch = batch <= self.last
         self.passed += batch + 1 if new_epoch else batch - self.last

@@ -9,8 +9,9 @@ import numpy as np
 
 from jkeras.callbacks.callback import Callback
 from jkeras.callbacks.monitor import VALIDATION
+from jkeras.callbacks.state import State
 from jkeras.errors import ArgumentError
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayLike
 
 
 class CSVLogger(Callback):
@@ -51,13 +52,13 @@ class CSVLogger(Callback):
         self.append = append
         self.columns: list[str] | None = None
 
-    def on_train_begin(self, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_train_begin(self, logs: Mapping[str, Any], state: State) -> None:
         """Makes the file, or empties it."""
         self.columns = None
         with open(self.filename, "a" if self.append else "w"):
             pass
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         """Writes a row."""
         if self.columns is None:
             self.columns = sorted(logs)
@@ -70,6 +71,6 @@ class CSVLogger(Callback):
             writer.writerow([epoch, *(_shown(logs.get(name, "NA")) for name in self.columns)])
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: ArrayLike) -> Any:
     """A cell: `"[1.0, 2.0]"` of the values of several replicas."""
     return value if np.ndim(value) == 0 else f'"{np.asarray(value).tolist()}"'

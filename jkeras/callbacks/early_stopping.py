@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jkeras import arguments
 from jkeras.callbacks.monitor import Monitor
+from jkeras.callbacks.state import State
 from jkeras.typing import PyTree
 
 
@@ -72,11 +73,11 @@ class EarlyStopping(Monitor):
         self.best_epoch = self.wait = self.stopped_epoch = 0
         self.best_weights: tuple[PyTree, PyTree] | None = None
 
-    def on_train_begin(self, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_train_begin(self, logs: Mapping[str, Any], state: State) -> None:
         """Forgets an earlier training."""
         self._reset()
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         """Counts, and stops the loop."""
         value = self.value(logs)
         improved = value is not None and self.improves(value, self.best)
@@ -94,7 +95,7 @@ class EarlyStopping(Monitor):
             self.stopped_epoch = epoch
             self.loop.stop_training = True
 
-    def on_train_end(self, logs: Mapping[str, Any], state: PyTree) -> PyTree:
+    def on_train_end(self, logs: Mapping[str, Any], state: State) -> PyTree:
         """Returns the best weights, if they were asked for, and lets go of them."""
         best, self.best_weights = self.best_weights, None
         if self.stopped_epoch and self.verbose:

@@ -195,7 +195,7 @@ def _read(path: str, wanted: Collection[str]) -> tuple[dict[str, Encoded], set[s
     with h5py.File(path, "r") as file:
         whole = file.attrs.get(DIGEST)
 
-        def visit(name: str, item: Any) -> None:
+        def visit(name: str, item: object) -> None:
             if not isinstance(item, h5py.Dataset):
                 return
             attributes = dict(item.attrs)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jkeras.callbacks.callback import Callback
-from jkeras.typing import PyTree
+from jkeras.callbacks.state import State
 
 
 class History(Callback):
@@ -26,7 +26,7 @@ class History(Callback):
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         self.epoch.append(epoch)
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)

@@ -9,17 +9,18 @@ import numpy as np
 from jkeras import arguments, optimizers
 from jkeras.callbacks.callback import Callback
 from jkeras.callbacks.monitor import Monitor
+from jkeras.callbacks.state import State
 from jkeras.errors import ArgumentError
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayLike, PyTree
 
 
-def learning_rate_of(state: PyTree) -> Any:
+def learning_rate_of(state: State) -> Any:
     """The learning rate in the state of a training: a float, or an array of that of each replica."""
     value = np.asarray(optimizers.get_learning_rate(state.opt_state))
     return float(value) if value.ndim == 0 else value
 
 
-def with_learning_rate(state: PyTree, value: Any) -> PyTree:
+def with_learning_rate(state: State, value: ArrayLike) -> PyTree:
     """The state with another learning rate."""
     return state.replace(opt_state=optimizers.set_learning_rate(state.opt_state, value))
 
@@ -64,11 +65,11 @@ class LearningRateScheduler(Callback):
                 write=line,
             )
 
-    def epoch_logs(self, epoch: int, state: PyTree) -> dict[str, Any]:
+    def epoch_logs(self, epoch: int, state: State) -> dict[str, Any]:
         """The learning rate of the epoch."""
         return {"learning_rate": learning_rate_of(state)}
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: State) -> PyTree:
         """Sets the rate."""
         old = learning_rate_of(state)
         value = np.asarray(self.schedule(epoch, old) if self.takes_rate else self.schedule(epoch))
@@ -150,15 +151,15 @@ class ReduceLROnPlateau(Monitor):
         self.best: float | None = None
         self.wait = self.cooldown_counter = 0
 
-    def on_train_begin(self, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_train_begin(self, logs: Mapping[str, Any], state: State) -> None:
         """Forgets an earlier training."""
         self._reset()
 
-    def epoch_logs(self, epoch: int, state: PyTree) -> dict[str, Any]:
+    def epoch_logs(self, epoch: int, state: State) -> dict[str, Any]:
         """The learning rate of the epoch."""
         return {"learning_rate": learning_rate_of(state)}
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> PyTree:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: State) -> PyTree:
         """Counts, and reduces the rate."""
         value = self.value(logs)
         if value is None:
@@ -174,7 +175,7 @@ class ReduceLROnPlateau(Monitor):
         self.wait += 1
         return self._reduced(epoch, state) if self.wait >= self.patience else None
 
-    def _reduced(self, epoch: int, state: PyTree) -> PyTree:
+    def _reduced(self, epoch: int, state: State) -> PyTree:
         old = learning_rate_of(state)
         if old <= np.float32(self.min_lr):
             return None

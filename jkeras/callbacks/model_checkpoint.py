@@ -9,9 +9,9 @@ from jkeras import arguments
 from jkeras.callbacks.background import BackgroundWriter
 from jkeras.callbacks.counting import EveryBatches
 from jkeras.callbacks.monitor import VALIDATION, Monitor
+from jkeras.callbacks.state import State
 from jkeras.callbacks.writer import Writer, write_state
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
-from jkeras.typing import PyTree
 
 
 class ModelCheckpoint(Monitor):
@@ -138,16 +138,16 @@ class ModelCheckpoint(Monitor):
                 write="ModelCheckpoint(..., save_freq=100)",
             )
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         """Remembers the epoch."""
         self.epoch = epoch
 
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: State) -> None:
         """Writes, where batches count."""
         if self.every.due(batch):
             self._save(logs, state, epoch=self.epoch, batch=batch + 1)
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         """Writes, where epochs count."""
         if self.every.is_epoch:
             self._save(logs, state, epoch=epoch)
@@ -157,7 +157,7 @@ class ModelCheckpoint(Monitor):
         if isinstance(self.writer, BackgroundWriter):
             self.writer.wait()
 
-    def _save(self, logs: Mapping[str, Any], state: PyTree, *, epoch: int, batch: int | None = None) -> None:
+    def _save(self, logs: Mapping[str, Any], state: State, *, epoch: int, batch: int | None = None) -> None:
         if self.save_best_only and not self._is_best(logs, epoch):
             return
         path = self._path(logs, {"epoch": epoch + 1, "batch": batch})

@@ -53,15 +53,15 @@ class Monitor(Callback):
     def improves(self, value: float, other: float | None) -> bool:
         """Whether a value is better than another, which is `None` where there is none yet."""
         if other is None:
-            return value == value
+            return bool(value == value)
         if self.goes_up():
-            return value - self.min_delta > other
-        return value + self.min_delta < other
+            return bool(value - self.min_delta > other)
+        return bool(value + self.min_delta < other)
 
     def goes_up(self) -> bool:
         """Whether more is better."""
         if self.mode != "auto":
-            return self.mode == "max"
+            return bool(self.mode == "max")
         name = self.monitor.removeprefix(VALIDATION)
         if name == "loss":
             return False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jkeras.callbacks.callback import Callback
-from jkeras.typing import PyTree
+from jkeras.callbacks.state import State
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +37,7 @@ class Progress(Callback):
             self.verbose = 2
         self.bar: Bar | None = None
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         self.started = self.drawn = time.perf_counter()
         if self.verbose != 1:
             return
@@ -57,13 +57,13 @@ class Progress(Callback):
         self.task = self.bar.add_task(self._title(epoch), total=self.loop.params.get("steps"), rate="", logs="")
         self.bar.start()
 
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: State) -> None:
         now = time.perf_counter()
         if self.bar is not None and now - self.drawn > 1 / REFRESHES_PER_SECOND:
             self.drawn = now
             self.bar.update(self.task, completed=batch + 1, rate=self._rate(batch + 1), logs=shown(logs))
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         steps = self.loop.params.get("steps") or 0
         if self.bar is not None:
             self.bar.update(self.task, completed=steps, rate=self._rate(steps), logs=shown(logs))
@@ -76,7 +76,7 @@ class Progress(Callback):
                 soft_wrap=True,
             )
 
-    def on_train_end(self, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_train_end(self, logs: Mapping[str, Any], state: State) -> None:
         self.close()
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ it could not do is refused at once: to use `self.model`, and to be called under 
 
 import dis
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from jkeras.errors import ArgumentError
@@ -30,7 +30,7 @@ def arguments(hook: str) -> list[str]:
     return [*(name for name in ("epoch", "batch") if f"_{name}_" in hook), "logs", "state"]
 
 
-def takes_state(owner: str, hook: str, function: Any) -> bool:
+def takes_state(owner: str, hook: str, function: Callable[..., Any]) -> bool:
     """Whether a hook takes a state, rather than Keras's arguments. Raises `ArgumentError` where it takes neither.
 
     >>> takes_state("Mine", "on_epoch_end", lambda epoch, logs=None: None)
@@ -65,7 +65,7 @@ def _binds(signature: inspect.Signature, given: list[str]) -> bool:
     return True
 
 
-def check_methods(callback: Any, base: type) -> None:
+def check_methods(callback: object, base: type) -> None:
     """Raises `ArgumentError` for a method of Keras's callbacks that nobody would call."""
     for name, write in ELSEWHERE.items():
         if inspect.getattr_static(callback, name, None) is not inspect.getattr_static(base, name, None):
@@ -78,7 +78,7 @@ def check_methods(callback: Any, base: type) -> None:
             )
 
 
-def check_model(callback: Any, base: type, hook: str) -> None:
+def check_model(callback: object, base: type, hook: str) -> None:
     """Raises `ArgumentError` for a hook with Keras's arguments that uses `self.model`, where nobody has set it."""
     function = getattr(getattr(callback, hook), "__func__", None)
     has_none = inspect.getattr_static(callback, "model", None) is inspect.getattr_static(base, "model")
@@ -92,7 +92,7 @@ def check_model(callback: Any, base: type, hook: str) -> None:
         )
 
 
-def _attributes_of_self(function: Any) -> Iterator[str]:
+def _attributes_of_self(function: Callable[..., Any]) -> Iterator[str]:
     """What a method reads of its first argument, out of its bytecode."""
     code = function.__code__
     before: Any = None

@@ -14,8 +14,8 @@ from jkeras.callbacks.callback import Callback
 from jkeras.callbacks.counting import EveryBatches
 from jkeras.callbacks.learning_rate import learning_rate_of
 from jkeras.callbacks.monitor import VALIDATION
+from jkeras.callbacks.state import State
 from jkeras.errors import ArgumentError, MissingExtraError
-from jkeras.typing import PyTree
 
 TRAIN, TEST = "train", "validation"
 
@@ -67,24 +67,24 @@ class TensorBoard(Callback):
 
     # -- training
 
-    def on_train_begin(self, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_train_begin(self, logs: Mapping[str, Any], state: State) -> None:
         """Counts batches on from the state's step."""
         self.is_training = True
         self.before_epoch = int(state.step) - self.loop.initial_batch
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         """Starts the epoch's clock."""
         self.last = None
         self.first = self.loop.initial_batch if epoch == self.loop.initial_epoch else 0
         self.started = time.perf_counter()
 
-    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any], state: State) -> None:
         """Begins the profile, if it is time."""
         if self.profile_batch and not self.is_profiling and self.before_epoch + batch + 1 >= self.profile_batch[0]:
             jax.profiler.start_trace(os.path.join(self.log_dir, TRAIN))
             self.is_profiling = True
 
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: State) -> None:
         """Writes the logs of the call before, which are ready."""
         if self.last is not None and self.every.due(self.last):
             self._write_batch(self.last, logs)
@@ -93,7 +93,7 @@ class TensorBoard(Callback):
             jax.block_until_ready(state)
             self._end_profile()
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         """Writes the epoch's logs, and what is still missing of its batches."""
         of_training = {name: value for name, value in logs.items() if not name.startswith(VALIDATION)}
         if self.last is not None:
@@ -112,7 +112,7 @@ class TensorBoard(Callback):
         for writer in self.writers.values():
             writer.flush()
 
-    def on_train_end(self, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_train_end(self, logs: Mapping[str, Any], state: State) -> None:
         """Closes the files."""
         self.is_training = False
         self._end_profile()
@@ -120,7 +120,7 @@ class TensorBoard(Callback):
 
     # -- evaluation
 
-    def on_test_end(self, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_test_end(self, logs: Mapping[str, Any], state: State) -> None:
         """Writes the evaluation's logs."""
         values = {f"evaluation_{name}_vs_iterations": value for name, value in logs.items()}
         self._write(TEST, values, int(state.step))
@@ -129,7 +129,7 @@ class TensorBoard(Callback):
 
     # -- what is written
 
-    def _rates(self, state: PyTree) -> dict[str, float]:
+    def _rates(self, state: State) -> dict[str, float]:
         """The learning rate, where the optimizer's state has one, and the speed, where it is asked for."""
         rates = {}
         with contextlib.suppress(ArgumentError):  # an optimizer without hyper-parameters in its state, or several
@@ -147,7 +147,7 @@ class TensorBoard(Callback):
             for path, each in ((name, value),) if np.ndim(value) == 0 else _members(name, value):
                 self._writer(which).add_scalar(path, each, step)
 
-    def _write_histograms(self, state: PyTree, epoch: int) -> None:
+    def _write_histograms(self, state: State, epoch: int) -> None:
         for part in (state.trainable, state.non_trainable):
             for path, leaf in tree.flatten(jax.device_get(part)).items():
                 values = np.asarray(leaf, "float64").ravel()
@@ -188,7 +188,7 @@ def _summary_writer(folder: str) -> Any:
     return SummaryWriter(folder)
 
 
-def _range(given: Any) -> tuple[int, int] | None:
+def _range(given: object) -> tuple[int, int] | None:
     """The first and last batch to profile."""
     if isinstance(given, int | np.integer) and not isinstance(given, bool) and given >= 0:
         return (int(given), int(given)) if given else None

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from jkeras.callbacks.callback import Callback
+from jkeras.callbacks.state import State
 from jkeras.errors import NonFiniteError
-from jkeras.typing import PyTree
 
 LOOKS_PER_SECOND = 8
 
@@ -43,11 +43,11 @@ class TerminateOnNaN(Callback):
         self.is_first = True
         self.epoch = 0
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         """Remembers the epoch; its first call has no call before."""
         self.epoch, self.is_first = epoch, True
 
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: State) -> None:
         """Looks at the logs of the call before, if there is one and the last look is some time ago."""
         first, self.is_first = self.is_first, False
         now = time.perf_counter()
@@ -55,7 +55,7 @@ class TerminateOnNaN(Callback):
             self.looked = now
             self._look(logs, f"epoch {self.epoch + 1}, before batch {batch + 1}")
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: PyTree) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         """Looks at the epoch's logs."""
         if not self.loop.stop_training:
             self._look(logs, f"epoch {epoch + 1}")

@@ -19,7 +19,7 @@ from jkeras import tree
 from jkeras.callbacks.files import SHOWN, Encoded, read_leaves, write_leaves
 from jkeras.core import Variables
 from jkeras.errors import LeafError
-from jkeras.typing import PyTree
+from jkeras.typing import Array, PyTree
 
 Writer: TypeAlias = Callable[[str, PyTree], None]
 Reader: TypeAlias = Callable[[str, PyTree], PyTree]
@@ -132,11 +132,11 @@ def by_path(state: PyTree) -> dict[str, Any]:
     return leaves
 
 
-def _is_key(leaf: Any) -> bool:
-    return isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+def _is_key(leaf: object) -> bool:
+    return isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def encoded(leaf: Any) -> Encoded:
+def encoded(leaf: Array | np.ndarray) -> Encoded:
     """What HDF5 holds of a leaf, and the attributes that say what it was."""
     if _is_key(leaf):
         return np.asarray(jax.random.key_data(leaf)), {"key": str(jax.random.key_impl(leaf))}
@@ -152,7 +152,7 @@ def _decoded(values: np.ndarray, attributes: dict[str, str]) -> Any:
     return values.view(np.dtype(attributes["dtype"])) if "dtype" in attributes else values
 
 
-def _misfit(name: str, value: Any, leaf: Any) -> str | None:
+def _misfit(name: str, value: Array | np.ndarray, leaf: Array | np.ndarray) -> str | None:
     """What is wrong with a value in the place of a leaf."""
     spec = leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
     if value.shape != spec.shape:
@@ -162,7 +162,7 @@ def _misfit(name: str, value: Any, leaf: Any) -> str | None:
     return None
 
 
-def _placed(value: Any, leaf: Any) -> Any:
+def _placed(value: Array | np.ndarray, leaf: Array | np.ndarray) -> Any:
     if isinstance(
         leaf, jax.Array
     ):  # one that JAX may move stays so: a committed one in its place would be compiled for

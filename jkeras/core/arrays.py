@@ -94,7 +94,7 @@ def takes_lists(function: Callable[..., PyTree], op: str) -> Callable[..., PyTre
     return taking
 
 
-def _converted(op: str, name: str, value: Any) -> Any:
+def _converted(op: str, name: str, value: object) -> Any:
     wanted = is_array(op, name) or (op, name) in ALSO
     if not isinstance(value, list | tuple) or not wanted or (op, name) in AS_GIVEN:
         return value
@@ -131,7 +131,7 @@ def from_numpy(value: np.ndarray | np.generic, path: str) -> Array:
     return jnp.asarray(value)
 
 
-def as_array(value: Any) -> Array:
+def as_array(value: object) -> Array:
     """Nested lists of numbers and arrays as one array: Python's floats are `floatx`, ints int32, as in Keras.
 
     >>> as_array([[1, 2], (3, 4)]).tolist(), as_array([1.0]).dtype.name

@@ -18,19 +18,20 @@ import numpy as np
 
 from jkeras import tree
 from jkeras.core.input_spec import check_inputs
+from jkeras.core.protocol import LayerLike
 from jkeras.core.scope import Frame, Scope
 from jkeras.core.signature import align, shapes_of, tensor_arguments
 from jkeras.core.tensor import KerasTensor, is_shape
 from jkeras.errors import BuildError, ShapeError
 from jkeras.jax_compat import canonical_dtype
-from jkeras.typing import Config, PyTree
+from jkeras.typing import Config, PyTree, ShapeTree
 
 Shapes = dict[str, PyTree]
 
 LARGE = 2**20  # bytes of constants in one attribute of a layer, from which on a warning says that a weight is better
 
 
-def tuples(shapes: PyTree) -> PyTree:
+def tuples(shapes: ShapeTree | None) -> PyTree:
     """Shapes read from JSON: lists of dimensions become tuples.
 
     >>> tuples({"a": [None, 3], "b": [[2], [4]]})
@@ -39,7 +40,7 @@ def tuples(shapes: PyTree) -> PyTree:
     return jax.tree.map(lambda shape: tuple(shape) if is_shape(shape) else shape, shapes, is_leaf=is_shape)
 
 
-def as_tensors(shapes: PyTree, dtype: str) -> PyTree:
+def as_tensors(shapes: ShapeTree | None, dtype: str) -> PyTree:
     """Symbolic tensors in place of shapes.
 
     >>> as_tensors({"a": (None, 3)}, "float32")
@@ -89,7 +90,7 @@ def place(owner: Any, part: Any) -> str:
     return tree.join(owner.path or "", owner.structure().components.get(part) or part.name)
 
 
-def finish(layer: Any, path: str, shapes: Shapes) -> None:
+def finish(layer: LayerLike, path: str, shapes: Shapes) -> None:
     """Notes that the variables of a layer are known, and for which shapes they were declared."""
     layer._built, layer.path, layer._build_shapes = True, path, shapes
     layer.settle_dtype_policy()
@@ -97,7 +98,7 @@ def finish(layer: Any, path: str, shapes: Shapes) -> None:
     _warn_of_large_constants(layer)
 
 
-def _warn_of_large_constants(layer: Any) -> None:
+def _warn_of_large_constants(layer: LayerLike) -> None:
     """Warns of large arrays in the attributes of a layer: each program that calls the layer has a copy of them."""
     for attribute, value in vars(layer).items():
         held = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else (value,)
@@ -111,7 +112,7 @@ def _warn_of_large_constants(layer: Any) -> None:
             )
 
 
-def build_inside(layer: Any, scope: Scope, path: str, shapes: Shapes, call_names: tuple[str, ...]) -> None:
+def build_inside(layer: LayerLike, scope: Scope, path: str, shapes: Shapes, call_names: tuple[str, ...]) -> None:
     """Calls a layer's `build`, if its class has one, with the shapes of a call in a building scope."""
     if layer.overrides_build:
         layer.path = path
@@ -120,7 +121,7 @@ def build_inside(layer: Any, scope: Scope, path: str, shapes: Shapes, call_names
         scope.newborn[layer] = scope.run
 
 
-def called_inside(layer: Any, scope: Scope, path: str, shapes: Shapes, call_names: tuple[str, ...]) -> None:
+def called_inside(layer: LayerLike, scope: Scope, path: str, shapes: Shapes, call_names: tuple[str, ...]) -> None:
     """Notes that a call in a building scope is over: a layer without `build` is built now.
 
     Where dimensions are unknown, one inference may run a layer for several sizes: what it was built for is then what
@@ -133,7 +134,9 @@ def called_inside(layer: Any, scope: Scope, path: str, shapes: Shapes, call_name
         scope.newborn[layer] = scope.run
         if layer.overrides_build:
             shapes = align(layer.build, shapes, call_names, type(layer).__name__)
-        layer._build_shapes = {name: _common(shape, shapes.get(name)) for name, shape in layer._build_shapes.items()}
+        layer._build_shapes = {
+            name: _common(shape, shapes.get(name)) for name, shape in (layer._build_shapes or {}).items()
+        }
 
 
 def _common(one: PyTree, two: PyTree) -> PyTree:
@@ -156,7 +159,7 @@ def config_of(shapes: Shapes | None) -> Config | None:
     return {"shapes_dict": dict(shapes)}
 
 
-def check_compatible(layer: Any, shapes: Mapping[str, Any]) -> None:
+def check_compatible(layer: LayerLike, shapes: Mapping[str, Any]) -> None:
     """Raises `BuildError` or `ShapeError` unless a built layer takes these shapes too. The batch axis is free."""
     shapes = {name: shape for name, shape in shapes.items() if shape is not None}
     if not shapes:
@@ -181,7 +184,7 @@ def check_compatible(layer: Any, shapes: Mapping[str, Any]) -> None:
             )
 
 
-def declared_output_spec(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyTree:
+def declared_output_spec(layer: LayerLike, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyTree:
     """The outputs of a call as the layer's own `compute_output_shape` describes them, after building it.
 
     `None` where the layer cannot be built without running `call`: it has no `build`, or parts that `build` leaves out.

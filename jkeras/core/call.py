@@ -18,6 +18,7 @@ from jkeras import dtypes, tree
 from jkeras.core import building
 from jkeras.core.arrays import from_numpy
 from jkeras.core.input_spec import check_inputs
+from jkeras.core.protocol import LayerLike
 from jkeras.core.scope import Frame, Scope
 from jkeras.core.signature import is_tensor, shapes_of, tensor_arguments
 from jkeras.core.structure import Component
@@ -26,7 +27,7 @@ from jkeras.errors import ArgumentError, BuildError, JKerasError
 from jkeras.typing import PyTree
 
 
-def run(layer: Any, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyTree:
+def run(layer: LayerLike, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyTree:
     """`layer(*args, **kwargs)` in a scope; the outputs."""
     path = address(layer, scope)
     label = path or layer.name
@@ -78,7 +79,7 @@ CALLING = "While calling layer"
 JAX = os.path.dirname(jax.__file__)
 
 
-def _locate(error: Exception, layer: Any, label: str, tensors: dict[str, PyTree]) -> None:
+def _locate(error: Exception, layer: LayerLike, label: str, tensors: dict[str, PyTree]) -> None:
     """Notes on an error the innermost layer that it left; our own errors name their place already."""
     if isinstance(error, JKerasError) or any(note.startswith(CALLING) for note in getattr(error, "__notes__", ())):
         return
@@ -102,7 +103,7 @@ def _without(kwargs: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in kwargs.items() if key != name}
 
 
-def _named(path: str, layer: Any, scope: Scope) -> contextlib.AbstractContextManager[Any]:
+def _named(path: str, layer: LayerLike, scope: Scope) -> contextlib.AbstractContextManager[Any]:
     """Names the layer's operations in the compiled program; shapes alone need no names."""
     if scope.building:
         return contextlib.nullcontext()
@@ -110,7 +111,7 @@ def _named(path: str, layer: Any, scope: Scope) -> contextlib.AbstractContextMan
     return jax.named_scope(path.removeprefix(caller).strip(tree.SEPARATOR) or layer.name)
 
 
-def address(layer: Any, scope: Scope) -> str:
+def address(layer: LayerLike, scope: Scope) -> str:
     """The path of a layer in a scope: its place below the layers that are being called.
 
     A layer that no attribute holds (one without variables, made inside `call`) gets its caller's path and its own name.
@@ -147,14 +148,14 @@ def reachable(layer: Component) -> list[tuple[str, Any]]:
     return found
 
 
-def cast_dtype(layer: Any) -> str | None:
+def cast_dtype(layer: LayerLike) -> str | None:
     """The dtype to which reads are cast inside a layer, `None` for no cast."""
     compute = layer.compute_dtype
     return compute if layer.autocast and dtypes.is_float(compute) else None
 
 
 def _convert(
-    layer: Any, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any], label: str
+    layer: LayerLike, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any], label: str
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """NumPy arrays become JAX arrays, floats the layer's input dtype; a converted value keeps its mask."""
     if not layer.converts_inputs:
@@ -184,7 +185,7 @@ def _convert(
     return jax.tree.map(convert, args), jax.tree.map(convert, dict(kwargs))
 
 
-def _context(layer: Any, scope: Scope, kwargs: dict[str, Any]) -> dict[str, Any]:
+def _context(layer: LayerLike, scope: Scope, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Resolves context arguments in `kwargs`: the given value, else the caller's, else the default of `call`."""
     context = dict(scope.frames[-1].context) if scope.frames else dict(scope.context)
     for name in layer.context_arguments:
@@ -201,7 +202,7 @@ def _context(layer: Any, scope: Scope, kwargs: dict[str, Any]) -> dict[str, Any]
 
 
 def _ensure_built(
-    layer: Any, scope: Scope, path: str, label: str, tensors: dict[str, PyTree], arguments: dict[str, Any]
+    layer: LayerLike, scope: Scope, path: str, label: str, tensors: dict[str, PyTree], arguments: dict[str, Any]
 ) -> None:
     if layer.built:
         return
@@ -233,7 +234,7 @@ def fill_masks(scope: Scope, tensors: dict[str, PyTree], arguments: dict[str, An
                 kwargs[name] = mask
 
 
-def _penalize_activity(layer: Any, scope: Scope, path: str, outputs: PyTree) -> None:
+def _penalize_activity(layer: LayerLike, scope: Scope, path: str, outputs: PyTree) -> None:
     """Records the activity penalty of each output, per example."""
     if layer.activity_regularizer is None:
         return
@@ -242,7 +243,9 @@ def _penalize_activity(layer: Any, scope: Scope, path: str, outputs: PyTree) -> 
         scope.add_loss(tree.join(path, "activity_regularizer"), penalty / output.shape[0] if output.ndim else penalty)
 
 
-def _mask_outputs(layer: Any, scope: Scope, label: str, first: PyTree, outputs: PyTree, previous_mask: PyTree) -> None:
+def _mask_outputs(
+    layer: LayerLike, scope: Scope, label: str, first: PyTree, outputs: PyTree, previous_mask: PyTree
+) -> None:
     """Gives the outputs the masks that the layer computes from its inputs'."""
     masked = any(leaf is not None for leaf in jax.tree.leaves(previous_mask, is_leaf=lambda leaf: leaf is None))
     if not layer.supports_masking:

@@ -9,11 +9,12 @@ import warnings
 from typing import Any
 
 from jkeras import registry, regularizers
+from jkeras.core.protocol import LayerLike
 from jkeras.errors import SerializationError
 from jkeras.typing import Config
 
 
-def base_config(layer: Any) -> Config:
+def base_config(layer: LayerLike) -> Config:
     """The arguments of `Layer`: name, trainable, dtype policy; and the others where they are not the defaults."""
     config: Config = {
         "name": layer.explicit_name,
@@ -27,7 +28,7 @@ def base_config(layer: Any) -> Config:
     return config
 
 
-def complete_config(layer: Any, root: type) -> Config:
+def complete_config(layer: LayerLike, root: type) -> Config:
     """The arguments of `Layer` (`root`) that the class takes, and its own."""
     base = inspect.signature(root.__init__).parameters  # type: ignore[misc]
     names, takes_all = parameters(type(layer), root)
@@ -58,7 +59,7 @@ def parameters(cls: type, root: type) -> tuple[list[str], bool]:
     return names, False
 
 
-def _argument(layer: Any, name: str, kept: bool) -> Any:
+def _argument(layer: LayerLike, name: str, kept: bool) -> Any:
     """The config of one argument: off the attribute that keeps it, else as it was given to the constructor."""
     if kept and hasattr(layer, name):
         value = getattr(layer, name)

@@ -9,9 +9,9 @@ import numpy as np
 
 from jkeras.core.graph import map_graph
 from jkeras.core.operation import Operation
-from jkeras.core.tensor import KerasTensor, any_symbolic, is_shape, standardize_shape
+from jkeras.core.tensor import KerasTensor, TensorTree, any_symbolic, is_shape, standardize_shape
 from jkeras.errors import ArgumentError, GraphError
-from jkeras.typing import PyTree
+from jkeras.typing import PyTree, ShapeTree
 
 
 class Function(Operation):
@@ -34,9 +34,10 @@ class Function(Operation):
     [[2.0, 2.0]]
     """
 
-    def __init__(self, inputs: PyTree, outputs: PyTree, name: str | None = None) -> None:
+    def __init__(self, inputs: TensorTree, outputs: TensorTree, name: str | None = None) -> None:
         super().__init__(name=name)
-        self.inputs_structure, self.outputs_structure = inputs, outputs
+        self.inputs_structure: PyTree = inputs
+        self.outputs_structure: PyTree = outputs
         self.inputs = _tensors("inputs", inputs)
         self.outputs = _tensors("outputs", outputs)
         self.graph = map_graph(self.inputs, self.outputs)
@@ -92,14 +93,14 @@ class Function(Operation):
             ),
         )
 
-    def compute_output_shape(self, input_shape: PyTree) -> PyTree:
+    def compute_output_shape(self, input_shape: ShapeTree) -> PyTree:
         """The outputs' shapes for a structure of input shapes."""
         shapes = jax.tree.leaves(input_shape, is_leaf=is_shape)
         specs = [KerasTensor(shape, tensor.dtype) for shape, tensor in zip(shapes, self.inputs, strict=True)]
         outputs = self.compute_output_spec(jax.tree.unflatten(jax.tree.structure(self.inputs_structure), specs))
         return jax.tree.map(lambda tensor: tensor.shape, outputs)
 
-    def match(self, inputs: PyTree) -> list[Any]:
+    def match(self, inputs: TensorTree) -> list[Any]:
         """The values for `self.inputs`. Raises `GraphError` where structure, rank or a fixed dimension differ."""
         expected: Any = jax.tree.structure(self.inputs_structure)
         received: Any = jax.tree.structure(inputs)
@@ -116,7 +117,7 @@ class Function(Operation):
         return flat
 
 
-def check_fits(tensor: KerasTensor, value: Any, path: str) -> None:
+def check_fits(tensor: KerasTensor, value: object, path: str) -> None:
     """Raises `GraphError` unless a value has the rank and the known dimensions of a tensor."""
     shape = standardize_shape(value.shape) if hasattr(value, "shape") else ()
     fits = len(shape) == tensor.ndim and all(
@@ -131,7 +132,7 @@ def check_fits(tensor: KerasTensor, value: Any, path: str) -> None:
         )
 
 
-def _tensors(argument: str, structure: PyTree) -> list[KerasTensor]:
+def _tensors(argument: str, structure: TensorTree) -> list[KerasTensor]:
     leaves = jax.tree.leaves(structure)
     if not leaves:
         raise ArgumentError(
@@ -152,7 +153,7 @@ def _tensors(argument: str, structure: PyTree) -> list[KerasTensor]:
     return leaves
 
 
-def _with_nones(structure: PyTree) -> list[Any]:
+def _with_nones(structure: TensorTree) -> list[Any]:
     """The leaves, `None` included: it may stand for a tensor where an optional input was left out."""
     return jax.tree.leaves(structure, is_leaf=lambda leaf: leaf is None)
 

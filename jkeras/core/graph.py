@@ -1,7 +1,7 @@
 """Graphs: the calls that lead from some symbolic tensors to others, in an order in which they can be replayed."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from jkeras.core.node import Node, producer
@@ -145,7 +145,7 @@ def _disconnected(tensor: KerasTensor, done: list[Node]) -> Any:
     )
 
 
-def _grouped(items: list[Any], depth: Any) -> dict[int, list[Any]]:
+def _grouped(items: list[Any], depth: Callable[[Any], int]) -> dict[int, list[Any]]:
     groups: dict[int, list[Any]] = {}
     for item in items:
         groups.setdefault(depth(item), []).append(item)

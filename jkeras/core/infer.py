@@ -20,14 +20,14 @@ import jax.export
 from jkeras.core.tensor import KerasTensor, standardize_shape
 from jkeras.errors import JKerasError
 from jkeras.jax_compat import canonical_dtype, is_of_unknown_size
-from jkeras.typing import PyTree, Shape
+from jkeras.typing import ArraySpec, PyTree, Shape
 
 SYMBOLS = ("b", "n")
 SIZES = ((72, 224), (120, 672))  # (b, n) twice: many divisors, far apart, rarely sizes that users write
 SMALLEST = (1, 1)
 
 
-def is_spec(leaf: Any) -> bool:
+def is_spec(leaf: object) -> bool:
     """Whether a leaf has a shape and a dtype: an array, a tracer, a `ShapeDtypeStruct`, a KerasTensor."""
     return hasattr(leaf, "shape") and hasattr(leaf, "dtype")
 
@@ -103,18 +103,18 @@ def _show_unknown(error: Exception) -> None:
         error.__notes__ = [SAMPLED.sub("None", note) for note in error.__notes__]
 
 
-def _alike(one: PyTree, two: PyTree) -> bool:
+def _alike(one: ArraySpec, two: ArraySpec) -> bool:
     """Whether two results have one structure and the same ranks."""
     ranks = (jax.tree.map(lambda leaf: len(leaf.shape), tree) for tree in (one, two))
-    return next(ranks) == next(ranks)
+    return bool(next(ranks) == next(ranks))
 
 
-def _dtype(leaf: Any) -> Any:
+def _dtype(leaf: ArraySpec) -> Any:
     """The dtype that a leaf will have in JAX: float64 of NumPy is float32 unless 64 bits are enabled."""
     return canonical_dtype(leaf.dtype)
 
 
-def fill(shape: Shape, first: Any, other: Any) -> tuple[Any, ...]:
+def fill(shape: Shape, first: ArraySpec, other: ArraySpec) -> tuple[Any, ...]:
     """A shape whose unknown dimensions are replaced.
 
     >>> fill((None, 3, None), 32, 96)
@@ -123,6 +123,6 @@ def fill(shape: Shape, first: Any, other: Any) -> tuple[Any, ...]:
     return tuple((first if axis == 0 else other) if dim is None else dim for axis, dim in enumerate(shape))
 
 
-def _common(one: Any, two: Any) -> KerasTensor:
+def _common(one: ArraySpec, two: ArraySpec) -> KerasTensor:
     """The dimensions that two runs agree on."""
     return KerasTensor((a if a == b else None for a, b in zip(one.shape, two.shape, strict=True)), one.dtype)

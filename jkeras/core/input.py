@@ -1,6 +1,7 @@
 """Input: where a graph begins."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from jkeras import dtypes, registry
@@ -8,7 +9,7 @@ from jkeras.core.layer import Layer
 from jkeras.core.node import Node
 from jkeras.core.tensor import KerasTensor, check_dense, standardize_shape
 from jkeras.errors import ArgumentError
-from jkeras.typing import Config
+from jkeras.typing import Config, DTypeLike
 
 
 @registry.export("keras.layers")
@@ -33,7 +34,7 @@ class InputLayer(Layer):
         self,
         shape: Any = None,
         batch_size: int | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
         batch_shape: Any = None,
@@ -84,7 +85,8 @@ class InputLayer(Layer):
 
     def call(self) -> KerasTensor:
         """The symbolic tensor."""
-        return self.output
+        tensor: KerasTensor = self.output
+        return tensor
 
     def get_config(self) -> Config:
         """The constructor's arguments."""
@@ -99,12 +101,12 @@ class InputLayer(Layer):
 
 
 def Input(
-    shape: Any = None,
+    shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
-    batch_shape: Any = None,
+    batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
     tensor: KerasTensor | None = None,
     optional: bool = False,

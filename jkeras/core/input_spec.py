@@ -1,14 +1,14 @@
 """InputSpec: what a layer expects of its first argument, checked before any work is done."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 
 from jkeras import dtypes, registry
-from jkeras.core.tensor import standardize_shape
+from jkeras.core.tensor import TensorTree, standardize_shape
 from jkeras.errors import ArgumentError, ShapeError
-from jkeras.typing import Config, Shape
+from jkeras.typing import Config, DTypeLike, Shape
 
 
 @registry.export("keras", "keras.layers")
@@ -33,8 +33,8 @@ class InputSpec:
 
     def __init__(
         self,
-        dtype: Any = None,
-        shape: Any = None,
+        dtype: DTypeLike | None = None,
+        shape: Sequence[int | None] | None = None,
         ndim: int | None = None,
         max_ndim: int | None = None,
         min_ndim: int | None = None,
@@ -103,7 +103,7 @@ class InputSpec:
         )
 
 
-def check_inputs(specs: Any, inputs: Any, path: str) -> None:
+def check_inputs(specs: Any, inputs: TensorTree | None, path: str) -> None:
     """Raises `ShapeError` unless the inputs meet the specs."""
     if not specs:
         return

@@ -28,8 +28,9 @@ from jkeras.core.signature import CallSignature
 from jkeras.core.stateless import Variables
 from jkeras.core.structure import Structure
 from jkeras.core.tensor import KerasTensor, any_symbolic, is_shape
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, BuildError, JKerasError, MissingCallError, OutsideScopeError, elsewhere
-from jkeras.typing import Config, Key, PyTree
+from jkeras.typing import ArraySpec, Config, Key, PyTree, RegularizerLike
 
 
 @elsewhere(
@@ -97,9 +98,9 @@ class Layer(Operation, AddsLosses):
     def __init__(
         self,
         *,
-        activity_regularizer: Any = None,
+        activity_regularizer: RegularizerLike = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         autocast: bool = True,
         name: str | None = None,
         **kwargs: Any,
@@ -290,7 +291,7 @@ class Layer(Operation, AddsLosses):
         specs = tuple(jax.tree.map(self._spec, each, is_leaf=is_shape) for each in inputs)
         return self._infer(specs, kwargs)
 
-    def _spec(self, leaf: Any) -> Any:
+    def _spec(self, leaf: ArraySpec) -> Any:
         if is_shape(leaf):
             return KerasTensor(leaf, self.input_dtype)
         return jnp.asarray(leaf) if isinstance(leaf, float | int) else leaf

@@ -13,17 +13,18 @@ from jkeras.core import call as calls
 from jkeras.core.function import Function
 from jkeras.core.graph import roots
 from jkeras.core.infer import infer
+from jkeras.core.protocol import LayerLike
 from jkeras.core.scope import Scope
 from jkeras.core.tensor import KerasTensor, keras_tensors
 from jkeras.typing import PyTree
 
 
-def takes_mask(layer: Any) -> bool:
+def takes_mask(layer: LayerLike) -> bool:
     """Whether a layer's `call` has an argument that a mask is filled into."""
     return any(name == "mask" or name.endswith("_mask") for name in layer.call_signature.names)
 
 
-def infer_with_masks(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyTree:
+def infer_with_masks(layer: LayerLike, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyTree:
     """The outputs' specs of a call behind the graph that made its inputs; `None` where that graph makes no mask."""
     tensors = list({id(tensor): tensor for tensor in keras_tensors(args, kwargs)}.values())
     inputs = roots(tensors)

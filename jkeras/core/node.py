@@ -4,6 +4,7 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jkeras.core.tensor import KerasHistory, KerasTensor, keras_tensors
@@ -26,7 +27,11 @@ class Node:
     """
 
     def __init__(
-        self, operation: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None, outputs: Any = None
+        self,
+        operation: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        outputs: Any = None,
     ) -> None:
         self.operation = operation
         constant = functools.partial(_constant, name=operation.name)
@@ -67,16 +72,17 @@ class Node:
         if len(self.args) == 1 and not self.kwargs and isinstance(self.args[0], KerasTensor):
             return (values.get(id(self.args[0])),), {}
 
-        def replace(leaf: Any) -> Any:
+        def replace(leaf: object) -> Any:
             return values.get(id(leaf)) if isinstance(leaf, KerasTensor) else leaf
 
-        return jax.tree.map(replace, (self.args, self.kwargs))
+        result: tuple[tuple[Any, ...], dict[str, Any]] = jax.tree.map(replace, (self.args, self.kwargs))
+        return result
 
     def __repr__(self) -> str:
         return f"<Node operation={self.operation.name}, inputs={self.input_tensors}, outputs={self.output_tensors}>"
 
 
-def _constant(leaf: Any, name: str) -> Any:
+def _constant(leaf: object, name: str) -> Any:
     """An argument as a graph keeps it: an array becomes a NumPy constant, for a graph holds nothing on a device."""
     if is_traced(leaf):
         raise GraphError(
@@ -86,7 +92,7 @@ def _constant(leaf: Any, name: str) -> Any:
             received=str(leaf)[:80],
             write="build the graph outside of `jax.jit`, with an Input for this value",
         )
-    if isinstance(leaf, jax.Array) and not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.extended):
+    if isinstance(leaf, jax.Array) and not jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
         return leaf.item() if leaf.weak_type and leaf.ndim == 0 else np.asarray(leaf)
     return leaf
 

@@ -6,7 +6,7 @@ operation whose constructor takes plain values is serializable without further c
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from jkeras import dtypes, registry
 from jkeras.configurable import PlainArguments
@@ -134,7 +134,7 @@ class Operation(PlainArguments):
         return config
 
     @classmethod
-    def from_config(cls, config: Config) -> "Operation":
+    def from_config(cls, config: Config) -> Self:
         """The object of a config.
 
         Raises `ConfigError` where the constructor refuses it; an error of ours about an argument stays as it is.
@@ -163,7 +163,7 @@ class Given(NamedTuple):
     problem: str | None
 
 
-def _plain_arguments(cls: type, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
+def _plain_arguments(cls: type, instance: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
     """The constructor's arguments by name, defaults included."""
     try:
         bound = inspect.signature(cls.__init__).bind(instance, *args, **kwargs)  # type: ignore[misc]
@@ -184,7 +184,7 @@ def _plain_arguments(cls: type, instance: Any, args: tuple[Any, ...], kwargs: di
     return Given(plain, problem)
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_is_plain, value))
     if isinstance(value, Mapping):

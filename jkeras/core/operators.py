@@ -16,6 +16,7 @@ from jkeras.core.lift import Lifted, lift
 from jkeras.core.tensor import KerasTensor
 from jkeras.core.variable import Variable
 from jkeras.errors import ArgumentError
+from jkeras.typing import Axes
 
 BINARY: dict[str, tuple[str, Callable[..., Any]]] = {
     "add": ("add", operator.add),
@@ -43,7 +44,7 @@ UNARY: dict[str, tuple[str, Callable[..., Any]]] = {
 }
 
 
-def getitem(x: Any, key: Any) -> Any:
+def getitem(x: Any, key: object) -> Any:
     """`x[key]`.
 
     Raises:
@@ -53,7 +54,7 @@ def getitem(x: Any, key: Any) -> Any:
     return x[key]
 
 
-def check_index(shape: tuple[Any, ...], key: Any) -> None:
+def check_index(shape: tuple[Any, ...], key: object) -> None:
     """Raises `ArgumentError` for an integer in a key that is out of the range of its axis.
 
     >>> check_index((2, 3), (..., -3))
@@ -81,7 +82,7 @@ def reshape(x: Any, newshape: Any) -> Any:
     return jnp.reshape(x, newshape)
 
 
-def squeeze(x: Any, axis: Any = None) -> Any:
+def squeeze(x: Any, axis: Axes | None = None) -> Any:
     """`x` without axes of size 1."""
     return jnp.squeeze(x, axis)
 
@@ -96,7 +97,7 @@ def _installed(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
-    def method(self: Any, other: Any) -> Any:
+    def method(self: Any, other: object) -> Any:
         return function(other, self)
 
     return method
@@ -116,7 +117,7 @@ SYMBOLIC_ONLY: dict[str, tuple[str, Callable[..., Any]]] = {
 _lifted_getitem = lift(getitem, "get_item")
 
 
-def _subscript(self: Any, key: Any) -> Any:
+def _subscript(self: Any, key: object) -> Any:
     """`self[key]`; NumPy's integers in the key are Python's, for in a graph an array's value is not looked at."""
     return _lifted_getitem(self, jax.tree.map(lambda k: int(k) if isinstance(k, np.integer) else k, key))
 

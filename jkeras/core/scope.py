@@ -28,7 +28,7 @@ from jkeras import dtypes
 from jkeras.core.probe import Captured, Probe
 from jkeras.errors import AssignmentError, LeafError, OutsideScopeError, ShapeError, TraceLevelError
 from jkeras.jax_compat import other_cache_key, trace_level
-from jkeras.typing import Array, DType, PyTree
+from jkeras.typing import Array, ArrayLike, ArrayTree, DType, PyTree
 
 
 class Declared(Protocol):
@@ -161,7 +161,7 @@ class Scope:
             write="self.child = child   # in __init__ of the layer that uses it",
         )
 
-    def write(self, variable: Declared, value: Any) -> Array:
+    def write(self, variable: Declared, value: ArrayTree) -> Array:
         """Records an update and returns the new value in the dtype of the leaf that it replaces."""
         path = self.path_of(variable)
         if not variable.assignable:
@@ -251,12 +251,12 @@ class Scope:
             name = f"{path}_{count}"
         self.losses[name] = value
 
-    def mask_of(self, value: Any) -> Any:
+    def mask_of(self, value: object) -> Any:
         """The mask that was set for this very value, or `None`."""
         found = self._masks.get(id(value))
         return found[1] if found is not None else None
 
-    def set_mask(self, value: Any, mask: Any) -> None:
+    def set_mask(self, value: object, mask: ArrayLike | None) -> None:
         """Sets the mask of a value; `None` changes nothing."""
         if mask is not None:
             self._masks[id(value)] = (value, mask)
@@ -313,7 +313,7 @@ def require(what: str, write: str) -> Scope:
     return scope
 
 
-def get_mask(value: Any) -> Any:
+def get_mask(value: object) -> Any:
     """The mask of a value in the current scope, or `None`: what Keras keeps as an attribute of the tensor.
 
     >>> x = jnp.zeros((1, 2))
@@ -326,7 +326,7 @@ def get_mask(value: Any) -> Any:
     return scope.mask_of(value) if scope is not None else None
 
 
-def set_mask(value: Any, mask: Any) -> None:
+def set_mask(value: object, mask: ArrayLike | None) -> None:
     """Sets the mask of a value in the current scope.
 
     >>> x = jnp.zeros((1, 2))

@@ -5,15 +5,13 @@ counts up. So `stateless_call` needs no extra argument, a resumed run continues 
 gives every member its own stream.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from jkeras import keys, registry
 from jkeras.core.structure import Component
 from jkeras.core.variable import Variable, check_name
-from jkeras.typing import Array, Config, Key
+from jkeras.typing import Array, Config, DTypeLike, Key
 
 
 class SeedState:
@@ -22,7 +20,7 @@ class SeedState:
     def __init__(self, seed: int | None) -> None:
         self.seed = seed
 
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None, *, key: Key) -> Array:
+    def __call__(self, shape: tuple[int, ...], dtype: DTypeLike | None = None, *, key: Key) -> Array:
         drawn = jax.random.bits(key, (), "uint32") if self.seed is None else jnp.uint32(self.seed & 0xFFFFFFFF)
         return jnp.stack([drawn, jnp.uint32(0)])
 

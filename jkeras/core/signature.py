@@ -9,7 +9,7 @@ import numpy as np
 
 from jkeras.core.tensor import KerasTensor, standardize_shape
 from jkeras.errors import ArgumentError
-from jkeras.typing import PyTree
+from jkeras.typing import ArraySpec, PyTree
 
 
 class CallSignature:
@@ -54,7 +54,7 @@ class CallSignature:
         return bound.arguments
 
 
-def is_tensor(x: Any) -> bool:
+def is_tensor(x: object) -> bool:
     """Whether something is an array, a tracer or a symbolic tensor."""
     return isinstance(x, jax.Array | np.ndarray | np.generic | KerasTensor)
 
@@ -87,7 +87,7 @@ def tensor_arguments(arguments: dict[str, Any], variadic: set[str], path: str) -
 def shapes_of(tensors: dict[str, PyTree]) -> dict[str, PyTree]:
     """`{"x_shape": shape}` for the tensor arguments of a call; masks have no part in building."""
 
-    def shape(leaf: Any) -> Any:
+    def shape(leaf: ArraySpec) -> Any:
         return None if leaf is None else standardize_shape(leaf.shape)
 
     return {

@@ -120,7 +120,7 @@ def _check(structure: Structure, flat: tuple[Tree, Tree], owner: str) -> None:
     _report(problems, owner)
 
 
-def _misfit(declaration: Declaration, leaf: Any) -> str | None:
+def _misfit(declaration: Declaration, leaf: object) -> str | None:
     if not hasattr(leaf, "shape") and not isinstance(leaf, int | float | complex):
         return f"'{declaration.path}' is no array: {type(leaf).__name__}"
     if jnp.shape(leaf) != declaration.variable.shape:
@@ -158,7 +158,10 @@ def constrain(structure: Structure, trainable: Mapping[str, Any]) -> dict[str, A
     constraints = {d.path: d.variable.constraint for d in structure.split()[0] if d.variable.constraint is not None}
     if not constraints:
         return dict(trainable)
-    return tree.map_with_path(lambda path, leaf: constraints[path](leaf) if path in constraints else leaf, trainable)
+    result: dict[str, Any] = tree.map_with_path(
+        lambda path, leaf: constraints[path](leaf) if path in constraints else leaf, trainable
+    )
+    return result
 
 
 def repartition(structure: Structure, variables: tuple[Any, Any], owner: str, draw: Any = None) -> Variables:
@@ -214,7 +217,7 @@ def drawing(structure: Structure, key: Key) -> Callable[[Declaration], Array]:
     return draw
 
 
-def named(name: str, given: Any, kwargs: dict[str, Any], owner: str) -> Any:
+def named(name: str, given: object, kwargs: dict[str, Any], owner: str) -> Any:
     """The values that `stateless_call` was given, under Keras's name or ours; takes the former out of `kwargs`.
 
     >>> named("trainable_variables", None, {"trainable_variables": {}}, "dense")
@@ -231,7 +234,7 @@ def named(name: str, given: Any, kwargs: dict[str, Any], owner: str) -> Any:
     return values if given is None else given
 
 
-def as_key(key: Any, owner: str) -> jax.Array:
+def as_key(key: Key, owner: str) -> Key:
     """A PRNG key, or an error that shows how to make one."""
     is_key = hasattr(key, "dtype") and (
         jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or (key.dtype == jnp.uint32 and key.ndim == 1)

@@ -45,7 +45,7 @@ class Component:
                 yield from parts(attribute, value)
 
 
-def parts(address: str, value: Any) -> Iterator[tuple[str, "Component | Variable"]]:
+def parts(address: str, value: object) -> Iterator[tuple[str, "Component | Variable"]]:
     """The components and variables in a value, containers included, with their addresses.
 
     >>> [address for address, _ in parts("pair", [Variable("zeros", ()), Variable("zeros", (), name="b")])]
@@ -120,7 +120,7 @@ def walk(root: Component) -> Structure:
     components: dict[Component, str] = {root: ""}
     taken: dict[str, Any] = {}
 
-    def claim(path: str, part: Any) -> None:
+    def claim(path: str, part: object) -> None:
         other = taken.setdefault(path, part)
         if other is not part:
             raise DuplicateNameError(

@@ -5,7 +5,6 @@ Under `jax.jit` an array is whole, however it is sharded, and its mean is that o
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 from jax import lax
@@ -18,7 +17,7 @@ DEFAULT_AXIS = "batch"
 Synchronized = bool | str | tuple[str, ...]
 
 
-def check_synchronized(value: Any, owner: str) -> Synchronized:
+def check_synchronized(value: object, owner: str) -> Synchronized:
     """A bool, a name, or a tuple of names.
 
     >>> check_synchronized(["data", "model"], "BatchNormalization")

@@ -4,17 +4,17 @@ Calling an operation on one records the call and returns another. `None` marks a
 history of a tensor (which operation, which of its calls, which output) is all that a graph is made of.
 """
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import jax
 
 from jkeras import dtypes
 from jkeras.errors import ArgumentError, GraphError
-from jkeras.typing import DType, Shape
+from jkeras.typing import ArrayLike, DType, DTypeLike, Shape
 
 
-def check_dense(owner: str, sparse: Any = False, ragged: Any = False) -> None:
+def check_dense(owner: str, sparse: bool | None = False, ragged: bool | None = False) -> None:
     """Raises `ArgumentError` where a sparse or a ragged tensor is asked for; `None` leaves it open."""
     if sparse or ragged:
         raise ArgumentError(
@@ -53,7 +53,7 @@ class KerasTensor:
     def __init__(
         self,
         shape: Any,
-        dtype: Any = "float32",
+        dtype: DTypeLike = "float32",
         sparse: bool = False,
         ragged: bool = False,
         record_history: bool = True,
@@ -94,7 +94,7 @@ class KerasTensor:
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
-    def _refuse(self, what: str) -> Any:
+    def _refuse(self, what: str) -> NoReturn:
         raise GraphError(
             f"a symbolic tensor has no {what}: it stands for values that do not exist yet.",
             path=self.name,
@@ -103,27 +103,31 @@ class KerasTensor:
         )
 
     def __bool__(self) -> bool:
-        return self._refuse("truth value")
+        self._refuse("truth value")
 
     def __int__(self) -> int:
-        return self._refuse("int value")
+        self._refuse("int value")
 
     def __float__(self) -> float:
-        return self._refuse("float value")
+        self._refuse("float value")
 
     def __iter__(self) -> Iterator[Any]:
-        return self._refuse("entries to iterate over")
+        self._refuse("entries to iterate over")
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._refuse("array value")
+        self._refuse("array value")
 
     def __jax_array__(self) -> Any:
-        return self._refuse("JAX value")
+        self._refuse("JAX value")
 
     __array_ufunc__ = None  # so that `numpy_array * tensor` leaves the operation to the tensor
 
 
-def standardize_shape(shape: Any) -> Shape:
+TensorTree: TypeAlias = KerasTensor | ArrayLike | Sequence["TensorTree"] | Mapping[str, "TensorTree"]
+"""Symbolic tensors and arrays, in lists, tuples and dicts."""
+
+
+def standardize_shape(shape: Iterable[int | None]) -> Shape:
     """A shape as a tuple; `None` dimensions stay.
 
     >>> standardize_shape([None, 3])
@@ -161,7 +165,7 @@ def _dimension(dim: Any) -> int | None:
         ) from None
 
 
-def is_shape(thing: Any) -> bool:
+def is_shape(thing: object) -> bool:
     """Whether something is a tuple or list of dimensions, and so a shape rather than a container of things.
 
     >>> is_shape((None, 3)), is_shape([(2,), (3,)])
@@ -172,7 +176,7 @@ def is_shape(thing: Any) -> bool:
     )
 
 
-def is_keras_tensor(thing: Any) -> bool:
+def is_keras_tensor(thing: object) -> bool:
     """Whether something is a symbolic tensor.
 
     >>> is_keras_tensor(KerasTensor((2,))), is_keras_tensor(2)
@@ -186,6 +190,6 @@ def keras_tensors(*structures: Any) -> list[KerasTensor]:
     return [leaf for leaf in jax.tree.leaves(structures) if isinstance(leaf, KerasTensor)]
 
 
-def any_symbolic(args: Any, kwargs: Any) -> bool:
+def any_symbolic(args: object, kwargs: object) -> bool:
     """Whether a call has a symbolic tensor anywhere in its arguments."""
     return any(isinstance(leaf, KerasTensor) for leaf in jax.tree.leaves((args, kwargs)))

@@ -11,7 +11,7 @@ function that reads and writes the current scope into a pure one (where no scope
 arguments of all but `remat` have none inside unless they are passed along as arguments of their own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import jax
@@ -24,7 +24,7 @@ from jkeras.core.scope import Scope
 from jkeras.core.seed import SeedState
 from jkeras.errors import TraceLevelError
 from jkeras.jax_compat import differs_between_members
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayLike, PyTree
 
 State = list[Array]
 
@@ -131,7 +131,7 @@ def scan(
     return carry, ys
 
 
-def cond(pred: Any, true_fun: Callable[..., PyTree], false_fun: Callable[..., PyTree], *operands: Any) -> PyTree:
+def cond(pred: ArrayLike, true_fun: Callable[..., PyTree], false_fun: Callable[..., PyTree], *operands: Any) -> PyTree:
     """`jax.lax.cond` whose branches may call layers that assign variables and add losses.
 
     >>> with Scope().open():
@@ -141,7 +141,7 @@ def cond(pred: Any, true_fun: Callable[..., PyTree], false_fun: Callable[..., Py
     return _branched((true_fun, false_fun), operands, lambda branches, *args: jax.lax.cond(pred, *branches, *args))
 
 
-def switch(index: Any, branches: Sequence[Callable[..., PyTree]], *operands: Any) -> PyTree:
+def switch(index: ArrayLike, branches: Sequence[Callable[..., PyTree]], *operands: Any) -> PyTree:
     """`jax.lax.switch` whose branches may call layers that assign variables and add losses.
 
     >>> with Scope().open():
@@ -223,7 +223,7 @@ def vmap(
     function: Callable[..., PyTree],
     in_axes: Any = 0,
     out_axes: Any = 0,
-    axis_name: Any = None,
+    axis_name: Hashable | None = None,
     axis_size: int | None = None,
 ) -> Any:
     """`jax.vmap` of a function that may call layers.

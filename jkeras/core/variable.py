@@ -9,7 +9,7 @@ the tree that the value came in, because freezing moves leaves between trees.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Never
 
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from jkeras import constraints, dtypes, initializers, regularizers
 from jkeras.core import scope as scopes
 from jkeras.errors import ArgumentError, ShapeError, elsewhere
 from jkeras.jax_compat import is_traced
-from jkeras.typing import Array, DType, Key
+from jkeras.typing import Array, ArrayTree, ConstraintLike, DType, DTypeLike, InitializerLike, Key, RegularizerLike
 
 AGGREGATIONS = ("none", "mean", "sum", "only_first_replica")
 SYNCHRONIZATIONS = ("none", "auto", "on_read", "on_write")
@@ -58,17 +58,17 @@ class Variable:
 
     def __init__(
         self,
-        initializer: Any,
-        shape: Any = None,
-        dtype: Any = None,
+        initializer: InitializerLike,
+        shape: int | Sequence[int] | None = None,
+        dtype: DTypeLike | None = None,
         trainable: bool = True,
         autocast: bool = True,
         aggregation: str | None = "none",
         synchronization: str | None = "auto",
         name: str | None = None,
         *,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
         overwrite_with_gradient: bool = False,
     ) -> None:
         self.explicit_name = check_name(name, "Variable") if name is not None else None
@@ -147,7 +147,7 @@ class Variable:
         """The current value in the scope: an array or a tracer. Raises `OutsideScopeError` outside any scope."""
         return self._scope("value").read(self)
 
-    def assign(self, value: Any) -> Array:
+    def assign(self, value: ArrayTree) -> Array:
         """Records `value` as the new value, cast to the variable's dtype, and returns it.
 
         Raises `AssignmentError` for a trainable variable, `TraceLevelError` inside a transform that would lose the
@@ -155,11 +155,11 @@ class Variable:
         """
         return self._scope("assign(value)").write(self, read(value))
 
-    def assign_add(self, value: Any) -> Array:
+    def assign_add(self, value: ArrayTree) -> Array:
         """`assign(self.value + value)`."""
         return self.assign(self._stored() + read(value))
 
-    def assign_sub(self, value: Any) -> Array:
+    def assign_sub(self, value: ArrayTree) -> Array:
         """`assign(self.value - value)`."""
         return self.assign(self._stored() - read(value))
 
@@ -216,12 +216,12 @@ class Variable:
     __array_ufunc__ = None  # so that `numpy_array * variable` leaves the operation to the variable
 
 
-def read(thing: Any) -> Any:
+def read(thing: object) -> Any:
     """The value of a Variable; anything else as it is."""
     return thing.value if isinstance(thing, Variable) else thing
 
 
-def concrete(value: Any, owner: str) -> np.ndarray:
+def concrete(value: object, owner: str) -> np.ndarray:
     """A value as a NumPy array. Raises `ArgumentError` for a tracer, which no declaration can hold."""
     if is_traced(value):
         raise ArgumentError(
@@ -243,7 +243,7 @@ def takes_key(initializer: Callable[..., Any]) -> bool:
     return any(p.name == "key" or p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
 
 
-def check_name(name: Any, owner: str) -> str:
+def check_name(name: object, owner: str) -> str:
     """A valid component of a path: a non-empty str without a slash."""
     if not isinstance(name, str) or not name or "/" in name:
         raise ArgumentError(
@@ -252,7 +252,7 @@ def check_name(name: Any, owner: str) -> str:
     return name
 
 
-def check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> str:
+def check_choice(argument: str, value: object, choices: tuple[str, ...]) -> str:
     """The value, if it is one of the choices; `None` stands for the first."""
     if value is None:
         return choices[0]
@@ -261,7 +261,7 @@ def check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> str:
     return value
 
 
-def standardize_shape(shape: Any, owner: str) -> tuple[int, ...]:
+def standardize_shape(shape: int | Sequence[int], owner: str) -> tuple[int, ...]:
     """A shape as a tuple of ints, all of them known."""
     shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
     if any(not isinstance(dim, int | np.integer) or isinstance(dim, bool) or dim < 0 for dim in shape):

@@ -11,8 +11,9 @@ from jkeras.core import stateless
 from jkeras.core.stateless import Variables
 from jkeras.core.structure import Component, Structure, walk
 from jkeras.core.variable import Variable
+from jkeras.dtypes import DTypePolicy, PolicyLike
 from jkeras.errors import ArgumentError, BuildError, NotInitializedError
-from jkeras.typing import DType, Key
+from jkeras.typing import ConstraintLike, DType, DTypeLike, InitializerLike, Key, RegularizerLike
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -44,10 +45,10 @@ class WeightOwner(Component):
     _hidden = frozenset({"_nodes", "own_variables", "_constructor"})
     _reserved: frozenset[str] = frozenset()  # methods that no attribute may hide
 
-    def __init__(self, *, trainable: bool, dtype: Any, autocast: bool) -> None:
+    def __init__(self, *, trainable: bool, dtype: PolicyLike, autocast: bool) -> None:
         self._trainable = trainable
         self._dtype_policy = dtypes.get(dtype)
-        self._settled_policy: Any = None
+        self._settled_policy: DTypePolicy | None = None
         self.autocast = bool(autocast)
         self.path: str | None = None
         self.own_variables: list[Variable] = []
@@ -83,12 +84,12 @@ class WeightOwner(Component):
     def add_weight(
         self,
         shape: Any = None,
-        initializer: Any = None,
-        dtype: Any = None,
+        initializer: InitializerLike = None,
+        dtype: DTypeLike | None = None,
         trainable: bool = True,
         autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
         aggregation: str | None = "none",
         overwrite_with_gradient: bool = False,
         name: str | None = None,
@@ -174,7 +175,7 @@ class WeightOwner(Component):
     # -- what is trainable
 
     @property
-    def trainable(self) -> bool:  # type: ignore[override]
+    def trainable(self) -> bool:
         """Whether the variables of the layer belong to the trainable tree. Setting it sets it for all sublayers.
 
         It changes the split, never values: `model.repartition(variables)` moves the leaves.
@@ -272,13 +273,13 @@ class WeightOwner(Component):
         return self._dtype_policy
 
     @property
-    def dtype_policy(self) -> Any:
+    def dtype_policy(self) -> DTypePolicy:
         """The policy of this layer; out of a map, that of its path, or of its name where nothing owns it."""
         policy = self._settled_policy or self._dtype_policy
         return policy[self._label] if isinstance(policy, dtypes.DTypePolicyMap) else policy
 
     @dtype_policy.setter
-    def dtype_policy(self, value: Any) -> None:
+    def dtype_policy(self, value: PolicyLike) -> None:
         self._dtype_policy, self._settled_policy = dtypes.get(value), None
 
     def settle_dtype_policy(self) -> None:

@@ -12,9 +12,9 @@ from jkeras.data.checks import check_class_weight, check_values
 from jkeras.data.host import is_array
 from jkeras.data.iteration import IterableSource, IteratorSource
 from jkeras.data.py_dataset import PyDataset, PyDatasetSource
-from jkeras.data.source import Plan, Source
+from jkeras.data.source import Plan, Source, SourceLike
 from jkeras.errors import DataError, within
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree
 
 ACCEPTED = (
     "arrays (NumPy, JAX, pandas, torch, ...) or structures of them, a PyDataset, a generator or iterator of batches,"
@@ -24,9 +24,9 @@ ENDLESS = -1  # tf.data's own number for it
 
 
 def adapt(
-    x: Any,
-    y: PyTree = None,
-    sample_weight: PyTree = None,
+    x: SourceLike | None,
+    y: ArrayTree | None = None,
+    sample_weight: ArrayTree | None = None,
     *,
     batch_size: int | None = None,
     shuffle: bool = False,
@@ -65,7 +65,14 @@ def adapt(
 
 
 def _adapted(
-    x: Any, y: PyTree, sample_weight: PyTree, plan: Plan, *, batch_size: int | None, shuffle: bool, seed: int
+    x: Any,
+    y: ArrayTree | None,
+    sample_weight: ArrayTree | None,
+    plan: Plan,
+    *,
+    batch_size: int | None,
+    shuffle: bool,
+    seed: int,
 ) -> Arrays | Source:
     class_weight = plan.class_weight
     if not _yields_batches(x):
@@ -83,13 +90,13 @@ def _adapted(
     return source
 
 
-def _yields_batches(x: Any) -> bool:
+def _yields_batches(x: SourceLike) -> bool:
     if isinstance(x, Source):
         return True
     return x is not None and not is_array(x) and not isinstance(x, dict | list | tuple)
 
 
-def _source(x: Any, plan: Plan, shuffle: bool, seed: int) -> Source:
+def _source(x: SourceLike, plan: Plan, shuffle: bool, seed: int) -> Source:
     if isinstance(x, Source):
         return x
     if isinstance(x, PyDataset):
@@ -134,7 +141,7 @@ def _length(x: Any) -> int | None:
     return ENDLESS if count >= sys.maxsize else count  # grain's way to say it
 
 
-def _check_end(x: Any, endless: bool, plan: Plan) -> None:
+def _check_end(x: SourceLike, endless: bool, plan: Plan) -> None:
     if endless and plan.steps is None:
         steps = "steps_per_epoch" if not plan.is_evaluation else "validation_steps" if plan.name else "steps"
         raise DataError(
@@ -146,7 +153,7 @@ def _check_end(x: Any, endless: bool, plan: Plan) -> None:
         )
 
 
-def _refuse(name: str, value: Any, x: Any, write: str) -> None:
+def _refuse(name: str, value: object, x: SourceLike, write: str) -> None:
     if value is not None:
         raise DataError(
             f"`{name}` must be None, because `x` yields batches.",
@@ -157,5 +164,5 @@ def _refuse(name: str, value: Any, x: Any, write: str) -> None:
         )
 
 
-def _name(value: Any) -> str:
+def _name(value: object) -> str:
     return type(value).__name__

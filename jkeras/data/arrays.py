@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import tree
+from jkeras.data.batch import Batch
 from jkeras.data.host import host_arrays
 from jkeras.errors import ArgumentError, DataError
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayTree, PyTree
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Arrays:
         return Arrays(x, y, sample_weight, self.size)
 
 
-def check_arrays(x: PyTree, y: PyTree = None, sample_weight: PyTree = None) -> Arrays:
+def check_arrays(x: ArrayTree, y: ArrayTree | None = None, sample_weight: ArrayTree | None = None) -> Arrays:
     """Structures of arrays as `Arrays`.
 
     Arrays of other libraries become NumPy, float64 becomes `floatx`, a list of numbers is one array:
@@ -117,7 +118,7 @@ def split(arrays: Arrays, fraction: float) -> tuple[Arrays, Arrays]:
     return arrays.rows(0, at), arrays.rows(at, arrays.size)
 
 
-def class_weights(y: PyTree, weights: Mapping[int, float]) -> np.ndarray:
+def class_weights(y: ArrayTree | None, weights: Mapping[int, float]) -> np.ndarray:
     """A weight for each label from its class; the weight of classes that the mapping lacks is 1.
 
     Args:
@@ -138,7 +139,7 @@ def class_weights(y: PyTree, weights: Mapping[int, float]) -> np.ndarray:
     return found[np.reshape(places, labels.shape)]
 
 
-def class_indices(y: PyTree) -> np.ndarray:
+def class_indices(y: ArrayTree | None) -> np.ndarray:
     """The classes of labels.
 
     Args:
@@ -168,7 +169,8 @@ def class_indices(y: PyTree) -> np.ndarray:
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = np.squeeze(labels, -1)
     elif labels.ndim > 1 and (labels >= 0).all() and (np.abs(labels.sum(-1, dtype="float64") - 1) < 1e-3).all():
-        return labels.argmax(-1)
+        classes: np.ndarray = labels.argmax(-1)
+        return classes
     wrong = labels != np.floor(labels) if labels.dtype.kind not in "iub" else np.zeros(labels.shape, bool)
     if wrong.any():
         first = tuple(int(each) for each in np.unravel_index(int(wrong.argmax()), wrong.shape))
@@ -182,7 +184,7 @@ def class_indices(y: PyTree) -> np.ndarray:
     return labels
 
 
-def take(parts: PyTree, order: Array | None, start: Array | int, size: int) -> PyTree:
+def take(parts: Batch, order: Array | None, start: Array | int, size: int) -> PyTree:
     """A batch of `size` examples from position `start` of an order; without one, of the arrays in their own order.
 
     >>> take(jnp.arange(6), jnp.array([5, 4, 3, 2, 1, 0]), 2, 3).tolist()

@@ -1,14 +1,18 @@
 """A batch: `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`. A list counts as a tuple; a dict or an array is `x`."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import jax
 
 from jkeras.errors import DataError
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree
+
+Batch: TypeAlias = ArrayTree | Sequence[ArrayTree | None]
+"""`x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`; what there is not is `None`."""
 
 
-def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+def unpack_x_y_sample_weight(data: Batch) -> tuple[Any, Any, Any]:
     """The three parts of a batch, `None` for those that it does not have.
 
     >>> unpack_x_y_sample_weight((1, 2)), unpack_x_y_sample_weight({"a": 1})
@@ -24,10 +28,10 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
             received=f"a {type(data).__name__} of {len(data)}",
             write="yield x, y, sample_weight   # several inputs or outputs: yield (x1, x2), y",
         )
-    return (*data, None, None, None)[:3]  # type: ignore[return-value]
+    return (*data, None, None, None)[:3]
 
 
-def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+def pack_x_y_sample_weight(x: ArrayTree, y: ArrayTree | None = None, sample_weight: ArrayTree | None = None) -> Any:
     """The shortest form of a batch.
 
     >>> pack_x_y_sample_weight(1), pack_x_y_sample_weight(1, 2), pack_x_y_sample_weight([1], None)
@@ -40,6 +44,7 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
     return (x,) if isinstance(x, tuple | list) else x
 
 
-def batch_size_of(x: PyTree) -> int:
+def batch_size_of(x: ArrayTree) -> int:
     """The length of the first axis of the first array."""
-    return jax.tree.leaves(x)[0].shape[0]
+    size: int = jax.tree.leaves(x)[0].shape[0]
+    return size

@@ -13,7 +13,7 @@ import numpy as np
 
 from jkeras.data.arrays import class_indices
 from jkeras.jax_compat import canonical_dtype
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree, PyTree
 
 CHECKED_VALUES = 2**24  # of float32: 64 MiB, which takes about 10 ms
 
@@ -43,7 +43,7 @@ def check_values(parts: Mapping[str, PyTree], owner: str = "", kinds: Collection
                 warnings.warn(f"{owner}: {said}" if owner else said, stacklevel=3)
 
 
-def check_class_weight(y: PyTree, class_weight: Mapping[int, float], told: set[int] | None = None) -> None:
+def check_class_weight(y: ArrayTree | None, class_weight: Mapping[int, float], told: set[int] | None = None) -> None:
     """Warns of classes among the labels that have no weight.
 
     Args:
@@ -75,10 +75,11 @@ def host_values(leaf: Any) -> np.ndarray | None:
             return None
         leaf = np.asarray(leaf)
     rows = max(1, CHECKED_VALUES * len(leaf) // max(1, leaf.size))
-    return leaf[:rows]
+    first: np.ndarray = leaf[:rows]
+    return first
 
 
-def host_labels(leaf: Any) -> np.ndarray | None:
+def host_labels(leaf: object) -> np.ndarray | None:
     """Labels on the host; of an array that spans processes, those of this one; `None` without whole rows in its shards.
 
     >>> host_labels(jax.numpy.arange(3)).tolist()

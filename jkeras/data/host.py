@@ -26,7 +26,7 @@ from jkeras.typing import PyTree
 STRINGS = (str, bytes)
 
 
-def host_arrays(value: PyTree, name: str, *, cast: bool = True) -> PyTree:
+def host_arrays(value: object, name: str, *, cast: bool = True) -> PyTree:
     """A structure of arrays, of any library, as one of NumPy or JAX arrays.
 
     A list of numbers, or of lists of numbers, is one array. `None` is an empty structure.
@@ -47,7 +47,7 @@ def host_arrays(value: PyTree, name: str, *, cast: bool = True) -> PyTree:
     return jax.tree.unflatten(structure, [cast_float64(leaf) for leaf in leaves] if cast else leaves)
 
 
-def cast_float64(value: Any) -> Any:
+def cast_float64(value: np.ndarray) -> Any:
     """A NumPy array of float64, or of a wider float, as `floatx`; where JAX works with 64 bits, as float64.
 
     >>> cast_float64(np.ones(2)).dtype
@@ -60,7 +60,7 @@ def cast_float64(value: Any) -> Any:
     return value.astype(config.floatx())
 
 
-def is_array(value: Any) -> bool:
+def is_array(value: object) -> bool:
     """Whether a value is one array, of any library.
 
     >>> is_array(np.ones(2)), is_array([1.0, 2.0]), is_array(iter([1.0]))
@@ -71,16 +71,16 @@ def is_array(value: Any) -> bool:
     )
 
 
-def _is_literal(value: Any) -> bool:
+def _is_literal(value: object) -> bool:
     """Whether something is a list that spells out one array: of numbers or strings, or of lists of these."""
     return isinstance(value, list) and bool(value) and all(_is_scalar(item) or _is_literal(item) for item in value)
 
 
-def _is_scalar(value: Any) -> bool:
+def _is_scalar(value: object) -> bool:
     return isinstance(value, (numbers.Number, *STRINGS))
 
 
-def _host_array(value: Any, path: str) -> Any:
+def _host_array(value: object, path: str) -> Any:
     if not isinstance(value, jax.Array):
         value = _foreign(value, path)
         if not (jnp.issubdtype(value.dtype, jnp.number) or value.dtype == bool) or value.dtype.kind == "m":
@@ -96,7 +96,7 @@ def _host_array(value: Any, path: str) -> Any:
     return value
 
 
-def _foreign(value: Any, path: str) -> np.ndarray:
+def _foreign(value: object, path: str) -> np.ndarray:
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise DataError(
             "the array must not have masked values: the network would read them.",
@@ -149,7 +149,8 @@ def _is_numeric(column: np.ndarray) -> bool:
 def _torch(tensor: Any) -> np.ndarray:
     tensor = tensor.detach().cpu()
     try:
-        return tensor.numpy()
+        array: np.ndarray = tensor.numpy()
+        return array
     except TypeError:  # bfloat16 and the float8 types
         return np.asarray(jax.dlpack.from_dlpack(tensor))
 
@@ -192,7 +193,7 @@ def _no_numbers(value: np.ndarray, path: str) -> DataError:
     )
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, numbers.Real | np.bool_)
 
 
@@ -220,7 +221,7 @@ def _ragged(rows: Any, path: str) -> DataError:
     )
 
 
-def _form(row: Any) -> str:
+def _form(row: object) -> str:
     """The form of a row, without its values."""
     if hasattr(row, "shape"):
         return f"an array of shape {tuple(row.shape)}"

@@ -32,6 +32,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jkeras.data.batch import Batch
 from jkeras.data.batch import unpack_x_y_sample_weight as unpack
 from jkeras.data.host import host_arrays
 from jkeras.data.uniform import PARTS
@@ -47,7 +48,7 @@ STACK_BYTES = 65536
 SPAWN = multiprocessing.get_context("spawn")
 
 
-def send(line: Connection, value: Any) -> None:
+def send(line: Connection, value: object) -> None:
     """Sends a value; the memory of its arrays goes as it is, not through the pickle."""
     buffers: list[pickle.PickleBuffer] = []
     pickled = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
@@ -118,7 +119,7 @@ def _interrupts_blocked() -> Iterator[None]:
 Message = tuple[PyTree, Exception | None, str]  # a batch; or an exception that can be sent, and its traceback
 
 
-def _plain(batch: Any) -> PyTree:
+def _plain(batch: Batch) -> PyTree:
     """A batch of NumPy arrays, which any process can read."""
     parts = [host_arrays(part, name, cast=False) for name, part in zip(PARTS, unpack(batch), strict=True)]
     return jax.tree.map(np.asarray, tuple(parts))
@@ -259,7 +260,7 @@ class ProcessWorkers:
     def _function(self, worker: Worker) -> Callable[[int], PyTree]:
         return lambda index: worker.batch(self._dataset, index)
 
-    def give(self, dataset: Any) -> None:
+    def give(self, dataset: object) -> None:
         """Has the workers read from a dataset as it is now. Raises `DataError` where it cannot be sent."""
         try:
             pickled = pickle.dumps(dataset, protocol=5)

@@ -100,7 +100,7 @@ class PyDataset(abc.ABC):
         return (self[index] for index in (itertools.count() if count is None else range(count)))
 
 
-def _checked_count(name: str, value: Any, *, least: int) -> int:
+def _checked_count(name: str, value: object, *, least: int) -> int:
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ArgumentError(
             f"`{name}` must be an int >= {least}, got {value!r}.",
@@ -132,7 +132,7 @@ class PyDatasetSource(Source):
         super().__init__(steps=dataset.num_batches)
         self.dataset, self.shuffle, self.seed = dataset, shuffle, seed
         self._pool: Workers | ProcessWorkers | None = None
-        self._finalizer: weakref.finalize | None = None
+        self._finalizer: weakref.finalize[..., Any] | None = None
 
     def read(self, epoch: int) -> Iterator[Any]:
         """The batches of an epoch."""
@@ -169,7 +169,8 @@ class PyDatasetSource(Source):
         """The order of a pass over the dataset."""
         if not self.shuffle:
             return list(range(count))
-        return np.random.default_rng([self.seed % 2**64, number]).permutation(count).tolist()
+        result: list[int] = np.random.default_rng([self.seed % 2**64, number]).permutation(count).tolist()
+        return result
 
     def _workers(self) -> Workers | ProcessWorkers:
         """The pool, which lives as long as the source."""

@@ -9,13 +9,14 @@ import abc
 import dataclasses
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from jkeras.data.arrays import class_weights
 from jkeras.data.batch import batch_size_of
 from jkeras.data.checks import check_class_weight, check_values
 from jkeras.data.uniform import Batch, Place, Uniform
 from jkeras.errors import DataError, within
+from jkeras.typing import DataLike
 
 END = object()
 
@@ -222,3 +223,7 @@ class Source(abc.ABC):
 
     def __exit__(self, *exception: Any) -> None:
         self.close()
+
+
+SourceLike: TypeAlias = DataLike | Source
+"""What becomes a source, or arrays: see `adapt`."""

@@ -55,7 +55,7 @@ class Uniform:
         self._told: set[tuple[str, str]] = set()  # paths and dtypes that a warning was about
         self._kinds: list[Any] = []  # of the batch before, compared first: most batches are alike
 
-    def batch(self, raw: Any, place: Place) -> Batch:
+    def batch(self, raw: Batch, place: Place) -> Batch:
         """`(x, y, sample_weight)` as host arrays. Raises `DataError` for a batch unlike the first."""
         try:
             parts = zip(PARTS, unpack_x_y_sample_weight(raw), strict=True)
@@ -73,7 +73,7 @@ class Uniform:
         found = jax.tree.map(cast_float64, found)
         return found["x"], found["y"], found["sample_weight"]
 
-    def _look_closely(self, found: dict[str, PyTree], structure: Any, place: Place) -> None:
+    def _look_closely(self, found: dict[str, PyTree], structure: object, place: Place) -> None:
         """Checks a batch that does not look like the one before it."""
         forms = {
             tree.join(name, tree.key_path(path)): (leaf.shape, str(leaf.dtype))

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from jkeras.errors import ArgumentError
+from jkeras.typing import Sizes
 
 PADDINGS = ("valid", "same")
 
 
-def standardize_tuple(value: Any, n: int, name: str, path: str | None = None, *, minimum: int = 1) -> tuple[int, ...]:
+def standardize_tuple(value: Sizes, n: int, name: str, path: str | None = None, *, minimum: int = 1) -> tuple[int, ...]:
     """`n` integers out of one integer or `n` of them.
 
     Args:
@@ -72,7 +73,7 @@ def standardize_pairs(value: Any, n: int, name: str, path: str | None = None) ->
     return tuple((before, after) for before, after in pairs)
 
 
-def standardize_padding(value: Any, path: str | None = None, *, causal: bool = False) -> str:
+def standardize_padding(value: object, path: str | None = None, *, causal: bool = False) -> str:
     """One of `"valid"`, `"same"` and, where time has a direction, `"causal"`; case does not matter.
 
     >>> standardize_padding("SAME")

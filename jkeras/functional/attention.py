@@ -17,7 +17,7 @@ from jax import lax
 
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.jax_compat import target_platform
-from jkeras.typing import Array
+from jkeras.typing import Array, ArrayLike, DTypeLike
 
 Implementation = Literal["cudnn", "xla"]
 Segments = Array | tuple[Array, Array]
@@ -26,8 +26,8 @@ PATH = "dot_product_attention"
 
 
 def attention_mask(
-    queries: Any,
-    keys: Any,
+    queries: ArrayLike,
+    keys: ArrayLike,
     *,
     mask: Array | None = None,
     is_causal: bool = False,
@@ -366,7 +366,7 @@ def check_heads(query: Array, key: Array, value: Array) -> None:
         )
 
 
-def _rank_4(x: Array | None, dtype: Any) -> Array | None:
+def _rank_4(x: Array | None, dtype: DTypeLike) -> Array | None:
     """An array that is broadcastable to `(b, n, t, s)`, with all four axes."""
     return None if x is None else jnp.expand_dims(jnp.asarray(x, dtype), tuple(range(4 - jnp.ndim(x))))
 

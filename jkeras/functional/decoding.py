@@ -5,21 +5,21 @@ blanks are taken out. The greedy decoder takes the best path; the beam search su
 spell the same labels, over the `beam_width` best beginnings.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from jkeras.errors import ArgumentError, ShapeError
-from jkeras.typing import Array
+from jkeras.typing import Array, ArrayLike
 
 NONE = -1  # where a sequence has ended
 
 
 def ctc_decode(
     inputs: Array,
-    sequence_lengths: Any,
+    sequence_lengths: ArrayLike,
     strategy: str = "greedy",
     beam_width: int = 100,
     top_paths: int = 1,

@@ -156,7 +156,8 @@ def _up_to_64(rows: np.ndarray) -> np.ndarray:
     y = _rotate(a + b, 43) + _rotate(c, 30) + d
     z = _mix(y, a + _rotate(b + K2, 18) + c, mul)
     g, h = (y + g) * mul, (z + h) * mul
-    return _mix(_rotate(e + f, 43) + _rotate(g, 30) + h, e + _rotate(f + a, 18) + g, mul)
+    array: np.ndarray = _mix(_rotate(e + f, 43) + _rotate(g, 30) + h, e + _rotate(f + a, 18) + g, mul)
+    return array
 
 
 def _long(rows: np.ndarray) -> np.ndarray:
@@ -173,7 +174,8 @@ def _long(rows: np.ndarray) -> np.ndarray:
     v = (v[0] + w[0], v[1])
     w = (w[0] + v[0], w[1])
     x, y, z, v, w = _stir(rows, rows.shape[1] - 64, x, y, z, v, w, mul, nine=9)
-    return _mix(_mix(v[0], w[0], mul) + _shift_mix(y) * K0 + z, _mix(v[1], w[1], mul) + x, mul)
+    array: np.ndarray = _mix(_mix(v[0], w[0], mul) + _shift_mix(y) * K0 + z, _mix(v[1], w[1], mul) + x, mul)
+    return array
 
 
 def _stir(
@@ -239,7 +241,8 @@ def siphash(rows: np.ndarray, salt: Sequence[int]) -> np.ndarray:
     end = np.zeros((len(rows), 8), "uint8")
     end[:, : rows.shape[1] - whole] = rows[:, whole:]
     end[:, 7] = rows.shape[1] & 0xFF
-    return _sip([*(_fetch(rows, start) for start in range(0, whole, 8)), _fetch(end, 0)], salt)
+    array: np.ndarray = _sip([*(_fetch(rows, start) for start in range(0, whole, 8)), _fetch(end, 0)], salt)
+    return array
 
 
 def _sip(message: Sequence[Any], salt: Sequence[int]) -> Any:
@@ -256,7 +259,8 @@ def _sip_digits(left: Bytes, size: Word, salt: Sequence[int]) -> Word:
     stirred = _absorb(state, head, _repeat_on_device)
     state = [words.where(long, after, before) for after, before in zip(stirred, state, strict=True)]
     end = words.where(long, Word.of_uint32(left[2]), head) | (size << 56)
-    return _finish(_absorb(state, end, _repeat_on_device), _repeat_on_device)
+    result: Word = _finish(_absorb(state, end, _repeat_on_device), _repeat_on_device)
+    return result
 
 
 def _seeded(nothing: Any, salt: Sequence[int]) -> State:

@@ -34,7 +34,7 @@ def channel_axis(ndim: int, data_format: str | None = None) -> int:
     return ndim - 1 if standardize_data_format(data_format) == "channels_last" else 1
 
 
-def arrange(batch: Any, spatial: Sequence[Any], channels: Any, data_format: str | None = None) -> tuple[Any, ...]:
+def arrange(batch: object, spatial: Sequence[Any], channels: object, data_format: str | None = None) -> tuple[Any, ...]:
     """One entry per axis, in the order of the data format.
 
     >>> arrange(None, (28, 28), 3, "channels_last"), arrange(None, (28, 28), 3, "channels_first")

@@ -19,7 +19,7 @@ from jax import lax
 from jkeras.dtypes import is_float
 from jkeras.errors import ShapeError
 from jkeras.functional.layout import along
-from jkeras.typing import Array, Axes
+from jkeras.typing import Array, ArrayLike, Axes
 
 
 def moments(
@@ -200,7 +200,7 @@ def unit_normalize(x: Array, *, epsilon: float = 1e-12, axis: Axes | None = -1) 
 
 
 @jax.custom_jvp
-def _inverse_root(total: Array, least: Any) -> Array:
+def _inverse_root(total: Array, least: ArrayLike) -> Array:
     """`1 / sqrt(max(total, least))`, constant below `least`.
 
     The second derivative of `lax.rsqrt` divides by the square of its argument: 0 in float32 for a `least` of 1e-24.

@@ -68,7 +68,8 @@ def max_pool(
     else:
         least = np.array(jnp.iinfo(inputs.dtype).min, inputs.dtype)
     window = _window(inputs.shape, pool_size, strides, padding, data_format, path)
-    return lax.reduce_window(inputs, least, lax.max, *window)
+    array: Array = lax.reduce_window(inputs, least, lax.max, *window)
+    return array
 
 
 def average_pool(
@@ -105,7 +106,8 @@ def average_pool(
     window, steps, pads = _window(inputs.shape, pool_size, strides, padding, data_format, path)
     sums = lax.reduce_window(inputs.astype(dtype), np.zeros((), dtype), lax.add, window, steps, pads)
     means = sums / _elements(inputs.shape, sums.shape, window, steps, pads).astype(dtype)
-    return means.astype(inputs.dtype if is_float(inputs.dtype) else dtype)
+    array: Array = means.astype(inputs.dtype if is_float(inputs.dtype) else dtype)
+    return array
 
 
 def global_max_pool(inputs: Array, *, keepdims: bool = False, data_format: str | None = None) -> Array:
@@ -172,10 +174,10 @@ def _window(
     n = len(shape) - 2
     sizes = standardize_tuple(pool_size, n, "pool_size", path)
     steps = sizes if strides is None else standardize_tuple(strides, n, "strides", path)
-    spatial = [shape[axis] for axis in spatial_axes(n + 2, data_format)]
+    spatial: list[Any] = [shape[axis] for axis in spatial_axes(n + 2, data_format)]
     padding = standardize_padding(padding, path)
     check_windows(spatial, sizes, padding, path)
-    pads = lax.padtype_to_pads(spatial, sizes, steps, padding.upper())  # type: ignore[arg-type]
+    pads = lax.padtype_to_pads(spatial, sizes, steps, padding.upper())
     return (
         arrange(1, sizes, 1, data_format),
         arrange(1, steps, 1, data_format),

@@ -34,7 +34,7 @@ def recur(
     keep: Array | None,
     states: States,
     kernel: Array,
-    masks: PyTree,
+    masks: list[Array] | None,
 ) -> tuple[States, Array]:
     """The last states, and the first state after each step.
 
@@ -62,7 +62,11 @@ def recur(
 
 @recur.defjvp
 def _(
-    product: Any, advance: Any, unroll: bool, primals: tuple[Any, ...], tangents: tuple[Any, ...]
+    product: Callable[..., Any],
+    advance: Callable[..., Any],
+    unroll: bool,
+    primals: tuple[Any, ...],
+    tangents: tuple[Any, ...],
 ) -> tuple[PyTree, PyTree]:
     xs, keep, states, kernel, masks = primals
     dxs, _, dstates, dkernel, _ = tangents
@@ -77,14 +81,14 @@ def _(
 
 
 def _loop(
-    product: Any,
-    advance: Any,
+    product: Callable[..., Any],
+    advance: Callable[..., Any],
     unroll: bool,
     xs: Blocks,
     keep: Array | None,
     states: States,
     kernel: Array,
-    masks: PyTree,
+    masks: list[Array] | None,
     emitted: Callable[[States, States], PyTree],
 ) -> tuple[States, Any]:
     def body(old: States, at: tuple[Blocks, Array | None]) -> tuple[States, Any]:

@@ -4,19 +4,17 @@ The product of a query at `i` and a key at `j` then depends on `i - j` only. Fea
 its own frequency.
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 from jax import lax
 
 from jkeras.dtypes import is_float
 from jkeras.errors import ShapeError
-from jkeras.typing import Array
+from jkeras.typing import Array, ArrayLike
 
 
 def rotary_embedding(
     x: Array,
-    positions: Any = None,
+    positions: ArrayLike | None = None,
     *,
     max_wavelength: float = 10000.0,
     scaling_factor: float = 1.0,

@@ -12,7 +12,7 @@ from jax import lax
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional.arguments import standardize_tuple
 from jkeras.functional.windows import frames
-from jkeras.typing import Array
+from jkeras.typing import Array, DTypeLike
 
 COSINES = {"hann": 0.5, "hamming": 0.54}
 MEL_BREAK, MEL_Q = 700.0, 1127.0  # mel(f) = 1127 ln(1 + f / 700)
@@ -73,7 +73,7 @@ def stft(
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
-    window: Any = "hann",
+    window: str | Array | np.ndarray | None = "hann",
     center: bool = True,
 ) -> tuple[Array, Array]:
     """Short-time Fourier transform: that of every windowed frame.
@@ -118,7 +118,7 @@ def istft(
     sequence_stride: int,
     fft_length: int,
     length: int | None = None,
-    window: Any = "hann",
+    window: str | Array | np.ndarray | None = "hann",
     center: bool = True,
 ) -> Array:
     """The signal of a short-time Fourier transform: windowed frames added, over the sum of squared windows.
@@ -205,7 +205,7 @@ def mel_filters(
     sampling_rate: float,
     lower_edge_hertz: float,
     upper_edge_hertz: float,
-    dtype: Any = "float32",
+    dtype: DTypeLike = "float32",
 ) -> Array:
     """Triangles over frequencies, whose corners are evenly spaced on the mel scale `1127 ln(1 + hertz / 700)`.
 
@@ -249,7 +249,9 @@ def mel_filters(
     return jnp.asarray(weights, dtype)
 
 
-def _window(window: Any, length: int, fft_length: int, dtype: Any, path: str) -> Array | None:
+def _window(
+    window: str | Array | np.ndarray | None, length: int, fft_length: int, dtype: DTypeLike, path: str
+) -> Array | None:
     """The window in the middle of `fft_length` elements; `None` where there is none."""
     if dtype not in ("float32", "float64"):
         raise ShapeError(

@@ -16,7 +16,7 @@ from typing import Any
 from jkeras import dtypes, families, keys
 from jkeras.configurable import Configurable
 from jkeras.errors import ArgumentError, MissingCallError, ShapeError
-from jkeras.typing import Array, Config, DTypeLike, Key
+from jkeras.typing import Array, Config, DTypeLike, InitializerLike, Key
 
 
 class Initializer(Configurable):
@@ -171,7 +171,7 @@ def compute_fans(
     return window * shape[-2], window * shape[-1]
 
 
-def serialize(initializer: Any) -> Any:
+def serialize(initializer: InitializerLike) -> Any:
     """The config of an initializer.
 
     Args:
@@ -184,7 +184,7 @@ def serialize(initializer: Any) -> Any:
     return family.serialize(initializer)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The initializer of a config that `serialize` made, here or in Keras, or of a name.
 
     Args:

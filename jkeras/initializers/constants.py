@@ -11,7 +11,7 @@ from jkeras import arguments, dtypes, registry
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.initializers.base import Initializer, family, static_shape
 from jkeras.initializers.literal import Literal
-from jkeras.typing import Array, Config, DTypeLike, Key
+from jkeras.typing import Array, ArrayLike, Config, DTypeLike, InitializerLike, Key
 
 
 @family.register()
@@ -33,7 +33,7 @@ class Constant(Initializer):
     Source: `keras.initializers.Constant`.
     """
 
-    def __init__(self, value: Any = 0.0) -> None:
+    def __init__(self, value: ArrayLike | Sequence[Any] = 0.0) -> None:
         self.value = _held(value)
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None, *, key: Key | None = None) -> Array:
@@ -114,7 +114,7 @@ class FromArray(Initializer):
     Source: what `keras.initializers.get` makes of an array.
     """
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: ArrayLike | np.generic | Sequence[Any]) -> None:
         self.value = value if isinstance(value, Literal) else Literal.of(value)
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None, *, key: Key | None = None) -> Array:
@@ -139,7 +139,7 @@ class FromArray(Initializer):
         return cls(registry.deserialize(config["value"]))
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: InitializerLike) -> Any:
     """The initializer of a name, a config, a class, a callable or an array; `None` for `None`.
 
     Args:
@@ -160,7 +160,7 @@ def get(identifier: Any) -> Any:
     return family.get(identifier)
 
 
-def _held(value: Any) -> Any:
+def _held(value: object) -> Any:
     """What is kept of a value: numbers as they are, lists as tuples, arrays as literals."""
     if isinstance(value, np.generic):
         return value.item()
@@ -179,9 +179,9 @@ def _held(value: Any) -> Any:
     )
 
 
-def _array(value: Any) -> np.ndarray:
+def _array(value: object) -> np.ndarray:
     return value.array() if isinstance(value, Literal) else np.asarray(value)
 
 
-def _written(value: Any) -> Any:
+def _written(value: object) -> Any:
     return registry.serialize(value.array() if isinstance(value, Literal) else value)

@@ -16,7 +16,8 @@ from jkeras.typing import Array, Key
 
 def _apart(value: Array) -> Array:
     """The value, kept out of the fusions of whoever uses it, which may round its last product otherwise."""
-    return jax.lax.optimization_barrier(value)
+    array: Array = jax.lax.optimization_barrier(value)
+    return array
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "dtype", "mean", "stddev"))

@@ -89,7 +89,8 @@ class Orthogonal(RandomInitializer):
                 received=f"shape {shape}",
                 write=f"{type(self).__name__}()((3, 3), key=jax.random.key(0))",
             )
-        return draws.orthogonal(key, shape, dtype, self.gain)
+        array: Array = draws.orthogonal(key, shape, dtype, self.gain)
+        return array
 
     def get_config(self) -> Config:
         """`{"seed", "gain"}`."""

@@ -33,7 +33,8 @@ class RandomNormal(RandomInitializer):
 
     def draw(self, key: Key, shape: tuple[int, ...], dtype: str) -> Array:
         """The values for a key."""
-        return draws.normal(key, shape, dtype, self.mean, self.stddev)
+        array: Array = draws.normal(key, shape, dtype, self.mean, self.stddev)
+        return array
 
     def get_config(self) -> Config:
         """`{"seed", "mean", "stddev"}`."""
@@ -67,7 +68,8 @@ class TruncatedNormal(RandomInitializer):
 
     def draw(self, key: Key, shape: tuple[int, ...], dtype: str) -> Array:
         """The values for a key."""
-        return draws.truncated_normal(key, shape, dtype, self.mean, self.stddev)
+        array: Array = draws.truncated_normal(key, shape, dtype, self.mean, self.stddev)
+        return array
 
     def get_config(self) -> Config:
         """`{"seed", "mean", "stddev"}`."""
@@ -101,7 +103,8 @@ class RandomUniform(RandomInitializer):
 
     def draw(self, key: Key, shape: tuple[int, ...], dtype: str) -> Array:
         """The values for a key."""
-        return draws.uniform(key, shape, dtype, self.minval, self.maxval)
+        array: Array = draws.uniform(key, shape, dtype, self.minval, self.maxval)
+        return array
 
     def get_config(self) -> Config:
         """`{"seed", "minval", "maxval"}`."""

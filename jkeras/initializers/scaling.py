@@ -83,12 +83,16 @@ class VarianceScaling(RandomInitializer):
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, n)
+        array: Array
         if self.distribution == "uniform":
             limit = math.sqrt(3.0 * variance)
-            return draws.uniform(key, shape, dtype, -limit, limit)
+            array = draws.uniform(key, shape, dtype, -limit, limit)
+            return array
         if self.distribution == "untruncated_normal":
-            return draws.normal(key, shape, dtype, 0.0, math.sqrt(variance))
-        return draws.truncated_normal(key, shape, dtype, 0.0, math.sqrt(variance) / TRUNCATED_STDDEV)
+            array = draws.normal(key, shape, dtype, 0.0, math.sqrt(variance))
+            return array
+        array = draws.truncated_normal(key, shape, dtype, 0.0, math.sqrt(variance) / TRUNCATED_STDDEV)
+        return array
 
     def get_config(self) -> Config:
         """`{"seed", "scale", "mode", "distribution", "input_axes", "output_axes"}`."""

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy  # type: ignore[import-untyped]  # loads `scipy.signal` when it is first used
+import scipy  # loads `scipy.signal` when it is first used
 
 from jkeras import arguments, dtypes
 from jkeras.errors import ArgumentError, ShapeError
@@ -73,11 +73,13 @@ class STFT(Initializer):
         window = self._scaled_window(sizes[0])  # (t,)
         if window is not None:
             kernel = kernel * jnp.asarray(window[:, None, None], kernel.dtype)
-        return kernel.astype(dtype)
+        array: Array = kernel.astype(dtype)
+        return array
 
     def _scaled_window(self, length: int) -> np.ndarray | None:
         if self.window is None:
             return None
+        window: np.ndarray
         if isinstance(self.window, str):
             window = scipy.signal.get_window(self.window, length, fftbins=self.periodic)
         else:
@@ -92,7 +94,10 @@ class STFT(Initializer):
             )
         if self.scaling is None:
             return window
-        return window / (np.sqrt(np.sum(window**2)) if self.scaling == "density" else np.sum(np.abs(window)))
+        scaled: np.ndarray = window / (
+            np.sqrt(np.sum(window**2)) if self.scaling == "density" else np.sum(np.abs(window))
+        )
+        return scaled
 
     def get_config(self) -> Config:
         """`{"side", "window", "periodic", "scaling"}`."""

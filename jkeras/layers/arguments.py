@@ -4,6 +4,7 @@ from typing import Any
 
 from jkeras import activations
 from jkeras.errors import ArgumentError
+from jkeras.typing import ActivationLike
 
 
 class ActivationAttribute:
@@ -23,7 +24,7 @@ class ActivationAttribute:
     def __get__(self, layer: Any, owner: type | None = None) -> Any:
         return self if layer is None else vars(layer)[self.name]
 
-    def __set__(self, layer: Any, value: Any) -> None:
+    def __set__(self, layer: object, value: ActivationLike) -> None:
         vars(layer)[self.name] = activations.get(value)
 
 

@@ -28,7 +28,8 @@ def serialize(layer: Layer) -> Config:
 
     Source: the format of Keras 3.
     """
-    return registry.serialize(layer)
+    result: Config = registry.serialize(layer)
+    return result
 
 
 def deserialize(config: Config, custom_objects: Mapping[str, Any] | None = None) -> Layer:

@@ -7,7 +7,7 @@ nothing is ever broadcast along an axis that was not there.
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 import jax
 import jax.numpy as jnp
@@ -16,17 +16,21 @@ import numpy as np
 from jkeras import config
 from jkeras.errors import ShapeError
 from jkeras.jax_compat import has_64_bits
-from jkeras.typing import Array, DTypeLike, PyTree
+from jkeras.typing import Array, ArrayLike, ArrayTree, DTypeLike, PyTree, SupportsArray
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _is_numbers(node: Any) -> bool:
+def _is_numbers(node: object) -> bool:
     """Whether a list is an array written out in numbers, and no container of arrays."""
     return isinstance(node, list | tuple) and all(isinstance(x, bool | int | float) for x in jax.tree.leaves(node))
 
 
-def as_arrays(tree: PyTree, dtype: DTypeLike | None = None) -> PyTree:
+@overload
+def as_arrays(tree: ArrayLike | SupportsArray, dtype: DTypeLike | None = None) -> Array: ...
+@overload
+def as_arrays(tree: ArrayTree, dtype: DTypeLike | None = None) -> PyTree: ...
+def as_arrays(tree: ArrayTree, dtype: DTypeLike | None = None) -> PyTree:
     """The leaves of a tree as arrays, of one dtype if it is given. Nested lists of numbers are arrays.
 
     Integers that int32 does not hold become the nearest that it does, and not another class.
@@ -42,13 +46,13 @@ def as_arrays(tree: PyTree, dtype: DTypeLike | None = None) -> PyTree:
     return jax.tree.map(convert, tree, is_leaf=_is_numbers)
 
 
-def as_float(x: Any) -> Array:
+def as_float(x: ArrayLike) -> Array:
     """An array of a floating dtype: its own, or `floatx`."""
     x = as_arrays(x)
     return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(config.floatx())
 
 
-def examples_of(tree: PyTree) -> int:
+def examples_of(tree: ArrayTree) -> int:
     """The number of examples of a batch: the length of the first axis of its first array; 1 of a scalar.
 
     >>> examples_of({"a": jnp.zeros((4, 2))}), examples_of(0.0)
@@ -58,7 +62,7 @@ def examples_of(tree: PyTree) -> int:
     return shape[0] if shape else 1
 
 
-def widened(tree: PyTree) -> PyTree:
+def widened(tree: ArrayTree) -> PyTree:
     """The arrays of a tree, those of half precision as float32.
 
     >>> widened([jnp.zeros(1, "bfloat16"), jnp.zeros(1, "int32")])
@@ -82,9 +86,10 @@ def in_float32(function: F) -> F:
     """
 
     @functools.wraps(function)
-    def computed(y_true: Any, y_pred: Any, *args: Any, **kwargs: Any) -> Array:
+    def computed(y_true: ArrayLike, y_pred: ArrayLike, *args: Any, **kwargs: Any) -> Array:
         y_pred = as_float(y_pred)
-        return function(y_true, widened(y_pred), *args, **kwargs).astype(y_pred.dtype)
+        array: Array = function(y_true, widened(y_pred), *args, **kwargs).astype(y_pred.dtype)
+        return array
 
     return cast(F, computed)
 
@@ -114,7 +119,7 @@ def broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     return len(a) == len(b) and all(m == n or 1 in (m, n) for m, n in zip(a, b, strict=True))
 
 
-def paired(y_true: Any, y_pred: Any, owner: str, *, exactly: bool = False) -> tuple[Array, Array]:
+def paired(y_true: ArrayLike, y_pred: ArrayLike, owner: str, *, exactly: bool = False) -> tuple[Array, Array]:
     """Labels and predictions of one rank, in the dtype of the predictions.
 
     Args:

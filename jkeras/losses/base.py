@@ -20,6 +20,7 @@ import numpy as np
 
 from jkeras import arguments, config, dtypes, families, registry
 from jkeras.configurable import PlainArguments
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, MissingCallError
 from jkeras.losses import entries
 from jkeras.losses.arrays import as_arrays, examples_of, match_ranks
@@ -33,7 +34,7 @@ from jkeras.losses.weighting import (
     reduce_weighted,
     sum_and_count,
 )
-from jkeras.typing import Array, ArrayLike, Config, PyTree, Shape
+from jkeras.typing import Array, ArrayLike, ArrayTree, Config, Identifier, LossLike, PyTree, Shape
 
 LossFunction = Callable[..., Array]
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class Loss(PlainArguments):
     """Whether `call` gets the labels uncast, because they are class indices."""
 
     def __init__(
-        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: PolicyLike = None
     ) -> None:
         owner = type(self).__name__
         line = f'{owner}(reduction="sum_over_batch_size")'
@@ -90,7 +91,12 @@ class Loss(PlainArguments):
         return None
 
     def __call__(
-        self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None = None, *, mask: ArrayLike | None = None
+        self,
+        y_true: ArrayTree,
+        y_pred: ArrayTree,
+        sample_weight: ArrayLike | None = None,
+        *,
+        mask: ArrayLike | None = None,
     ) -> Array:
         """The reduced loss.
 
@@ -108,7 +114,12 @@ class Loss(PlainArguments):
         return self.divide(*sum_and_count(values, sample_weight, mask, self.reduction))
 
     def sum_and_count(
-        self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None = None, *, mask: ArrayLike | None = None
+        self,
+        y_true: ArrayTree,
+        y_pred: ArrayTree,
+        sample_weight: ArrayLike | None = None,
+        *,
+        mask: ArrayLike | None = None,
     ) -> tuple[Array, Array | np.floating]:
         """The loss of a part of a batch, before the division: `divide(sum of totals, sum of counts)` is that of all.
 
@@ -165,7 +176,7 @@ class Loss(PlainArguments):
         return divide(total, count, self.reduction).astype(self.dtype)
 
     def _values(
-        self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None, mask: ArrayLike | None
+        self, y_true: ArrayTree, y_pred: ArrayTree, sample_weight: ArrayLike | None, mask: ArrayLike | None
     ) -> tuple[Array, Array | None]:
         """The unreduced values, and which of them count; half precision is computed in float32."""
         dtype = jnp.promote_types(self.dtype, "float32")
@@ -180,11 +191,11 @@ class Loss(PlainArguments):
             values = as_arrays(values, dtype)
             return values, merge_masks(self._mask_of_values(mask, y_pred), self.valid(y_true, y_pred))
 
-    def _without(self, y_true: PyTree, y_pred: PyTree, counts: Array | None) -> tuple[PyTree, PyTree]:
+    def _without(self, y_true: ArrayTree, y_pred: ArrayTree, counts: Array | None) -> tuple[PyTree, PyTree]:
         """Labels and predictions without the entries that do not count."""
         return (y_true, y_pred) if counts is None else entries.without_unknown(self.call, y_true, y_pred, counts)
 
-    def _mask_of_values(self, mask: Any | None, y_pred: PyTree) -> Any | None:
+    def _mask_of_values(self, mask: ArrayLike | None, y_pred: ArrayTree) -> Any | None:
         """The mask of what `call` returns."""
         return mask
 
@@ -217,25 +228,27 @@ class FunctionLoss(Loss):
     unwritten: ClassVar[Mapping[str, Any]] = {}
     """Arguments that Keras's configs leave out: they are written where they differ from these values."""
 
-    def __init__(self, fn: LossFunction, reduction: str | None, name: str | None, dtype: Any, **arguments: Any) -> None:
+    def __init__(
+        self, fn: LossFunction, reduction: str | None, name: str | None, dtype: PolicyLike, **arguments: Any
+    ) -> None:
         super().__init__(name, reduction, dtype)
         self.fn, self.arguments = fn, arguments
         self.integer_labels = entries.has_class_indices(fn)
 
-    def call(self, y_true: Any, y_pred: Any) -> Array:
+    def call(self, y_true: ArrayTree, y_pred: ArrayTree) -> Array:
         """`fn(y_true, y_pred, **arguments)`, ranks matched leaf by leaf."""
         pairs = jax.tree.map(match_ranks, y_true, y_pred)
         y_true, y_pred = jax.tree.transpose(jax.tree.structure(y_true), None, pairs)
         return self.fn(y_true, y_pred, **self.arguments)
 
-    def valid(self, y_true: Any, y_pred: Any) -> Array | None:
+    def valid(self, y_true: ArrayTree, y_pred: ArrayTree) -> Array | None:
         """What the function says of its labels."""
         return entries.valid_entries(self.fn, y_true, y_pred, **self.arguments)
 
-    def _without(self, y_true: PyTree, y_pred: PyTree, counts: Array | None) -> tuple[PyTree, PyTree]:
+    def _without(self, y_true: ArrayTree, y_pred: ArrayTree, counts: Array | None) -> tuple[PyTree, PyTree]:
         return entries.without(self.fn, y_true, y_pred, counts, self.arguments)
 
-    def _mask_of_values(self, mask: Any | None, y_pred: PyTree) -> Any | None:
+    def _mask_of_values(self, mask: ArrayLike | None, y_pred: ArrayTree) -> Any | None:
         return entries.mask_of_values(self.fn, mask, y_pred, self.arguments)
 
     def get_config(self) -> Config:
@@ -290,7 +303,7 @@ class LossFunctionWrapper(FunctionLoss):
         fn: LossFunction,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         **kwargs: Any,
     ) -> None:
         if not callable(fn):
@@ -321,7 +334,7 @@ class LossFunctionWrapper(FunctionLoss):
         return cls(**registry.deserialize(config))
 
 
-def name_in_table(function: Any) -> str | None:
+def name_in_table(function: Callable[..., Any]) -> str | None:
     """The name of a function that the table has, `None` for any other."""
     name = getattr(function, "__name__", None)
     return name if name is not None and FAMILY.table.get(name) is function else None
@@ -330,7 +343,7 @@ def name_in_table(function: Any) -> str | None:
 public()(Loss)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The loss of an identifier, as Keras understands it.
 
     Args:
@@ -347,7 +360,7 @@ def get(identifier: Any) -> Any:
     return FAMILY.get(identifier)
 
 
-def serialize(loss: Any) -> Any:
+def serialize(loss: LossLike) -> Any:
     """The config of a loss or of a loss function.
 
     Args:
@@ -360,7 +373,7 @@ def serialize(loss: Any) -> Any:
     return registry.serialize(loss)
 
 
-def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(name: Callable[..., Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The loss of a config or of a name.
 
     Args:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.errors import ArgumentError
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree
 
 
 def check_takes_labels(function: Callable[..., Any], owner: str, arguments: Mapping[str, Any]) -> None:
@@ -39,7 +39,7 @@ def check_takes_labels(function: Callable[..., Any], owner: str, arguments: Mapp
         ) from None
 
 
-def check_values(values: Any, owner: str) -> None:
+def check_values(values: ArrayTree, owner: str) -> None:
     """Raises `ArgumentError` for values that a loss or a metric cannot average: None, text, complex numbers.
 
     Args:
@@ -59,7 +59,7 @@ def check_values(values: Any, owner: str) -> None:
         )
 
 
-def _kind(values: PyTree) -> str | None:
+def _kind(values: ArrayTree) -> str | None:
     """Names what a function returned if it is not real numbers; `None` if it is."""
     leaves = jax.tree.leaves(values)
     if not leaves:

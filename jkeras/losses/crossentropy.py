@@ -4,13 +4,12 @@ With `from_logits=True` the logarithms are taken of the logits (log-sigmoid, log
 prefer it. Given probabilities, they are clipped to `[epsilon, 1 - epsilon]` first, so that the loss stays finite.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras import arguments, config
+from jkeras.dtypes import PolicyLike
 from jkeras.losses.arrays import divide_no_nan, in_float32, paired
 from jkeras.losses.base import FunctionLoss, public
 from jkeras.losses.validation import check_probabilities, check_several_classes
@@ -166,7 +165,7 @@ class BinaryCrossentropy(FunctionLoss):
         axis: Axes = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "binary_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         owner = "BinaryCrossentropy"
         self.from_logits = arguments.boolean(from_logits, "from_logits", owner)
@@ -236,7 +235,7 @@ class CategoricalCrossentropy(FunctionLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         owner = "CategoricalCrossentropy"
         self.from_logits = arguments.boolean(from_logits, "from_logits", owner)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from jkeras.losses.arrays import as_arrays
 from jkeras.losses.weighting import merge_masks
-from jkeras.typing import Array, PyTree, Shape
+from jkeras.typing import Array, ArrayLike, ArrayTree, PyTree, Shape
 
 T = TypeVar("T")
 Arguments = Mapping[str, Any]
@@ -54,23 +54,23 @@ def declare(**entries: Any) -> Callable[[T], T]:
     return declared
 
 
-def of(function: Any) -> Entries | None:
+def of(function: object) -> Entries | None:
     """What a function has declared; `None` of a function that is not known."""
     return _declared.get(function) if getattr(function, "__hash__", None) is not None else None
 
 
-def has_class_indices(function: Any) -> bool:
+def has_class_indices(function: Callable[..., Any]) -> bool:
     """Whether a loss function's labels are class indices."""
     return (of(function) or Entries()).class_indices
 
 
-def valid_entries(function: Any, y_true: Any, y_pred: Any, **arguments: Any) -> Array | None:
+def valid_entries(function: Callable[..., Any], y_true: ArrayTree, y_pred: ArrayTree, **arguments: Any) -> Array | None:
     """The mask of those values of `function(y_true, y_pred, **arguments)` that count; `None` where all do."""
     valid = (of(function) or Entries()).valid
     return None if valid is None else valid(y_true, y_pred, **arguments)
 
 
-def counting(sample_weight: Any | None, mask: Any | None) -> Array | None:
+def counting(sample_weight: ArrayLike | None, mask: ArrayLike | None) -> Array | None:
     """Where the mask is true and the weight is not 0; `None` where there is neither.
 
     >>> counting(jnp.array([0.0, 2.0]), jnp.array([[True, True], [True, False]])).tolist()
@@ -112,7 +112,7 @@ def zeroed(x: Array, counts: Array | None) -> Array:
     return x if counts is None else jnp.where(counts, x, jnp.zeros((), x.dtype))
 
 
-def reduced_axes(function: Any, rank: int, arguments: Arguments) -> tuple[int, ...]:
+def reduced_axes(function: Callable[..., Any], rank: int, arguments: Arguments) -> tuple[int, ...]:
     """The axes of predictions of a rank that one value is made of, as far as an argument `axis` says."""
     declared = of(function)
     if declared is not None and declared.regions is not None:
@@ -124,7 +124,7 @@ def reduced_axes(function: Any, rank: int, arguments: Arguments) -> tuple[int, .
 
 
 def without(
-    function: Any, y_true: PyTree, y_pred: PyTree, counts: Array | None, arguments: Arguments
+    function: Callable[..., Any], y_true: ArrayTree, y_pred: ArrayTree, counts: Array | None, arguments: Arguments
 ) -> tuple[PyTree, PyTree]:
     """Labels and predictions of a function without the entries that do not count.
 
@@ -144,7 +144,9 @@ def without(
     return zeroed(y_true, along(counts, y_true.shape, of_labels)), zeroed(y_pred, along(counts, y_pred.shape, reduced))
 
 
-def without_unknown(call: Callable[..., Any], y_true: PyTree, y_pred: PyTree, counts: Array) -> tuple[PyTree, PyTree]:
+def without_unknown(
+    call: Callable[..., Any], y_true: ArrayTree, y_pred: ArrayTree, counts: Array
+) -> tuple[PyTree, PyTree]:
     """Those of a function of which nothing is known: where it has a value for each of the first axes, zeros.
 
     A function that returns one number gets all entries as they are: what it makes of zeros nobody knows.
@@ -158,7 +160,7 @@ def without_unknown(call: Callable[..., Any], y_true: PyTree, y_pred: PyTree, co
     return jax.tree.map(replaced, y_true), jax.tree.map(replaced, y_pred)
 
 
-def mask_of_values(function: Any, mask: Any | None, y_pred: PyTree, arguments: Arguments) -> Any | None:
+def mask_of_values(function: Callable[..., Any], mask: Any | None, y_pred: PyTree, arguments: Arguments) -> Any | None:
     """The mask or weights of a function's values; where they have axes of regions, the largest in each region.
 
     >>> from jkeras import losses

@@ -5,13 +5,12 @@ The crossentropy of an example whose true class has probability `p_t` is multipl
 Source: T.-Y. Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras import arguments
+from jkeras.dtypes import PolicyLike
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import FunctionLoss, public
 from jkeras.losses.crossentropy import (
@@ -103,7 +102,7 @@ class BinaryFocalCrossentropy(FunctionLoss):
         axis: Axes = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "binary_focal_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         owner = "BinaryFocalCrossentropy"
         kept = {
@@ -190,7 +189,7 @@ class CategoricalFocalCrossentropy(FunctionLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_focal_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         owner = "CategoricalFocalCrossentropy"
         kept = {

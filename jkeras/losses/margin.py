@@ -1,9 +1,8 @@
 """Hinge losses: zero beyond a margin of 1, linear or squared before it."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
+from jkeras.dtypes import PolicyLike
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
 from jkeras.losses.crossentropy import times
@@ -53,7 +52,7 @@ class Hinge(SameShapeLoss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "hinge", dtype: Any = None
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = "hinge", dtype: PolicyLike = None
     ) -> None:
         super().__init__(hinge, reduction, name, dtype)
 
@@ -92,7 +91,10 @@ class SquaredHinge(SameShapeLoss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "squared_hinge", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "squared_hinge",
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(squared_hinge, reduction, name, dtype)
 
@@ -139,6 +141,9 @@ class CategoricalHinge(SameShapeLoss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "categorical_hinge", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_hinge",
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(categorical_hinge, reduction, name, dtype)

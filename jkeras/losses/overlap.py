@@ -9,6 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras import arguments, config
+from jkeras.dtypes import PolicyLike
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
 from jkeras.losses.entries import declare
@@ -74,7 +75,7 @@ class Dice(SameShapeLoss):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "dice",
         axis: Axes | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         axis = None if axis is None else arguments.axes(axis, "axis", "Dice")
         super().__init__(dice, reduction, name, dtype, axis=axis)
@@ -144,7 +145,7 @@ class Tversky(SameShapeLoss):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "tversky",
         axis: Axes | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         kept = {
             "alpha": arguments.non_negative_number(alpha, "alpha", "Tversky"),

@@ -1,10 +1,9 @@
 """Losses between distributions: the Kullback-Leibler divergence, and the Poisson likelihood of counts."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from jkeras import config
+from jkeras.dtypes import PolicyLike
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
 from jkeras.typing import Array, ArrayLike
@@ -49,7 +48,10 @@ class KLDivergence(SameShapeLoss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "kl_divergence", dtype: Any = None
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "kl_divergence",
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(kl_divergence, reduction, name, dtype)
 
@@ -89,6 +91,6 @@ class Poisson(SameShapeLoss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "poisson", dtype: Any = None
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = "poisson", dtype: PolicyLike = None
     ) -> None:
         super().__init__(poisson, reduction, name, dtype)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from jkeras import arguments, config
+from jkeras.dtypes import PolicyLike
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
 from jkeras.losses.entries import declare
@@ -54,7 +55,7 @@ class MeanSquaredError(SameShapeLoss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "mean_squared_error",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(mean_squared_error, reduction, name, dtype)
 
@@ -95,7 +96,7 @@ class MeanAbsoluteError(SameShapeLoss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "mean_absolute_error",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(mean_absolute_error, reduction, name, dtype)
 
@@ -137,7 +138,7 @@ class MeanAbsolutePercentageError(SameShapeLoss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "mean_absolute_percentage_error",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(mean_absolute_percentage_error, reduction, name, dtype)
 
@@ -179,7 +180,7 @@ class MeanSquaredLogarithmicError(SameShapeLoss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "mean_squared_logarithmic_error",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(mean_squared_logarithmic_error, reduction, name, dtype)
 
@@ -232,7 +233,7 @@ class Huber(SameShapeLoss):
         delta: float = 1.0,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "huber_loss",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         delta = arguments.non_negative_number(delta, "delta", "Huber")
         super().__init__(huber, reduction, name, dtype, delta=delta)
@@ -271,7 +272,7 @@ class LogCosh(SameShapeLoss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "log_cosh", dtype: Any = None
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = "log_cosh", dtype: PolicyLike = None
     ) -> None:
         super().__init__(log_cosh, reduction, name, dtype)
 
@@ -336,7 +337,7 @@ class CosineSimilarity(SameShapeLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "cosine_similarity",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         axis = arguments.axis(axis, "axis", "CosineSimilarity")
         super().__init__(cosine_similarity, reduction, name, dtype, axis=axis)

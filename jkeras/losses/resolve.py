@@ -11,7 +11,7 @@ from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses.arrays import examples_of
 from jkeras.losses.base import Loss, LossFunctionWrapper, get
 from jkeras.losses.weighting import apply_mask
-from jkeras.typing import Array, ArrayLike, PyTree, Shape
+from jkeras.typing import Array, ArrayLike, ArrayTree, Identifier, Shape
 
 CROSSENTROPY = ("crossentropy", "ce")
 
@@ -33,7 +33,7 @@ def kind_of_labels(y_true_shape: Shape, y_pred_shape: Shape) -> str:
     return "categorical"
 
 
-def name_of(thing: Any) -> str | None:
+def name_of(thing: object) -> str | None:
     """The name of an object, function or class.
 
     >>> name_of(len), name_of(LossFunctionWrapper(pow, name="power"))
@@ -66,7 +66,12 @@ class CalledLoss(Loss):
         self.takes_mask = "mask" in inspect.signature(type(loss).__call__).parameters
 
     def __call__(
-        self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None = None, *, mask: ArrayLike | None = None
+        self,
+        y_true: ArrayTree,
+        y_pred: ArrayTree,
+        sample_weight: ArrayLike | None = None,
+        *,
+        mask: ArrayLike | None = None,
     ) -> Array:
         """The loss's own value."""
         given: dict[str, Any] = {}
@@ -88,7 +93,12 @@ class CalledLoss(Loss):
         return value
 
     def sum_and_count(
-        self, y_true: PyTree, y_pred: PyTree, sample_weight: ArrayLike | None = None, *, mask: ArrayLike | None = None
+        self,
+        y_true: ArrayTree,
+        y_pred: ArrayTree,
+        sample_weight: ArrayLike | None = None,
+        *,
+        mask: ArrayLike | None = None,
     ) -> tuple[Array, Array | np.floating]:
         """The value times the number of examples, and that number."""
         value = self(y_true, y_pred, sample_weight, mask=mask)
@@ -100,7 +110,7 @@ class CalledLoss(Loss):
         self.loss.validate(y_true, y_pred_shape, path)
 
 
-def resolve(identifier: Any, y_true_shape: Shape, y_pred_shape: Shape) -> Loss:
+def resolve(identifier: Identifier, y_true_shape: Shape, y_pred_shape: Shape) -> Loss:
     """The `Loss` that a trainer's `loss=` means for labels and predictions of these shapes.
 
     Args:

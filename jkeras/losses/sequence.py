@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ShapeError
 from jkeras.jax_compat import is_traced
 from jkeras.losses.arrays import as_arrays, as_float, widened
@@ -112,7 +113,7 @@ class CTC(FunctionLoss):
     """
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "ctc", dtype: Any = None
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = "ctc", dtype: PolicyLike = None
     ) -> None:
         super().__init__(ctc, reduction, name, dtype)
 

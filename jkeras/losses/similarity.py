@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import arguments
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ShapeError
 from jkeras.losses.arrays import as_arrays, as_float, in_float32
 from jkeras.losses.base import FunctionLoss, public
@@ -22,12 +23,12 @@ def _without(y_true: Array, y_pred: Array, counts: Array, **_: Any) -> tuple[Arr
     return labels, zeroed(y_pred, along(counts, y_pred.shape))
 
 
-def _has_loss(y_true: Any, y_pred: Any, **kwargs: Any) -> Array:
+def _has_loss(y_true: ArrayLike, y_pred: ArrayLike, **kwargs: Any) -> Array:
     """Anchors without a partner or without an opponent have loss 0, and do not count in a mean."""
     return circle(y_true, y_pred, **kwargs) > 0
 
 
-def _labels(labels: Any, embeddings: Array) -> Array:
+def _labels(labels: ArrayLike, embeddings: Array) -> Array:
     labels = as_arrays(labels, "int32")
     if labels.size != embeddings.shape[0] or embeddings.ndim != 2:
         raise ShapeError(
@@ -128,7 +129,7 @@ class Circle(FunctionLoss):
         remove_diagonal: bool = True,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "circle",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         kept = {
             "gamma": arguments.non_negative_number(gamma, "gamma", "Circle"),

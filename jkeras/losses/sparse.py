@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import arguments
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ShapeError
 from jkeras.losses.arrays import as_arrays, as_float, divide_no_nan, in_float32
 from jkeras.losses.base import FunctionLoss, public
@@ -45,7 +46,8 @@ def class_indices(
             else "y_true = y_true.reshape(y_pred.shape[:-1])   # one label for each prediction",
         )
     check_by_hand(labels, y_pred_shape[position], "sparse_categorical_crossentropy", ignore_class)
-    return labels.astype("int32")
+    indices: Array = labels.astype("int32")
+    return indices
 
 
 @jax.custom_jvp
@@ -80,7 +82,9 @@ def _of_logits(x: Array, labels: Array) -> Array:
     return jnp.log(sums) - below_largest(pick(x, labels), jnp.squeeze(largest, -1))
 
 
-def _valid(y_true: Any, y_pred: Any, ignore_class: int | None = None, axis: int = -1, **_: Any) -> Array | None:
+def _valid(
+    y_true: ArrayLike, y_pred: ArrayLike, ignore_class: int | None = None, axis: int = -1, **_: Any
+) -> Array | None:
     if ignore_class is None:
         return None
     return class_indices(y_true, jnp.shape(y_pred), axis, ignore_class) != ignore_class
@@ -171,7 +175,7 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
         name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         owner = "SparseCategoricalCrossentropy"
         self.from_logits = arguments.boolean(from_logits, "from_logits", owner)
@@ -237,7 +241,7 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss):
         q: float = 0.5,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_generalized_cross_entropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         owner = "CategoricalGeneralizedCrossEntropy"
         self.q = arguments.fraction(q, "q", owner, interval="(0, 1)")

@@ -3,13 +3,21 @@
 Inside a compiled step a wrong label can at best become a NaN. Here it still has an index.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from jkeras.errors import DataError
 from jkeras.jax_compat import is_traced
-from jkeras.typing import Shape
+from jkeras.typing import Array, Shape
+
+
+class Labelled(Protocol):
+    """A loss with the arguments of its function."""
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments by their names."""
 
 
 def written(name: str, arguments: dict[str, Any], defaults: dict[str, Any] | None = None) -> str:
@@ -34,7 +42,7 @@ def _fit(label: Shape, prediction: Shape) -> bool:
 
 
 def check_same_shape(
-    loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path: str, *, write: str | None = None
+    loss: object, y_true: np.ndarray, y_pred_shape: Shape, path: str, *, write: str | None = None
 ) -> None:
     """Raises `DataError` unless labels look like predictions, first axis and a last axis of length 1 aside.
 
@@ -78,7 +86,7 @@ def _is_class_indices(y_true: np.ndarray, y_pred_shape: Shape) -> bool:
     return y_true.dtype.kind in "iu" and (y_true.ndim == rank - 1 or (y_true.ndim == rank and y_true.shape[-1] == 1))
 
 
-def check_probabilities(loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path: str) -> None:
+def check_probabilities(loss: Labelled, y_true: np.ndarray, y_pred_shape: Shape, path: str) -> None:
     """`check_same_shape`, exactly; class indices are pointed to the loss that takes them."""
     y_true, classes = np.asarray(y_true), y_pred_shape[-1] if y_pred_shape else None
     write = None
@@ -87,7 +95,7 @@ def check_probabilities(loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path
     check_same_shape(loss, y_true, y_pred_shape, path, write=write)
 
 
-def check_several_classes(loss: Any, y_pred_shape: Shape, path: str) -> None:
+def check_several_classes(loss: Labelled, y_pred_shape: Shape, path: str) -> None:
     """Raises `DataError` where a softmax would have one class: its loss is 0 whatever is predicted."""
     if y_pred_shape and y_pred_shape[loss.arguments["axis"]] == 1:
         raise DataError(
@@ -99,7 +107,7 @@ def check_several_classes(loss: Any, y_pred_shape: Shape, path: str) -> None:
         )
 
 
-def check_class_indices(loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path: str) -> None:
+def check_class_indices(loss: Labelled, y_true: np.ndarray, y_pred_shape: Shape, path: str) -> None:
     """Raises `DataError` unless labels are class indices of the predictions' shape without its class axis, in range."""
     y_true, axis = np.asarray(y_true), loss.arguments.get("axis", -1) % max(len(y_pred_shape), 1)
     classes = y_pred_shape[axis]
@@ -123,7 +131,7 @@ def check_class_indices(loss: Any, y_true: np.ndarray, y_pred_shape: Shape, path
         _check_range(loss, labels, classes, path)
 
 
-def _check_range(loss: Any, labels: np.ndarray, classes: int, path: str) -> None:
+def _check_range(loss: Labelled, labels: np.ndarray, classes: int, path: str) -> None:
     ignored = loss.arguments.get("ignore_class")
     wrong = no_class(labels, classes, ignored)
     if wrong.any():
@@ -137,7 +145,8 @@ def no_class(labels: np.ndarray, classes: int, ignored: int | None = None) -> np
     [False, True, True, False]
     """
     wrong = ~((labels >= 0) & (labels < classes) & (labels == np.trunc(labels)))
-    return wrong if ignored is None else wrong & (labels != ignored)
+    array: np.ndarray = wrong if ignored is None else wrong & (labels != ignored)
+    return array
 
 
 def refusal(
@@ -165,7 +174,13 @@ def refusal(
 
 
 def check_by_hand(
-    labels: Any, classes: int, path: str, ignored: int | None = None, *, what: str = "label", counts: Any = None
+    labels: Any,
+    classes: int,
+    path: str,
+    ignored: int | None = None,
+    *,
+    what: str = "label",
+    counts: Array | None = None,
 ) -> None:
     """Raises `DataError` for a label that is not a class, where labels are arrays with values, not those of a trace.
 
@@ -217,12 +232,12 @@ def check_sequences(y_true: np.ndarray, y_pred_shape: Shape, path: str) -> None:
         )
 
 
-def _kept(loss: Any) -> dict[str, Any]:
+def _kept(loss: Labelled) -> dict[str, Any]:
     """The arguments that a crossentropy proposed in place of a loss keeps."""
     return {key: loss.arguments[key] for key in ("from_logits", "axis") if key in loss.arguments}
 
 
-def _mend(loss: Any, labels: np.ndarray, wrong: np.ndarray, classes: int, path: str) -> str | None:
+def _mend(loss: Labelled, labels: np.ndarray, wrong: np.ndarray, classes: int, path: str) -> str | None:
     """The line that most likely mends labels out of range."""
     offending = np.unique(labels[wrong])
     if labels[wrong].dtype.kind == "f" and not np.array_equal(offending, np.trunc(offending)):

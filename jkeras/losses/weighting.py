@@ -8,14 +8,12 @@ Weights line up with the values from the first axis on: `(b,)` weights weigh sam
 after that.
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras.errors import ShapeError
 from jkeras.losses.arrays import append_axes, as_arrays, broadcasts, divide_no_nan, match_ranks
-from jkeras.typing import Array, DTypeLike
+from jkeras.typing import Array, ArrayLike, DTypeLike
 
 REDUCTIONS = ("sum", "sum_over_batch_size", "mean", "mean_with_sample_weight", "none", None)
 MEANS = ("sum_over_batch_size", "mean")
@@ -62,7 +60,7 @@ def merge_masks(a: Array | None, b: Array | None) -> Array | None:
 
 
 def apply_mask(
-    sample_weight: Any | None, mask: Any | None, reduction: str | None = "sum", dtype: DTypeLike = "float32"
+    sample_weight: ArrayLike | None, mask: ArrayLike | None, reduction: str | None = "sum", dtype: DTypeLike = "float32"
 ) -> Array | None:
     """Folds a mask into the sample weights.
 
@@ -100,7 +98,7 @@ def apply_mask(
 
 
 def sum_and_count(
-    values: Array, sample_weight: Any | None, mask: Any | None, reduction: str | None, examples: int = 1
+    values: Array, sample_weight: ArrayLike | None, mask: ArrayLike | None, reduction: str | None, examples: int = 1
 ) -> tuple[Array, Array | np.floating]:
     """The sum of weighted values and what it is divided by: both add up over the parts of a batch.
 
@@ -163,7 +161,10 @@ def divide(total: Array, count: Array | np.floating, reduction: str | None) -> A
 
 
 def reduce_weighted(
-    values: Array, sample_weight: Any | None, mask: Any | None, reduction: str | None = "sum_over_batch_size"
+    values: Array,
+    sample_weight: ArrayLike | None,
+    mask: ArrayLike | None,
+    reduction: str | None = "sum_over_batch_size",
 ) -> Array:
     """Weighs values and reduces them.
 

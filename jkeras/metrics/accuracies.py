@@ -4,11 +4,10 @@ The functions give 1 or 0 per entry, the classes their mean. Class indices are c
 of the predictions.
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from jkeras import arguments, config, registry
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ShapeError
 from jkeras.losses.arrays import as_arrays, as_float, match_ranks
 from jkeras.losses.arrays import broadcasts as fit
@@ -20,7 +19,7 @@ from jkeras.metrics.reduction import FunctionMean
 from jkeras.typing import Array, ArrayLike
 
 
-def _pair(y_true: Any, y_pred: Any, owner: str) -> tuple[Array, Array]:
+def _pair(y_true: ArrayLike, y_pred: ArrayLike, owner: str) -> tuple[Array, Array]:
     """Labels and predictions of one rank, in their own dtypes."""
     a, b = match_ranks(as_arrays(y_true), as_arrays(y_pred))
     if not fit(a.shape, b.shape):
@@ -34,7 +33,7 @@ def _pair(y_true: Any, y_pred: Any, owner: str) -> tuple[Array, Array]:
     return a, b
 
 
-def _sparse(y_true: Any, y_pred: Any, owner: str) -> tuple[Array, Array]:
+def _sparse(y_true: ArrayLike, y_pred: ArrayLike, owner: str) -> tuple[Array, Array]:
     """Labels `(...)` and scores `(..., classes)`; a last axis of length 1 of the labels is dropped."""
     scores, labels = as_float(y_pred), as_arrays(y_true)
     if labels.ndim == scores.ndim and labels.shape[-1] == 1:
@@ -96,7 +95,7 @@ class Accuracy(FunctionMean):
 
     direction = "up"
 
-    def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "accuracy", dtype: PolicyLike = None) -> None:
         super().__init__(accuracy, name, dtype)
 
 
@@ -140,7 +139,7 @@ class BinaryAccuracy(FunctionMean):
 
     direction = "up"
 
-    def __init__(self, name: str | None = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
+    def __init__(self, name: str | None = "binary_accuracy", dtype: PolicyLike = None, threshold: float = 0.5) -> None:
         self.threshold = arguments.number(threshold, "threshold", "BinaryAccuracy")
         super().__init__(binary_accuracy, name, dtype, threshold=self.threshold)
 
@@ -179,7 +178,7 @@ class CategoricalAccuracy(FunctionMean):
 
     direction = "up"
 
-    def __init__(self, name: str | None = "categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "categorical_accuracy", dtype: PolicyLike = None) -> None:
         super().__init__(categorical_accuracy, name, dtype)
 
 
@@ -220,7 +219,7 @@ class SparseCategoricalAccuracy(FunctionMean):
 
     direction = "up"
 
-    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: PolicyLike = None) -> None:
         super().__init__(sparse_categorical_accuracy, name, dtype)
 
 
@@ -263,7 +262,7 @@ class TopKCategoricalAccuracy(FunctionMean):
 
     direction = "up"
 
-    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: PolicyLike = None) -> None:
         self.k = arguments.positive_int(k, "k", "TopKCategoricalAccuracy")
         super().__init__(top_k_categorical_accuracy, name, dtype, k=self.k)
 
@@ -325,7 +324,7 @@ class SparseTopKCategoricalAccuracy(FunctionMean):
         self,
         k: int = 5,
         name: str | None = "sparse_top_k_categorical_accuracy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         from_sorted_ids: bool = False,
     ) -> None:
         owner = "SparseTopKCategoricalAccuracy"

@@ -23,8 +23,9 @@ import jax.numpy as jnp
 
 from jkeras import arguments, config, dtypes, families, registry
 from jkeras.configurable import PlainArguments
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import MissingCallError, elsewhere
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, Config, Identifier
 
 State: TypeAlias = dict[str, Array]
 HELD, UPDATE = "a state that the caller holds", "state = metric.update(state, y_true, y_pred)   # from metric.init() on"
@@ -64,7 +65,7 @@ class Metric(PlainArguments):
     direction: str | None = None
     """`"up"` where more is better, `"down"` where less is, `None` where it is not known."""
 
-    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+    def __init__(self, dtype: PolicyLike = None, name: str | None = None) -> None:
         owner = type(self).__name__
         if name is not None:
             arguments.string(name, "name", owner, write=f'{owner}(name="my_metric")')
@@ -138,7 +139,7 @@ FAMILY = families.Family("metric", "keras.metrics", Metric)
 FAMILY.register()(Metric)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The metric of an identifier, as Keras understands it.
 
     Args:
@@ -155,7 +156,7 @@ def get(identifier: Any) -> Any:
     return FAMILY.get(identifier)
 
 
-def serialize(metric: Any) -> Any:
+def serialize(metric: object) -> Any:
     """The config of a metric or of a function.
 
     Args:
@@ -168,7 +169,7 @@ def serialize(metric: Any) -> Any:
     return registry.serialize(metric)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The metric of a config or of a name.
 
     Args:

@@ -3,8 +3,10 @@
 A prediction is a positive decision where it exceeds a threshold. Labels are positive where they are not 0.
 """
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
+from jkeras.dtypes import PolicyLike
 from jkeras.metrics.base import FAMILY, State
 from jkeras.metrics.thresholds import Rate, ThresholdMetric, arranged, check_thresholds, confusion, precision, recall
 from jkeras.typing import Array, Config
@@ -23,7 +25,9 @@ class _Count(ThresholdMetric):
 
     kind: ClassVar[str]
 
-    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(
+        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: PolicyLike = None
+    ) -> None:
         self.init_thresholds = thresholds
         given = check_thresholds(0.5 if thresholds is None else thresholds, type(self).__name__)
         super().__init__(arranged(given), name, dtype)
@@ -139,11 +143,11 @@ class _Ratio(ThresholdMetric):
 
     def __init__(
         self,
-        thresholds: Any = None,
+        thresholds: float | Sequence[float] | None = None,
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         self.init_thresholds = thresholds
         if thresholds is None:

@@ -5,19 +5,20 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras import arguments, config, registry
+from jkeras.dtypes import PolicyLike
 from jkeras.losses.arrays import as_arrays, divide_no_nan, paired
 from jkeras.losses.entries import declare, zeroed
 from jkeras.losses.weighting import weigh
 from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State
 from jkeras.metrics.reduction import FunctionMean, check_outputs, entry_weights
-from jkeras.typing import Array, ArrayLike, Axes, Config
+from jkeras.typing import Array, ArrayLike, ArraySpec, Axes, Config
 
 MOMENTS = ("weight", "mean", "variation", "residual")
 AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
 
 
-def _centred(x: Array, axis: Any) -> tuple[Array, Array]:
+def _centred(x: Array, axis: Axes) -> tuple[Array, Array]:
     """The mean, and what the values are more than that."""
     mean = jnp.mean(x, axis=axis, keepdims=True)
     return mean, x - mean
@@ -102,7 +103,7 @@ class PearsonCorrelation(FunctionMean):
 
     direction = "up"
 
-    def __init__(self, name: str | None = "pearson_correlation", dtype: Any = None, axis: Axes = -1) -> None:
+    def __init__(self, name: str | None = "pearson_correlation", dtype: PolicyLike = None, axis: Axes = -1) -> None:
         super().__init__(pearson_correlation, name, dtype, axis=arguments.axes(axis, "axis", "PearsonCorrelation"))
 
 
@@ -125,7 +126,7 @@ class ConcordanceCorrelation(FunctionMean):
 
     direction = "up"
 
-    def __init__(self, name: str | None = "concordance_correlation", dtype: Any = None, axis: Axes = -1) -> None:
+    def __init__(self, name: str | None = "concordance_correlation", dtype: PolicyLike = None, axis: Axes = -1) -> None:
         super().__init__(
             concordance_correlation, name, dtype, axis=arguments.axes(axis, "axis", "ConcordanceCorrelation")
         )
@@ -169,7 +170,7 @@ class R2Score(Metric):
         class_aggregation: str | None = "uniform_average",
         num_regressors: int = 0,
         name: str | None = "r2_score",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         line = "R2Score(class_aggregation='uniform_average')"
@@ -181,7 +182,7 @@ class R2Score(Metric):
         """Nothing seen, of one output."""
         return self._empty(1)
 
-    def init_for(self, y_pred: Any) -> State:
+    def init_for(self, y_pred: ArraySpec) -> State:
         """Nothing seen, of each output."""
         return self._empty(check_outputs(y_pred, "R2Score")[-1])
 
@@ -189,7 +190,7 @@ class R2Score(Metric):
         one = sums.zeros(("labels",), (), self.state_dtype)
         return {**sums.zeros(MOMENTS, (outputs,), self.state_dtype), **one}
 
-    def update(  # type: ignore[override]
+    def update(
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Weights have the shape `(b,)`, or that of the predictions."""

@@ -4,13 +4,13 @@ The thresholds divide the unit interval evenly unless others are given. The stat
 `jkeras.metrics.thresholds`.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import arguments, config, registry
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses.arrays import divide_no_nan
 from jkeras.metrics import sums
@@ -29,7 +29,7 @@ from jkeras.metrics.thresholds import (
     steps,
     tally,
 )
-from jkeras.typing import Array, ArrayLike, Config, Shape
+from jkeras.typing import Array, ArrayLike, ArraySpec, Config, Shape
 
 CURVES = ("ROC", "PR", "PRGAIN")
 HEIGHTS: Mapping[str, Callable[[Array, Array], Array]] = {
@@ -64,7 +64,7 @@ def interpolated_precision(counts: Confusion) -> Array:
     return divide_no_nan(slope * (gained + intercept * jnp.log(ratio)), labels)
 
 
-def _choice(value: Any, argument: str, among: tuple[str, ...]) -> str:
+def _choice(value: object, argument: str, among: tuple[str, ...]) -> str:
     """One of some words, whose case may be the other or capitalized."""
     for word in among:
         if value in (word, word.lower(), word.capitalize()):
@@ -72,7 +72,7 @@ def _choice(value: Any, argument: str, among: tuple[str, ...]) -> str:
     return arguments.one_of(value, argument, "AUC", among)
 
 
-def _label_weights(given: Any, num_labels: int | None) -> tuple[float, ...] | None:
+def _label_weights(given: Sequence[float] | None, num_labels: int | None) -> tuple[float, ...] | None:
     if given is None:
         return None
     weights = tuple(float(weight) for weight in given)
@@ -132,11 +132,11 @@ class AUC(Metric):
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
-        dtype: Any = None,
-        thresholds: Any = None,
+        dtype: PolicyLike = None,
+        thresholds: Sequence[float] | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,
-        label_weights: Any = None,
+        label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
@@ -181,7 +181,7 @@ class AUC(Metric):
         """Two empty histograms; with `multi_label` of each label, and of one while their number is not known."""
         return self._empty(self._known_labels or 1)
 
-    def init_for(self, y_pred: Any) -> State:
+    def init_for(self, y_pred: ArraySpec) -> State:
         """Two empty histograms; with `multi_label` of each label."""
         if self.multi_label:
             self._check_labels(y_pred.shape)
@@ -210,7 +210,7 @@ class AUC(Metric):
                 else None,
             )
 
-    def update(  # type: ignore[override]
+    def update(
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Weights have the shape of the predictions or of their first axes."""

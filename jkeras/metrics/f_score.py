@@ -1,17 +1,16 @@
 """F scores: precision and recall of each class in one number."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from jkeras import arguments, config
+from jkeras.dtypes import PolicyLike
 from jkeras.losses.arrays import paired, widened
 from jkeras.losses.entries import zeroed
 from jkeras.losses.weighting import weigh
 from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State
 from jkeras.metrics.reduction import check_outputs, entry_weights
-from jkeras.typing import Array, ArrayLike, Config
+from jkeras.typing import Array, ArrayLike, ArraySpec, Config
 
 AVERAGES = (None, "micro", "macro", "weighted")
 COUNTS = ("true_positives", "false_positives", "false_negatives")
@@ -22,7 +21,9 @@ class _FScore(Metric):
 
     direction = "up"
 
-    def __init__(self, average: str | None, beta: float, threshold: float | None, name: str | None, dtype: Any) -> None:
+    def __init__(
+        self, average: str | None, beta: float, threshold: float | None, name: str | None, dtype: PolicyLike
+    ) -> None:
         super().__init__(name=name, dtype=dtype)
         owner = type(self).__name__
         arguments.one_of(average, "average", owner, AVERAGES, write=f"{owner}(average='macro')")
@@ -37,14 +38,14 @@ class _FScore(Metric):
         """Counts of 0; of one class where there are several to tell apart."""
         return self._empty(1)
 
-    def init_for(self, y_pred: Any) -> State:
+    def init_for(self, y_pred: ArraySpec) -> State:
         """Counts of 0, one per class unless the average is `"micro"`."""
         return self._empty(check_outputs(y_pred, type(self).__name__)[-1])
 
     def _empty(self, classes: int) -> State:
         return sums.zeros(COUNTS, () if self.average == "micro" else (classes,), self.state_dtype)
 
-    def update(  # type: ignore[override]
+    def update(
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Weights have the shape `(b,)`, or that of the predictions."""
@@ -111,7 +112,7 @@ class FBetaScore(_FScore):
         beta: float = 1.0,
         threshold: float | None = None,
         name: str | None = "fbeta_score",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(average, beta, threshold, name, dtype)
 
@@ -150,7 +151,7 @@ class F1Score(_FScore):
         average: str | None = None,
         threshold: float | None = None,
         name: str | None = "f1_score",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(average, 1.0, threshold, name, dtype)
 

@@ -1,7 +1,6 @@
 """Hinge losses, averaged over all samples seen."""
 
-from typing import Any
-
+from jkeras.dtypes import PolicyLike
 from jkeras.losses.margin import categorical_hinge, hinge, squared_hinge
 from jkeras.metrics.base import FAMILY
 from jkeras.metrics.reduction import FunctionMean
@@ -20,7 +19,7 @@ class Hinge(FunctionMean):
 
     direction = "down"
 
-    def __init__(self, name: str | None = "hinge", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "hinge", dtype: PolicyLike = None) -> None:
         super().__init__(hinge, name, dtype)
 
 
@@ -37,7 +36,7 @@ class SquaredHinge(FunctionMean):
 
     direction = "down"
 
-    def __init__(self, name: str | None = "squared_hinge", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "squared_hinge", dtype: PolicyLike = None) -> None:
         super().__init__(squared_hinge, name, dtype)
 
 
@@ -54,5 +53,5 @@ class CategoricalHinge(FunctionMean):
 
     direction = "down"
 
-    def __init__(self, name: str | None = "categorical_hinge", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "categorical_hinge", dtype: PolicyLike = None) -> None:
         super().__init__(categorical_hinge, name, dtype)

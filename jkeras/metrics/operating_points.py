@@ -3,11 +3,12 @@
 The thresholds divide the unit interval evenly. The state is that of `jkeras.metrics.thresholds`.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax.numpy as jnp
 
 from jkeras import arguments
+from jkeras.dtypes import PolicyLike
 from jkeras.metrics.base import FAMILY, State
 from jkeras.metrics.thresholds import (
     Rate,
@@ -30,7 +31,9 @@ class _OperatingPoint(ThresholdMetric):
     wanted: ClassVar[Rate]
     bound_name: ClassVar[str]
 
-    def __init__(self, bound: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any) -> None:
+    def __init__(
+        self, bound: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: PolicyLike
+    ) -> None:
         owner = type(self).__name__
         self.value = arguments.fraction(bound, self.bound_name, owner)
         self.num_thresholds = arguments.positive_int(num_thresholds, "num_thresholds", owner)
@@ -80,7 +83,7 @@ class SensitivityAtSpecificity(_OperatingPoint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
 
@@ -113,7 +116,7 @@ class SpecificityAtSensitivity(_OperatingPoint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
 
@@ -146,7 +149,7 @@ class PrecisionAtRecall(_OperatingPoint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(recall, num_thresholds, class_id, name, dtype)
 
@@ -179,6 +182,6 @@ class RecallAtPrecision(_OperatingPoint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(precision, num_thresholds, class_id, name, dtype)

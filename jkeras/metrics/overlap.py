@@ -7,12 +7,12 @@ count of pixels stays exact up to 2^63. Other classes than `0 ... num_classes - 
 have no meaning: they are refused, and inside a compiled function the result is NaN.
 """
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import jax.numpy as jnp
 
 from jkeras import arguments, config, dtypes
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses.arrays import as_arrays, as_float, match_ranks, widened
 from jkeras.losses.validation import check_by_hand
@@ -31,7 +31,12 @@ class _Overlap(Metric):
     direction = "up"
 
     def __init__(
-        self, num_classes: int, target_class_ids: Any, name: str | None, dtype: Any, ignore_class: int | None = None
+        self,
+        num_classes: int,
+        target_class_ids: Sequence[int],
+        name: str | None,
+        dtype: PolicyLike,
+        ignore_class: int | None = None,
     ) -> None:
         owner = type(self).__name__
         super().__init__(name=name, dtype=dtype or "int32")
@@ -47,7 +52,7 @@ class _Overlap(Metric):
         """An empty confusion matrix."""
         return sums.zeros(("confusion",), (self.num_classes, self.num_classes), self.state_dtype)
 
-    def update(  # type: ignore[override]
+    def update(
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Weights have the shape of the class indices or of their first axes."""
@@ -103,7 +108,7 @@ class _Overlap(Metric):
         return self._poisoned(sums.add(a, b), marked[0] | marked[1]) if self.state_dtype == "int32" else sums.add(a, b)
 
 
-def _targets(given: Any, num_classes: int, owner: str) -> list[int]:
+def _targets(given: Sequence[int] | None, num_classes: int, owner: str) -> list[int]:
     ids = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else []
     if not ids or not all(isinstance(each, int) and 0 <= each < num_classes for each in ids):
         raise ArgumentError(
@@ -134,9 +139,9 @@ class _Encoded(_Overlap):
     def __init__(
         self,
         num_classes: int,
-        target_class_ids: Any,
+        target_class_ids: Sequence[int],
         name: str | None,
-        dtype: Any,
+        dtype: PolicyLike,
         ignore_class: int | None,
         sparse_y_true: bool,
         sparse_y_pred: bool,
@@ -185,9 +190,9 @@ class IoU(_Encoded):
     def __init__(
         self,
         num_classes: int,
-        target_class_ids: Any,
+        target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -227,7 +232,7 @@ class MeanIoU(_Encoded):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -270,9 +275,9 @@ class OneHotIoU(_Encoded):
     def __init__(
         self,
         num_classes: int,
-        target_class_ids: Any,
+        target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
@@ -313,7 +318,7 @@ class OneHotMeanIoU(_Encoded):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
@@ -350,7 +355,11 @@ class BinaryIoU(_Overlap):
     """
 
     def __init__(
-        self, target_class_ids: Any = (0, 1), threshold: float = 0.5, name: str | None = None, dtype: Any = None
+        self,
+        target_class_ids: Sequence[int] = (0, 1),
+        threshold: float = 0.5,
+        name: str | None = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(2, target_class_ids, name, dtype)
         self.threshold = arguments.number(threshold, "threshold", "BinaryIoU")

@@ -1,8 +1,7 @@
 """Crossentropies and divergences, averaged over all samples seen."""
 
-from typing import Any
-
 from jkeras import arguments
+from jkeras.dtypes import PolicyLike
 from jkeras.losses.crossentropy import binary_crossentropy, categorical_crossentropy
 from jkeras.losses.probabilistic import kl_divergence, poisson
 from jkeras.losses.sparse import sparse_categorical_crossentropy
@@ -23,7 +22,7 @@ class KLDivergence(FunctionMean):
 
     direction = "down"
 
-    def __init__(self, name: str | None = "kl_divergence", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "kl_divergence", dtype: PolicyLike = None) -> None:
         super().__init__(kl_divergence, name, dtype)
 
 
@@ -40,7 +39,7 @@ class Poisson(FunctionMean):
 
     direction = "down"
 
-    def __init__(self, name: str | None = "poisson", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "poisson", dtype: PolicyLike = None) -> None:
         super().__init__(poisson, name, dtype)
 
 
@@ -65,7 +64,7 @@ class BinaryCrossentropy(FunctionMean):
     def __init__(
         self,
         name: str | None = "binary_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
     ) -> None:
@@ -98,7 +97,7 @@ class CategoricalCrossentropy(FunctionMean):
     def __init__(
         self,
         name: str | None = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
         axis: int = -1,
@@ -135,7 +134,7 @@ class SparseCategoricalCrossentropy(FunctionMean):
     def __init__(
         self,
         name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         from_logits: bool = False,
         ignore_class: int | None = None,
         axis: int = -1,

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses import entries
 from jkeras.losses.arrays import append_axes, as_arrays, broadcasts, divide_no_nan, match_ranks, widened
@@ -19,13 +20,13 @@ from jkeras.losses.callables import check_takes_labels, check_values
 from jkeras.losses.weighting import apply_mask, weigh
 from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State
-from jkeras.typing import Array, ArrayLike, Config
+from jkeras.typing import Array, ArrayLike, ArraySpec, Config
 
 MetricFunction = Callable[..., Array]
 
 
 def per_sample(
-    values: Any, sample_weight: Any | None, reduce: Callable[..., Array], dtype: str
+    values: ArrayLike, sample_weight: ArrayLike | None, reduce: Callable[..., Array], dtype: str
 ) -> tuple[Array, Array | None]:
     """Weighted values and weights, one number per sample each.
 
@@ -68,7 +69,7 @@ def per_sample(
     return reduced(weigh(values, weight), 1, values.ndim), reduced(weight, 1, values.ndim)
 
 
-def entry_weights(sample_weight: Any | None, shape: tuple[int, ...], dtype: str) -> Array:
+def entry_weights(sample_weight: ArrayLike | None, shape: tuple[int, ...], dtype: str) -> Array:
     """Weights of the shape of the entries that they weigh; ones where there are none.
 
     Args:
@@ -99,7 +100,7 @@ def entry_weights(sample_weight: Any | None, shape: tuple[int, ...], dtype: str)
     return jnp.broadcast_to(weight, shape)
 
 
-def check_outputs(y_pred: Any, owner: str) -> tuple[int, int]:
+def check_outputs(y_pred: ArraySpec, owner: str) -> tuple[int, int]:
     """The shape `(b, outputs)` of predictions or their spec. Raises `ShapeError` for any other.
 
     >>> check_outputs(jnp.zeros((4, 3)), "R2Score")
@@ -113,7 +114,8 @@ def check_outputs(y_pred: Any, owner: str) -> tuple[int, int]:
             received=f"shape {tuple(y_pred.shape)}",
             write="y_pred = y_pred.reshape(-1, 1)   # one output for each example" if len(y_pred.shape) == 1 else None,
         )
-    return y_pred.shape
+    samples, outputs = y_pred.shape
+    return samples, outputs
 
 
 def init_mean(dtype: str) -> State:
@@ -125,7 +127,7 @@ def init_mean(dtype: str) -> State:
     return sums.zeros(("total", "count"), (), dtype)
 
 
-def update_mean(state: State, values: Any, sample_weight: Any | None, dtype: str) -> State:
+def update_mean(state: State, values: ArrayLike, sample_weight: ArrayLike | None, dtype: str) -> State:
     """The mean of more values.
 
     >>> state = update_mean(init_mean("float32"), jnp.array([1.0, 5.0]), jnp.array([3.0, 1.0]), "float32")
@@ -161,14 +163,14 @@ class Sum(Metric):
     4.0
     """
 
-    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "sum", dtype: PolicyLike = None) -> None:
         super().__init__(name=name, dtype=dtype)
 
     def init(self) -> State:
         """A total of 0."""
         return sums.zeros(("total",), (), self.state_dtype)
 
-    def update(self, state: State, values: Any, sample_weight: ArrayLike | None = None) -> State:  # type: ignore[override]
+    def update(self, state: State, values: ArrayLike, sample_weight: ArrayLike | None = None) -> State:
         """Adds `(b, ...)` values, weighted."""
         weighted, _ = per_sample(values, sample_weight, jnp.sum, self.state_dtype)
         return sums.add(state, sums.single({"total": jnp.sum(weighted)}))
@@ -215,10 +217,10 @@ class Mean(_MeanState):
     3.5
     """
 
-    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean", dtype: PolicyLike = None) -> None:
         super().__init__(name=name, dtype=dtype)
 
-    def update(self, state: State, values: Any, sample_weight: ArrayLike | None = None) -> State:  # type: ignore[override]
+    def update(self, state: State, values: ArrayLike, sample_weight: ArrayLike | None = None) -> State:
         """Adds `(b, ...)` values, weighted."""
         return update_mean(state, values, sample_weight, self.state_dtype)
 
@@ -229,12 +231,12 @@ class FunctionMean(_MeanState):
     unwritten: ClassVar[Mapping[str, Any]] = {}
     """Arguments that Keras's configs leave out: they are written where they differ from these values."""
 
-    def __init__(self, fn: MetricFunction, name: str | None, dtype: Any, **arguments: Any) -> None:
+    def __init__(self, fn: MetricFunction, name: str | None, dtype: PolicyLike, **arguments: Any) -> None:
         super().__init__(name=name, dtype=dtype)
         self.fn, self.arguments = fn, arguments
 
-    def update(  # type: ignore[override]
-        self, state: State, y_true: Any, y_pred: Any, sample_weight: ArrayLike | None = None
+    def update(
+        self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Entries that the function itself does not count (`ignore_class`) are left out.
 
@@ -275,7 +277,7 @@ class MeanMetricWrapper(FunctionMean):
     0.25
     """
 
-    def __init__(self, fn: MetricFunction, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+    def __init__(self, fn: MetricFunction, name: str | None = None, dtype: PolicyLike = None, **kwargs: Any) -> None:
         if not callable(fn):
             raise ArgumentError(
                 f"`fn` must be a function, got {arguments.shown(fn)}.",

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from jkeras import arguments
+from jkeras.dtypes import PolicyLike
 from jkeras.losses.arrays import as_arrays, paired
 from jkeras.losses.entries import along, counting, zeroed
 from jkeras.losses.regression import (
@@ -35,7 +36,7 @@ class MeanSquaredError(FunctionMean):
 
     direction = "down"
 
-    def __init__(self, name: str | None = "mean_squared_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean_squared_error", dtype: PolicyLike = None) -> None:
         super().__init__(mean_squared_error, name, dtype)
 
 
@@ -54,14 +55,14 @@ class RootMeanSquaredError(Metric):
 
     direction = "down"
 
-    def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "root_mean_squared_error", dtype: PolicyLike = None) -> None:
         super().__init__(name=name, dtype=dtype)
 
     def init(self) -> State:
         """A total and a count of 0."""
         return init_mean(self.state_dtype)
 
-    def update(  # type: ignore[override]
+    def update(
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch."""
@@ -94,7 +95,7 @@ class MeanAbsoluteError(FunctionMean):
 
     direction = "down"
 
-    def __init__(self, name: str | None = "mean_absolute_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean_absolute_error", dtype: PolicyLike = None) -> None:
         super().__init__(mean_absolute_error, name, dtype)
 
 
@@ -111,7 +112,7 @@ class MeanAbsolutePercentageError(FunctionMean):
 
     direction = "down"
 
-    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: PolicyLike = None) -> None:
         super().__init__(mean_absolute_percentage_error, name, dtype)
 
 
@@ -128,7 +129,7 @@ class MeanSquaredLogarithmicError(FunctionMean):
 
     direction = "down"
 
-    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: PolicyLike = None) -> None:
         super().__init__(mean_squared_logarithmic_error, name, dtype)
 
 
@@ -145,7 +146,7 @@ class LogCoshError(FunctionMean):
 
     direction = "down"
 
-    def __init__(self, name: str | None = "logcosh", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "logcosh", dtype: PolicyLike = None) -> None:
         super().__init__(log_cosh, name, dtype)
 
 
@@ -167,5 +168,5 @@ class CosineSimilarity(FunctionMean):
     direction = "up"
     unwritten: ClassVar[Mapping[str, Any]] = {"axis": -1}
 
-    def __init__(self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
+    def __init__(self, name: str | None = "cosine_similarity", dtype: PolicyLike = None, axis: int = -1) -> None:
         super().__init__(cosine, name, dtype, axis=arguments.axis(axis, "axis", "CosineSimilarity"))

@@ -1,12 +1,10 @@
 """From what a trainer is given to a metric: names, functions, and those names that depend on shapes."""
 
-from typing import Any
-
 from jkeras.errors import ArgumentError
 from jkeras.losses.resolve import CROSSENTROPY, kind_of_labels, name_of
 from jkeras.metrics.base import FAMILY, Metric, get
 from jkeras.metrics.reduction import MeanMetricWrapper
-from jkeras.typing import Shape
+from jkeras.typing import Identifier, Shape
 
 ACCURACY = ("accuracy", "acc")
 
@@ -21,10 +19,11 @@ def _named(name: str, y_true_shape: Shape, y_pred_shape: Shape) -> Metric:
     if not isinstance(found, type):
         return MeanMetricWrapper(found, name=name)
     FAMILY.check_complete(found)
-    return found(name=name)
+    result: Metric = found(name=name)
+    return result
 
 
-def resolve(identifier: Any, y_true_shape: Shape, y_pred_shape: Shape) -> Metric:
+def resolve(identifier: Identifier, y_true_shape: Shape, y_pred_shape: Shape) -> Metric:
     """The `Metric` that an entry of a trainer's `metrics=` means for labels and predictions of these shapes.
 
     `"accuracy"` and `"acc"` are `BinaryAccuracy`, `SparseCategoricalAccuracy` or `CategoricalAccuracy`;

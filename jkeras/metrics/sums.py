@@ -48,7 +48,7 @@ def single(sums: Mapping[str, Array]) -> State:
     return found
 
 
-def nothing(state: PyTree) -> PyTree:
+def nothing(state: object) -> PyTree:
     """An initial state whose sums are NumPy zeros, so that `add` returns the other state and compiles nothing.
 
     >>> type(nothing(zeros(("total",), (), "float32"))["total"]).__name__

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import arguments, config
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses.arrays import as_float, divide_no_nan, paired, widened
 from jkeras.metrics import sums
@@ -107,7 +108,7 @@ def check_thresholds(given: Any, owner: str) -> list[float]:
     return values
 
 
-def check_class_id(class_id: Any, owner: str) -> int | None:
+def check_class_id(class_id: object, owner: str) -> int | None:
     """A class index or `None`.
 
     >>> check_class_id(2, "Precision")
@@ -220,7 +221,7 @@ def fall_out(counts: Confusion) -> Array:
 
 
 def decisions(
-    y_true: Any, y_pred: Any, sample_weight: Any | None, dtype: str, owner: str
+    y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None, dtype: str, owner: str
 ) -> tuple[Array, Array, Array]:
     """Labels as booleans, scores of at least float32, and weights, all of the shape of the predictions.
 
@@ -273,7 +274,12 @@ class ThresholdMetric(Metric):
     """
 
     def __init__(
-        self, thresholds: Thresholds, name: str | None, dtype: Any, top_k: int | None = None, class_id: Any = None
+        self,
+        thresholds: Thresholds,
+        name: str | None,
+        dtype: PolicyLike,
+        top_k: int | None = None,
+        class_id: int | None = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         owner = type(self).__name__
@@ -290,7 +296,7 @@ class ThresholdMetric(Metric):
         """Two empty histograms."""
         return sums.zeros(HISTOGRAMS, (len(self.arranged.values) + 1,), self.state_dtype)
 
-    def update(  # type: ignore[override]
+    def update(
         self, state: State, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> State:
         """Adds one batch. Weights have the shape of the predictions or of their first axes."""

@@ -10,6 +10,8 @@ from jkeras import registry
 from jkeras.core import Input, InputLayer, KerasTensor, Layer
 from jkeras.core.lift import Lifted
 from jkeras.core.node import producer
+from jkeras.core.operation import Operation
+from jkeras.core.tensor import TensorTree
 from jkeras.errors import ArgumentError
 from jkeras.models.config import named_config
 from jkeras.models.functional import unpack
@@ -81,7 +83,11 @@ def clone_model(
 
 
 def _cloner(
-    model: Model, clone_function: Clone | None, call_function: Any, recursive: bool, cache: dict[Layer, Any]
+    model: Model,
+    clone_function: Clone | None,
+    call_function: Any,
+    recursive: bool,
+    cache: dict[Layer, Any],
 ) -> Clone:
     """`clone_function` with a memory, so that a layer that is used twice is cloned once."""
     names = {layer: name for name, layer in model.addresses().items()}
@@ -104,7 +110,7 @@ def _cloner(
     return clone
 
 
-def _clone_chain(model: Sequential, input_tensors: PyTree, clone: Clone) -> Sequential:
+def _clone_chain(model: Sequential, input_tensors: TensorTree | None, clone: Clone) -> Sequential:
     layers = [clone(layer) for layer in model.layers]
     given = unpack(input_tensors)
     if given is not None and not isinstance(given, KerasTensor):
@@ -142,7 +148,7 @@ def _clone_graph(model: Model, input_tensors: PyTree, clone: Clone, call_functio
 
     fresh: dict[Any, Any] = {}
 
-    def caller(operation: Any) -> Any:
+    def caller(operation: Operation) -> Any:
         if isinstance(operation, Layer):
             layer = clone(operation)
         elif isinstance(operation, Lifted):
@@ -159,4 +165,5 @@ def _new_input(tensor: KerasTensor) -> KerasTensor:
     node = producer(tensor)
     if node is None or not node.is_input or not isinstance(node.operation, InputLayer):
         return Input(batch_shape=tensor.shape, dtype=tensor.dtype)
-    return registry.deserialize(named_config(node.operation, node.operation.name)).output
+    result: KerasTensor = registry.deserialize(named_config(node.operation, node.operation.name)).output
+    return result

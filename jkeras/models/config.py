@@ -19,6 +19,7 @@ from jkeras.core.graph import number
 from jkeras.core.input import InputLayer
 from jkeras.core.lift import Lifted
 from jkeras.core.node import producer
+from jkeras.core.operation import Operation
 from jkeras.errors import ConfigError, GraphError, UnknownNameError, did_you_mean
 from jkeras.models.functional import GraphLayer
 from jkeras.ops import table
@@ -67,7 +68,7 @@ class _Writer:
         name, call, place = self.reference(tensor)
         return [name, call + (id(tensor) not in self.begun and _is_graph(tensor.history.operation)), place]
 
-    def argument(self, value: Any) -> Any:
+    def argument(self, value: object) -> Any:
         if isinstance(value, KerasTensor):
             inner = {"shape": list(value.shape), "dtype": value.dtype, "keras_history": list(self.reference(value))}
             return {"class_name": TENSOR, "config": inner}
@@ -80,7 +81,7 @@ class _Writer:
     def call(self, args: Any, kwargs: Mapping[str, Any]) -> Config:
         return {"args": self.argument(list(args)), "kwargs": self.argument(dict(kwargs))}
 
-    def entry(self, operation: Any) -> Config:
+    def entry(self, operation: Operation) -> Config:
         name, calls = self.names[operation], self.calls[operation]
         if isinstance(operation, Lifted):
             return self.lifted_entry(operation, name, calls)
@@ -113,9 +114,9 @@ def graph_config(function: Function) -> Config:
     }
 
 
-def named_config(operation: Any, name: str) -> Config:
+def named_config(operation: Operation, name: str) -> Config:
     """The config of an operation, with its address as its name: Keras asks for names that differ."""
-    config = registry.serialize(operation)
+    config: Config = registry.serialize(operation)
     if "name" in config["config"]:
         config["config"] = {**config["config"], "name": name}
     return config
@@ -126,7 +127,7 @@ def _begins_graph(tensor: KerasTensor) -> bool:
     return node is not None and node.is_input
 
 
-def _is_graph(operation: Any) -> bool:
+def _is_graph(operation: Operation) -> bool:
     return isinstance(operation, GraphLayer) and operation.function is not None
 
 
@@ -159,7 +160,7 @@ class _Reader:
                     received=f"no way to call {', '.join(self.pending)[:80]}",
                 )
 
-    def ready(self, node: Any) -> bool:
+    def ready(self, node: object) -> bool:
         return all(index < len(self.operation(name).nodes) for name, index, _ in _references(node))
 
     def operation(self, name: str) -> Any:
@@ -172,7 +173,8 @@ class _Reader:
         return self.operations[name]
 
     def tensor(self, name: str, call: int, place: int) -> KerasTensor:
-        return self.operation(name).nodes[call].output_tensors[place]
+        tensor: KerasTensor = self.operation(name).nodes[call].output_tensors[place]
+        return tensor
 
     def boundary(self, structure: Any) -> PyTree:
         """The tensors of `input_layers` or `output_layers`."""
@@ -183,7 +185,7 @@ class _Reader:
             return self.tensor(name, call - _is_graph(self.operation(name)), place)
         return type(structure)(self.boundary(item) for item in structure)
 
-    def call(self, name: str, node: Any) -> None:
+    def call(self, name: str, node: object) -> None:
         operation = self.operation(name)
         args, kwargs = _arguments(node, lambda reference: self.tensor(*reference))
         if isinstance(operation, Lifted):
@@ -227,13 +229,13 @@ def _operation(entry: Config) -> Any:
     return operation
 
 
-def _references(node: Any) -> list[tuple[str, int, int]]:
+def _references(node: object) -> list[tuple[str, int, int]]:
     """The tensors that a recorded call takes."""
     if isinstance(node, list):  # the form of Keras 2: a list of [layer, call, place, kwargs]
         return [(name, call, place) for name, call, place, *_ in node]
     found: list[Any] = []
     _arguments(node, found.append)
-    return [tuple(reference) for reference in found]  # type: ignore[misc]
+    return [tuple(reference) for reference in found]
 
 
 def _arguments(node: Any, tensor: Callable[[Any], Any]) -> tuple[list[Any], dict[str, Any]]:

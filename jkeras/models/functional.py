@@ -18,8 +18,9 @@ from jkeras.core import Function, InputLayer, InputSpec, KerasTensor, Layer, Var
 from jkeras.core import scope as scopes
 from jkeras.core.node import producer
 from jkeras.core.structure import Component
+from jkeras.core.tensor import TensorTree
 from jkeras.errors import ArgumentError, GraphError, NeverCalledError, ShapeError
-from jkeras.typing import PyTree, Shape
+from jkeras.typing import ArrayTree, PyTree, Shape
 
 
 class GraphLayer(Layer):
@@ -55,7 +56,7 @@ class GraphLayer(Layer):
         if described is not None:
             self._describe(described[0], described[1])
 
-    def _describe(self, inputs: PyTree, outputs: PyTree) -> None:
+    def _describe(self, inputs: TensorTree, outputs: TensorTree) -> None:
         _name_inputs(inputs)
         self.function = Function(inputs, outputs, name=self.name)
         for operation, name in self.function.graph.names.items():
@@ -171,7 +172,7 @@ def graph_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[A
     return given.pop("inputs"), given.pop("outputs"), given
 
 
-def _name_inputs(inputs: PyTree) -> None:
+def _name_inputs(inputs: TensorTree) -> None:
     """Gives unnamed inputs in a dict the names of their keys; warns where a name is another one."""
     for key, tensor in inputs.items() if isinstance(inputs, Mapping) else ():
         layer = tensor.history.operation if isinstance(tensor, KerasTensor) else None
@@ -230,7 +231,7 @@ def _plain(structure: PyTree, kind: Any) -> bool:
 # -- values for the inputs of a graph
 
 
-def match(function: Function, inputs: PyTree, path: str) -> list[Any]:
+def match(function: Function, inputs: TensorTree, path: str) -> list[Any]:
     """A value, or `None`, for each input of a graph.
 
     Lists stand for tuples; a dict stands for a list and is read by names, further keys ignored. Another structure with
@@ -276,7 +277,7 @@ def _by_name(function: Function, inputs: Mapping[str, Any], path: str) -> list[A
     return [inputs.get(name) for name in names]
 
 
-def _check_order(function: Function, inputs: PyTree, path: str) -> None:
+def _check_order(function: Function, inputs: TensorTree, path: str) -> None:
     """Warns where inputs of another structure can only be taken in order; raises where even that is unclear."""
     expected = function.inputs_structure
     unordered = isinstance(expected, Mapping) and list(expected) != sorted(expected)
@@ -303,25 +304,25 @@ def _call(function: Function) -> str:
     return f"[{', '.join(names)}]"
 
 
-def _flatten(structure: PyTree) -> list[Any]:
+def _flatten(structure: TensorTree) -> list[Any]:
     return jax.tree.leaves(structure, is_leaf=lambda leaf: leaf is None)
 
 
-def _skeleton(structure: PyTree) -> Any:
+def _skeleton(structure: TensorTree) -> Any:
     """The structure with lists as tuples and without leaves, for comparison."""
     if isinstance(structure, Mapping):
         return {key: _skeleton(value) for key, value in structure.items()}
     return tuple(map(_skeleton, structure)) if isinstance(structure, list | tuple) else None
 
 
-def _shown(structure: PyTree) -> str:
-    def shown(leaf: Any) -> str:
+def _shown(structure: TensorTree) -> str:
+    def shown(leaf: object) -> str:
         return leaf.name if isinstance(leaf, KerasTensor) else f"Array{getattr(leaf, 'shape', '')}"
 
     return str(jax.tree.map(shown, structure)).replace("'", "")[:200]
 
 
-def fit(tensor: KerasTensor, value: Any, path: str) -> Any:
+def fit(tensor: KerasTensor, value: ArrayTree, path: str) -> Any:
     """A value in the dtype and rank of an input: a last axis of size 1 is added or removed. It keeps its mask.
 
     Raises `ShapeError` for any other rank.
@@ -345,7 +346,7 @@ def fit(tensor: KerasTensor, value: Any, path: str) -> Any:
     return new
 
 
-def set_masks(inputs: PyTree, mask: PyTree) -> None:
+def set_masks(inputs: TensorTree, mask: PyTree) -> None:
     """Gives the masks of a call, which are structured as its inputs are, to the inputs."""
     if mask is None:
         return

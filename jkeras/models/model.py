@@ -6,7 +6,7 @@ no values and does not train: `model.init(key)` gives values, a `Trainer` trains
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -107,7 +107,7 @@ class Model(GraphLayer):
         return list(self.addresses().values())
 
     @layers.setter
-    def layers(self, value: Any) -> None:
+    def layers(self, value: Sequence[Layer]) -> None:
         raise AttributeError(
             "cannot assign `layers`: it lists the sublayers of the model. Use another name for your own list."
         )
@@ -151,11 +151,11 @@ class Model(GraphLayer):
     def summary(
         self,
         line_length: int | None = None,
-        positions: Any = None,
+        positions: Sequence[float] | None = None,
         print_fn: Callable[[str], Any] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
-        layer_range: Any = None,
+        layer_range: Sequence[str] | None = None,
     ) -> None:
         """Prints a table of the layers: names, output shapes, numbers of parameters; and the totals.
 

@@ -1,6 +1,6 @@
 """Sequential: a chain of layers, each called on the output of the one before."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -45,7 +45,9 @@ class Sequential(Model):
 
     _hidden = Model._hidden | {"_chain", "_names", "_begin", "_tensors"}
 
-    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
+    def __init__(
+        self, layers: Sequence[Layer | KerasTensor] | None = None, trainable: bool = True, name: str | None = None
+    ) -> None:
         super().__init__(trainable=trainable, name=name)
         self._chain: list[Layer] = []
         self._names: dict[Layer, str] = {}
@@ -61,7 +63,7 @@ class Sequential(Model):
 
     # -- the chain
 
-    def add(self, layer: Any, rebuild: bool = True) -> None:
+    def add(self, layer: Layer | KerasTensor, rebuild: bool = True) -> None:
         """Appends a layer, or puts an `Input` in front of an empty chain. The names of the others do not change.
 
         Args:
@@ -152,7 +154,7 @@ class Sequential(Model):
 
     # -- building and running
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: PyTree = None) -> None:
         """Builds the layers for inputs of a shape, batch axis included.
 
         Raises `BuildError` where there are no layers, or the `Input` has another shape.
@@ -199,7 +201,8 @@ class Sequential(Model):
 
     def _declared_input(self, value: Any) -> KerasTensor:
         if self._begin is not None:
-            return self._begin.output
+            tensor: KerasTensor = self._begin.output
+            return tensor
         return KerasTensor((None,) * value.ndim, self._first_dtype())
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> PyTree:
@@ -298,7 +301,7 @@ class Sequential(Model):
         return model
 
 
-def _layer_of(layer: Any) -> Layer:
+def _layer_of(layer: Layer | KerasTensor) -> Layer:
     """A layer, out of itself or out of the symbolic tensor of an `Input`."""
     if isinstance(layer, KerasTensor) and isinstance(layer.history.operation, InputLayer):
         return layer.history.operation

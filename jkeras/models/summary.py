@@ -15,7 +15,7 @@ from jkeras.core.node import Node
 from jkeras.core.tensor import is_shape
 from jkeras.errors import ArgumentError, JKerasError
 from jkeras.ops import table
-from jkeras.typing import PyTree
+from jkeras.typing import ShapeTree
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
 
 def show(
-    model: Any,
+    model: Layer,
     addresses: Mapping[str, Layer],
     function: Function | None,
     *,
@@ -148,7 +148,7 @@ def _bounds(names: list[str], layer_range: Sequence[str] | None) -> tuple[int, i
 
 
 def _rows(
-    name: str, part: Any, function: Function | None, nodes: Mapping[int, Node] | None, expand: bool, level: int
+    name: str, part: Layer, function: Function | None, nodes: Mapping[int, Node] | None, expand: bool, level: int
 ) -> list[Row]:
     """The row of one layer, and below it those of the layers inside."""
     calls = [node for node in part.nodes if nodes is None or id(node) in nodes]
@@ -182,7 +182,7 @@ def _connections(function: Function | None, calls: Sequence[Node]) -> str:
     return ", ".join(taken) or "-"
 
 
-def _output_shape(part: Any, calls: Sequence[Node]) -> str:
+def _output_shape(part: Layer, calls: Sequence[Node]) -> str:
     """The shape of the output of a layer: on symbolic tensors, else for the shapes that it was built for."""
     if calls:
         return _shown(jax.tree.map(lambda tensor: tensor.shape, calls[0].outputs))
@@ -201,7 +201,7 @@ def _output_shape(part: Any, calls: Sequence[Node]) -> str:
         return "?"
 
 
-def _shown(shapes: PyTree) -> str:
+def _shown(shapes: ShapeTree) -> str:
     flat = jax.tree.leaves(shapes, is_leaf=is_shape)
     return str(tuple(flat[0])) if len(flat) == 1 else str(shapes)
 

@@ -10,7 +10,7 @@ from jkeras.typing import Array, ArrayLike, PyTree
 
 
 @listed
-def clip(x: Array, x_min: Any, x_max: Any) -> Array:
+def clip(x: Array, x_min: ArrayLike, x_max: ArrayLike) -> Array:
     """Values kept within bounds: `min(max(x, x_min), x_max)`.
 
     Args:
@@ -29,7 +29,9 @@ def clip(x: Array, x_min: Any, x_max: Any) -> Array:
 
 
 @listed
-def nan_to_num(x: ArrayLike, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Array:
+def nan_to_num(
+    x: ArrayLike, nan: ArrayLike = 0.0, posinf: ArrayLike | None = None, neginf: ArrayLike | None = None
+) -> Array:
     """Numbers in place of NaN and the infinities; all else stays.
 
     Args:
@@ -124,7 +126,8 @@ def get_item(x: Array, key: Any) -> Array:
     >>> get_item(x, (slice(None), 1)).tolist()
     [2, 5]
     """
-    return getitem(x, tuple(key) if isinstance(key, list) else key)  # JSON has no tuples
+    array: Array = getitem(x, tuple(key) if isinstance(key, list) else key)  # JSON has no tuples
+    return array
 
 
 __all__ = [

@@ -5,7 +5,7 @@ are recorded like any lifted function. Inside a layer's `call`, `cond`, `switch`
 are those of `jkeras.core`: their functions may assign variables and add losses. The other loops may only read.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import jax
@@ -15,7 +15,7 @@ from jkeras.core import scope as scopes
 from jkeras.core import transforms
 from jkeras.core.lift import lift, listed
 from jkeras.errors import ArgumentError
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayLike, PyTree
 
 Function = Callable[..., Any]
 
@@ -33,7 +33,7 @@ def associative_scan(f: Function, elems: PyTree, reverse: bool = False, axis: in
     return lift(_named("associative_scan", combine))(elems)
 
 
-def cond(pred: Any, true_fn: Function, false_fn: Function) -> PyTree:
+def cond(pred: ArrayLike, true_fn: Function, false_fn: Function) -> PyTree:
     """`true_fn()` where `pred` is true, else `false_fn()`: `jax.lax.cond`.
 
     >>> int(cond(True, lambda: 1, lambda: 2))
@@ -42,12 +42,12 @@ def cond(pred: Any, true_fn: Function, false_fn: Function) -> PyTree:
     return lift(_named("cond", lambda pred: _branch(pred, true_fn, false_fn)))(pred)
 
 
-def _branch(pred: Any, true_fn: Function, false_fn: Function) -> PyTree:
+def _branch(pred: ArrayLike, true_fn: Function, false_fn: Function) -> PyTree:
     choose = jax.lax.cond if scopes.current() is None else transforms.cond
     return choose(jnp.asarray(pred, bool), true_fn, false_fn)
 
 
-def switch(index: Any, branches: Sequence[Function], *operands: Any) -> PyTree:
+def switch(index: ArrayLike, branches: Sequence[Function], *operands: Any) -> PyTree:
     """`branches[index](*operands)`, the index clipped into range: `jax.lax.switch`.
 
     >>> int(switch(1, [lambda x: x + 1, lambda x: x * 10], 4))
@@ -58,7 +58,12 @@ def switch(index: Any, branches: Sequence[Function], *operands: Any) -> PyTree:
 
 
 def scan(
-    f: Function, init: PyTree, xs: PyTree = None, length: int | None = None, reverse: bool = False, unroll: Any = 1
+    f: Function,
+    init: PyTree,
+    xs: PyTree = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
 ) -> tuple[PyTree, PyTree]:
     """A loop over the first axis that carries a value along and stacks the outputs: `jax.lax.scan`.
 
@@ -79,7 +84,8 @@ def scan(
         run = jax.lax.scan if scopes.current() is None else transforms.scan
         return run(f, init, xs, length, reverse=reverse, unroll=unroll)
 
-    return lift(_named("scan", loop))(init, xs)
+    result: tuple[PyTree, PyTree] = lift(_named("scan", loop))(init, xs)
+    return result
 
 
 def map(f: Function, xs: PyTree) -> PyTree:
@@ -139,7 +145,7 @@ def while_loop(cond: Function, body: Function, loop_vars: PyTree, maximum_iterat
     return lift(_named("while_loop", loop))(loop_vars)
 
 
-def fori_loop(lower: Any, upper: Any, body_fun: Function, init_val: PyTree) -> PyTree:
+def fori_loop(lower: ArrayLike, upper: ArrayLike, body_fun: Function, init_val: PyTree) -> PyTree:
     """`value = body_fun(i, value)` for `i` from `lower` up to `upper`: `jax.lax.fori_loop`.
 
     >>> int(fori_loop(0, 4, lambda i, total: total + i, 0))
@@ -165,7 +171,7 @@ def custom_gradient(f: Function) -> Function:
     return lift(jax.custom_gradient(f))
 
 
-def vectorize(pyfunc: Function, *, excluded: Any = None, signature: str | None = None) -> Function:
+def vectorize(pyfunc: Function, *, excluded: Collection[int] | None = None, signature: str | None = None) -> Function:
     """A function of single elements as one of whole arrays, with broadcasting: `jax.numpy.vectorize`.
 
     >>> vectorize(lambda a, b: jnp.where(a > b, a - b, a + b))(jnp.array([1, 4]), 2).tolist()
@@ -193,7 +199,8 @@ def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
     def push(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[PyTree, ...]:
         return jax.jvp(fun, tuple(primals), tuple(tangents), has_aux=has_aux)
 
-    return lift(_named("jvp", push))(primals, tangents)
+    result: tuple[PyTree, ...] = lift(_named("jvp", push))(primals, tangents)
+    return result
 
 
 def _named(name: str, function: Function) -> Function:

@@ -25,7 +25,7 @@ from jkeras.ops.control import (
     while_loop,
 )
 from jkeras.ops.precision import in_float32
-from jkeras.typing import Array, ArrayLike, DType, Shape
+from jkeras.typing import Array, ArrayLike, ArrayTree, DType, DTypeLike, Shape
 
 REDUCTIONS = {None: "set", "add": "add", "mul": "multiply", "min": "min", "max": "max"}
 
@@ -33,7 +33,7 @@ REDUCTIONS = {None: "set", "add": "add", "mul": "multiply", "min": "min", "max":
 
 
 @listed
-def cast(x: ArrayLike, dtype: Any) -> Array:
+def cast(x: ArrayLike, dtype: DTypeLike) -> Array:
     """The values of a tensor in another dtype.
 
     Args:
@@ -48,7 +48,7 @@ def cast(x: ArrayLike, dtype: Any) -> Array:
 
 
 @listed
-def saturate_cast(x: Array, dtype: Any) -> Array:
+def saturate_cast(x: Array, dtype: DTypeLike) -> Array:
     """A cast that clips to the range of the dtype.
 
     Args:
@@ -68,7 +68,7 @@ def saturate_cast(x: Array, dtype: Any) -> Array:
     return x.astype(target)
 
 
-def _limits(dtype: Any) -> tuple[float, float]:
+def _limits(dtype: DTypeLike) -> tuple[float, float]:
     """The least and the greatest number of a dtype.
 
     >>> _limits(jnp.dtype("int8")), _limits(jnp.dtype("float8_e4m3fn"))
@@ -82,7 +82,9 @@ def _limits(dtype: Any) -> tuple[float, float]:
 
 
 @listed
-def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Array:
+def convert_to_tensor(
+    x: ArrayTree, dtype: DTypeLike | None = None, sparse: bool | None = None, ragged: bool | None = None
+) -> Array:
     """Converts a value to an array: numbers, nested lists, NumPy arrays, the value of a variable.
 
     Args:
@@ -103,7 +105,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
 stop_gradient = lift(jax.lax.stop_gradient, "stop_gradient", "variable")
 
 
-def is_tensor(x: Any) -> bool:
+def is_tensor(x: object) -> bool:
     """Whether something is a JAX array, a tracer or a symbolic tensor; arrays of NumPy are not.
 
     >>> is_tensor(jnp.zeros(2)), is_tensor(np.zeros(2))
@@ -132,7 +134,7 @@ def shape(x: Any) -> Shape:
     return standardize_shape(x.shape if hasattr(x, "shape") else np.shape(x))
 
 
-def convert_to_numpy(x: Any) -> np.ndarray:
+def convert_to_numpy(x: ArrayTree) -> np.ndarray:
     """The values of a tensor in NumPy, in its own dtype.
 
     >>> convert_to_numpy(jnp.arange(3)) * 2
@@ -226,10 +228,11 @@ def scatter_update(inputs: Array, indices: Array, updates: Array, reduction: str
             received=repr(reduction),
             write="ops.scatter_update(inputs, indices, updates, reduction='add')",
         )
-    return getattr(jnp.asarray(inputs).at[_places(indices)], REDUCTIONS[reduction])(updates)
+    updated: Array = getattr(jnp.asarray(inputs).at[_places(indices)], REDUCTIONS[reduction])(updates)
+    return updated
 
 
-def _places(indices: Any) -> tuple[Array, ...]:
+def _places(indices: Array | Sequence[Array]) -> tuple[Array, ...]:
     return tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
 
 

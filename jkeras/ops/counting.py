@@ -1,8 +1,6 @@
 """Counts and places of values. The number of results depends on the values, so inside a compiled function it must be
 given: `size` of `nonzero` and `unique`, `length` of `bincount`."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
@@ -108,7 +106,7 @@ def histogram(x: ArrayLike, bins: int = 10, range: tuple[float, float] | None = 
 
 
 @listed
-def nonzero(x: Array, *, size: int | None = None, fill_value: Any = None) -> tuple[Array, ...]:
+def nonzero(x: Array, *, size: int | None = None, fill_value: ArrayLike | None = None) -> tuple[Array, ...]:
     """Where an array is not zero.
 
     Args:
@@ -141,7 +139,7 @@ def unique(
     return_counts: bool = False,
     axis: int | None = None,
     size: int | None = None,
-    fill_value: Any = None,
+    fill_value: ArrayLike | None = None,
 ) -> PyTree:
     """The different values of an array; NaN differs from itself.
 
@@ -181,7 +179,7 @@ def unique(
     )
 
 
-def _need(x: Any, op: str, argument: str) -> None:
+def _need(x: object, op: str, argument: str) -> None:
     """Raises `ArgumentError` where values are not known."""
     if is_traced(x):
         raise ArgumentError(

@@ -1,12 +1,12 @@
 """Creation of arrays. The default dtype is `jkeras.config.floatx()`."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import jax.numpy as jnp
 
 from jkeras import dtypes
 from jkeras.core.lift import lift
-from jkeras.typing import Array
+from jkeras.typing import Array, DTypeLike
 
 bartlett = lift(jnp.bartlett, names="x")
 blackman = lift(jnp.blackman, names="x")
@@ -15,7 +15,7 @@ hanning = lift(jnp.hanning, names="x")
 kaiser = lift(jnp.kaiser, names="x")
 
 
-def empty(shape: Any, dtype: Any = None) -> Array:
+def empty(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> Array:
     """Zeros: there is no uninitialised memory.
 
     >>> empty((2,)).tolist()
@@ -24,7 +24,7 @@ def empty(shape: Any, dtype: Any = None) -> Array:
     return jnp.empty(shape, dtypes.standardize(dtype))
 
 
-def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
+def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike | None = None) -> Array:
     """Ones on the `k`-th diagonal of an `(N, M)` matrix.
 
     >>> eye(2).tolist()
@@ -33,7 +33,7 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
     return jnp.eye(N, M, k, dtypes.standardize(dtype))
 
 
-def identity(n: int, dtype: Any = None) -> Array:
+def identity(n: int, dtype: DTypeLike | None = None) -> Array:
     """`eye(n)`.
 
     >>> identity(1).tolist()
@@ -42,7 +42,7 @@ def identity(n: int, dtype: Any = None) -> Array:
     return jnp.identity(n, dtypes.standardize(dtype))
 
 
-def ones(shape: Any, dtype: Any = None) -> Array:
+def ones(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> Array:
     """Ones.
 
     >>> ones((2,)).tolist()
@@ -51,7 +51,7 @@ def ones(shape: Any, dtype: Any = None) -> Array:
     return jnp.ones(shape, dtypes.standardize(dtype))
 
 
-def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
+def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike | None = None) -> Array:
     """Ones on and below the `k`-th diagonal of an `(N, M)` matrix.
 
     >>> tri(2).tolist()
@@ -60,7 +60,7 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
     return jnp.tri(N, M, k, dtypes.standardize(dtype))
 
 
-def zeros(shape: Any, dtype: Any = None) -> Array:
+def zeros(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> Array:
     """Zeros.
 
     >>> zeros((2,)).tolist()

@@ -1,8 +1,6 @@
 """The crossentropies of the table, one number per prediction: those of `jkeras.losses`, without means or smoothing; and
 connectionist temporal classification, with lengths in place of padding."""
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from jkeras import functional, losses
@@ -98,7 +96,9 @@ def sparse_categorical_crossentropy(
 
 
 @listed
-def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, mask_index: int = 0) -> Array:
+def ctc_loss(
+    target: ArrayLike, output: ArrayLike, target_length: ArrayLike, output_length: ArrayLike, mask_index: int = 0
+) -> Array:
     """Connectionist temporal classification: `-log` of the probability of all paths that spell the labels.
 
     A path names a class, or the blank, at every time; its probability is the product of theirs. It spells the labels

@@ -1,7 +1,5 @@
 """Classes as vectors, in the table."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
@@ -10,11 +8,11 @@ from jkeras.core.lift import listed
 from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError
 from jkeras.functional.arguments import standardize_tuple
-from jkeras.typing import Array
+from jkeras.typing import Array, DTypeLike
 
 
 @listed
-def one_hot(x: Array, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Array:
+def one_hot(x: Array, num_classes: int, axis: int = -1, dtype: DTypeLike | None = None, sparse: bool = False) -> Array:
     """Class indices as vectors: one at the index, zeros elsewhere.
 
     `outputs[..., c] = 1 where x[...] == c, else 0`; an index that is not a class, negative ones included, gives zeros.
@@ -45,7 +43,7 @@ def multi_hot(
     inputs: Array,
     num_classes: int | None = None,
     axis: int = -1,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     sparse: bool = False,
     *,
     num_tokens: int | None = None,

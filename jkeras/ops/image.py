@@ -12,7 +12,7 @@ from jkeras.core.seed import SeedGenerator
 from jkeras.errors import ArgumentError
 from jkeras.functional import image
 from jkeras.functional.arguments import standardize_tuple
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, ArrayLike, Key
 
 affine_transform = lift(image.affine_transform, "affine_transform")
 crop_images = lift(image.crop_images, "crop_images")
@@ -31,7 +31,7 @@ ssim = lift(image.ssim, "ssim")
 
 
 def extract_patches_3d(
-    volumes: Any,
+    volumes: ArrayLike,
     size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     dilation_rate: int | Sequence[int] = 1,
@@ -87,7 +87,7 @@ def elastic_transform(
     return image.elastic_transform(images, key, alpha, sigma, interpolation, fill_mode, fill_value, data_format)
 
 
-def _key(seed: Any) -> Key:
+def _key(seed: int | Key | SeedGenerator | None) -> Key:
     if isinstance(seed, SeedGenerator):
         return seed.next()
     if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):

@@ -1,7 +1,5 @@
 """The linear algebra of the table: `jax.numpy.linalg` under Keras's names, recordable on symbolic tensors."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
@@ -9,7 +7,7 @@ from jkeras.core.lift import lift, listed
 from jkeras.errors import ShapeError
 from jkeras.ops.control import jvp
 from jkeras.ops.singular import norm
-from jkeras.typing import Array
+from jkeras.typing import Array, ArrayLike
 
 det = lift(jnp.linalg.det, "det", "x")
 eig = lift(jnp.linalg.eig, "eig", "x")
@@ -34,7 +32,8 @@ def cholesky(x: Array, upper: bool = False) -> Array:
     >>> cholesky(jnp.array([[4.0, 2.0], [2.0, 2.0]])).tolist()
     [[2.0, 0.0], [1.0, 1.0]]
     """
-    return jnp.linalg.cholesky(x, upper=upper)
+    array: Array = jnp.linalg.cholesky(x, upper=upper)
+    return array
 
 
 @listed
@@ -89,7 +88,7 @@ def solve_triangular(a: Array, b: Array, lower: bool = False) -> Array:
 
 
 @listed
-def lstsq(a: Array, b: Array, rcond: Any = None) -> Array:
+def lstsq(a: Array, b: Array, rcond: float | None = None) -> Array:
     """The `x` for which `|a @ x - b|` is least; of several, the shortest.
 
     Args:
@@ -108,7 +107,7 @@ def lstsq(a: Array, b: Array, rcond: Any = None) -> Array:
 
 
 @listed
-def matrix_rank(x: Array, tol: Any = None) -> Array:
+def matrix_rank(x: Array, tol: ArrayLike | None = None) -> Array:
     """The number of singular values that are greater than a bound.
 
     Args:
@@ -133,11 +132,12 @@ def matrix_rank(x: Array, tol: Any = None) -> Array:
             received=f"shape {jnp.shape(x)}",
             write="ops.matrix_rank(ops.reshape(x, (1, -1)))   # a vector as a matrix of one row",
         )
-    return jnp.linalg.matrix_rank(x, tol).astype("int32")
+    ranks: Array = jnp.linalg.matrix_rank(x, tol).astype("int32")
+    return ranks
 
 
 @listed
-def pinv(x: Array, rcond: Any = None) -> Array:
+def pinv(x: Array, rcond: ArrayLike | None = None) -> Array:
     """The Moore-Penrose inverse: `V diag(1 / s) U^T` for `x = U diag(s) V^T`, over the singular values that are not 0.
 
     Args:

@@ -38,7 +38,8 @@ def logdet(x: Array) -> Array:
     >>> round(float(logdet(1e30 * jnp.eye(3))), 2)  # the determinant overflows
     207.23
     """
-    return jnp.linalg.slogdet(x)[1]
+    array: Array = jnp.linalg.slogdet(x)[1]
+    return array
 
 
 # The docstring of four functions, but for what each computes: of some rows, of none, and in the example.

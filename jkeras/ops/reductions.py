@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jkeras.core.lift import lift
 from jkeras.functional.roots import root
 from jkeras.ops.precision import in_float32
-from jkeras.typing import Array, ArrayLike, PyTree
+from jkeras.typing import Array, ArrayLike, Axes, DTypeLike, PyTree
 
 DOCSTRING = """{what}
 
@@ -26,7 +26,7 @@ Returns:
 """
 
 
-def _axes(axis: Any) -> Any:
+def _axes(axis: Axes | None) -> Any:
     return tuple(axis) if isinstance(axis, list) else axis
 
 
@@ -40,14 +40,16 @@ def _named(function: Callable[..., Array], op: str, what: str, result: str, **pa
 
 
 def _reduction(function: Callable[..., Array], what: str, result: str) -> Callable[..., PyTree]:
-    def reduce(x: ArrayLike, axis: Any = None, keepdims: bool = False, **options: Any) -> Array:
+    def reduce(x: ArrayLike, axis: Axes | None = None, keepdims: bool = False, **options: Any) -> Array:
         return function(x, axis=_axes(axis), keepdims=keepdims, **options)
 
     return _named(reduce, function.__name__, what, result)
 
 
 def _extreme(function: Callable[..., Array], what: str, result: str) -> Callable[..., PyTree]:
-    def extreme(x: ArrayLike, axis: Any = None, keepdims: bool = False, initial: Any = None, **options: Any) -> Array:
+    def extreme(
+        x: ArrayLike, axis: Axes | None = None, keepdims: bool = False, initial: ArrayLike | None = None, **options: Any
+    ) -> Array:
         return function(x, axis=_axes(axis), keepdims=keepdims, initial=initial, **options)
 
     more = "    initial: a value that takes part in the comparison; empty arrays require one.\n"
@@ -55,7 +57,9 @@ def _extreme(function: Callable[..., Array], what: str, result: str) -> Callable
 
 
 def _quantile(function: Callable[..., Array], what: str, unit: str) -> Callable[..., PyTree]:
-    def quantile(x: ArrayLike, q: ArrayLike, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Array:
+    def quantile(
+        x: ArrayLike, q: ArrayLike, axis: Axes | None = None, method: str = "linear", keepdims: bool = False
+    ) -> Array:
         return in_float32(function)(x, q, axis=_axes(axis), method=method, keepdims=keepdims)
 
     return _named(
@@ -70,7 +74,7 @@ def _quantile(function: Callable[..., Array], what: str, unit: str) -> Callable[
 
 
 def _deviation(variance: Callable[..., Array], op: str, what: str) -> Callable[..., PyTree]:
-    def deviation(x: ArrayLike, axis: Any = None, keepdims: bool = False, **options: Any) -> Array:
+    def deviation(x: ArrayLike, axis: Axes | None = None, keepdims: bool = False, **options: Any) -> Array:
         return root(variance(x, axis=_axes(axis), keepdims=keepdims, **options))
 
     return _named(
@@ -81,7 +85,9 @@ def _deviation(variance: Callable[..., Array], op: str, what: str) -> Callable[.
     )
 
 
-def _prod(x: ArrayLike, axis: Any = None, keepdims: bool = False, dtype: Any = None, **options: Any) -> Array:
+def _prod(
+    x: ArrayLike, axis: Axes | None = None, keepdims: bool = False, dtype: DTypeLike | None = None, **options: Any
+) -> Array:
     return jnp.prod(x, axis=_axes(axis), keepdims=keepdims, dtype=dtype, **options)
 
 

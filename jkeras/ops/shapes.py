@@ -10,7 +10,7 @@ import numpy as np
 from jkeras import dtypes
 from jkeras.core.lift import listed
 from jkeras.errors import ArgumentError
-from jkeras.typing import Array, ArrayLike
+from jkeras.typing import Array, ArrayLike, DTypeLike
 
 
 @listed
@@ -31,7 +31,7 @@ def concatenate(xs: Sequence[Array], axis: int = 0) -> Array:
 
 
 @listed
-def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Array:
+def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: ArrayLike | None = None) -> Array:
     """An array with elements added at the ends of its axes.
 
     Args:
@@ -56,7 +56,7 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any =
 
 
 @listed
-def reshape(x: Array, newshape: Any) -> Array:
+def reshape(x: Array, newshape: int | Sequence[int]) -> Array:
     """The same elements in another shape; the last axis runs fastest in both.
 
     Args:
@@ -84,7 +84,7 @@ def reshape(x: Array, newshape: Any) -> Array:
 
 
 @listed
-def tile(x: Array, repeats: Any) -> Array:
+def tile(x: Array, repeats: int | Sequence[int] | Array) -> Array:
     """Copies of an array laid side by side.
 
     Args:
@@ -103,7 +103,7 @@ def tile(x: Array, repeats: Any) -> Array:
 
 
 @listed
-def full(shape: Any, fill_value: Any, dtype: Any = None) -> Array:
+def full(shape: int | Sequence[int], fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Array:
     """One value everywhere.
 
     Args:
@@ -134,7 +134,7 @@ def size(x: ArrayLike) -> Any:
 
 
 @listed
-def view(x: ArrayLike, dtype: Any = None) -> Array:
+def view(x: ArrayLike, dtype: DTypeLike | None = None) -> Array:
     """The same bytes, read as another dtype; the last axis grows or shrinks with the size of an element.
 
     Args:
@@ -154,7 +154,7 @@ def view(x: ArrayLike, dtype: Any = None) -> Array:
 
 
 @listed
-def repeat(x: Array, repeats: Any, axis: int | None = None, *, total_repeat_length: int | None = None) -> Array:
+def repeat(x: Array, repeats: ArrayLike, axis: int | None = None, *, total_repeat_length: int | None = None) -> Array:
     """Each element, or each part along an axis, several times in a row.
 
     Args:
@@ -188,7 +188,7 @@ def _check_counts(argument: str, counts: Any, path: str) -> None:
         )
 
 
-def _known(counts: Any) -> bool:
+def _known(counts: object) -> bool:
     """Whether these are numbers of Python or NumPy."""
     return all(isinstance(leaf, int | np.integer | np.ndarray) for leaf in jax.tree.leaves(counts))
 

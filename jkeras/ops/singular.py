@@ -6,7 +6,6 @@ A `where` after them would come too late. It chooses among values; the derivativ
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +19,7 @@ from jkeras.typing import Array, ArrayLike, Axes
 
 @listed
 @in_float32
-def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
+def norm(x: ArrayLike, ord: int | float | str | None = None, axis: Axes | None = None, keepdims: bool = False) -> Array:
     """The norm of vectors, `(sum of |x|^p)^(1/p)`, or of matrices; where all is zero its derivative is 0.
 
     Args:
@@ -198,12 +197,12 @@ def logsumexp(x: ArrayLike, axis: Axes | None = None, keepdims: bool = False) ->
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _logsumexp(x: Array, axes: Any) -> Array:
+def _logsumexp(x: Array, axes: Axes | None) -> Array:
     return jax.scipy.special.logsumexp(x, axis=axes, keepdims=True)
 
 
 @_logsumexp.defjvp
-def _logsumexp_tangent(axes: Any, primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+def _logsumexp_tangent(axes: Axes | None, primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     (x,) = primals
     value = _logsumexp(x, axes)
     infinite, ties = jnp.isinf(value), x == value

@@ -173,6 +173,6 @@ def arrange(
     return positional, {**by_name, **given, **kwargs}
 
 
-def _tuples(value: Any) -> Any:
+def _tuples(value: object) -> Any:
     """Lists, as JSON has them, as the tuples that axes and shapes are."""
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

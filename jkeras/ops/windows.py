@@ -1,13 +1,11 @@
 """Pooling and convolution in the table. In layers, messages of these functions begin with the path of
 the layer; here they do not."""
 
-from typing import Any
-
 from jkeras import functional
 from jkeras.core.lift import lift, listed
 from jkeras.functional import image
 from jkeras.functional.layout import channel_axis
-from jkeras.typing import Array
+from jkeras.typing import Array, Sizes
 
 depth_to_space = lift(image.depth_to_space, "depth_to_space")
 fold = lift(image.fold, "fold")
@@ -16,7 +14,7 @@ unfold = lift(image.unfold, "unfold")
 
 
 @listed
-def adaptive_average_pool(inputs: Array, output_size: Any, data_format: str | None = None) -> Array:
+def adaptive_average_pool(inputs: Array, output_size: Sizes, data_format: str | None = None) -> Array:
     """The mean of every window, for a given number of windows, independent of the length of the input.
 
     `outputs[b, i, c] = mean over t in [floor(i n / m), ceil((i + 1) n / m)) of inputs[b, t, c]`, for `m` windows on an
@@ -45,7 +43,7 @@ def adaptive_average_pool(inputs: Array, output_size: Any, data_format: str | No
 
 
 @listed
-def adaptive_max_pool(inputs: Array, output_size: Any, data_format: str | None = None) -> Array:
+def adaptive_max_pool(inputs: Array, output_size: Sizes, data_format: str | None = None) -> Array:
     """The maximum of every window, for a given number of windows, independent of the length of the input.
 
     `outputs[b, i, c] = max over t in [floor(i n / m), ceil((i + 1) n / m)) of inputs[b, t, c]`, for `m` windows on an
@@ -73,7 +71,11 @@ def adaptive_max_pool(inputs: Array, output_size: Any, data_format: str | None =
 
 @listed
 def average_pool(
-    inputs: Array, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
+    inputs: Array,
+    pool_size: Sizes,
+    strides: Sizes | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
 ) -> Array:
     """The mean of every window, over the elements that are not padding.
 
@@ -108,7 +110,11 @@ def average_pool(
 
 @listed
 def max_pool(
-    inputs: Array, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: str | None = None
+    inputs: Array,
+    pool_size: Sizes,
+    strides: Sizes | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
 ) -> Array:
     """The maximum of every window; padding is never the largest.
 
@@ -144,10 +150,10 @@ def max_pool(
 def conv(
     inputs: Array,
     kernel: Array,
-    strides: Any = 1,
+    strides: Sizes = 1,
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
+    dilation_rate: Sizes = 1,
 ) -> Array:
     """Convolution over one, two or three spatial axes.
 
@@ -200,10 +206,10 @@ def _groups(channels: int, per_group: int, filters: int) -> int:
 def depthwise_conv(
     inputs: Array,
     kernel: Array,
-    strides: Any = 1,
+    strides: Sizes = 1,
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
+    dilation_rate: Sizes = 1,
 ) -> Array:
     """Convolution of every channel on its own, with `multiplier` kernels each.
 
@@ -244,10 +250,10 @@ def separable_conv(
     inputs: Array,
     depthwise_kernel: Array,
     pointwise_kernel: Array,
-    strides: Any = 1,
+    strides: Sizes = 1,
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
+    dilation_rate: Sizes = 1,
 ) -> Array:
     """`depthwise_conv`, and then a convolution with windows of one element that mixes the channels.
 
@@ -286,11 +292,11 @@ def separable_conv(
 def conv_transpose(
     inputs: Array,
     kernel: Array,
-    strides: Any = 1,
+    strides: Sizes = 1,
     padding: str = "valid",
-    output_padding: Any = None,
+    output_padding: Sizes | None = None,
     data_format: str | None = None,
-    dilation_rate: Any = 1,
+    dilation_rate: Sizes = 1,
 ) -> Array:
     """Transposed convolution: every input spreads a window of outputs; where windows overlap, they add up.
 

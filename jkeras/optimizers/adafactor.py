@@ -10,7 +10,7 @@ import optax
 
 from jkeras.optimizers.base import LearningRate, Optimizer
 from jkeras.optimizers.lookup import register
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayTree, PyTree
 
 
 @register
@@ -91,7 +91,7 @@ def _columns(x: Array) -> Array:
 
 
 def _scale_by_factored_rms(decay: Array, epsilon: Array) -> optax.GradientTransformation:
-    def init(params: PyTree) -> _FactoredState:
+    def init(params: ArrayTree) -> _FactoredState:
         zeros = optax.tree.zeros_like(params)
         return _FactoredState(jax.tree.map(_rows, zeros), jax.tree.map(_columns, zeros))
 
@@ -101,7 +101,9 @@ def _scale_by_factored_rms(decay: Array, epsilon: Array) -> optax.GradientTransf
         row = row / row.mean(-1, keepdims=True)
         return g * jnp.expand_dims(jax.lax.rsqrt(row), -1) * jnp.expand_dims(jax.lax.rsqrt(column), -2)
 
-    def update(updates: PyTree, state: _FactoredState, params: PyTree = None) -> tuple[PyTree, _FactoredState]:
+    def update(
+        updates: ArrayTree, state: _FactoredState, params: ArrayTree | None = None
+    ) -> tuple[PyTree, _FactoredState]:
         squares = jax.tree.map(lambda g: g * g + epsilon, updates)
         rows = optax.tree.update_moment(jax.tree.map(_rows, squares), state.rows, decay, 1)
         columns = optax.tree.update_moment(jax.tree.map(_columns, squares), state.columns, decay, 1)

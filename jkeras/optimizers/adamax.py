@@ -9,7 +9,7 @@ import optax
 
 from jkeras.optimizers.base import LearningRate, Optimizer
 from jkeras.optimizers.lookup import register
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayTree, PyTree
 
 
 @register
@@ -63,7 +63,7 @@ class Adamax(Optimizer):
 
 def _scale_by_adamax(beta_1: Array, beta_2: Array, epsilon: Array) -> optax.GradientTransformation:
     def update(
-        updates: PyTree, state: optax.ScaleByAdamState, params: PyTree = None
+        updates: ArrayTree, state: optax.ScaleByAdamState, params: ArrayTree | None = None
     ) -> tuple[PyTree, optax.ScaleByAdamState]:
         count = optax.safe_increment(state.count)
         mu = optax.tree.update_moment(updates, state.mu, beta_1, 1)

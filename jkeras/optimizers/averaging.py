@@ -14,7 +14,7 @@ import optax
 
 from jkeras.errors import ArgumentError
 from jkeras.optimizers.transformations import widen
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayTree, PyTree
 
 
 class ParameterAverageState(NamedTuple):
@@ -50,12 +50,12 @@ def track_average(
     """
     inner = optax.with_extra_args_support(inner)
 
-    def init(params: PyTree) -> ParameterAverageState:
+    def init(params: ArrayTree) -> ParameterAverageState:
         # A buffer of its own: parameters and state may both be donated. Half precision would round small steps away.
         copied = widen(jax.tree.map(jnp.array, params))
         return ParameterAverageState(jnp.zeros((), "int32"), copied, inner.init(params))
 
-    def update(updates: PyTree, state: Any, params: PyTree = None, **extra: Any) -> tuple[PyTree, Any]:
+    def update(updates: ArrayTree, state: Any, params: ArrayTree | None = None, **extra: Any) -> tuple[PyTree, Any]:
         if params is None:
             raise ArgumentError(
                 "`params` is required, because the average is of the parameters.",
@@ -79,7 +79,7 @@ def track_average(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def ema_params(opt_state: PyTree, params: PyTree) -> PyTree:
+def ema_params(opt_state: PyTree, params: ArrayTree) -> PyTree:
     """The moving average of the parameters, from the state of an optimizer made with `use_ema=True`.
 
     Args:
@@ -112,5 +112,5 @@ def ema_params(opt_state: PyTree, params: PyTree) -> PyTree:
     return jax.tree.map(lambda p, average: average.astype(jnp.result_type(p)), params, found[0].average)
 
 
-def _is_average(node: Any) -> bool:
+def _is_average(node: object) -> bool:
     return isinstance(node, ParameterAverageState)

@@ -28,7 +28,7 @@ from jkeras.errors import ArgumentError, Elsewhere, HoldsNoValuesError, elsewher
 from jkeras.optimizers.averaging import track_average
 from jkeras.optimizers.checks import check_integer, check_number, check_patterns, optional_fields
 from jkeras.optimizers.transformations import clip_by_norm, compute_in_float32, decay_weights
-from jkeras.typing import Array, ArrayLike, Config, PyTree
+from jkeras.typing import Array, ArrayLike, ArrayTree, Config, PyTree
 
 LearningRate: TypeAlias = float | Callable[[Array], ArrayLike]
 HELD = "a state and parameters that the caller holds"
@@ -198,7 +198,7 @@ class Optimizer(abc.ABC):
         added = (*exact, *check_patterns(var_names or (), "var_names", "exclude_from_weight_decay"))
         return dataclasses.replace(self, weight_decay_exclusions=(*self.weight_decay_exclusions, *added))
 
-    def build(self, variables: Any = None) -> optax.GradientTransformationExtraArgs:
+    def build(self, variables: ArrayTree | None = None) -> optax.GradientTransformationExtraArgs:
         """The optax transformation that this config describes.
 
         Args:
@@ -225,13 +225,16 @@ class Optimizer(abc.ABC):
             transformation = track_average(transformation, self.ema_momentum, self.ema_overwrite_frequency, calls)
         return transformation
 
-    def init(self, params: PyTree) -> PyTree:
+    def init(self, params: ArrayTree) -> PyTree:
         """The state for a tree of parameters."""
         return self.build().init(params)
 
-    def update(self, updates: PyTree, state: PyTree, params: PyTree = None, **extra_args: Any) -> tuple[PyTree, PyTree]:
+    def update(
+        self, updates: ArrayTree, state: PyTree, params: ArrayTree | None = None, **extra_args: Any
+    ) -> tuple[PyTree, PyTree]:
         """From gradients and state to what `optax.apply_updates` adds to the parameters, and the next state."""
-        return self.build().update(updates, state, params, **extra_args)
+        result: tuple[PyTree, PyTree] = self.build().update(updates, state, params, **extra_args)
+        return result
 
     def get_config(self) -> Config:
         """The arguments by name, with Keras's keys."""

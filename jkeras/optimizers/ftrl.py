@@ -10,7 +10,7 @@ import optax
 
 from jkeras.optimizers.base import LearningRate, Optimizer
 from jkeras.optimizers.lookup import register
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayTree, PyTree
 
 
 @register
@@ -82,7 +82,7 @@ def _follow_the_leader(hyper: Mapping[str, Array], initial: float) -> optax.Grad
     rate, power, l1 = hyper["learning_rate"], -hyper["learning_rate_power"], hyper["l1_regularization_strength"]
     l2, shrinkage = hyper["l2_regularization_strength"], hyper["l2_shrinkage_regularization_strength"]
 
-    def init(params: PyTree) -> _FtrlState:
+    def init(params: ArrayTree) -> _FtrlState:
         return _FtrlState(optax.tree.full_like(params, initial), optax.tree.zeros_like(params))
 
     def advance(g: Array, w: Array, n: Array, new_n: Array, z: Array) -> Array:
@@ -91,7 +91,7 @@ def _follow_the_leader(hyper: Mapping[str, Array], initial: float) -> optax.Grad
     def target(n: Array, z: Array) -> Array:
         return (jnp.clip(z, -l1, l1) - z) / ((hyper["beta"] + n**power) / rate + 2 * l2)
 
-    def update(updates: PyTree, state: _FtrlState, params: PyTree = None) -> tuple[PyTree, _FtrlState]:
+    def update(updates: ArrayTree, state: _FtrlState, params: ArrayTree | None = None) -> tuple[PyTree, _FtrlState]:
         accumulator = jax.tree.map(lambda n, g: n + g * g, state.accumulator, updates)
         linear = jax.tree.map(advance, updates, params, state.accumulator, accumulator, state.linear)
         updates = jax.tree.map(lambda n, z, w: target(n, z) - w, accumulator, linear, params)

@@ -8,8 +8,9 @@ import optax
 
 from jkeras import tree
 from jkeras.errors import ArgumentError
+from jkeras.optimizers.base import Optimizer
 from jkeras.optimizers.lookup import get
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree, PyTree
 
 
 def by_path(optimizers: Mapping[str, Any]) -> optax.GradientTransformationExtraArgs:
@@ -44,7 +45,7 @@ def by_path(optimizers: Mapping[str, Any]) -> optax.GradientTransformationExtraA
     parts = {pattern: optax.set_to_zero() if each is None else get(each) for pattern, each in optimizers.items()}
     transformations = {pattern: _as_transformation(each) for pattern, each in parts.items()}
 
-    def group(path: str, _: Any) -> str:
+    def group(path: str, _: object) -> str:
         for pattern in transformations:
             if re.search(pattern, path):
                 return pattern
@@ -55,13 +56,13 @@ def by_path(optimizers: Mapping[str, Any]) -> optax.GradientTransformationExtraA
             write='optimizer={..., ".*": "adam"}   # the rest',
         )
 
-    def labels(params: PyTree) -> PyTree:
+    def labels(params: ArrayTree) -> PyTree:
         return tree.map_with_path(group, params)
 
     return optax.partition(transformations, labels)
 
 
-def _as_transformation(optimizer: Any) -> optax.GradientTransformation:
+def _as_transformation(optimizer: Optimizer | optax.GradientTransformation) -> optax.GradientTransformation:
     """An optimizer as optax's wrappers take it, with the extra arguments that it takes."""
     if isinstance(optimizer, optax.GradientTransformation):
         return optimizer

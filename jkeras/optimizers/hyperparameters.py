@@ -6,6 +6,7 @@ stands (inside `optax.chain`, `optax.MultiSteps`, ...), so that your own `optax.
 is served as well.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -108,7 +109,7 @@ def set_learning_rate(opt_state: PyTree, value: ArrayLike) -> PyTree:
     return set_hyperparameters(opt_state, learning_rate=value)
 
 
-def _is_injected(node: Any) -> bool:
+def _is_injected(node: object) -> bool:
     return isinstance(node, INJECTED)
 
 
@@ -157,7 +158,7 @@ def _replacement(found: Any, name: str, value: ArrayLike) -> Array:
     return jnp.broadcast_to(new, old.shape)
 
 
-def _unknown(name: str, known: Any) -> UnknownNameError:
+def _unknown(name: str, known: Iterable[str]) -> UnknownNameError:
     return UnknownNameError(
         f"the optimizer state has no hyper-parameter {name!r}.",
         path="opt_state",

@@ -6,7 +6,7 @@ Names are looked up in lower case, as Keras does: `"adamw"`, `"AdamW"` and `"ADA
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import optax
 
@@ -55,7 +55,11 @@ def _known(name: str) -> str:
     return name if name in FAMILY.table or name.lower() not in FAMILY.table else name.lower()
 
 
-def get(identifier: Any) -> Any:
+OptimizerLike: TypeAlias = str | Mapping[str, Any] | type | Optimizer | optax.GradientTransformation | None
+"""What `get` takes: a name, a config, a class or an optimizer, of optax too."""
+
+
+def get(identifier: OptimizerLike) -> Any:
     """The optimizer of a name, a config, a class, or of an optimizer.
 
     An optax transformation is an optimizer as it is, and `optax.MultiSteps` becomes one. `None` stays `None`.
@@ -90,7 +94,7 @@ def get(identifier: Any) -> Any:
     )
 
 
-def serialize(optimizer: Any) -> Any:
+def serialize(optimizer: OptimizerLike) -> Any:
     """The config of an optimizer, in Keras's envelope.
 
     Args:

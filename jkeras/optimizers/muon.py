@@ -14,7 +14,7 @@ from jkeras import tree
 from jkeras.optimizers.base import LearningRate, Optimizer
 from jkeras.optimizers.checks import check_patterns
 from jkeras.optimizers.lookup import register
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayTree, PyTree
 
 
 @register
@@ -120,12 +120,12 @@ class Muon(Optimizer):
             optax.scale_by_learning_rate(hyper["learning_rate"]),
         )
 
-        def labels(params: PyTree) -> PyTree:
+        def labels(params: ArrayTree) -> PyTree:
             return tree.map_with_path(lambda path, p: "muon" if self.is_matrix(path, p) else "adam", params)
 
         return optax.partition({"muon": muon, "adam": adam}, labels)
 
-    def _orthogonalize(self, updates: PyTree, params: PyTree) -> PyTree:
+    def _orthogonalize(self, updates: ArrayTree, params: ArrayTree) -> PyTree:
         # optax's momentum is corrected for its bias. Ours is not, so optax's is switched off and its state dropped.
         muon = optax.contrib.scale_by_muon(
             (self.muon_a, self.muon_b, self.muon_c),

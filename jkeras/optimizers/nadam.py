@@ -10,7 +10,7 @@ import optax
 
 from jkeras.optimizers.base import LearningRate, Optimizer
 from jkeras.optimizers.lookup import register
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayTree, PyTree
 
 SCHEDULE_DECAY = 0.96  # of the paper's momentum schedule, per step
 
@@ -74,11 +74,11 @@ class _NadamState(NamedTuple):
 
 
 def _scale_by_nadam(beta_1: Array, beta_2: Array, epsilon: Array) -> optax.GradientTransformation:
-    def init(params: PyTree) -> _NadamState:
+    def init(params: ArrayTree) -> _NadamState:
         zeros = optax.tree.zeros_like(params)
         return _NadamState(jnp.zeros((), "int32"), jnp.ones((), "float32"), zeros, optax.tree.zeros_like(params))
 
-    def update(updates: PyTree, state: _NadamState, params: PyTree = None) -> tuple[PyTree, _NadamState]:
+    def update(updates: ArrayTree, state: _NadamState, params: ArrayTree | None = None) -> tuple[PyTree, _NadamState]:
         count = optax.safe_increment(state.count)
         now = beta_1 * (1 - 0.5 * SCHEDULE_DECAY**count)
         following = beta_1 * (1 - 0.5 * SCHEDULE_DECAY ** (count + 1))

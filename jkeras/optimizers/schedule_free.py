@@ -11,7 +11,7 @@ import optax.contrib
 
 from jkeras.optimizers.base import LearningRate, Optimizer
 from jkeras.optimizers.lookup import register
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayTree
 
 
 @register
@@ -69,7 +69,7 @@ class ScheduleFreeAdamW(Optimizer):
         # Power 0 gives every step the same weight in the average.
         averaged = optax.contrib.schedule_free(descent, hyper["learning_rate"], hyper["beta_1"], weight_lr_power=0.0)
 
-        def init(params: PyTree) -> optax.contrib.ScheduleFreeState:
+        def init(params: ArrayTree) -> optax.contrib.ScheduleFreeState:
             # optax gives its scalars the lowest dtype among the parameters; in bfloat16 the sum of weights ends at 256.
             scalars = averaged.init(jnp.zeros((), "float32"))
             return scalars._replace(base_optimizer_state=descent.init(params), z=jax.tree.map(jnp.array, params))

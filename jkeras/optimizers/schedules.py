@@ -16,7 +16,7 @@ import optax
 from jkeras import families, registry
 from jkeras.errors import ArgumentError, SerializationError
 from jkeras.optimizers.checks import check_number, optional_fields
-from jkeras.typing import Array, ArrayLike, Config
+from jkeras.typing import Array, ArrayLike, Config, Identifier
 
 T = TypeVar("T", bound=type)
 MODULE = "keras.optimizers.schedules"
@@ -114,7 +114,8 @@ class ExponentialDecay(_Schedule):
         decay = optax.exponential_decay(
             self.initial_learning_rate, self.decay_steps, self.decay_rate, staircase=self.staircase
         )
-        return decay(step)
+        rate: ArrayLike = decay(step)
+        return rate
 
 
 @FAMILY.register()
@@ -199,7 +200,8 @@ class PolynomialDecay(_Schedule):
     def _at(self, step: Array) -> ArrayLike:
         first, last = self.initial_learning_rate, self.end_learning_rate
         if not self.cycle:
-            return optax.polynomial_schedule(first, last, self.power, self.decay_steps)(step)
+            rate: ArrayLike = optax.polynomial_schedule(first, last, self.power, self.decay_steps)(step)
+            return rate
         cycles = jnp.maximum(jnp.ceil(step / self.decay_steps), 1.0)
         return (first - last) * (1 - step / (self.decay_steps * cycles)) ** self.power + last
 
@@ -280,13 +282,17 @@ class CosineDecay(_Schedule):
     }
 
     def _at(self, step: Array) -> ArrayLike:
+        rate: ArrayLike
         if self.warmup_target is None:
-            return optax.cosine_decay_schedule(self.initial_learning_rate, self.decay_steps, self.alpha)(step)
+            rate = optax.cosine_decay_schedule(self.initial_learning_rate, self.decay_steps, self.alpha)(step)
+            return rate
         decay = optax.cosine_decay_schedule(self.warmup_target, self.decay_steps, self.alpha)
         if not self.warmup_steps:
-            return decay(step)
+            rate = decay(step)
+            return rate
         warmup = optax.linear_schedule(self.initial_learning_rate, self.warmup_target, self.warmup_steps)
-        return optax.join_schedules([warmup, decay], [self.warmup_steps])(step)
+        rate = optax.join_schedules([warmup, decay], [self.warmup_steps])(step)
+        return rate
 
 
 @FAMILY.register()
@@ -343,7 +349,7 @@ class CosineDecayRestarts(_Schedule):
         return self.initial_learning_rate * ((1 - self.alpha) * cosine + self.alpha)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: Identifier) -> Any:
     """The schedule of a name, a config, or of a schedule; any function of the step is one as it is.
 
     >>> get({"class_name": "InverseTimeDecay", "config": {"initial_learning_rate": 1.0, "decay_steps": 10,

@@ -12,7 +12,7 @@ import optax
 
 from jkeras import tree
 from jkeras.errors import ArgumentError
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayTree, PyTree
 
 Rate = Array | float | None
 
@@ -26,7 +26,7 @@ def compute_in_float32(inner: optax.GradientTransformation) -> optax.GradientTra
     """
     inner = optax.with_extra_args_support(inner)
 
-    def init(params: PyTree) -> PyTree:
+    def init(params: ArrayTree) -> PyTree:
         return inner.init(widen(params))
 
     def update(updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any) -> tuple[PyTree, PyTree]:
@@ -36,12 +36,12 @@ def compute_in_float32(inner: optax.GradientTransformation) -> optax.GradientTra
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def widen(values: PyTree) -> PyTree:
+def widen(values: ArrayTree) -> PyTree:
     """The arrays of a tree in float32 where they are narrower."""
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.promote_types(jnp.result_type(x), jnp.float32)), values)
 
 
-def _cast_like(values: PyTree, others: PyTree) -> PyTree:
+def _cast_like(values: ArrayTree, others: ArrayTree) -> PyTree:
     return jax.tree.map(lambda x, other: jnp.asarray(x, jnp.result_type(other)), values, others)
 
 
@@ -71,7 +71,9 @@ def decay_weights(
         rate = rate_of(path, p)
         return u if rate is None else u - rate * p
 
-    def update(updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any) -> tuple[PyTree, PyTree]:
+    def update(
+        updates: ArrayTree, state: PyTree, params: ArrayTree | None = None, **extra: Any
+    ) -> tuple[PyTree, PyTree]:
         if params is None:
             raise ArgumentError(
                 "`params` is required, because weight decay is a fraction of the parameters.",

@@ -14,7 +14,7 @@ graph holds neither arrays nor streams: a layer that draws from a stream has its
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeAlias
+from typing import ParamSpec, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,10 @@ from jkeras.core.lift import lift
 from jkeras.core.seed import SeedGenerator
 from jkeras.core.tensor import any_symbolic
 from jkeras.errors import ArgumentError, GraphError, ShapeError
-from jkeras.typing import Array, ArrayLike, DType, Key
+from jkeras.typing import Array, ArrayLike, DType, DTypeLike, Key
+
+Floating: TypeAlias = DTypeLike | None
+
 
 P = ParamSpec("P")
 Seed: TypeAlias = Key | int | SeedGenerator | None
@@ -79,12 +82,13 @@ def _recordable(draw: Callable[P, Array]) -> Callable[P, Array]:
                 received=f"seed={type(seed).__name__}, and symbolic tensors",
                 write=f"random.{draw.__name__}(..., seed=self.seed_generator)   # in the `call` of a custom layer",
             )
-        return lifted(*args, **kwargs)
+        drawn: Array = lifted(*args, **kwargs)
+        return drawn
 
     return drawn
 
 
-def _floating(dtype: Any, owner: str) -> DType:
+def _floating(dtype: Floating, owner: str) -> DType:
     name = dtypes.standardize(dtype)
     if not dtypes.is_float(name):
         raise ArgumentError(
@@ -97,7 +101,7 @@ def _floating(dtype: Any, owner: str) -> DType:
     return name
 
 
-def _spread(value: Any, shape: Sequence[int], dtype: DType) -> Any:
+def _spread(value: ArrayLike, shape: Sequence[int], dtype: DType) -> ArrayLike:
     """A parameter of each number: a Python number as it is, an array broadcast to the shape."""
     if isinstance(value, int | float):
         return value
@@ -106,7 +110,7 @@ def _spread(value: Any, shape: Sequence[int], dtype: DType) -> Any:
 
 @_recordable
 def normal(
-    shape: Sequence[int], mean: ArrayLike = 0.0, stddev: ArrayLike = 1.0, dtype: Any = None, seed: Seed = None
+    shape: Sequence[int], mean: ArrayLike = 0.0, stddev: ArrayLike = 1.0, dtype: Floating = None, seed: Seed = None
 ) -> Array:
     """Normal numbers: `mean + stddev z`, `z ~ N(0, 1)`.
 
@@ -134,7 +138,7 @@ def normal(
 
 @_recordable
 def truncated_normal(
-    shape: Sequence[int], mean: ArrayLike = 0.0, stddev: ArrayLike = 1.0, dtype: Any = None, seed: Seed = None
+    shape: Sequence[int], mean: ArrayLike = 0.0, stddev: ArrayLike = 1.0, dtype: Floating = None, seed: Seed = None
 ) -> Array:
     """Normal numbers that are at most two standard deviations off: `mean + stddev z`, `z ~ N(0, 1)` given `|z| < 2`.
 
@@ -162,7 +166,7 @@ def truncated_normal(
 
 @_recordable
 def uniform(
-    shape: Sequence[int], minval: ArrayLike = 0.0, maxval: ArrayLike = 1.0, dtype: Any = None, seed: Seed = None
+    shape: Sequence[int], minval: ArrayLike = 0.0, maxval: ArrayLike = 1.0, dtype: Floating = None, seed: Seed = None
 ) -> Array:
     """Numbers that are uniform in `[minval, maxval)`.
 
@@ -190,7 +194,7 @@ def uniform(
 
 @_recordable
 def randint(
-    shape: Sequence[int], minval: ArrayLike, maxval: ArrayLike, dtype: Any = "int32", seed: Seed = None
+    shape: Sequence[int], minval: ArrayLike, maxval: ArrayLike, dtype: DTypeLike = "int32", seed: Seed = None
 ) -> Array:
     """Integers that are uniform in `minval, ..., maxval - 1`.
 
@@ -225,7 +229,7 @@ def randint(
 
 
 @_recordable
-def categorical(logits: ArrayLike, num_samples: int, dtype: Any = "int32", seed: Seed = None) -> Array:
+def categorical(logits: ArrayLike, num_samples: int, dtype: DTypeLike = "int32", seed: Seed = None) -> Array:
     """Classes, with the probabilities of their logits: `P(c) = softmax(logits)_c`.
 
     Args:
@@ -261,7 +265,7 @@ def categorical(logits: ArrayLike, num_samples: int, dtype: Any = "int32", seed:
 
 
 @_recordable
-def gamma(shape: Sequence[int], alpha: ArrayLike, dtype: Any = None, seed: Seed = None) -> Array:
+def gamma(shape: Sequence[int], alpha: ArrayLike, dtype: Floating = None, seed: Seed = None) -> Array:
     """Numbers with the density `x^(alpha - 1) e^(-x) / Gamma(alpha)`.
 
     Args:
@@ -287,7 +291,7 @@ def gamma(shape: Sequence[int], alpha: ArrayLike, dtype: Any = None, seed: Seed 
 
 
 @_recordable
-def beta(shape: Sequence[int], alpha: ArrayLike, beta: ArrayLike, dtype: Any = None, seed: Seed = None) -> Array:
+def beta(shape: Sequence[int], alpha: ArrayLike, beta: ArrayLike, dtype: Floating = None, seed: Seed = None) -> Array:
     """Numbers in (0, 1) with a density proportional to `x^(alpha - 1) (1 - x)^(beta - 1)`.
 
     Args:
@@ -314,7 +318,7 @@ def beta(shape: Sequence[int], alpha: ArrayLike, beta: ArrayLike, dtype: Any = N
 
 @_recordable
 def binomial(
-    shape: Sequence[int], counts: ArrayLike, probabilities: ArrayLike, dtype: Any = None, seed: Seed = None
+    shape: Sequence[int], counts: ArrayLike, probabilities: ArrayLike, dtype: Floating = None, seed: Seed = None
 ) -> Array:
     """The number of successes in `counts` independent trials of given probability.
 

@@ -18,11 +18,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.data.batch import batch_size_of
+from jkeras.data.batch import Batch, batch_size_of
 from jkeras.training.forward import Data, Forward, Share
 from jkeras.training.objective import Terms
 from jkeras.training.state import TrainState
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, PyTree, Tree
 
 Pass = Callable[[PyTree, PyTree], Forward]
 Gradient = Callable[[PyTree, PyTree, Share], tuple[PyTree, Forward]]
@@ -43,7 +43,7 @@ class Parts(NamedTuple):
     sizes: tuple[int, int, int]
 
 
-def cut(data: PyTree, size: int, count: int) -> Parts:
+def cut(data: Batch, size: int, count: int) -> Parts:
     """A batch of `size` examples in parts of `ceil(size / count)`: at most `count` of them.
 
     >>> parts = cut(jnp.arange(10), 10, 4)
@@ -74,7 +74,7 @@ def accumulated(
     counts = _counts(run, state.non_trainable, parts)
     part, left, size = parts.sizes
 
-    def add(carry: Any, piece: PyTree, examples: int) -> Any:
+    def add(carry: tuple[Any, Any], piece: object, examples: int) -> Any:
         non_trainable, sums = carry
         gradients, forward = gradient(non_trainable, piece, Share(counts, examples / size))
         sums = jax.tree.map(lambda total, each: total + each.astype(total.dtype), sums, gradients)
@@ -96,19 +96,19 @@ def accumulated(
     return gradients, Forward(total(terms, rest, y_pred), y_pred, masks, non_trainable, terms, rest)
 
 
-def _counts(run: Pass, non_trainable: PyTree, parts: Parts) -> Mapping[str, Any]:
+def _counts(run: Pass, non_trainable: Tree, parts: Parts) -> Mapping[str, Any]:
     """The counts of the whole batch, by the losses' keys."""
     part, left, size = parts.sizes
     found: dict[str, Any] = {}
 
-    def look(non_trainable: PyTree, piece: PyTree) -> None:
+    def look(non_trainable: Tree, piece: object) -> None:
         found.update({key: count for key, (_, count) in run(non_trainable, piece).terms.items()})
 
     jax.eval_shape(look, non_trainable, jax.tree.map(lambda leaf: leaf[0], parts.full))
     if all(isinstance(count, np.floating) for count in found.values()):  # it follows from shapes, example by example
         return {key: count * np.float32(size / part) for key, count in found.items()}
 
-    def add(carry: Any, piece: PyTree) -> Any:
+    def add(carry: tuple[Any, Any], piece: object) -> Any:
         non_trainable, counts = carry
         forward = run(non_trainable, piece)
         counts = {key: count + forward.terms[key][1].astype("float32") for key, count in counts.items()}

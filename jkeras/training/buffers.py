@@ -35,7 +35,8 @@ def distinct(tree: Tree) -> Tree:
         seen.update(addresses)
         return leaf
 
-    return jax.tree.map(own, tree)
+    whole: Tree = jax.tree.map(own, tree)
+    return whole
 
 
 def _addresses(array: jax.Array) -> list[int]:
@@ -49,4 +50,5 @@ def _addresses(array: jax.Array) -> list[int]:
 
 def copied(tree: Tree) -> Tree:
     """The same values in memory of their own, so that both may be donated."""
-    return jax.tree.map(jnp.copy, tree)
+    result: Tree = jax.tree.map(jnp.copy, tree)
+    return result

@@ -2,12 +2,12 @@
 
 import collections
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jkeras.data.batch import pack_x_y_sample_weight
+from jkeras.data.batch import Batch, pack_x_y_sample_weight
 from jkeras.training.programs import Programs
 from jkeras.training.retrace import Watch
 from jkeras.training.state import TrainState
@@ -34,7 +34,7 @@ class Calls:
         asked: when the next call was asked for.
     """
 
-    def __init__(self, programs: Programs, state: TrainState, batch: PyTree) -> None:
+    def __init__(self, programs: Programs, state: TrainState, batch: Batch) -> None:
         self.programs = programs
         self.spec = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (state, batch))
         self.timed: collections.deque[Timed] = collections.deque(maxlen=TIMED_CALLS)
@@ -44,7 +44,14 @@ class Calls:
     # -- calls
 
     def many(
-        self, state: TrainState, parts: PyTree, order: Array | None, start: Any, count: Any, *, batch_size: int
+        self,
+        state: TrainState,
+        parts: Batch,
+        order: Array | None,
+        start: int | Array,
+        count: int | Array,
+        *,
+        batch_size: int,
     ) -> tuple[TrainState, PyTree, Logs]:
         """Trains on `count` batches from a position of an order; consumes the state.
 
@@ -54,7 +61,9 @@ class Calls:
         """
         programs = self.programs
         if programs.loops("many", state, parts, order, start, count, batch_size=batch_size):
-            results = programs.many(state, parts, order, start, count, batch_size=batch_size)
+            results: tuple[TrainState, PyTree, Logs] = programs.many(
+                state, parts, order, start, count, batch_size=batch_size
+            )
             self._watches["many"].check(state)
             return results
         metrics: PyTree = state.metrics

@@ -14,7 +14,7 @@ from jkeras.errors import DataError
 from jkeras.layers import Embedding
 from jkeras.models import Model
 from jkeras.training.steps import Steps
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree, PyTree, SpecTree
 
 
 def has_free_axes(model: Layer) -> bool:
@@ -64,7 +64,7 @@ def embedded_inputs(model: Layer) -> list[Use]:
     ]
 
 
-def called_embeddings(model: Layer, x: PyTree) -> list[Use]:
+def called_embeddings(model: Layer, x: SpecTree) -> list[Use]:
     """The embeddings that the inputs of a model without a graph go into as they are, found by a run for shapes alone.
 
     >>> import jkeras
@@ -80,11 +80,11 @@ def called_embeddings(model: Layer, x: PyTree) -> list[Use]:
     addresses = {id(part): path for part, path in model.structure().paths.items() if isinstance(part, Embedding)}
     found: list[Use] = []
 
-    def run(x: PyTree) -> PyTree:
+    def run(x: SpecTree) -> PyTree:
         paths = {id(leaf): path for path, leaf in jax.tree_util.tree_leaves_with_path(x)}
         places = {id(leaf): place for place, leaf in enumerate(jax.tree.leaves(x))}
 
-        def watch(layer: Any, first: Any) -> None:
+        def watch(layer: Any, first: object) -> None:
             if id(layer) in addresses and id(first) in places:
                 key = str(getattr((paths[id(first)] or (None,))[-1], "key", ""))
                 found.append(Use(addresses[id(layer)], layer, places[id(first)], key))
@@ -121,7 +121,7 @@ def check_real(data: dict[str, PyTree]) -> None:
             )
 
 
-def check_indices(uses: Sequence[Use], x: PyTree) -> None:
+def check_indices(uses: Sequence[Use], x: SpecTree) -> None:
     """Raises `DataError` for an index that an embedding has no row for. Arrays in host memory are looked at."""
     for name, embedding, position, key in uses:
         if isinstance(x, Mapping):
@@ -159,7 +159,7 @@ class Checks:
         spec: the specs of the outputs for the first batch.
     """
 
-    def __init__(self, steps: Steps, spec: PyTree) -> None:
+    def __init__(self, steps: Steps, spec: SpecTree) -> None:
         model = steps.model
         self.objective, self.spec, self.uses = steps.objective, spec, embedded_inputs(model)
         self.model = None if steps.overrides("train_step") or _has_graph(model) else model
@@ -167,7 +167,7 @@ class Checks:
         self.complex = takes_complex(model)
         self._axes: list[tuple[int, ...]] | None = None  # of the first inputs
 
-    def look(self, x: PyTree, y: PyTree, specs: PyTree = None) -> None:
+    def look(self, x: SpecTree, y: ArrayTree | None, specs: SpecTree | None = None) -> None:
         """Raises `DataError` for an index or a label that cannot be meant.
 
         Where the axes of the inputs are not those of the first batch, labels are compared with what the model's graph

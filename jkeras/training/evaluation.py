@@ -4,7 +4,7 @@ import contextlib
 import functools
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -23,6 +23,7 @@ from jkeras.data import (
 )
 from jkeras.data.batch import batch_size_of
 from jkeras.data.checks import check_values
+from jkeras.data.source import SourceLike
 from jkeras.data.uniform import Place
 from jkeras.errors import within
 from jkeras.training.buffers import distinct
@@ -34,10 +35,12 @@ from jkeras.training.options import EvaluateOptions, check_weights
 from jkeras.training.session import Session
 from jkeras.training.state import TrainState
 from jkeras.training.state_checks import check_metrics, check_state
-from jkeras.typing import PyTree
+from jkeras.typing import Array, ArrayTree, PyTree, SpecTree
 
 
-def evaluate(session: Session, state: TrainState, x: PyTree, y: PyTree, options: EvaluateOptions) -> Logs:
+def evaluate(
+    session: Session, state: TrainState, x: SourceLike | None, y: ArrayTree | None, options: EvaluateOptions
+) -> Logs:
     """`Trainer.evaluate`."""
     check_state(session, state, "evaluate")
     data = adapt(
@@ -85,7 +88,7 @@ def host_batches(
 
 
 def trace_evaluation(
-    session: Session, state: TrainState, data: Arrays | Source, batch_size: int, steps: int | None, spec: PyTree
+    session: Session, state: TrainState, data: Arrays | Source, batch_size: int, steps: int | None, spec: SpecTree
 ) -> None:
     """Traces what an evaluation would call first, so that what cannot be evaluated is known before training begins.
 
@@ -111,7 +114,7 @@ def run_evaluation(
     data: Arrays | Source,
     batch_size: int,
     steps: int | None,
-    spec: PyTree,
+    spec: SpecTree,
     callbacks: CallbackList,
 ) -> Logs:
     """The logs over data: whole batches in one call where a program loops over them, the rest batch by batch."""
@@ -139,7 +142,7 @@ def run_evaluation(
     return found
 
 
-def predict(session: Session, state: TrainState, x: PyTree, options: EvaluateOptions) -> PyTree:
+def predict(session: Session, state: TrainState, x: SourceLike, options: EvaluateOptions) -> PyTree:
     """`Trainer.predict`. The last batch of arrays is padded with its last row, so that one program serves all."""
     check_state(session, state, "predict")
     free = has_free_axes(session.steps.model)
@@ -166,7 +169,7 @@ def predict(session: Session, state: TrainState, x: PyTree, options: EvaluateOpt
     return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis), *pieces)
 
 
-def _padded(leaf: Any, size: int) -> Any:
+def _padded(leaf: Array | np.ndarray, size: int) -> Any:
     """A batch filled up to a size with its last row."""
     missing = size - leaf.shape[0]
     return leaf if missing == 0 else np.concatenate([leaf, np.repeat(np.asarray(leaf[-1:]), missing, axis=0)])
@@ -183,7 +186,12 @@ def report(what: str, verbose: int | str, started: float, logs: Logs) -> None:
 
 
 def train_on_batch(
-    session: Session, state: TrainState, x: PyTree, y: PyTree, sample_weight: PyTree, class_weight: Any
+    session: Session,
+    state: TrainState,
+    x: ArrayTree,
+    y: ArrayTree | None,
+    sample_weight: ArrayTree | None,
+    class_weight: Mapping[int, float] | None,
 ) -> tuple[TrainState, Logs]:
     """`Trainer.train_on_batch`."""
     check_state(session, state, "train_on_batch", trains=True)
@@ -194,7 +202,9 @@ def train_on_batch(
     return state, on_host(logs)
 
 
-def test_on_batch(session: Session, state: TrainState, x: PyTree, y: PyTree, sample_weight: PyTree) -> Logs:
+def test_on_batch(
+    session: Session, state: TrainState, x: ArrayTree, y: ArrayTree | None, sample_weight: ArrayTree | None
+) -> Logs:
     """`Trainer.test_on_batch`."""
     check_state(session, state, "test_on_batch")
     batch, spec = _batch(session, x, y, sample_weight)
@@ -203,14 +213,18 @@ def test_on_batch(session: Session, state: TrainState, x: PyTree, y: PyTree, sam
     return on_host(logs)
 
 
-def predict_on_batch(session: Session, state: TrainState, x: PyTree) -> PyTree:
+def predict_on_batch(session: Session, state: TrainState, x: ArrayTree) -> PyTree:
     """`Trainer.predict_on_batch`."""
     check_state(session, state, "predict_on_batch")
     return jax.tree.map(np.asarray, session.programs.predict_batch(state, _batch(session, x)[0]))
 
 
 def _batch(
-    session: Session, x: PyTree, y: PyTree = None, sample_weight: PyTree = None, class_weight: Any = None
+    session: Session,
+    x: ArrayTree,
+    y: ArrayTree | None = None,
+    sample_weight: ArrayTree | None = None,
+    class_weight: Mapping[int, float] | None = None,
 ) -> Any:
     """One batch, looked at as all data of `fit` is, and the specs of the outputs."""
     arrays = check_arrays(x, y, sample_weight)

@@ -13,7 +13,7 @@ import jax
 import optax
 
 from jkeras.optimizers import Optimizer
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayTree, PyTree, Tree
 
 REFUSAL = re.compile(r"unexpected keyword argument '(\w+)'")
 ON_DEMAND = ("obj_fn", "grad_fn")  # line searches refuse what they do not use
@@ -39,7 +39,7 @@ def offered(
 
 
 def updates_of(
-    optimizer: Any, gradients: PyTree, opt_state: PyTree, params: PyTree, extra: Mapping[str, Any]
+    optimizer: Any, gradients: Tree, opt_state: PyTree, params: Tree, extra: Mapping[str, Any]
 ) -> tuple[PyTree, PyTree]:
     """`optimizer.update(gradients, opt_state, params)`, with those extra arguments that the optimizer takes.
 
@@ -70,7 +70,7 @@ def updates_of(
             return updates, strong(opt_state)
 
 
-def strong(tree: PyTree) -> PyTree:
+def strong(tree: ArrayTree) -> PyTree:
     """The same values, none weakly typed: a state has the same types before and after a step.
 
     >>> import jax.numpy as jnp

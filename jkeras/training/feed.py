@@ -25,7 +25,7 @@ from jkeras.training.pace import Pace
 from jkeras.training.session import Session
 from jkeras.training.state import TrainState, save_state
 from jkeras.training.steps import Logs, Steps
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, PyTree, SpecTree
 
 DEFAULT_BATCH_SIZE = 32
 DEVICE_SHARE = 0.25  # of a device's memory, up to which data is kept there
@@ -46,7 +46,7 @@ class Piece(NamedTuple):
 def fits_on_device(arrays: Arrays) -> bool:
     """Whether data may be kept on the device."""
     stats = jax.local_devices()[0].memory_stats() or {}
-    return arrays.nbytes <= DEVICE_SHARE * stats.get("bytes_limit", UNKNOWN_DEVICE_BYTES)
+    return bool(arrays.nbytes <= DEVICE_SHARE * stats.get("bytes_limit", UNKNOWN_DEVICE_BYTES))
 
 
 def batch_size_for(data: Arrays | Source, batch_size: int | None, steps: int | None) -> int | None:
@@ -203,7 +203,7 @@ class DeviceFeed(Feed):
 class StreamFeed(Feed):
     """Batches from the host. A thread keeps some ready on the device, and looks at their indices and labels."""
 
-    def __init__(self, steps: Steps, batches: Callable[[int], Iterator[Batch]], spec: PyTree) -> None:
+    def __init__(self, steps: Steps, batches: Callable[[int], Iterator[Batch]], spec: SpecTree) -> None:
         self.batches, self.checks = batches, Checks(steps, spec)
         self.looks = not steps.overrides("train_step")  # what its batches mean is known to itself alone
         self.steps = self.batch_size = None
@@ -267,7 +267,7 @@ def _taken(ready: Iterator[Batch], count: int) -> tuple[list[Batch], Exception |
 class SourceFeed(StreamFeed):
     """The batches of a source."""
 
-    def __init__(self, steps: Steps, source: Source, spec: PyTree) -> None:
+    def __init__(self, steps: Steps, source: Source, spec: SpecTree) -> None:
         super().__init__(steps, source.epoch, spec)
         self.source = source
         self.steps, self.batch_size = source.steps, source.batch_size
@@ -281,7 +281,7 @@ class HostFeed(StreamFeed):
     """Arrays that the device has no room for."""
 
     def __init__(
-        self, steps: Steps, arrays: Arrays, batch_size: int, length: int | None, order: Order, spec: PyTree
+        self, steps: Steps, arrays: Arrays, batch_size: int, length: int | None, order: Order, spec: SpecTree
     ) -> None:
         super().__init__(steps, self._slices, spec)
         self.arrays, self.batch_size, self.order = arrays, batch_size, order
@@ -299,7 +299,7 @@ class HostFeed(StreamFeed):
 
 
 def feed_of(
-    steps: Steps, data: Arrays | Source, spec: PyTree, *, batch_size: int | None, length: int | None, order: Order
+    steps: Steps, data: Arrays | Source, spec: SpecTree, *, batch_size: int | None, length: int | None, order: Order
 ) -> Feed:
     """The feed that suits the data. `length` is the number of batches in an epoch, where somebody says so."""
     if isinstance(data, Source):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from jkeras.core import Layer
 from jkeras.core.tensor import is_shape
 from jkeras.errors import DataError
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree, PyTree
 
 NO_INPUTS = ("training", "mask")
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -22,7 +22,7 @@ def spread(model: Layer, inputs: tuple[PyTree, ...]) -> tuple[PyTree, ...]:
     return call_arguments(model, inputs[0]) if several else inputs
 
 
-def call_arguments(model: Layer, x: PyTree) -> tuple[PyTree, ...]:
+def call_arguments(model: Layer, x: ArrayTree) -> tuple[PyTree, ...]:
     """The positional arguments of `model.call` for the inputs of a batch.
 
     >>> import jkeras

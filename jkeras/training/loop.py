@@ -16,6 +16,7 @@ import jax
 from jkeras.callbacks import CallbackList, History, Loop, Progress
 from jkeras.core import Layer
 from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, split, unpack_x_y_sample_weight
+from jkeras.data.source import SourceLike
 from jkeras.errors import DataError, within
 from jkeras.training.buffers import distinct
 from jkeras.training.calls import Calls, added
@@ -29,12 +30,14 @@ from jkeras.training.quiet import deferred_interrupt, rare_collection
 from jkeras.training.session import Session
 from jkeras.training.state import TrainState, check_alive, is_alive, save_state
 from jkeras.training.state_checks import check_state
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayTree, PyTree, SpecTree
 
 VALIDATION_DATA, VALIDATION_SPLIT = "validation_data", "validation_split"  # what messages call it
 
 
-def fit(session: Session, state: TrainState, x: PyTree, y: PyTree, options: FitOptions) -> tuple[TrainState, History]:
+def fit(
+    session: Session, state: TrainState, x: SourceLike | None, y: ArrayTree | None, options: FitOptions
+) -> tuple[TrainState, History]:
     """`Trainer.fit`."""
     check_state(session, state, "fit", trains=True)
     history, last = History(), Last(state)
@@ -52,7 +55,9 @@ class Last:
     state: TrainState
 
 
-def _fit(session: Session, last: Last, x: PyTree, y: PyTree, options: FitOptions, history: History) -> TrainState:
+def _fit(
+    session: Session, last: Last, x: SourceLike | None, y: ArrayTree | None, options: FitOptions, history: History
+) -> TrainState:
     state = last.state
     with contextlib.ExitStack() as resources:
         train, validation = _data(session.steps.model, x, y, options, resources)
@@ -112,7 +117,7 @@ def _epochs(
 
 
 def _data(
-    model: Layer, x: PyTree, y: PyTree, options: FitOptions, resources: contextlib.ExitStack
+    model: Layer, x: SourceLike | None, y: ArrayTree | None, options: FitOptions, resources: contextlib.ExitStack
 ) -> tuple[Arrays | Source, Arrays | Source | None]:
     """The data to train on, and that to validate on; sources are closed with the resources."""
     same_shapes = not has_free_axes(model)
@@ -168,7 +173,7 @@ class Validation:
     """
 
     def __init__(
-        self, session: Session, state: TrainState, data: Arrays | Source, options: FitOptions, spec: PyTree
+        self, session: Session, state: TrainState, data: Arrays | Source, options: FitOptions, spec: SpecTree
     ) -> None:
         steps = options.validation_steps
         size = batch_size_for(data, options.validation_batch_size or options.batch_size, steps) or DEFAULT_BATCH_SIZE
@@ -206,7 +211,7 @@ class Epoch:
         calls: Calls,
         feed: Feed,
         callbacks: CallbackList,
-        spec: PyTree,
+        spec: SpecTree,
         last: Last,
         settle: Callable[[], None],
         collect: Callable[..., None],

@@ -21,7 +21,7 @@ from jkeras.losses import Loss
 from jkeras.losses.arrays import divide_no_nan
 from jkeras.metrics import Metric, sums
 from jkeras.training.outputs import Outputs, flat_list
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayTree, LossLike, SpecTree
 
 LOSS, REST = "loss", "rest"
 OBJECTIVE_ARGUMENTS = ("loss", "loss_weights", "metrics", "weighted_metrics")
@@ -57,14 +57,14 @@ class Objective:
                 if not (isinstance(thing, str) and thing.lower() in BY_SHAPE):
                     family.get(thing)
 
-    def bind(self, y_pred: PyTree) -> "BoundObjective":
+    def bind(self, y_pred: ArrayTree | SpecTree) -> "BoundObjective":
         """The losses and metrics for outputs, or specs of them, whose labels are not known.
 
         What depends on the kind of the labels is of some kind; all kinds have the same state.
         """
         return BoundObjective(self, Outputs(y_pred, self.output_names))
 
-    def bind_batch(self, y_pred: PyTree, y: PyTree) -> "BoundObjective":
+    def bind_batch(self, y_pred: ArrayTree | SpecTree, y: ArrayTree | None) -> "BoundObjective":
         """The losses and metrics for the outputs of a batch and its labels."""
         outputs = Outputs(y_pred, self.output_names)
         return BoundObjective(self, outputs, outputs.labels(y, list(wanted_losses(self.loss, outputs))))
@@ -124,7 +124,7 @@ class BoundObjective:
         """The keys in the logs of the total loss and, where there are several, of each."""
         return [LOSS, *self.losses] if len(self.losses) > 1 else [LOSS]
 
-    def terms(self, sample_weight: PyTree) -> Terms:
+    def terms(self, sample_weight: ArrayTree | None) -> Terms:
         """The sum and the count of each output's loss, see `Loss.sum_and_count`. Masks come from the current scope."""
         weights = self.outputs.weights(sample_weight)
         found = {}
@@ -199,7 +199,7 @@ class BoundObjective:
         return {**dict.fromkeys(self.loss_keys, "down"), **measured}
 
     def measure(
-        self, sample_weight: PyTree, terms: Terms, rest: Array | None, size: int, *, counted: bool = True
+        self, sample_weight: ArrayTree | None, terms: Terms, rest: Array | None, size: int, *, counted: bool = True
     ) -> dict[str, Any]:
         """The metrics' states of one batch. Masks come from the current scope.
 
@@ -252,7 +252,7 @@ class BoundObjective:
         return found
 
 
-def wanted_losses(loss: Any, outputs: Outputs) -> dict[str, Any]:
+def wanted_losses(loss: LossLike | Sequence[LossLike], outputs: Outputs) -> dict[str, Any]:
     """The losses of the outputs that have one, as they were given."""
     found = {name: flat_list(each) for name, each in outputs.spread("loss", loss).items()}
     for name, each in found.items():
@@ -283,7 +283,7 @@ def _terms_of(state: Mapping[str, Array]) -> list[tuple[Array, Array]]:
     return [(table[row, 0], table[row, 1]) for row in range(table.shape[0])]
 
 
-def _check_state(key: str, metric: Metric, before: PyTree, after: PyTree) -> None:
+def _check_state(key: str, metric: Metric, before: ArrayTree, after: ArrayTree) -> None:
     """Raises `ShapeError` where `update` returned a state of another form than it was given."""
     structures: list[Any] = [jax.tree.structure(state) for state in (before, after)]
     if structures[0] == structures[1]:

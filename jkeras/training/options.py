@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from jkeras.callbacks import Callback
 from jkeras.core import Layer
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree, PyTree
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -114,7 +114,7 @@ class EvaluateOptions:
         check_verbose(self.verbose, "evaluate")
 
 
-def _put(options: Any, name: str, value: Any) -> None:
+def _put(options: object, name: str, value: object) -> None:
     object.__setattr__(options, name, value)  # the dataclasses are frozen; their constructors may normalise
 
 
@@ -171,7 +171,7 @@ def check_count(name: str, value: Any, method: str, *, least: int | None, option
     return int(value)
 
 
-def check_return_dict(value: Any, method: str) -> None:
+def check_return_dict(value: object, method: str) -> None:
     """Raises `ArgumentError` unless a dict is asked for, which is what is always returned."""
     if value is not True:
         raise ArgumentError(
@@ -183,7 +183,7 @@ def check_return_dict(value: Any, method: str) -> None:
         )
 
 
-def check_weights(sample_weight: Any, class_weight: Any, path: str) -> None:
+def check_weights(sample_weight: ArrayTree | None, class_weight: Mapping[int, float] | None, path: str) -> None:
     """Raises `ArgumentError` where both kinds of weights are given, or class weights are not `{class: weight}`."""
     if sample_weight is not None and class_weight is not None:
         raise ArgumentError(
@@ -208,15 +208,15 @@ def check_weights(sample_weight: Any, class_weight: Any, path: str) -> None:
         )
 
 
-def _is_class(key: Any) -> bool:
+def _is_class(key: object) -> bool:
     return isinstance(key, numbers.Integral) or (isinstance(key, float) and key.is_integer())
 
 
-def _is_weight(value: Any) -> bool:
+def _is_weight(value: object) -> bool:
     return isinstance(value, numbers.Real) and 0 <= float(value) < math.inf
 
 
-def check_verbose(value: Any, method: str) -> None:
+def check_verbose(value: object, method: str) -> None:
     """Raises `ArgumentError` unless a value is a verbosity."""
     if isinstance(value, bool) or value not in ("auto", 0, 1, 2):
         raise ArgumentError(
@@ -228,7 +228,12 @@ def check_verbose(value: Any, method: str) -> None:
 
 
 def check_trainer(
-    model: Any, steps_per_execution: Any, run_eagerly: bool, jit_compile: Any, accumulation_steps: Any, ema: Any
+    model: object,
+    steps_per_execution: Any,
+    run_eagerly: bool,
+    jit_compile: object,
+    accumulation_steps: Any,
+    ema: Any,
 ) -> tuple[int | str, int]:
     """`steps_per_execution` and `gradient_accumulation_steps` as ints.
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from jkeras.errors import ArgumentError, DataError, JKerasError, did_you_mean
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree, PyTree, SpecTree
 
 Path: TypeAlias = tuple[str | int, ...]
 Refusal: TypeAlias = Callable[[str, str], JKerasError]  # of what was expected and what came
 
 
-def is_container(value: Any) -> bool:
+def is_container(value: object) -> bool:
     """Whether something is a dict, list or tuple of things, rather than a thing; a config is a thing.
 
     >>> is_container(["mse"]), is_container({"class_name": "Huber", "config": {}}), is_container(None)
@@ -41,7 +41,7 @@ def parts(value: PyTree, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield from parts(value[key], (*path, key))
 
 
-def flat_list(value: Any) -> list[Any]:
+def flat_list(value: object) -> list[Any]:
     """A list of all things in containers.
 
     >>> flat_list([["mae"], "mse"]), flat_list(None), flat_list("mae")
@@ -67,7 +67,7 @@ class Outputs:
     {'p': 'mse', 'q/b': 'mae', 'q/c': None}
     """
 
-    def __init__(self, y_pred: PyTree, layers: Sequence[str] | None = None) -> None:
+    def __init__(self, y_pred: ArrayTree | SpecTree, layers: Sequence[str] | None = None) -> None:
         found = dict(parts(y_pred))
         layers = layers if layers is not None and len(layers) == len(found) else None
         self.values: dict[str, Any] = {}
@@ -86,7 +86,7 @@ class Outputs:
         """The key in the logs of something about an output: the output's name comes first where there are several."""
         return what if len(self.values) == 1 else f"{name}_{what}"
 
-    def spread(self, argument: str, value: Any, *, lists: bool = False) -> dict[str, Any]:
+    def spread(self, argument: str, value: object, *, lists: bool = False) -> dict[str, Any]:
         """An argument of the trainer by output name; `None` where nothing is said of an output.
 
         Args:
@@ -111,7 +111,7 @@ class Outputs:
             return dict.fromkeys(self.values, flat_list(value))
         return self._spread(value, refusal)
 
-    def labels(self, y: PyTree, wanted: Sequence[str]) -> dict[str, Any]:
+    def labels(self, y: ArrayTree | None, wanted: Sequence[str]) -> dict[str, Any]:
         """Labels by output name; `None` for outputs that have none.
 
         Args:
@@ -128,7 +128,7 @@ class Outputs:
             raise _refused("y", "labels")(self._expected(), "one array")
         return self._spread(y, _refused("y", "labels"))
 
-    def weights(self, sample_weight: PyTree) -> dict[str, Any]:
+    def weights(self, sample_weight: ArrayTree | None) -> dict[str, Any]:
         """Sample weights by output name; one array belongs to all outputs.
 
         Raises:
@@ -136,7 +136,7 @@ class Outputs:
         """
         return self._spread(sample_weight, _refused("sample_weight", "weights"))
 
-    def _spread(self, value: Any, refusal: Refusal) -> dict[str, Any]:
+    def _spread(self, value: object, refusal: Refusal) -> dict[str, Any]:
         outline = self._outline
         if len(self.values) == 1:  # its name and its place are both addresses of it
             (outline,) = self.values
@@ -173,7 +173,7 @@ def _outline(y_pred: PyTree, names: Mapping[Path, str], path: Path = ()) -> Any:
     return [_outline(each, names, (*path, index)) for index, each in enumerate(y_pred)]
 
 
-def _spread(value: Any, outline: Any, refusal: Refusal) -> dict[str, Any]:
+def _spread(value: Any, outline: object, refusal: Refusal) -> dict[str, Any]:
     """What belongs to each output in an outline."""
     if isinstance(outline, str):
         return {outline: value}

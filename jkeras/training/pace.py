@@ -4,8 +4,6 @@ import time
 
 import jax
 
-from jkeras.typing import PyTree
-
 CALL_SECONDS = 0.02  # what a call of a program aims to take: long beside its dispatch, short beside a person's patience
 
 
@@ -28,7 +26,7 @@ class Pace:
         """How many of the remaining batches the next call runs."""
         return min(self.steps, remaining)
 
-    def measure(self, steps: int, begun: float, results: PyTree) -> None:
+    def measure(self, steps: int, begun: float, results: object) -> None:
         """Takes note of a call that began at a time and gave results. The first one compiles, so it says nothing."""
         if self.calls_to_measure == 0:
             return

@@ -16,12 +16,12 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.data import take
-from jkeras.data.batch import pack_x_y_sample_weight
+from jkeras.data.batch import Batch, pack_x_y_sample_weight
 from jkeras.jax_compat import CONVOLUTION, cpu_options, primitives
 from jkeras.training.retrace import Traced
 from jkeras.training.state import TrainState
 from jkeras.training.steps import Logs, Steps
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, PyTree, Tree
 
 
 class Programs:
@@ -61,68 +61,80 @@ class Programs:
             self._loops[which] = CONVOLUTION not in primitives(traced)
         return self._loops[which]
 
-    def flops_per_step(self, state: PyTree, batch: PyTree) -> float:
+    def flops_per_step(self, state: PyTree, batch: Batch) -> float:
         """The floating-point operations of a step, as XLA counts them before it optimizes; 0 where it does not."""
         analysis = jax.jit(self.train_step).lower(state, batch).cost_analysis()
         return float((analysis or {}).get("flops", 0.0))
 
     def _many(
-        self, state: TrainState, parts: PyTree, order: Array | None, start: Any, count: Any, *, batch_size: int
+        self,
+        state: TrainState,
+        parts: Batch,
+        order: Array | None,
+        start: int | Array,
+        count: int | Array,
+        *,
+        batch_size: int,
     ) -> tuple[TrainState, PyTree, Logs]:
-        def batch(index: Any) -> PyTree:
+        def batch(index: int | Array) -> PyTree:
             return batch_of(parts, order, start + index * batch_size, batch_size)
 
         state, sums = self._loop(self._step, state, batch, count)
         return state, state.metrics, sums
 
     def _loop(
-        self, step: Callable[[Any, PyTree], tuple[Any, Logs]], value: Any, batch: Callable[[Any], PyTree], count: Any
+        self,
+        step: Callable[[Any, PyTree], tuple[Any, Logs]],
+        value: object,
+        batch: Callable[[Any], PyTree],
+        count: int | Array,
     ) -> tuple[Any, Logs]:
         """`count` times `value, logs = step(value, batch(index))`; the last value, and the sums of the logs."""
         step = jax.jit(step, inline=True)  # one trace says which logs there are, and is the body of the loop
 
-        def body(index: Any, carry: tuple[Any, Logs]) -> tuple[Any, Logs]:
+        def body(index: int | Array, carry: tuple[Any, Logs]) -> tuple[Any, Logs]:
             value, sums = carry
             value, logs = step(value, batch(index))
             return value, jax.tree.map(jnp.add, sums, logs)
 
         specs = jax.eval_shape(lambda: step(value, batch(0))[1])
         sums = {name: jnp.zeros(spec.shape, spec.dtype) for name, spec in specs.items()}
-        return jax.lax.fori_loop(0, count, body, (value, sums))
+        result: tuple[Any, Logs] = jax.lax.fori_loop(0, count, body, (value, sums))
+        return result
 
-    def _step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, Logs]:
+    def _step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Logs]:
         state, logs = self.train_step(state, batch)
         return state, self.extra("train_step", logs, state.metrics)
 
     def _one(
-        self, state: TrainState, parts: PyTree, order: Array | None, start: Any, *, batch_size: int
+        self, state: TrainState, parts: Batch, order: Array | None, start: int | Array, *, batch_size: int
     ) -> tuple[TrainState, PyTree, Logs]:
         state, extra = self._step(state, batch_of(parts, order, start, batch_size))
         return state, state.metrics, extra
 
-    def _train_batch(self, state: TrainState, batch: PyTree) -> tuple[TrainState, PyTree, Logs]:
+    def _train_batch(self, state: TrainState, batch: Batch) -> tuple[TrainState, PyTree, Logs]:
         state, logs = self.train_step(state, batch)
         return state, state.metrics, logs
 
     def _test_many(
-        self, state: TrainState, metrics: PyTree, parts: PyTree, count: Any, *, batch_size: int
+        self, state: TrainState, metrics: Tree, parts: Batch, count: int | Array, *, batch_size: int
     ) -> tuple[PyTree, Logs]:
-        def test(metrics: PyTree, batch: PyTree) -> tuple[PyTree, Logs]:
+        def test(metrics: Tree, batch: Batch) -> tuple[PyTree, Logs]:
             metrics, logs = self._test_batch(state, metrics, batch)
             return metrics, self.extra("test_step", logs, metrics)
 
         return self._loop(test, metrics, lambda index: batch_of(parts, None, index * batch_size, batch_size), count)
 
-    def _test_batch(self, state: TrainState, metrics: PyTree, batch: PyTree) -> tuple[PyTree, Logs]:
+    def _test_batch(self, state: TrainState, metrics: Tree, batch: Batch) -> tuple[PyTree, Logs]:
         state, logs = self.test_step(state.replace(metrics=metrics), batch)
         return state.metrics, logs
 
-    def extra(self, step: str, logs: Logs, metrics: PyTree) -> Logs:
+    def extra(self, step: str, logs: Logs, metrics: Tree) -> Logs:
         """The logs of a step that no metric keeps, of which the loop takes the mean: all those of an overridden one."""
         own = self.steps.overrides(step)
         return {name: value for name, value in logs.items() if own or name not in metrics}
 
 
-def batch_of(parts: PyTree, order: Array | None, start: Array | int, size: int) -> PyTree:
+def batch_of(parts: Batch, order: Array | None, start: Array | int, size: int) -> PyTree:
     """A batch in the form in which users know it: without the parts that there are not."""
     return pack_x_y_sample_weight(*take(parts, order, start, size))

@@ -5,7 +5,7 @@ data: values are in a `TrainState`, compiled functions in a `Session`. So recipe
 sent to other processes, and `replace` makes another.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from jkeras import optimizers, registry
@@ -13,11 +13,12 @@ from jkeras.core import Layer
 from jkeras.errors import UnknownNameError, did_you_mean
 from jkeras.losses import Loss
 from jkeras.metrics import Metric
+from jkeras.optimizers.lookup import OptimizerLike
 from jkeras.training.frozen import Frozen
 from jkeras.training.objective import OBJECTIVE_ARGUMENTS, Objective
 from jkeras.training.options import check_trainer
 from jkeras.training.replicas import check_replicas
-from jkeras.typing import Config
+from jkeras.typing import Config, LossLike
 
 PLAIN = ("steps_per_execution", "run_eagerly", "auto_scale_loss")
 
@@ -28,11 +29,11 @@ class Recipe(Frozen):
     def __init__(
         self,
         model: Layer,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
+        optimizer: OptimizerLike = "rmsprop",
+        loss: LossLike | Sequence[LossLike] = None,
         metrics: Any = None,
         *,
-        loss_weights: Any = None,
+        loss_weights: Sequence[float] | Mapping[str, float] | float | None = None,
         weighted_metrics: Any = None,
         steps_per_execution: int | str = "auto",
         jit_compile: bool | str = "auto",
@@ -52,8 +53,10 @@ class Recipe(Frozen):
             model, steps_per_execution, run_eagerly, jit_compile, gradient_accumulation_steps, ema
         )
         self.model = model
-        is_grouped = isinstance(optimizer, Mapping) and "class_name" not in optimizer
-        self.optimizer = optimizers.by_path(optimizer) if is_grouped else optimizers.get(optimizer)
+        if isinstance(optimizer, Mapping) and "class_name" not in optimizer:
+            self.optimizer: Any = optimizers.by_path(optimizer)
+        else:
+            self.optimizer = optimizers.get(optimizer)
         names = getattr(model, "output_names", None)
         given = {name: self._given[name] for name in OBJECTIVE_ARGUMENTS}
         self.objective = Objective(**given, output_names=tuple(names) if names else None)
@@ -142,7 +145,7 @@ def _copied(value: Any) -> Any:
     return type(value)(map(_copied, value)) if type(value) in (list, tuple) else value
 
 
-def _alike(a: Any, b: Any) -> bool:
+def _alike(a: object, b: object) -> bool:
     """Whether two arguments mean the same: losses and metrics by their attributes, containers thing by thing."""
     if a is b:
         return True

@@ -15,7 +15,7 @@ from jkeras.training.options import check_count
 Hyperparameters = dict[str, tuple[float, ...]]
 
 
-def check_replicas(replicas: Any, hyperparameters: Mapping[str, Any] | None) -> tuple[int | None, Hyperparameters]:
+def check_replicas(replicas: object, hyperparameters: Mapping[str, Any] | None) -> tuple[int | None, Hyperparameters]:
     """The number of replicas and a tuple of values for each hyper-parameter, one a replica.
 
     Raises `ArgumentError` where they do not fit each other.

@@ -13,11 +13,12 @@ from typing import Any
 import jax
 
 from jkeras import tree
+from jkeras.data.batch import Batch
 from jkeras.jax_compat import kept_forms
-from jkeras.typing import PyTree
+from jkeras.typing import PyTree, SpecTree
 
 
-def describe(arguments: PyTree) -> PyTree:
+def describe(arguments: object) -> PyTree:
     """What a program is traced for, leaf by leaf. Works on arrays that were donated, too.
 
     >>> import jax.numpy as jnp
@@ -27,7 +28,7 @@ def describe(arguments: PyTree) -> PyTree:
     return jax.tree.map(_spec, arguments)
 
 
-def _spec(leaf: Any) -> jax.ShapeDtypeStruct:
+def _spec(leaf: object) -> jax.ShapeDtypeStruct:
     aval = jax.typeof(leaf)
     sharding = getattr(leaf, "sharding", None)
     return jax.ShapeDtypeStruct(aval.shape, aval.dtype, sharding=sharding, weak_type=bool(aval.weak_type))
@@ -65,8 +66,8 @@ class Watch:
         program: what `jax.jit` returned for a `Traced` function, or a function that is not compiled.
     """
 
-    def __init__(self, program: Any) -> None:
-        self.program = program
+    def __init__(self, program: object) -> None:
+        self.program: Any = program
         self.forms: tuple[int, int] | None = None
         self.before: PyTree = None
 
@@ -79,7 +80,7 @@ class Watch:
         forms = kept_forms(self.program)
         return (self.program.__wrapped__.times, forms) if forms else (0, 0)
 
-    def check(self, state: PyTree, batch: PyTree = None) -> None:
+    def check(self, state: PyTree, batch: Batch | None = None) -> None:
         """Takes note of a call on a state and a batch.
 
         Warns:
@@ -102,7 +103,7 @@ class Watch:
         self.forms, self.before = forms, now
 
 
-def _by_path(specs: PyTree) -> dict[str, jax.ShapeDtypeStruct]:
+def _by_path(specs: SpecTree) -> dict[str, jax.ShapeDtypeStruct]:
     return {tree.key_path(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(specs)}
 
 

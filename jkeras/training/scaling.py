@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayTree
 
 INITIAL_SCALE = 2.0**15
 GROWTH_STEPS = 2000
@@ -45,7 +45,7 @@ def next_scale(state: State, finite: Array) -> State:
     return {"scale": scale, "good_steps": jnp.where(grow, 0, good)}
 
 
-def all_finite(tree: PyTree) -> Array:
+def all_finite(tree: ArrayTree) -> Array:
     """Whether no entry of any leaf is infinite or NaN.
 
     >>> bool(all_finite({"a": jnp.ones(2), "b": jnp.array(jnp.inf)}))

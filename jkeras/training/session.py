@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jkeras.core import Layer
 from jkeras.core.tensor import is_shape
+from jkeras.data.batch import Batch
 from jkeras.errors import ArgumentError, NeverCalledError
 from jkeras.training.calls import Calls
 from jkeras.training.checks import Checks
@@ -23,7 +25,7 @@ from jkeras.training.programs import Programs
 from jkeras.training.state import TrainState
 from jkeras.training.stats import Stats, summarize
 from jkeras.training.steps import Steps
-from jkeras.typing import Array, Key, PyTree
+from jkeras.typing import Array, Key, PyTree, SpecTree
 
 
 class Session:
@@ -70,26 +72,27 @@ class Session:
             return None
         return self.output_spec() if self._spec is None else self._spec[1]
 
-    def bound(self, spec: PyTree) -> BoundObjective:
+    def bound(self, spec: SpecTree) -> BoundObjective:
         """The objective for outputs of these specs."""
         if self._bound is None or self._bound[0] is not spec:
             self._bound = spec, self.steps.objective.bind(spec)
         return self._bound[1]
 
-    def empty_metrics(self, spec: PyTree) -> dict[str, Any]:
+    def empty_metrics(self, spec: SpecTree) -> dict[str, Any]:
         """The states of metrics that have seen nothing, for outputs of these specs; of all replicas."""
         empty, replicas = self.bound(spec).empty(), self.steps.replicas
         if replicas is None:
             return empty
-        return jax.tree.map(lambda leaf: jnp.repeat(leaf[None], replicas, axis=0), empty)
+        result: dict[str, Any] = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], replicas, axis=0), empty)
+        return result
 
-    def metric_values(self, metrics: dict[str, Any], spec: PyTree) -> dict[str, Array]:
+    def metric_values(self, metrics: dict[str, Any], spec: SpecTree) -> dict[str, Array]:
         """The values of metrics, for outputs of these specs; of all replicas."""
         values = self.bound(spec).results
         return values(metrics) if self.steps.replicas is None else jax.vmap(values)(metrics)
 
     def logs(
-        self, step: str, spec: PyTree, metrics: dict[str, Any], sums: Mapping[str, Array], done: int
+        self, step: str, spec: SpecTree, metrics: dict[str, Any], sums: Mapping[str, Array], done: int
     ) -> dict[str, Array]:
         """The logs of several batches: the values of the metrics, and the means of what no metric keeps.
 
@@ -118,9 +121,10 @@ class Session:
         text = f"{jax.tree.structure(lowered.out_info)}\n{lowered.as_text()}"
         if text != self._initial[0]:
             self._initial = text, lowered.compile()
-        return self._initial[1](key)
+        result: TrainState = self._initial[1](key)
+        return result
 
-    def begin(self, state: TrainState, batch: PyTree) -> Calls:
+    def begin(self, state: TrainState, batch: Batch) -> Calls:
         """The calls of a `fit` that begins with this state and a batch of this form."""
         calls = Calls(self.programs, state, batch)
         if self.calls is not None and self.calls.spec != calls.spec:
@@ -143,7 +147,7 @@ class Session:
         return summarize(self.calls.timed, self.programs.flops_per_step(*self.calls.spec))
 
 
-def _known_inputs(model: Any) -> tuple[PyTree, ...]:
+def _known_inputs(model: Layer) -> tuple[PyTree, ...]:
     """Symbolic inputs of a model that knows its own, or the shapes for which it was built."""
     try:
         return (model.input,)
@@ -152,5 +156,5 @@ def _known_inputs(model: Any) -> tuple[PyTree, ...]:
         return tuple(shapes.get("shapes_dict", shapes).values())
 
 
-def _equal(a: PyTree, b: PyTree) -> bool:
+def _equal(a: object, b: object) -> bool:
     return all(np.array_equal(one, two) for one, two in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))

@@ -10,7 +10,7 @@ from jkeras.errors import StateError
 from jkeras.training.session import Session
 from jkeras.training.state import TrainState, check_alive
 from jkeras.training.steps import Steps
-from jkeras.typing import PyTree
+from jkeras.typing import SpecTree
 
 NEW_STATE = "state = trainer.init(jax.random.key(0), x)"
 
@@ -34,7 +34,7 @@ def check_state(session: Session, state: Any, method: str, *, trains: bool = Fal
         session.checked = form
 
 
-def check_metrics(session: Session, state: TrainState, spec: PyTree, method: str) -> None:
+def check_metrics(session: Session, state: TrainState, spec: SpecTree, method: str) -> None:
     """Raises `StateError` where the state has other metrics than the trainer, for outputs of these specs."""
     keys = sorted(session.bound(spec).keys)
     if not session.steps.overrides("train_step") and keys != sorted(state.metrics):
@@ -47,7 +47,7 @@ def check_metrics(session: Session, state: TrainState, spec: PyTree, method: str
         )
 
 
-def _no_state(given: Any, method: str, path: str) -> StateError:
+def _no_state(given: object, method: str, path: str) -> StateError:
     kind = type(given).__name__
     if isinstance(given, Variables) or (type(given) is tuple and len(given) == 2 and all(map(_is_tree, given))):
         write = f"trainer.{method}(trainer.state_of(variables), x, y)"
@@ -69,7 +69,7 @@ def _no_state(given: Any, method: str, path: str) -> StateError:
     )
 
 
-def _is_tree(value: Any) -> bool:
+def _is_tree(value: object) -> bool:
     return isinstance(value, dict | list)
 
 
@@ -114,7 +114,7 @@ def _check_optimizer(steps: Steps, state: TrainState, path: str) -> None:
     )
 
 
-def _shapes(values: PyTree) -> dict[str, tuple[int, ...]]:
+def _shapes(values: object) -> dict[str, tuple[int, ...]]:
     return {
         tree.key_path(path): tuple(getattr(leaf, "shape", ()))
         for path, leaf in jax.tree_util.tree_leaves_with_path(values)

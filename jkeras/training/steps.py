@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 
 from jkeras.core import Scope, stateless
-from jkeras.data.batch import batch_size_of, unpack_x_y_sample_weight
+from jkeras.data.batch import Batch, batch_size_of, unpack_x_y_sample_weight
 from jkeras.errors import ArgumentError
 from jkeras.losses.callables import check_values
 from jkeras.optimizers.transformations import widen
@@ -28,7 +28,7 @@ from jkeras.training.objective import BoundObjective, Terms
 from jkeras.training.recipe import Recipe
 from jkeras.training.scaling import all_finite, next_scale, select
 from jkeras.training.state import TrainState
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, ArrayLike, ArrayTree, PyTree, Tree
 
 Logs = dict[str, Array]
 
@@ -38,7 +38,14 @@ class Steps(Recipe):
 
     # -- pieces
 
-    def compute_loss(self, x: PyTree, y: PyTree, y_pred: PyTree, sample_weight: PyTree, training: bool = True) -> Array:
+    def compute_loss(
+        self,
+        x: PyTree,
+        y: PyTree,
+        y_pred: PyTree,
+        sample_weight: PyTree,
+        training: bool = True,
+    ) -> Array:
         """The scalar that training minimises, before the model's own penalties are added.
 
         By default the weighted sum of the configured losses. `jkeras.get_mask(y_pred)` gives the outputs' mask.
@@ -82,7 +89,7 @@ class Steps(Recipe):
         )
 
     def apply_gradients(
-        self, state: TrainState, gradients: PyTree, forward: Forward | None = None, batch: PyTree = None
+        self, state: TrainState, gradients: Tree, forward: Forward | None = None, batch: PyTree = None
     ) -> tuple[TrainState, Logs]:
         """The state after an update with these gradients, its metrics untouched, and the logs of the update.
 
@@ -180,7 +187,7 @@ class Steps(Recipe):
     # -- what the pieces are made of
 
     def _forward(
-        self, trainable: PyTree, non_trainable: PyTree, data: Data, *, training: bool, share: Share | None = None
+        self, trainable: Tree, non_trainable: Tree, data: Data, *, training: bool, share: Share | None = None
     ) -> Forward:
         """The model and the loss on a batch; the loss of a part is its summand of the whole batch's."""
         x, y, sample_weight = data
@@ -203,13 +210,13 @@ class Steps(Recipe):
         return Forward(loss, y_pred, masks, non_trainable, terms, others)
 
     def _gradient(
-        self, state: TrainState, non_trainable: PyTree, data: Data, share: Share | None = None
+        self, state: TrainState, non_trainable: Tree, data: Data, share: Share | None = None
     ) -> tuple[PyTree, Forward]:
         """The gradient of the loss on a batch or a part of one."""
         fixed = getattr(self.optimizer, "loss_scale_factor", None)  # the optimizer divides by this one itself
         dynamic = None if state.loss_scale is None else state.loss_scale["scale"]
 
-        def objective(trainable: PyTree) -> tuple[Array, Forward]:
+        def objective(trainable: Tree) -> tuple[Array, Forward]:
             forward = self._forward(trainable, non_trainable, data, training=True, share=share)
             loss = forward.loss
             for scale in (fixed, dynamic):
@@ -232,7 +239,7 @@ class Steps(Recipe):
             loss = loss + (rest if share is None else rest * share.fraction)
         return jnp.asarray(loss, "float32")
 
-    def _whole_loss(self, terms: Terms, rest: Array | None, y_pred: PyTree) -> Array:
+    def _whole_loss(self, terms: Terms, rest: Array | None, y_pred: ArrayTree) -> Array:
         """The loss of a batch whose parts have been added up."""
         return self._total(self.objective.bind(y_pred), terms, rest)
 
@@ -254,22 +261,22 @@ class Steps(Recipe):
             extra = self.compute_metrics(x, y, forward.y_pred, sample_weight)
             return bound.merge(state.metrics, batch), {**bound.results(batch), **extra}
 
-    def _extra_arguments(self, state: TrainState, gradients: PyTree, forward: Forward, batch: PyTree) -> dict[str, Any]:
+    def _extra_arguments(self, state: TrainState, gradients: Tree, forward: Forward, batch: Batch) -> dict[str, Any]:
         """What optimizers may ask of a step besides gradients and parameters."""
 
-        def loss(params: PyTree) -> Array:
+        def loss(params: Tree) -> Array:
             at = state.replace(trainable=params)
             if self.gradient_accumulation_steps > 1:  # in parts; XLA leaves the gradients out
                 return Steps.compute_gradients(self, at, batch)[1].loss
             return self._forward(params, state.non_trainable, unpack_x_y_sample_weight(batch), training=True).loss
 
-        def gradient(params: PyTree) -> PyTree:
+        def gradient(params: Tree) -> PyTree:
             return self.compute_gradients(state.replace(trainable=params), batch)[0]
 
         return offered(forward.loss, gradients, loss, gradient)
 
 
-def as_scalar(loss: Any, path: str) -> Array:
+def as_scalar(loss: ArrayLike, path: str) -> Array:
     """The loss that a method returned, in float32.
 
     Raises:

@@ -13,7 +13,6 @@ The logs of a step are those of its batch. What has been seen since the last res
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +20,7 @@ import jax.numpy as jnp
 from jkeras.callbacks import Callback, History
 from jkeras.core import stateless
 from jkeras.data.batch import pack_x_y_sample_weight
+from jkeras.data.source import SourceLike
 from jkeras.jax_compat import is_traced
 from jkeras.training import evaluation, loop
 from jkeras.training.initial import state_around, with_hyperparameters
@@ -30,7 +30,7 @@ from jkeras.training.session import Session
 from jkeras.training.state import TrainState
 from jkeras.training.stats import Stats
 from jkeras.training.steps import Steps
-from jkeras.typing import Array, Key, PyTree
+from jkeras.typing import Array, ArrayTree, Key, PyTree
 
 
 class Trainer(Steps):
@@ -139,18 +139,18 @@ class Trainer(Steps):
     def fit(
         self,
         state: TrainState,
-        x: PyTree = None,
-        y: PyTree = None,
+        x: SourceLike | None = None,
+        y: ArrayTree | None = None,
         *,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: int | str = "auto",
         callbacks: Callback | Sequence[Callback] | None = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
+        validation_data: SourceLike | None = None,
         shuffle: bool = True,
         class_weight: Mapping[int, float] | None = None,
-        sample_weight: PyTree = None,
+        sample_weight: ArrayTree | None = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
@@ -201,11 +201,11 @@ class Trainer(Steps):
     def evaluate(
         self,
         state: TrainState,
-        x: PyTree = None,
-        y: PyTree = None,
+        x: SourceLike | None = None,
+        y: ArrayTree | None = None,
         *,
         batch_size: int | None = None,
-        sample_weight: PyTree = None,
+        sample_weight: ArrayTree | None = None,
         steps: int | None = None,
         verbose: int | str = "auto",
         callbacks: Callback | Sequence[Callback] | None = None,
@@ -227,7 +227,7 @@ class Trainer(Steps):
     def predict(
         self,
         state: TrainState,
-        x: PyTree,
+        x: SourceLike,
         *,
         batch_size: int | None = None,
         steps: int | None = None,
@@ -247,9 +247,9 @@ class Trainer(Steps):
     def train_on_batch(
         self,
         state: TrainState,
-        x: PyTree,
-        y: PyTree = None,
-        sample_weight: PyTree = None,
+        x: ArrayTree,
+        y: ArrayTree | None = None,
+        sample_weight: ArrayTree | None = None,
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = True,
     ) -> tuple[TrainState, dict[str, float]]:
@@ -260,16 +260,16 @@ class Trainer(Steps):
     def test_on_batch(
         self,
         state: TrainState,
-        x: PyTree,
-        y: PyTree = None,
-        sample_weight: PyTree = None,
+        x: ArrayTree,
+        y: ArrayTree | None = None,
+        sample_weight: ArrayTree | None = None,
         return_dict: bool = True,
     ) -> dict[str, float]:
         """The logs of one batch."""
         check_return_dict(return_dict, "test_on_batch")
         return evaluation.test_on_batch(self.session, state, x, y, sample_weight)
 
-    def predict_on_batch(self, state: TrainState, x: PyTree) -> PyTree:
+    def predict_on_batch(self, state: TrainState, x: ArrayTree) -> PyTree:
         """The outputs for one batch, as NumPy arrays."""
         return evaluation.predict_on_batch(self.session, state, x)
 

@@ -1,7 +1,6 @@
 """Patches: the windows of an image as vectors, images put together from them, and pixels moved into channels."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
@@ -10,7 +9,7 @@ from jkeras.errors import ShapeError
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
 from jkeras.functional.layout import check_rank, image_axes
 from jkeras.functional.windows import check_windows, frames, spread, window_extent
-from jkeras.typing import Array
+from jkeras.typing import Array, Sizes
 
 Ints = int | Sequence[int]
 
@@ -213,14 +212,14 @@ def space_to_depth(x: Array, block_size: int, data_format: str | None = "channel
     return jnp.reshape(jnp.transpose(blocks, (0, 1, 3, 5, 2, 4)), (b, c * n**2, h // n, w // n))
 
 
-def _block(x: Array, block_size: Any, data_format: str | None, path: str) -> tuple[int, int]:
+def _block(x: Array, block_size: Sizes, data_format: str | None, path: str) -> tuple[int, int]:
     """The size of a block, and the axis of the channels."""
     check_rank(x.shape, 2, path)
     (n,) = standardize_tuple(block_size, 1, "block_size", path, minimum=2)
     return n, image_axes(4, data_format)[2]
 
 
-def _check_multiple(size: Any, n: int, what: str, path: str) -> None:
+def _check_multiple(size: int, n: int, what: str, path: str) -> None:
     """Symbolic sizes go unchecked."""
     if isinstance(size, int) and size % n:
         raise ShapeError(

@@ -11,7 +11,7 @@ from jkeras import dtypes
 from jkeras.errors import ArgumentError
 from jkeras.functional.arguments import standardize_tuple
 from jkeras.functional.layout import image_axes
-from jkeras.typing import Array
+from jkeras.typing import Array, DTypeLike
 
 INTERPOLATIONS = ("bilinear", "nearest", "lanczos3", "lanczos5", "bicubic")
 INVERSE = {
@@ -167,7 +167,7 @@ def crop_images(
 
 
 def _third(
-    size: Any, before: int | None, behind: int | None, target: int | None, names: tuple[str, str], sign: int = 1
+    size: int, before: int | None, behind: int | None, target: int | None, names: tuple[str, str], sign: int = 1
 ) -> tuple[Any, Any]:
     """The numbers of elements to add before and after an axis; `sign` -1 takes them away. Symbolic ones go unchecked.
 
@@ -240,13 +240,14 @@ def scale_and_translate(
     [[0.0, 1.0, 2.0]]
     """
     check_choice(method, METHODS, "method", "scale_and_translate")
-    return jax.image.scale_and_translate(
+    array: Array = jax.image.scale_and_translate(
         images, tuple(output_shape), tuple(spatial_dims), jnp.asarray(scale), jnp.asarray(translation), method,
         antialias,
     )  # fmt: skip
+    return array
 
 
-def check_choice(value: Any, choices: Sequence[str], name: str, path: str) -> None:
+def check_choice(value: object, choices: Sequence[str], name: str, path: str) -> None:
     """Raises `ArgumentError` unless a value is among the choices.
 
     >>> check_choice("nearest", ("nearest", "bilinear"), "interpolation", "resize")
@@ -262,7 +263,7 @@ def check_choice(value: Any, choices: Sequence[str], name: str, path: str) -> No
         )
 
 
-def _saturated(values: Array, dtype: Any) -> Array:
+def _saturated(values: Array, dtype: DTypeLike) -> Array:
     """Values in a dtype; into integers rounded, and clipped to its range; true where they are not 0."""
     if values.dtype == dtype or dtypes.is_float(dtype) or dtype == "bool":
         return values.astype(dtype)

@@ -13,7 +13,7 @@ from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional.image.filters import gaussian_blur
 from jkeras.functional.image.resizing import check_choice
 from jkeras.functional.layout import image_axes
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, ArrayLike, Key
 
 ORDERS = {"nearest": 0, "bilinear": 1}
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
@@ -61,12 +61,13 @@ def map_coordinates(
             received=repr(order),
             write="map_coordinates(inputs, coordinates, order=1)",
         )
-    return jax.scipy.ndimage.map_coordinates(inputs, coordinates, order, fill_mode, fill_value)
+    warped: Array = jax.scipy.ndimage.map_coordinates(inputs, coordinates, order, fill_mode, fill_value)
+    return warped
 
 
 def affine_transform(
     images: Array,
-    transform: Any,
+    transform: ArrayLike,
     interpolation: str = "bilinear",
     fill_mode: str = "constant",
     fill_value: float = 0,
@@ -109,8 +110,8 @@ def affine_transform(
 
 def perspective_transform(
     images: Array,
-    start_points: Any,
-    end_points: Any,
+    start_points: ArrayLike,
+    end_points: ArrayLike,
     interpolation: str = "bilinear",
     fill_value: float = 0,
     data_format: str | None = None,
@@ -260,7 +261,8 @@ def _sampler(
 
     def sample(image: Array, y: Array, x: Array) -> Array:
         def plane(values: Array) -> Array:
-            return read(values, [y, x])
+            array: Array = read(values, [y, x])
+            return array
 
         return jax.vmap(plane, channels, channels)(image)
 

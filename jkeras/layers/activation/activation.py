@@ -1,11 +1,12 @@
 """Activation: any activation function as a layer."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras import registry
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.layers.arguments import ActivationAttribute
-from jkeras.typing import Array
+from jkeras.typing import ActivationLike, Array
 
 
 @registry.export("keras.layers")
@@ -32,10 +33,11 @@ class Activation(Layer):
 
     activation = ActivationAttribute()
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
+    def __init__(self, activation: ActivationLike, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.activation = activation
         self.supports_masking = True
 
     def call(self, inputs: Array) -> Array:
-        return self.activation(inputs)
+        activated: Array = self.activation(inputs)
+        return activated

@@ -1,11 +1,12 @@
 """Softmax as a layer, with a mask."""
 
-from typing import Any
+from typing import Unpack
 
 import jax.numpy as jnp
 
 from jkeras import activations, registry
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ShapeError
 from jkeras.typing import Array, Axes
 
@@ -33,7 +34,7 @@ class Softmax(Layer):
     Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990.
     """
 
-    def __init__(self, axis: Axes = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: Axes = -1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = axis if isinstance(axis, int) else list(axis)
         self.supports_masking = True

@@ -1,14 +1,15 @@
 """AdditiveAttention: scores are learned sums of what queries and keys have in common."""
 
-from typing import Any
+from typing import Unpack
 
 import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.core import Variable
+from jkeras.core.options import LayerOptions
 from jkeras.errors import BuildError
 from jkeras.layers.attention.scored import ScoredAttention
-from jkeras.typing import Array
+from jkeras.typing import Array, Shape
 
 
 @registry.export("keras.layers")
@@ -42,11 +43,13 @@ class AdditiveAttention(ScoredAttention):
     arXiv:1409.0473.
     """
 
-    def __init__(self, use_scale: bool = True, dropout: float = 0.0, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, use_scale: bool = True, dropout: float = 0.0, seed: int | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(use_scale=use_scale, dropout=dropout, seed=seed, **kwargs)
         self.scale: Variable | None = None
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         features = self.check_list(input_shape)[0][-1]
         if features is None:
             raise BuildError(

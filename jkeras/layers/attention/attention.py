@@ -1,13 +1,14 @@
 """Attention: scores are products of queries and keys."""
 
-from typing import Any
+from typing import Unpack
 
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
 from jkeras.core import Variable
+from jkeras.core.options import LayerOptions
 from jkeras.layers.attention.scored import ScoredAttention
-from jkeras.typing import Array
+from jkeras.typing import Array, Shape
 
 
 @registry.export("keras.layers")
@@ -53,7 +54,7 @@ class Attention(ScoredAttention):
         score_mode: str = "dot",
         dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(use_scale=use_scale, dropout=dropout, seed=seed, **kwargs)
         arguments.one_of(score_mode, "score_mode", "Attention", ("dot", "concat"))
@@ -61,7 +62,7 @@ class Attention(ScoredAttention):
         self.scale: Variable | None = None
         self.concat_score_weight: Variable | None = None
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         self.check_list(input_shape)
         if self.use_scale:
             self.scale = self.add_weight(shape=(), initializer="ones", name="scale")

@@ -5,19 +5,21 @@ projections, so that nothing it holds reaches another position, in outputs or in
 """
 
 import string
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import arguments, constraints, initializers, registry, regularizers
 from jkeras.core import Layer, SeedGenerator, set_mask
+from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional import attention_weights, dot_product_attention, dropout, weigh
 from jkeras.functional.attention import Implementation
 from jkeras.layers.attention.folding import Folding
 from jkeras.layers.core.einsum_dense import EinsumDense
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, Config, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 class Heads(NamedTuple):
@@ -41,17 +43,17 @@ class HeadedAttention(Layer):
         use_bias: bool,
         sliding_window: int | None,
         flash_attention: bool | None,
-        kernel_initializer: Any,
-        bias_initializer: Any,
-        kernel_regularizer: Any,
-        bias_regularizer: Any,
-        kernel_constraint: Any,
-        bias_constraint: Any,
+        kernel_initializer: InitializerLike,
+        bias_initializer: InitializerLike,
+        kernel_regularizer: RegularizerLike,
+        bias_regularizer: RegularizerLike,
+        kernel_constraint: ConstraintLike,
+        bias_constraint: ConstraintLike,
         use_gate: bool,
         seed: int | None,
-        position_embedding: Any,
-        activity_regularizer: Any,
-        **kwargs: Any,
+        position_embedding: Layer | Mapping[str, Any] | None,
+        activity_regularizer: RegularizerLike,
+        **kwargs: Unpack[PlainOptions],
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
@@ -77,7 +79,7 @@ class HeadedAttention(Layer):
         self.query_dense = self.key_dense = self.gate_dense = self.value_dense = self.output_dense = none
         self.position_embedding = _layer(position_embedding, owner)
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:  # type: ignore[override]
+    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
         key_shape = value_shape if key_shape is None else key_shape
         self.check_shapes(query_shape, value_shape, key_shape)
         heads = self.heads
@@ -97,7 +99,7 @@ class HeadedAttention(Layer):
         """The axes over which queries of a rank attend; by default all between batch and features."""
         return tuple(range(1, ndim - 1))
 
-    def _project(self, name: str, shape: Any, units: tuple[int, ...], contracted: int = 1) -> EinsumDense:
+    def _project(self, name: str, shape: Shape, units: tuple[int, ...], contracted: int = 1) -> EinsumDense:
         """The affine map of the last axes of a shape to others: heads and their features are two axes."""
         letters = string.ascii_lowercase
         taken, given = letters[: len(shape)], letters[len(shape) : len(shape) + len(units)]
@@ -131,7 +133,7 @@ class HeadedAttention(Layer):
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
-        segment_ids: Any = None,
+        segment_ids: Array | None = None,
     ) -> Any:
         assert self.query_dense and self.key_dense and self.value_dense
         key = value if key is None else key
@@ -191,8 +193,9 @@ class HeadedAttention(Layer):
         if self.gate_dense is not None:
             attended = attended * jax.nn.sigmoid(self.gate_dense(query))
         if query_mask is None:
-            return self.output_dense(attended)
-        outputs = self.output_dense(jnp.where(jnp.expand_dims(query_mask, (-2, -1)), attended, 0))
+            array: Array = self.output_dense(attended)
+            return array
+        outputs: Array = self.output_dense(jnp.where(jnp.expand_dims(query_mask, (-2, -1)), attended, 0))
         set_mask(outputs, query_mask)
         return outputs
 
@@ -246,7 +249,7 @@ def positions_mask(mask: Array | None, x: Array, path: str) -> Array | None:
     return jnp.broadcast_to(jnp.expand_dims(mask.astype(bool), tuple(range(mask.ndim, x.ndim - 1))), x.shape[:-1])
 
 
-def _layer(embedding: Any, owner: str) -> Any:
+def _layer(embedding: Layer | Mapping[str, Any] | None, owner: str) -> Any:
     """The layer of a `position_embedding`, which may be a config; `None` stays."""
     layer = registry.deserialize(embedding) if isinstance(embedding, dict) else embedding
     if layer is not None and not isinstance(layer, Layer):

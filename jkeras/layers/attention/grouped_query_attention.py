@@ -1,10 +1,14 @@
 """GroupQueryAttention: heads that share keys and values in groups."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 from jkeras import arguments, registry
+from jkeras.core import Layer
+from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.layers.attention.base import HeadedAttention, Heads
+from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
 
 
 @registry.export("keras.layers")
@@ -61,17 +65,17 @@ class GroupQueryAttention(HeadedAttention):
         use_bias: bool = True,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
-        position_embedding: Any = None,
-        **kwargs: Any,
+        position_embedding: Layer | Mapping[str, Any] | None = None,
+        **kwargs: Unpack[PlainOptions],
     ) -> None:
         super().__init__(
             dropout=dropout,
@@ -99,7 +103,7 @@ class GroupQueryAttention(HeadedAttention):
         self.heads = Heads(num_query_heads, num_key_value_heads, head_dim, head_dim)
         self.activity_regularizer = self.projection_regularizer
 
-    def check_shapes(self, query: Any, value: Any, key: Any) -> None:
+    def check_shapes(self, query: Array, value: Array, key: Array) -> None:
         super().check_shapes(query, value, key)
         if len(query) != 3:
             raise ShapeError(

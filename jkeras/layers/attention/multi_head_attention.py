@@ -1,10 +1,14 @@
 """MultiHeadAttention: several attentions at once, each over features of its own."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
 
 from jkeras import arguments, registry
+from jkeras.core import Layer
+from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError
 from jkeras.layers.attention.base import HeadedAttention, Heads
+from jkeras.typing import ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -67,21 +71,21 @@ class MultiHeadAttention(HeadedAttention):
         value_dim: int | None = None,
         dropout: float = 0.0,
         use_bias: bool = True,
-        output_shape: Any = None,
-        attention_axes: Any = None,
+        output_shape: int | Sequence[int] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
-        position_embedding: Any = None,
-        **kwargs: Any,
+        position_embedding: Layer | Mapping[str, Any] | None = None,
+        **kwargs: Unpack[PlainOptions],
     ) -> None:
         super().__init__(
             dropout=dropout,
@@ -109,11 +113,11 @@ class MultiHeadAttention(HeadedAttention):
         self.output_shape = None if output_shape is None else _ints(output_shape, "output_shape")
         self.attention_axes = None if attention_axes is None else _ints(attention_axes, "attention_axes")
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:  # type: ignore[override]
+    def build(self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None) -> None:
         super().build(query_shape, value_shape, key_shape)
         self.attention_axes = self.attended_axes(len(query_shape))
 
-    def output_features(self, query_shape: Any) -> tuple[int, ...]:
+    def output_features(self, query_shape: Shape) -> tuple[int, ...]:
         return super().output_features(query_shape) if self.output_shape is None else self.output_shape
 
     def attended_axes(self, ndim: int) -> tuple[int, ...]:
@@ -131,7 +135,7 @@ class MultiHeadAttention(HeadedAttention):
         return axes
 
 
-def _ints(value: Any, argument: str) -> tuple[int, ...]:
+def _ints(value: object, argument: str) -> tuple[int, ...]:
     """An int, or a sequence of ints, as a tuple."""
     entries = (value,) if isinstance(value, int) else value
     if not isinstance(entries, list | tuple) or not entries or not all(type(entry) is int for entry in entries):

@@ -1,9 +1,10 @@
 """RotaryEmbedding: positions as angles by which features are turned."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras import arguments, registry
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.functional import rotary_embedding
 from jkeras.typing import Array
 
@@ -49,7 +50,7 @@ class RotaryEmbedding(Layer):
         scaling_factor: float = 1.0,
         sequence_axis: int = 1,
         interleaved: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         for name, value in (("max_wavelength", max_wavelength), ("scaling_factor", scaling_factor)):

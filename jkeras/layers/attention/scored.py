@@ -1,13 +1,14 @@
 """ScoredAttention: attention over tensors as they come, without heads or projections. Only the scores differ."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 from jax import lax
 
 from jkeras import arguments
 from jkeras.core import Layer, SeedGenerator
+from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import is_shape
 from jkeras.dtypes import is_float
 from jkeras.errors import ShapeError
@@ -21,7 +22,7 @@ class ScoredAttention(Layer):
     A subclass describes `scores`, and declares in `build` what they need.
     """
 
-    def __init__(self, use_scale: bool, dropout: float, seed: int | None, **kwargs: Any) -> None:
+    def __init__(self, use_scale: bool, dropout: float, seed: int | None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.use_scale = bool(use_scale)
         self.dropout = arguments.fraction(dropout, "dropout", type(self).__name__, interval="[0, 1)")
@@ -40,7 +41,7 @@ class ScoredAttention(Layer):
     def call(
         self,
         inputs: Sequence[Array],
-        mask: Any = None,
+        mask: Sequence[Array | None] | None = None,
         training: bool | None = False,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
@@ -57,11 +58,12 @@ class ScoredAttention(Layer):
         outputs = _keep(weights @ value, query_mask)
         return (outputs, weights) if return_attention_scores else outputs
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Array | None:
+    def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
         """The query's mask."""
-        return self.check_masks(mask)[0]
+        array: Array | None = self.check_masks(mask)[0]
+        return array
 
-    def check_list(self, inputs: Any) -> Any:
+    def check_list(self, inputs: Sequence[Any]) -> Any:
         """The inputs, or their shapes, if they are `[query, value]` or `[query, value, key]`."""
         if isinstance(inputs, list | tuple) and len(inputs) in (2, 3) and not is_shape(inputs):
             return inputs
@@ -73,7 +75,7 @@ class ScoredAttention(Layer):
             write=f"{self.name}([x, x])   # attention of a sequence to itself",
         )
 
-    def check_masks(self, mask: Any) -> tuple[Any, Any]:
+    def check_masks(self, mask: Sequence[Array | None] | None) -> tuple[Any, Any]:
         """The masks of query and value, out of a list of two or three."""
         if mask is None:
             return None, None

@@ -1,12 +1,13 @@
 """SwiGLU: the gated feed-forward layer of today's Transformers."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from jkeras import arguments, constraints, initializers, registry, regularizers
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.core.dense import Dense
-from jkeras.typing import Array
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("jkeras.layers")
@@ -44,15 +45,15 @@ class SwiGLU(Layer):
         self,
         hidden_units: int,
         units: int | None = None,
-        activation: Any = "silu",
+        activation: ActivationLike = "silu",
         use_bias: bool = False,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.hidden_units = arguments.positive_int(hidden_units, "hidden_units", "SwiGLU", "SwiGLU(hidden_units=256)")
@@ -78,7 +79,7 @@ class SwiGLU(Layer):
         self.up = self._dense("up", input_shape, self.hidden_units)
         self.down = self._dense("down", hidden, input_shape[-1] if self.units is None else self.units)
 
-    def _dense(self, name: str, input_shape: Any, units: int) -> Dense:
+    def _dense(self, name: str, input_shape: Shape, units: int) -> Dense:
         dense = Dense(
             units,
             use_bias=self.use_bias,
@@ -96,4 +97,5 @@ class SwiGLU(Layer):
 
     def call(self, inputs: Array) -> Array:
         assert self.gate and self.up and self.down
-        return self.down(self.activation(self.gate(inputs)) * self.up(inputs))
+        array: Array = self.down(self.activation(self.gate(inputs)) * self.up(inputs))
+        return array

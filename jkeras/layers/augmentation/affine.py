@@ -5,16 +5,18 @@ input at `(a0 x + a1 y + a2, b0 x + b1 y + b2)`. Segmentation masks get the near
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
+from jkeras.core.options import LayerOptions
 from jkeras.errors import UnknownNameError
 from jkeras.functional.image import affine_transform
 from jkeras.layers.augmentation.arguments import FILL_MODES, INTERPOLATIONS, factor_range
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, uniform
-from jkeras.typing import Array, Key
+from jkeras.layers.augmentation.options import RandomImageOptions
+from jkeras.typing import Array, Key, Range
 
 
 class RandomAffine(RandomImageLayer):
@@ -27,7 +29,9 @@ class RandomAffine(RandomImageLayer):
         seed, data_format: as for every random image layer.
     """
 
-    def __init__(self, *, fill_mode: str, interpolation: str, fill_value: float, **kwargs: Any) -> None:
+    def __init__(
+        self, *, fill_mode: str, interpolation: str, fill_value: float, **kwargs: Unpack[RandomImageOptions]
+    ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
         self.fill_mode = arguments.one_of(fill_mode, "fill_mode", owner, FILL_MODES, error=UnknownNameError)
@@ -36,7 +40,7 @@ class RandomAffine(RandomImageLayer):
         )
         self.fill_value = arguments.number(fill_value, "fill_value", owner)
 
-    def maps(self, transformation: Transformation, height: Any, width: Any) -> tuple[Array | float, ...]:
+    def maps(self, transformation: Transformation, height: int, width: int) -> tuple[Array | float, ...]:
         """`(a0, a1, a2, b0, b1, b2)`, one number per example each, for images of a size."""
         raise NotImplementedError
 
@@ -93,13 +97,13 @@ class RandomRotation(RandomAffine):
 
     def __init__(
         self,
-        factor: Any,
+        factor: Range,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         common: dict[str, Any] = {"seed": seed, "data_format": data_format, **kwargs}
         super().__init__(fill_mode=fill_mode, interpolation=interpolation, fill_value=fill_value, **common)
@@ -109,7 +113,7 @@ class RandomRotation(RandomAffine):
         lower, upper = self.factor
         return {"angle": uniform(next(stream), (shape[0],), (lower * 360.0, upper * 360.0))}
 
-    def maps(self, transformation: Transformation, height: Any, width: Any) -> tuple[Array | float, ...]:
+    def maps(self, transformation: Transformation, height: int, width: int) -> tuple[Array | float, ...]:
         angle = jnp.deg2rad(transformation["angle"])
         cos, sin, x, y = jnp.cos(angle), jnp.sin(angle), 0.5 * (width - 1), 0.5 * (height - 1)
         return cos, -sin, x - x * cos + y * sin, sin, cos, y - x * sin - y * cos
@@ -145,14 +149,14 @@ class RandomTranslation(RandomAffine):
 
     def __init__(
         self,
-        height_factor: Any,
-        width_factor: Any,
+        height_factor: Range,
+        width_factor: Range,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         common: dict[str, Any] = {"seed": seed, "data_format": data_format, **kwargs}
         super().__init__(fill_mode=fill_mode, interpolation=interpolation, fill_value=fill_value, **common)
@@ -165,7 +169,7 @@ class RandomTranslation(RandomAffine):
         right = uniform(next(stream), (shape[0], 1), self.width_range) * shape[self.width_axis]
         return {"translations": jnp.concatenate([right, down], 1)}
 
-    def maps(self, transformation: Transformation, height: Any, width: Any) -> tuple[Array | float, ...]:
+    def maps(self, transformation: Transformation, height: int, width: int) -> tuple[Array | float, ...]:
         right, down = transformation["translations"].T
         return 1.0, 0.0, -right, 0.0, 1.0, -down
 
@@ -200,14 +204,14 @@ class RandomShear(RandomAffine):
 
     def __init__(
         self,
-        x_factor: Any = 0.0,
-        y_factor: Any = 0.0,
+        x_factor: Range = 0.0,
+        y_factor: Range = 0.0,
         interpolation: str = "bilinear",
         fill_mode: str = "reflect",
         fill_value: float = 0.0,
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         common: dict[str, Any] = {"seed": seed, "data_format": data_format, **kwargs}
         super().__init__(fill_mode=fill_mode, interpolation=interpolation, fill_value=fill_value, **common)
@@ -221,7 +225,7 @@ class RandomShear(RandomAffine):
         of_x = uniform(next(stream), (shape[0], 1), self.x_factor)
         return {"shear_factor": jnp.concatenate([of_x, of_y], 1) * sign}
 
-    def maps(self, transformation: Transformation, height: Any, width: Any) -> tuple[Array | float, ...]:
+    def maps(self, transformation: Transformation, height: int, width: int) -> tuple[Array | float, ...]:
         of_x, of_y = transformation["shear_factor"].T
         return 1.0, of_x, 0.0, of_y, 1.0, 0.0
 
@@ -256,14 +260,14 @@ class RandomZoom(RandomAffine):
 
     def __init__(
         self,
-        height_factor: Any,
-        width_factor: Any = None,
+        height_factor: Range,
+        width_factor: Range | None = None,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         common: dict[str, Any] = {"seed": seed, "data_format": data_format, **kwargs}
         super().__init__(fill_mode=fill_mode, interpolation=interpolation, fill_value=fill_value, **common)
@@ -280,7 +284,7 @@ class RandomZoom(RandomAffine):
         height = zoom(self.height_range)
         return {"height_zoom": height, "width_zoom": height if self.width_range is None else zoom(self.width_range)}
 
-    def maps(self, transformation: Transformation, height: Any, width: Any) -> tuple[Array | float, ...]:
+    def maps(self, transformation: Transformation, height: int, width: int) -> tuple[Array | float, ...]:
         of_x, of_y = (jnp.squeeze(transformation[name], 1) for name in ("width_zoom", "height_zoom"))
         x, y = (width - 1) / 2, (height - 1) / 2
         return of_x, 0.0, x * (1.0 - of_x), 0.0, of_y, y * (1.0 - of_y)

@@ -5,13 +5,14 @@ from typing import Any
 
 from jkeras import arguments
 from jkeras.errors import ArgumentError
+from jkeras.typing import Range
 
 INTERPOLATIONS = ("nearest", "bilinear")
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
 
 
 def factor_range(
-    factor: Any, bounds: tuple[float, float], owner: str, argument: str = "factor", *, upwards: bool = False
+    factor: Range, bounds: tuple[float, float], owner: str, argument: str = "factor", *, upwards: bool = False
 ) -> tuple[Any, Any]:
     """The range `(lower, upper)` from which a factor is drawn: a pair, sorted, or for a number `f` all that lies within
     the bounds between `-|f|` and `|f|`, with `upwards` between 0 and `f`.
@@ -40,7 +41,7 @@ def factor_range(
     return min(entries), max(entries)
 
 
-def value_bounds(value_range: Any, owner: str) -> tuple[Any, Any]:
+def value_bounds(value_range: Sequence[float], owner: str) -> tuple[Any, Any]:
     """The least and the greatest value that pixels may have.
 
     >>> value_bounds([0, 255], "RandomBrightness")

@@ -7,8 +7,8 @@ other images. A subclass writes `draw` and `apply`, for a batch of images of flo
 Parameters are float32 or finer whatever the images are: a coordinate of an image does not fit bfloat16.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -16,10 +16,12 @@ import jax.numpy as jnp
 from jkeras import keys
 from jkeras.config import standardize_data_format
 from jkeras.core import Layer, SeedGenerator
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional.layout import channel_axis, spatial_axes
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
-from jkeras.typing import Array, Key, PyTree
+from jkeras.layers.augmentation.options import ImageOptions
+from jkeras.typing import Array, Key, PyTree, Range
 
 Transformation = dict[str, Any]
 KEYS = ("images", "labels", "segmentation_masks")
@@ -39,7 +41,7 @@ class ImageLayer(Layer):
         ShapeError: the images have neither three nor four axes.
     """
 
-    def __init__(self, *, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
 
@@ -85,7 +87,7 @@ class ImageLayer(Layer):
         return outputs
 
     def get_random_transformation(
-        self, data: PyTree, training: bool | None = True, seed: Any = None
+        self, data: PyTree, training: bool | None = True, seed: int | Key | None = None
     ) -> Transformation | None:
         """Draws the parameters for images.
 
@@ -183,12 +185,12 @@ class RandomImageLayer(ImageLayer):
         seed: an int, for the same stream after every `init`; by default it is drawn from the key given to `init`.
     """
 
-    def __init__(self, *, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, seed: int | None = None, **kwargs: Unpack[ImageOptions]) -> None:
         super().__init__(**kwargs)
         self.seed = seed
         self.generator = SeedGenerator(seed)
 
-    def stream(self, seed: Any) -> Iterator[Key]:
+    def stream(self, seed: int | Key | None) -> Iterator[Key]:
         if seed is not None:
             yield from successors(seed)
         while True:
@@ -211,11 +213,11 @@ class RandomFactorLayer(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any,
-        value_range: Any = (0, 255),
+        factor: Range,
+        value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, self.bounds, type(self).__name__, upwards=True)
@@ -231,7 +233,7 @@ def on_batch(function: Callable[[Array], Array], images: Array) -> Array:
     return function(images) if images.ndim == 4 else jnp.squeeze(function(jnp.expand_dims(images, 0)), 0)
 
 
-def successors(seed: Any) -> Iterator[Key]:
+def successors(seed: int | Key) -> Iterator[Key]:
     """A key, and those that count up from it: what a `SeedGenerator` gives whose state it is.
 
     >>> first, second, *_ = (key for _, key in zip(range(2), successors(7)))
@@ -250,7 +252,7 @@ def uniform(key: Key, shape: tuple[Any, ...], bounds: tuple[float, float] = (0.0
     return jax.random.uniform(key, shape, "float32", *bounds)
 
 
-def chance(stream: Iterator[Key], batch: Any, bounds: tuple[float, float]) -> Array:
+def chance(stream: Iterator[Key], batch: int, bounds: tuple[float, float]) -> Array:
     """Whether each example is transformed: with a probability that is itself drawn from a range."""
     probability = uniform(next(stream), (batch,), bounds)
     return uniform(next(stream), (batch,)) < probability

@@ -1,7 +1,6 @@
 """Boxes at random places, in which pixels are replaced: what `RandomErasing` and `CutMix` share."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import jax.numpy as jnp
 
@@ -11,7 +10,7 @@ from jkeras.typing import Array, Key
 Span = tuple[Array, Array]
 
 
-def random_span(key: Key, length: Any, fraction: Array) -> Span:
+def random_span(key: Key, length: int, fraction: Array) -> Span:
     """Where a stretch of an axis begins and ends, `(b,)` each: so much of it, anywhere within.
 
     >>> import jax
@@ -23,12 +22,12 @@ def random_span(key: Key, length: Any, fraction: Array) -> Span:
     return start, start + extent
 
 
-def random_box(stream: Iterator[Key], width: Any, height: Any, across: Array, down: Array) -> tuple[Span, Span]:
+def random_box(stream: Iterator[Key], width: int, height: int, across: Array, down: Array) -> tuple[Span, Span]:
     """A stretch of each row, and one of each column."""
     return random_span(next(stream), width, across), random_span(next(stream), height, down)
 
 
-def inside(columns: Span, rows: Span, width: Any, height: Any, data_format: str) -> Array:
+def inside(columns: Span, rows: Span, width: int, height: int, data_format: str) -> Array:
     """Whether each pixel is in the box of its example: `(b, h, w, 1)`, or `(b, 1, h, w)`.
 
     >>> box = (jnp.array([1.0]), jnp.array([2.0]))
@@ -37,7 +36,7 @@ def inside(columns: Span, rows: Span, width: Any, height: Any, data_format: str)
     """
     y_axis, x_axis = (1, 2) if data_format == "channels_last" else (2, 3)
 
-    def within(span: Span, length: Any, axis: int) -> Array:
+    def within(span: Span, length: int, axis: int) -> Array:
         shape = [1, 1, 1, 1]
         shape[axis] = length
         place = jnp.arange(length, dtype="float32").reshape(shape)

@@ -1,11 +1,12 @@
 """Colours: RandomSaturation, RandomHue, RandomGrayscale and RandomColorDegeneration."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
+from jkeras.core.options import LayerOptions
 from jkeras.functional.image import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
 from jkeras.layers.augmentation.base import RandomFactorLayer, RandomImageLayer, Transformation, per_example, uniform
 from jkeras.layers.augmentation.values import rescale
@@ -126,7 +127,11 @@ class RandomGrayscale(RandomImageLayer):
     """
 
     def __init__(
-        self, factor: float = 0.5, data_format: str | None = None, seed: int | None = None, **kwargs: Any
+        self,
+        factor: float = 0.5,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = arguments.fraction(factor, "factor", "RandomGrayscale")

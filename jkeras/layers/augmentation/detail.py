@@ -1,13 +1,14 @@
 """How much detail images have: RandomSharpness and RandomGaussianBlur."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional.image.filters import gaussian_kernel
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
@@ -19,7 +20,7 @@ from jkeras.layers.augmentation.base import (
     per_example,
     uniform,
 )
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Range, Sizes
 
 
 @registry.export("keras.layers")
@@ -94,13 +95,13 @@ class RandomGaussianBlur(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any = 1.0,
-        kernel_size: Any = 3,
-        sigma: Any = 1.0,
-        value_range: Any = (0, 255),
+        factor: Range = 1.0,
+        kernel_size: Sizes = 3,
+        sigma: Range = 1.0,
+        value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, (0, 1), "RandomGaussianBlur")
@@ -145,7 +146,7 @@ def taps(images: Array, kernels: Array, axis: int) -> Array:
     return total
 
 
-def _odd_pair(value: Any) -> tuple[int, int]:
+def _odd_pair(value: object) -> tuple[int, int]:
     entries = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
     odd = all(isinstance(entry, int) and entry > 0 and entry % 2 == 1 for entry in entries)
     if len(entries) != 2 or not odd:

@@ -1,14 +1,15 @@
 """How bright images are, and how far their values are spread: RandomBrightness and RandomContrast."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, uniform
-from jkeras.typing import Array, Key
+from jkeras.layers.augmentation.options import ImageOptions
+from jkeras.typing import Array, Key, Range
 
 
 @registry.export("keras.layers")
@@ -37,7 +38,13 @@ class RandomBrightness(RandomImageLayer):
     Source: the definition above.
     """
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        factor: Range,
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        **kwargs: Unpack[ImageOptions],
+    ) -> None:
         super().__init__(seed=seed, **kwargs)
         self.factor = factor_range(factor, (-1, 1), "RandomBrightness")
         self.value_range = value_bounds(value_range, "RandomBrightness")
@@ -75,7 +82,13 @@ class RandomContrast(RandomImageLayer):
     Source: the definition above.
     """
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        factor: Range,
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        **kwargs: Unpack[ImageOptions],
+    ) -> None:
         super().__init__(seed=seed, **kwargs)
         pair = (factor, factor) if isinstance(factor, int | float) else factor
         self.factor = factor_range(pair, (0, 1), "RandomContrast")

@@ -3,16 +3,18 @@
 None of them draws anything. Each looks at one channel of one image at a time.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
+from jkeras.core.options import LayerOptions
 from jkeras.functional.arguments import standardize_tuple
 from jkeras.layers.augmentation.arguments import value_bounds
 from jkeras.layers.augmentation.base import ImageLayer, Transformation
+from jkeras.layers.augmentation.options import ImageOptions
 from jkeras.layers.augmentation.values import from_bytes, to_bytes
 from jkeras.typing import Array
 
@@ -43,7 +45,7 @@ class AutoContrast(ImageLayer):
     Source: E. D. Cubuk et al., "AutoAugment: learning augmentation strategies from data", CVPR 2019.
     """
 
-    def __init__(self, value_range: Any = (0, 255), **kwargs: Any) -> None:
+    def __init__(self, value_range: Sequence[float] = (0, 255), **kwargs: Unpack[ImageOptions]) -> None:
         super().__init__(**kwargs)
         self.value_range = value_bounds(value_range, "AutoContrast")
 
@@ -87,7 +89,11 @@ class Equalization(ImageLayer):
     """
 
     def __init__(
-        self, value_range: Any = (0, 255), bins: int = 256, data_format: str | None = None, **kwargs: Any
+        self,
+        value_range: Sequence[float] = (0, 255),
+        bins: int = 256,
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self.bins = arguments.positive_int(bins, "bins", "Equalization", "Equalization(bins=256)")
@@ -128,11 +134,11 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         clip_limit: float = 4.0,
-        tile_grid_size: Any = (8, 8),
+        tile_grid_size: Sequence[int] = (8, 8),
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self.value_range = value_bounds(value_range, "ContrastLimitedAdaptiveHistogramEqualization")

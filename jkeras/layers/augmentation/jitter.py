@@ -1,14 +1,15 @@
 """RandomColorJitter: brightness, contrast, saturation and hue, one after the other."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Unpack
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.layers.augmentation.arguments import value_bounds
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation
 from jkeras.layers.augmentation.color import RandomHue, RandomSaturation
 from jkeras.layers.augmentation.exposure import RandomBrightness, RandomContrast
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Range
 
 PARTS = {
     "random_brightness": RandomBrightness,
@@ -48,14 +49,14 @@ class RandomColorJitter(RandomImageLayer):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
-        brightness_factor: Any = None,
-        contrast_factor: Any = None,
-        saturation_factor: Any = None,
-        hue_factor: Any = None,
+        value_range: Sequence[float] = (0, 255),
+        brightness_factor: Range | None = None,
+        contrast_factor: Range | None = None,
+        saturation_factor: Range | None = None,
+        hue_factor: Range | None = None,
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.value_range = value_bounds(value_range, "RandomColorJitter")

@@ -4,17 +4,18 @@ With inputs `{"images": ..., "labels": ...}` the labels are mixed like the image
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ShapeError
 from jkeras.layers.augmentation.arguments import factor_range
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, per_example, uniform
 from jkeras.layers.augmentation.boxes import inside, random_box
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Range
 
 
 class MixingLayer(RandomImageLayer):
@@ -82,7 +83,11 @@ class MixUp(MixingLayer):
     """
 
     def __init__(
-        self, alpha: float = 0.2, data_format: str | None = None, seed: int | None = None, **kwargs: Any
+        self,
+        alpha: float = 0.2,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         arguments.positive_number(alpha, "alpha", "MixUp")
@@ -135,7 +140,11 @@ class CutMix(MixingLayer):
     """
 
     def __init__(
-        self, factor: Any = 1.0, seed: int | None = None, data_format: str | None = None, **kwargs: Any
+        self,
+        factor: Range = 1.0,
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, (0, 1), "CutMix")

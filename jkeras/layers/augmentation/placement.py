@@ -1,13 +1,14 @@
 """Which way images lie, and which part of them is seen: RandomFlip and RandomCrop."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from jkeras import arguments, registry
+from jkeras.core.options import LayerOptions
 from jkeras.errors import UnknownNameError
 from jkeras.functional.image import resize
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, uniform
@@ -45,7 +46,7 @@ class RandomFlip(RandomImageLayer):
         mode: str = "horizontal_and_vertical",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.mode = arguments.one_of(mode, "mode", "RandomFlip", MODES, error=UnknownNameError)
@@ -97,7 +98,12 @@ class RandomCrop(RandomImageLayer):
     """
 
     def __init__(
-        self, height: int, width: int, seed: int | None = None, data_format: str | None = None, **kwargs: Any
+        self,
+        height: int,
+        width: int,
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.height = arguments.positive_int(height, "height", "RandomCrop", "RandomCrop(24, 24)")
@@ -108,7 +114,7 @@ class RandomCrop(RandomImageLayer):
         if above < 0 or before < 0:
             return None
 
-        def start(room: Any) -> Array:
+        def start(room: int) -> Array:
             return uniform(next(stream), (shape[0],), (0.0, float(room + 1))).astype("int32")
 
         return {"top": start(above), "left": start(before)}

@@ -4,13 +4,15 @@ Every image gets augmentations of its own. Affine maps are chosen before anythin
 one resampling; the others are computed for all images, and each image takes its own.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
+from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, UnknownNameError
 from jkeras.functional.image import affine_transform
 from jkeras.layers.augmentation.affine import RandomAffine, RandomRotation, RandomShear, RandomTranslation, stacked
@@ -20,8 +22,9 @@ from jkeras.layers.augmentation.color import RandomColorDegeneration
 from jkeras.layers.augmentation.detail import RandomSharpness
 from jkeras.layers.augmentation.exposure import RandomBrightness, RandomContrast
 from jkeras.layers.augmentation.histograms import AutoContrast, Equalization
+from jkeras.layers.augmentation.options import RandomImageOptions
 from jkeras.layers.augmentation.tones import RandomPosterization, Solarization
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Range
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
 GEOMETRIC = ("random_shear", "random_translation", "random_rotation")
@@ -39,7 +42,9 @@ class RandomPolicy(RandomImageLayer):
         seed, data_format: as for every random image layer.
     """
 
-    def __init__(self, *, value_range: Any, factor: Any, interpolation: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *, value_range: Sequence[float], factor: Range, interpolation: str, **kwargs: Unpack[RandomImageOptions]
+    ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
         self.value_range = value_bounds(value_range, owner)
@@ -60,7 +65,7 @@ class RandomPolicy(RandomImageLayer):
         seeded = {**common, "seed": self.seed}
         colored, warped = {**seeded, "value_range": self.value_range}, {**seeded, "interpolation": self.interpolation}
         toned = {**common, "value_range": self.value_range}
-        makers = {
+        makers: dict[str, Callable[[], Layer]] = {
             "random_shear": lambda: RandomShear(factor, factor, **warped),
             "random_translation": lambda: RandomTranslation(factor, factor, **warped),
             "random_rotation": lambda: RandomRotation(factor, **warped),
@@ -149,13 +154,13 @@ class RandAugment(RandomPolicy):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         num_ops: int = 2,
-        factor: Any = 0.5,
+        factor: Range = 0.5,
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         common: dict[str, Any] = {"seed": seed, "data_format": data_format, **kwargs}
         super().__init__(value_range=value_range, factor=factor, interpolation=interpolation, **common)
@@ -221,16 +226,16 @@ class AugMix(RandomPolicy):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         num_chains: int = 3,
         chain_depth: int = 3,
-        factor: Any = 0.3,
+        factor: Range = 0.3,
         alpha: float = 1.0,
         all_ops: bool = True,
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         common: dict[str, Any] = {"seed": seed, "data_format": data_format, **kwargs}
         super().__init__(value_range=value_range, factor=factor, interpolation=interpolation, **common)

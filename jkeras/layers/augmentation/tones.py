@@ -1,12 +1,13 @@
 """Other tones at the same places: RandomInvert, RandomPosterization and Solarization."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
 from jkeras.layers.augmentation.base import (
     RandomFactorLayer,
@@ -16,8 +17,9 @@ from jkeras.layers.augmentation.base import (
     per_example,
     uniform,
 )
+from jkeras.layers.augmentation.options import ImageOptions
 from jkeras.layers.augmentation.values import from_bytes, to_bytes
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Range
 
 
 @registry.export("keras.layers")
@@ -46,11 +48,11 @@ class RandomInvert(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any = 1.0,
-        value_range: Any = (0, 255),
+        factor: Range = 1.0,
+        value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, (0, 1), "RandomInvert")
@@ -132,11 +134,11 @@ class Solarization(RandomImageLayer):
 
     def __init__(
         self,
-        addition_factor: Any = 0.0,
-        threshold_factor: Any = 0.0,
-        value_range: Any = (0, 255),
+        addition_factor: Range = 0.0,
+        threshold_factor: Range = 0.0,
+        value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, **kwargs)
         self.addition_factor = factor_range(addition_factor, (0, 1), "Solarization", "addition_factor")

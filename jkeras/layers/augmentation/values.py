@@ -16,7 +16,8 @@ def rescale(images: Array, source: Range, target: Range) -> Array:
     """
     if tuple(source) == tuple(target):
         return images
-    return (images - source[0]) / (source[1] - source[0]) * (target[1] - target[0]) + target[0]
+    array: Array = (images - source[0]) / (source[1] - source[0]) * (target[1] - target[0]) + target[0]
+    return array
 
 
 def to_bytes(images: Array, value_range: Range) -> Array:

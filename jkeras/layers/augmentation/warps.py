@@ -1,17 +1,18 @@
 """Images bent: RandomPerspective and RandomElasticTransform."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
+from jkeras.core.options import LayerOptions
 from jkeras.errors import UnknownNameError
 from jkeras.functional.image import map_coordinates, perspective_transform
 from jkeras.layers.augmentation.arguments import FILL_MODES, INTERPOLATIONS, factor_range, value_bounds
 from jkeras.layers.augmentation.base import RandomImageLayer, Transformation, chance, per_example, uniform
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Range
 
 
 @registry.export("keras.layers")
@@ -46,13 +47,13 @@ class RandomPerspective(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any = 1.0,
+        factor: Range = 1.0,
         scale: float = 1.0,
         interpolation: str = "bilinear",
         fill_value: float = 0.0,
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, (0, 1), "RandomPerspective")
@@ -119,15 +120,15 @@ class RandomElasticTransform(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any = 1.0,
-        scale: Any = 1.0,
+        factor: Range = 1.0,
+        scale: Range = 1.0,
         interpolation: str = "bilinear",
         fill_mode: str = "reflect",
         fill_value: float = 0.0,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, (0, 1), "RandomElasticTransform")
@@ -174,7 +175,7 @@ class RandomElasticTransform(RandomImageLayer):
         return jnp.where(per_example(transformation["apply_transform"]), distorted, images)
 
 
-def blurring(size: Any, sigma: Array) -> Array:
+def blurring(size: int, sigma: Array) -> Array:
     """Matrices `(b, size, size)` that blur a vector by Gaussians of sum 1, one per standard deviation; around it is 0.
 
     A product with a matrix serves any deviation, known before the program is compiled or not.

@@ -1,14 +1,15 @@
 """Remat: what happens inside a layer is computed again for its gradient, instead of being kept."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 
 from jkeras import registry
 from jkeras.core import Layer, remat
+from jkeras.core.options import LayerOptions
 from jkeras.errors import UnknownNameError, did_you_mean
 from jkeras.layers.core.wrapper import Wrapper
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree, PyTree
 
 
 def checkpoint_policy(name: str | None, path: str) -> Any:
@@ -64,16 +65,16 @@ class Remat(Wrapper):
 
     allows_python_arguments = True
 
-    def __init__(self, layer: Layer, policy: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, policy: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(layer, **kwargs)
         self.policy = policy
         self.autocast = False  # the layer casts its own inputs
         self.supports_masking = layer.supports_masking
         checkpoint_policy(policy, "Remat(policy=)")
 
-    def call(self, inputs: PyTree, *others: PyTree, **kwargs: Any) -> PyTree:
+    def call(self, inputs: ArrayTree, *others: PyTree, **kwargs: Any) -> PyTree:
         policy = checkpoint_policy(self.policy, self.name)
         return remat(lambda *args: self.layer(*args, **kwargs), policy=policy)(inputs, *others)
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> PyTree:
+    def compute_mask(self, inputs: ArrayTree, previous_mask: PyTree = None) -> PyTree:
         return self.layer.compute_mask(inputs, previous_mask)

@@ -1,9 +1,10 @@
 """Residual: the input is added to what a layer makes of it."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras import registry
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ShapeError
 from jkeras.layers.core.wrapper import Wrapper
 from jkeras.typing import Array
@@ -33,7 +34,7 @@ class Residual(Wrapper):
     Source: K. He, X. Zhang, S. Ren and J. Sun, "Deep residual learning for image recognition", arXiv:1512.03385.
     """
 
-    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(layer, **kwargs)
         self.supports_masking = True
 
@@ -47,4 +48,5 @@ class Residual(Wrapper):
                 received=change.shape,
                 write=f"layers.Dense({inputs.shape[-1]})   # as the last layer of the branch" if inputs.ndim else None,
             )
-        return inputs + change
+        array: Array = inputs + change
+        return array

@@ -1,17 +1,18 @@
 """What deep residual networks do to their branches: scale each channel, scale all of them, or leave a branch out."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import arguments, initializers, registry
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ShapeError
 from jkeras.functional.layout import along
 from jkeras.layers.regularization.base import RandomLayer
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, Key, Shape
 
 CONVNEXT = "keras.src.applications.convnext"  # where Keras has these classes, whose configs are read and written
 INCEPTION = "keras.src.applications.inception_resnet_v2"
@@ -40,7 +41,7 @@ class LayerScale(Layer):
     Source: H. Touvron et al., "Going deeper with image transformers", arXiv:2103.17239.
     """
 
-    def __init__(self, init_values: float, projection_dim: int, **kwargs: Any) -> None:
+    def __init__(self, init_values: float, projection_dim: int, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.init_values = init_values
         self.projection_dim = arguments.positive_int(
@@ -48,7 +49,7 @@ class LayerScale(Layer):
         )
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         self.gamma = self.add_weight((self.projection_dim,), initializers.Constant(self.init_values), name="gamma")
 
     def call(self, inputs: Array) -> Array:
@@ -80,7 +81,7 @@ class StochasticDepth(RandomLayer):
     Source: G. Huang et al., "Deep networks with stochastic depth", arXiv:1603.09382.
     """
 
-    def __init__(self, drop_path_rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, drop_path_rate: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.drop_path_rate = arguments.fraction(drop_path_rate, "drop_path_rate", "StochasticDepth", interval="[0, 1)")
         self.set_seed(seed, draws=self.drop_path_rate > 0)
@@ -118,7 +119,7 @@ class CustomScaleLayer(Layer):
     arXiv:1602.07261, section 3.3.
     """
 
-    def __init__(self, scale: float, **kwargs: Any) -> None:
+    def __init__(self, scale: float, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.scale = scale
 

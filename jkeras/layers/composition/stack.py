@@ -7,19 +7,20 @@ length n; the block itself declares only what one copy has.
 import functools
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import arguments, registry, tree
 from jkeras.core import Layer, Variable, Variables
+from jkeras.core.options import LayerOptions
 from jkeras.core.scope import Scope, require
 from jkeras.core.structure import Component
 from jkeras.errors import ShapeError
 from jkeras.layers.composition.remat import checkpoint_policy
 from jkeras.layers.core.wrapper import check_wrapped
-from jkeras.typing import Array, Config, DType, Key, PyTree
+from jkeras.typing import Array, ArrayTree, Config, DType, Key, PyTree
 
 BLOCK = "block"
 
@@ -68,7 +69,7 @@ class Mirror(Component):
         return {self.made[variable]: value for variable, value in zip(variables, values, strict=True)}
 
 
-def _mirrored(part: Component | Variable, n: int, made: dict[Any, Any]) -> Component | Variable:
+def _mirrored(part: Component | Variable, n: int, made: dict[Any, Component | Variable]) -> Component | Variable:
     if part not in made:
         made[part] = StackedVariable(part, n) if isinstance(part, Variable) else Mirror(part, n, made)
     return made[part]
@@ -152,7 +153,9 @@ class Stack(Layer):
     allows_python_arguments = True
     _hidden = Layer._hidden | {"_mirror", "_made"}
 
-    def __init__(self, block: Layer, n: int, remat: bool | str = False, unroll: int = 1, **kwargs: Any) -> None:
+    def __init__(
+        self, block: Layer, n: int, remat: bool | str = False, unroll: int = 1, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         for name, value in (("n", n), ("unroll", unroll)):
             arguments.positive_int(
@@ -221,7 +224,7 @@ class Stack(Layer):
         outer.capture(captured)
         return outputs
 
-    def _checked(self, inputs: Array, outputs: PyTree) -> Array:
+    def _checked(self, inputs: Array, outputs: Array) -> Array:
         same = hasattr(outputs, "shape") and (outputs.shape, outputs.dtype) == (inputs.shape, inputs.dtype)
         if not same:
             raise ShapeError(
@@ -235,13 +238,13 @@ class Stack(Layer):
             )
         return outputs
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> PyTree:
+    def compute_mask(self, inputs: ArrayTree, previous_mask: PyTree = None) -> PyTree:
         return self.block.compute_mask(inputs, previous_mask)
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """The stack of a config, with the block of the config in it."""
-        return super().from_config({**config, BLOCK: registry.deserialize(config[BLOCK])})  # type: ignore[return-value]
+        return super().from_config({**config, BLOCK: registry.deserialize(config[BLOCK])})
 
     # -- trees
 

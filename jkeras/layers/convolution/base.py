@@ -4,16 +4,17 @@ It keeps the arguments of the window and of the bias, knows the channels, adds t
 What the kernels are, and how they are summed, is the business of its subclasses.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from jkeras import constraints, initializers, regularizers
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, Layer, Variable
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
 from jkeras.functional.layout import along, channel_axis
 from jkeras.layers.arguments import ActivationAttribute
-from jkeras.typing import Array
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape, Sizes
 
 
 class WindowLayer(Layer):
@@ -33,17 +34,17 @@ class WindowLayer(Layer):
 
     def __init__(
         self,
-        kernel_size: Any,
-        strides: Any,
+        kernel_size: Sizes,
+        strides: Sizes,
         padding: str,
         data_format: str | None,
-        dilation_rate: Any,
-        activation: Any,
+        dilation_rate: Sizes,
+        activation: ActivationLike,
         use_bias: bool,
-        bias_initializer: Any,
-        bias_regularizer: Any,
-        bias_constraint: Any,
-        **kwargs: Any,
+        bias_initializer: InitializerLike,
+        bias_regularizer: RegularizerLike,
+        bias_constraint: ConstraintLike,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
@@ -73,7 +74,7 @@ class WindowLayer(Layer):
         """The axis of the channels."""
         return channel_axis(self.rank + 2, self.data_format)
 
-    def channels_of(self, input_shape: Any) -> int:
+    def channels_of(self, input_shape: Shape) -> int:
         """The number of channels, which inputs must have from now on. Raises `BuildError` where it is not known."""
         channels = input_shape[self.channel_axis]
         if channels is None:
@@ -88,7 +89,12 @@ class WindowLayer(Layer):
         return channels
 
     def declare_kernel(
-        self, name: str, shape: tuple[int, ...], initializer: Any, regularizer: Any, constraint: Any
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        initializer: InitializerLike,
+        regularizer: RegularizerLike,
+        constraint: ConstraintLike,
     ) -> Any:
         """Declares a kernel."""
         return self.add_weight(
@@ -121,4 +127,5 @@ class WindowLayer(Layer):
         """`activation(outputs + bias)`."""
         if self.bias is not None:
             outputs = outputs + along(self.bias.value, outputs.ndim, self.channel_axis)
-        return self.activation(outputs)
+        activated: Array = self.activation(outputs)
+        return activated

@@ -1,13 +1,14 @@
 """Conv1DTranspose, Conv2DTranspose, Conv3DTranspose: the linear map that is a convolution's gradient."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from jkeras import arguments, constraints, initializers, registry, regularizers
+from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional import conv_transpose
 from jkeras.functional.arguments import standardize_tuple
 from jkeras.layers.convolution.base import WindowLayer
-from jkeras.typing import Array
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape, Sizes
 
 
 class ConvTranspose(WindowLayer):
@@ -18,22 +19,22 @@ class ConvTranspose(WindowLayer):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
         padding: str = "valid",
-        output_padding: Any = None,
+        output_padding: Sizes | None = None,
         data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = None,
+        dilation_rate: Sizes = 1,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Unpack[PlainOptions],
     ) -> None:
         super().__init__(
             kernel_size,
@@ -56,7 +57,7 @@ class ConvTranspose(WindowLayer):
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = self.channels_of(input_shape)
         self.kernel = self.declare_kernel(
             "kernel",

@@ -9,7 +9,7 @@ from jkeras.core import InputSpec, Variable
 from jkeras.errors import BuildError
 from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.core.low_rank import LowRankAdaptable
-from jkeras.typing import Array
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -53,15 +53,15 @@ class Dense(LowRankAdaptable):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         **kwargs: Any,
@@ -81,7 +81,7 @@ class Dense(LowRankAdaptable):
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         features = input_shape[-1]
         if features is None:
             raise BuildError(
@@ -120,4 +120,5 @@ class Dense(LowRankAdaptable):
             outputs = outputs + self.lora_scale * ((inputs @ a.value) @ b.value)
         if self.bias is not None:
             outputs = outputs + jnp.expand_dims(self.bias.value, tuple(range(outputs.ndim - 1)))
-        return self.activation(outputs)
+        activated: Array = self.activation(outputs)
+        return activated

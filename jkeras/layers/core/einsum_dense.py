@@ -1,6 +1,7 @@
 """EinsumDense: a linear map of any axes, written as an equation."""
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from jkeras.errors import ArgumentError
 from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.core.einsum_equation import Equation, known
 from jkeras.layers.core.low_rank import LowRankAdaptable
-from jkeras.typing import Array
+from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -59,15 +60,15 @@ class EinsumDense(LowRankAdaptable):
     def __init__(
         self,
         equation: str,
-        output_shape: Any,
-        activation: Any = None,
+        output_shape: int | Sequence[int | None],
+        activation: ActivationLike = None,
         bias_axes: str | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         **kwargs: Any,
@@ -94,7 +95,7 @@ class EinsumDense(LowRankAdaptable):
         self.set_lora(lora_rank, lora_alpha, self.kernel_constraint)
         self.bias: Variable | None = None
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         axes, path = self.axes, self._label
         sizes = axes.sizes(input_shape, self.output_shape, path)
         self.declare_adapted(
@@ -140,10 +141,11 @@ class EinsumDense(LowRankAdaptable):
         if self.bias is not None:
             bias = self.bias.value
             outputs = outputs + jnp.expand_dims(bias, tuple(range(outputs.ndim - bias.ndim)))
-        return self.activation(outputs)
+        activated: Array = self.activation(outputs)
+        return activated
 
 
-def _sizes(output_shape: Any) -> tuple[int | None, ...]:
+def _sizes(output_shape: int | Sequence[int | None]) -> tuple[int | None, ...]:
     """The sizes of the outputs' axes, as a tuple."""
     try:
         entries = tuple(output_shape) if not isinstance(output_shape, int) else (output_shape,)

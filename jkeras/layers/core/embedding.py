@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jkeras import arguments, constraints, initializers, registry, regularizers
 from jkeras.errors import ArgumentError
 from jkeras.layers.core.low_rank import LowRankAdaptable
-from jkeras.typing import Array
+from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -49,9 +49,9 @@ class Embedding(LowRankAdaptable):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
         *,  # Keras has `weights` next
         lora_rank: int | None = None,
@@ -83,7 +83,7 @@ class Embedding(LowRankAdaptable):
         self.supports_masking = self.mask_zero
         self.autocast = False  # rows are cast after they are taken, not the whole table before
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         self.declare_adapted(
             (self.input_dim, self.output_dim),
             initializer=self.embeddings_initializer,
@@ -105,5 +105,5 @@ class Embedding(LowRankAdaptable):
             outputs = outputs + self.lora_scale * (jnp.take(a.value, indices, axis=0) @ b.value)
         return outputs.astype(self.compute_dtype)
 
-    def compute_mask(self, inputs: Array, mask: Any = None) -> Array | None:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
         return inputs != 0 if self.mask_zero else None

@@ -1,10 +1,11 @@
 """Identity: nothing happens."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras import registry
 from jkeras.core import Layer
-from jkeras.typing import PyTree
+from jkeras.core.options import LayerOptions
+from jkeras.typing import ArrayTree, PyTree
 
 
 @registry.export("keras.layers")
@@ -23,9 +24,9 @@ class Identity(Layer):
     Source: the definition.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: PyTree) -> PyTree:
+    def call(self, inputs: ArrayTree) -> PyTree:
         return inputs

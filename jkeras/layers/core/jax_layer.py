@@ -1,8 +1,8 @@
 """JaxLayer: a pair of pure functions as a layer."""
 
 import inspect
-from collections.abc import Callable
-from typing import Any, Never, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Never, Self, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +10,10 @@ import jax.numpy as jnp
 from jkeras import dtypes, registry
 from jkeras.core import Layer, SeedGenerator, Variable
 from jkeras.core.describe import base_config
+from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import is_shape
 from jkeras.errors import ArgumentError, BuildError, ShapeError
-from jkeras.typing import Array, Config, Key, PyTree
+from jkeras.typing import Array, ArrayTree, Config, DTypeLike, Key, PyTree, Shape
 
 CALL_ARGUMENTS = ("params", "state", "rng", "inputs", "training")
 INIT_ARGUMENTS = ("rng", "inputs", "training")
@@ -69,11 +70,11 @@ class JaxLayer(Layer):
         self,
         call_fn: Callable[..., Any],
         init_fn: Callable[..., Any] | None = None,
-        params: PyTree = None,
-        state: PyTree = None,
+        params: ArrayTree | None = None,
+        state: ArrayTree | None = None,
         seed: int | None = None,
-        native_serialization_platforms: Any = None,
-        **kwargs: Any,
+        native_serialization_platforms: Sequence[str] | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if params is not None or state is not None:
@@ -107,7 +108,7 @@ class JaxLayer(Layer):
         self.params: PyTree = None
         self.state: PyTree = None
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         if not {"params", "state"} & {*self.call_names}:
             return
         key = jax.eval_shape(lambda: jax.random.key(0))
@@ -125,10 +126,10 @@ class JaxLayer(Layer):
             autocast=trainable,
         )
 
-    def _initial_values(self, key: Key, input_shape: Any) -> tuple[PyTree, PyTree]:
+    def _initial_values(self, key: Key, input_shape: Shape) -> tuple[PyTree, PyTree]:
         """`(params, state)` of `init_fn`."""
 
-        def ones(shape: Any) -> Array:
+        def ones(shape: Shape) -> Array:
             return jnp.ones([1 if dim is None else dim for dim in shape], self.input_dtype)
 
         inputs = jax.tree.map(ones, input_shape, is_leaf=is_shape)
@@ -148,7 +149,7 @@ class JaxLayer(Layer):
             for variable, value in zip(variables, values, strict=True)
         }
 
-    def call(self, inputs: PyTree, training: bool | None = False) -> PyTree:
+    def call(self, inputs: ArrayTree, training: bool | None = False) -> PyTree:
         given = {"inputs": inputs, "training": bool(training), "rng": None}
         given["params"], given["state"] = jax.tree.map(lambda variable: variable.value, (self.params, self.state))
         if training and "rng" in self.call_names:
@@ -177,7 +178,7 @@ class JaxLayer(Layer):
     def from_config(cls, config: Config) -> Self:
         """The layer of a config. Its functions have to be registered, or named by a `custom_object_scope`."""
         functions = {name: registry.deserialize(config.get(name)) for name in ("call_fn", "init_fn")}
-        return super().from_config({**config, **functions})  # type: ignore[return-value]
+        return super().from_config({**config, **functions})
 
 
 def _parameters(function: Callable[..., Any], argument: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
@@ -196,7 +197,7 @@ def _parameters(function: Callable[..., Any], argument: str, allowed: tuple[str,
     return names
 
 
-def _drawn_with_the_others(shape: Any, dtype: Any = None) -> Never:
+def _drawn_with_the_others(shape: Shape, dtype: DTypeLike | None = None) -> Never:
     raise BuildError(
         "one value of a JaxLayer cannot be drawn alone, because `init_fn` draws all of them.",
         path="JaxLayer",

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +11,10 @@ import numpy as np
 from jkeras import registry
 from jkeras.arguments import refusal
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import is_shape
 from jkeras.errors import ArgumentError, ConfigError, SerializationError
-from jkeras.typing import Config, PyTree
+from jkeras.typing import ArrayTree, Config, PyTree, ShapeTree
 
 
 @registry.export("keras.layers")
@@ -47,10 +48,10 @@ class Lambda(Layer):
     def __init__(
         self,
         function: Callable[..., PyTree],
-        output_shape: Any = None,
-        mask: Any = None,
+        output_shape: ShapeTree | Callable[..., Any] | None = None,
+        mask: ArrayTree | Callable[..., Any] | None = None,
         arguments: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if not callable(function):
@@ -70,16 +71,16 @@ class Lambda(Layer):
         self.supports_masking = mask is not None
         self._extra = tuple(name for name in ("mask", "training") if name in _parameters(function))
 
-    def call(self, inputs: PyTree, mask: Any = None, training: bool | None = None) -> PyTree:
+    def call(self, inputs: ArrayTree, mask: PyTree = None, training: bool | None = None) -> PyTree:
         context = {"mask": mask, "training": training}
         return self.function(inputs, **self.arguments, **{name: context[name] for name in self._extra})
 
-    def compute_mask(self, inputs: PyTree, mask: PyTree = None) -> PyTree:
+    def compute_mask(self, inputs: ArrayTree, mask: PyTree = None) -> PyTree:
         if callable(self.mask):
             return self.mask(inputs, mask)
         return self.mask if self.mask is None else jnp.asarray(self.mask, bool)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeTree) -> Any:
         if self.output_shape is None:
             return super().compute_output_shape(input_shape)
         if callable(self.output_shape):
@@ -118,7 +119,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
         return ()
 
 
-def _serialize(value: Any, argument: str) -> Any:
+def _serialize(value: object, argument: str) -> Any:
     if getattr(value, "__name__", None) == "<lambda>":
         raise SerializationError(
             f"`{argument}` cannot be written, because it is a Python lambda and has no name.",
@@ -129,7 +130,7 @@ def _serialize(value: Any, argument: str) -> Any:
     return registry.serialize(value)
 
 
-def _deserialize(value: Any, argument: str) -> Any:
+def _deserialize(value: object, argument: str) -> Any:
     if isinstance(value, Mapping) and value.get("class_name") == "__lambda__":
         raise ConfigError(
             f"`{argument}` cannot be read, because it is a Python lambda written as bytecode.",

@@ -16,7 +16,7 @@ from jkeras import arguments, initializers
 from jkeras.core import Layer, Variable
 from jkeras.errors import ArgumentError, BuildError, NeverCalledError
 from jkeras.layers.arguments import without_quantization
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, Config, ConstraintLike, InitializerLike
 
 
 class LowRankAdaptable(Layer):
@@ -40,7 +40,7 @@ class LowRankAdaptable(Layer):
         self.lora_enabled = False
         self._weight: Variable | None = None
 
-    def set_lora(self, rank: int | None, alpha: float | None, constraint: Any) -> None:
+    def set_lora(self, rank: int | None, alpha: float | None, constraint: ConstraintLike) -> None:
         """Takes the constructor's arguments: the weight is adapted from the start where there is a rank.
 
         Raises `ArgumentError` where the rank is not a positive int, or the weight has a constraint.
@@ -78,7 +78,7 @@ class LowRankAdaptable(Layer):
         return self.lora_alpha / self.lora_rank
 
     @property
-    def trainable(self) -> bool:  # type: ignore[override]
+    def trainable(self) -> bool:
         """As of any layer; an adapted weight stays frozen whatever is set."""
         return self._trainable
 
@@ -104,8 +104,8 @@ class LowRankAdaptable(Layer):
         self,
         rank: int,
         lora_alpha: float | None = None,
-        a_initializer: Any = "he_uniform",
-        b_initializer: Any = "zeros",
+        a_initializer: InitializerLike = "he_uniform",
+        b_initializer: InitializerLike = "zeros",
     ) -> None:
         """Freezes the weight and declares the pair.
 
@@ -152,7 +152,7 @@ class LowRankAdaptable(Layer):
         if self.lora_rank is not None:
             self._declare_pair("he_uniform", "zeros")
 
-    def _declare_pair(self, a_initializer: Any, b_initializer: Any) -> None:
+    def _declare_pair(self, a_initializer: InitializerLike, b_initializer: InitializerLike) -> None:
         weight, rank = self.adapted_weight, self.lora_rank
         # float32 whatever the policy: the pair's small updates would be lost in half precision
         options: dict[str, Any] = {"dtype": "float32", "regularizer": weight.regularizer}
@@ -180,7 +180,7 @@ class LowRankAdaptable(Layer):
             config = {name: value for name, value in config.items() if name not in ("lora_rank", "lora_alpha")}
         return {**config, "quantization_config": None}
 
-    def _refuse_constraint(self, constraint: Any) -> None:
+    def _refuse_constraint(self, constraint: ConstraintLike) -> None:
         if constraint is not None:
             raise ArgumentError(
                 "LoRA and a constraint cannot be used on the same weight.",

@@ -1,11 +1,12 @@
 """Masking: steps that are padding throughout are marked as such."""
 
-from typing import Any
+from typing import Unpack
 
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
 from jkeras.core import Layer, set_mask
+from jkeras.core.options import LayerOptions
 from jkeras.typing import Array
 
 
@@ -33,7 +34,7 @@ class Masking(Layer):
     Source: the definition above.
     """
 
-    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, mask_value: float = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         if not isinstance(mask_value, int | float):
             raise arguments.refusal(mask_value, "mask_value", "Masking", "a number", write="Masking(mask_value=0.0)")
@@ -46,5 +47,5 @@ class Masking(Layer):
         set_mask(outputs, mask)
         return outputs
 
-    def compute_mask(self, inputs: Array, mask: Any = None) -> Array:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array:
         return jnp.any(inputs != self.mask_value, axis=-1)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jkeras import arguments, dtypes, registry
 from jkeras.core import Variable, set_mask
 from jkeras.layers.core.embedding import Embedding
-from jkeras.typing import Array
+from jkeras.typing import Array, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -52,11 +52,11 @@ class ReversibleEmbedding(Embedding):
         input_dim: int,
         output_dim: int,
         tie_weights: bool = True,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
-        reverse_dtype: Any = None,
+        reverse_dtype: DTypeLike | None = None,
         logit_soft_cap: float | None = None,
         **kwargs: Any,
     ) -> None:
@@ -80,7 +80,7 @@ class ReversibleEmbedding(Embedding):
         self.supports_masking = True
         self.reverse_embeddings: Variable | None = None
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         super().build(input_shape)
         if not self.tie_weights:
             shape = (self.output_dim, self.input_dim)
@@ -109,6 +109,6 @@ class ReversibleEmbedding(Embedding):
             return scores
         return jnp.tanh(scores / self.logit_soft_cap) * self.logit_soft_cap
 
-    def compute_mask(self, inputs: Array, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Any:
         """Scores are masked as the vectors are; the mask of rows is set by `call`."""
         return mask

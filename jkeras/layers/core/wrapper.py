@@ -1,12 +1,13 @@
 """Wrapper: the base of layers that change what one other layer does."""
 
 import inspect
-from typing import Any, Self
+from typing import Self, Unpack
 
 from jkeras import arguments, registry
 from jkeras.core import Layer, in_building_scope
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
-from jkeras.typing import Config
+from jkeras.typing import Config, PyTree
 
 
 @registry.export("keras.layers")
@@ -35,11 +36,11 @@ class Wrapper(Layer):
     ['layer']
     """
 
-    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.layer = check_wrapped(layer, type(self).__name__)
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: PyTree = None) -> None:
         """Builds the layer inside for these inputs, as in Keras. A layer of several inputs, or without `build`, is left
         to `call`.
 
@@ -57,7 +58,7 @@ class Wrapper(Layer):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """The wrapper of a config, around the layer of the config in it."""
-        return super().from_config({**config, "layer": registry.deserialize(config["layer"])})  # type: ignore[return-value]
+        return super().from_config({**config, "layer": registry.deserialize(config["layer"])})
 
 
 def takes_one_shape(layer: Layer) -> bool:
@@ -71,7 +72,7 @@ def takes_one_shape(layer: Layer) -> bool:
     return layer.overrides_build and len(needed) == 1
 
 
-def check_wrapped(layer: Any, owner: str) -> Layer:
+def check_wrapped(layer: Layer, owner: str) -> Layer:
     """The layer; raises `ArgumentError` where it is not one."""
     if isinstance(layer, Layer):
         return layer

@@ -8,26 +8,27 @@ broadcast:
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import dtypes
 from jkeras.core import KerasTensor, Layer
+from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import is_shape, standardize_shape
 from jkeras.errors import ShapeError
 from jkeras.functional.layout import hide
-from jkeras.typing import Array, Shape
+from jkeras.typing import Array, DTypeLike, Shape
 
 
 class Merge(Layer):
     """The base of layers whose input is a list of tensors. A subclass describes `merge` on tensors of one rank."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: Sequence[Array], mask: Any = None) -> Array:
+    def call(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array:
         self.compute_output_shape([standardize_shape(x.shape) for x in self.check_list(inputs)])  # raises a lesson
         masks = self.masks_of(inputs, mask) or [None] * len(inputs)
         inputs = [hide(x, each) for x, each in zip(inputs, masks, strict=True)]
@@ -47,11 +48,13 @@ class Merge(Layer):
             for thing, own in zip(things, ranks, strict=True)
         ]
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """The broadcast shape. Raises `ShapeError` where the shapes do not fit together."""
         return broadcast_shapes(self.check_list(input_shape), self._label)
 
-    def compute_output_spec(self, inputs: Sequence[KerasTensor], mask: Any = None) -> KerasTensor:  # type: ignore[override]
+    def compute_output_spec(
+        self, inputs: Sequence[KerasTensor], mask: Sequence[Array | None] | None = None
+    ) -> KerasTensor:
         shape = super().compute_output_spec(self.check_list(inputs)).shape
         return KerasTensor(shape, self.output_dtype([x.dtype for x in inputs]))
 
@@ -60,7 +63,7 @@ class Merge(Layer):
         cast = [self.compute_dtype if self.autocast and dtypes.is_float(dtype) else dtype for dtype in input_dtypes]
         return jnp.result_type(*cast).name
 
-    def check_list(self, inputs: Any) -> Any:
+    def check_list(self, inputs: Sequence[Any]) -> Any:
         """The inputs, or their shapes, if they are a list of one or more."""
         if isinstance(inputs, list | tuple) and len(inputs) > 0 and not is_shape(inputs):
             return inputs
@@ -72,7 +75,7 @@ class Merge(Layer):
             write=f"{self.name}([x, y])",
         )
 
-    def check_two(self, inputs: Any) -> Any:
+    def check_two(self, inputs: Sequence[Array]) -> Any:
         """The inputs, or their shapes, if they are exactly two."""
         if len(self.check_list(inputs)) == 2:
             return inputs
@@ -84,14 +87,15 @@ class Merge(Layer):
             write=f"{self.name}([x, y])",
         )
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Array | None:
+    def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
         """The union of the inputs' masks; none where an input has none."""
         masks = self.masks_of(inputs, mask)
         if masks is None or any(each is None for each in masks):
             return None
-        return functools.reduce(jnp.logical_or, self.align(masks, [x.ndim for x in inputs]))
+        array: Array | None = functools.reduce(jnp.logical_or, self.align(masks, [x.ndim for x in inputs]))
+        return array
 
-    def masks_of(self, inputs: Any, masks: Any) -> list[Any] | None:
+    def masks_of(self, inputs: Sequence[Array], masks: Sequence[Array | None] | None) -> list[Any] | None:
         """One mask or `None` per input, or `None` where nothing is masked."""
         if masks is None:
             return None
@@ -113,7 +117,7 @@ class Computed(Merge):
         return super().output_dtype([wide_dtype(dtype) for dtype in input_dtypes])
 
 
-def wide_dtype(dtype: Any) -> str:
+def wide_dtype(dtype: DTypeLike) -> str:
     """A dtype in which sums and products of a few numbers fit: int32 for narrower integers, which would wrap around.
 
     >>> wide_dtype("uint8"), wide_dtype("int32"), wide_dtype("float16")
@@ -151,6 +155,6 @@ def broadcast_shapes(shapes: Sequence[Shape], path: str) -> Shape:
     return tuple(merged)
 
 
-def full_mask(mask: Any, x: Array) -> Array:
+def full_mask(mask: Array, x: Array) -> Array:
     """A mask of positions in the shape of the tensor: `(b, t)` for `(b, t, c)`."""
     return jnp.broadcast_to(jnp.expand_dims(mask, tuple(range(mask.ndim, x.ndim))).astype(bool), x.shape)

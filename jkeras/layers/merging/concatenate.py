@@ -1,11 +1,12 @@
 """Concatenate: several tensors after each other along one axis."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ShapeError
 from jkeras.functional.layout import hide
@@ -38,23 +39,23 @@ class Concatenate(Merge):
     Source: the definition.
     """
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int = -1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = axis
 
-    def call(self, inputs: Sequence[Array], mask: Any = None) -> Array:
+    def call(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array:
         self.compute_output_shape([standardize_shape(x.shape) for x in self.check_list(inputs)])  # raises a lesson
         masks = self.masks_of(inputs, mask) or [None] * len(inputs)
         return jnp.concatenate([hide(x, each) for x, each in zip(inputs, masks, strict=True)], axis=self.axis)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         shapes = [tuple(shape) for shape in self.check_list(input_shape)]
         rank = len(shapes[0])
         ranks_agree = all(len(shape) == rank for shape in shapes) and -rank <= self.axis < rank
         joined: list[int | None] = []
         for axis, sizes in enumerate(zip(*shapes, strict=True) if ranks_agree else ()):
             if axis == self.axis % rank:
-                joined.append(None if None in sizes else sum(sizes))  # type: ignore[arg-type]
+                joined.append(None if None in sizes else sum(sizes))
                 continue
             known = {size for size in sizes if size is not None}
             ranks_agree = ranks_agree and len(known) <= 1
@@ -69,7 +70,7 @@ class Concatenate(Merge):
             )
         return tuple(joined)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Array | None:
+    def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
         masks = self.masks_of(inputs, mask)
         if masks is None or all(each is None for each in masks):
             return None
@@ -80,7 +81,7 @@ class Concatenate(Merge):
         return jnp.any(jnp.concatenate(whole, axis=self.axis), axis=-1)
 
 
-def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> PyTree:
+def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Unpack[LayerOptions]) -> PyTree:
     """`Concatenate(axis=axis, **kwargs)(inputs)`.
 
     Args:

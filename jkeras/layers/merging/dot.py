@@ -1,18 +1,19 @@
 """Dot: the product of two tensors, summed over one axis of each."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 from jax import lax
 
 from jkeras import config, dtypes, registry
+from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional import unit_normalize
 from jkeras.functional.layout import hide
 from jkeras.layers.merging.base import Computed, widen
-from jkeras.typing import Array, PyTree, Shape
+from jkeras.typing import Array, Axes, PyTree, Shape
 
 
 @registry.export("keras.layers")
@@ -39,7 +40,7 @@ class Dot(Computed):
     Source: the definition.
     """
 
-    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+    def __init__(self, axes: Axes, normalize: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         pair = (axes, axes) if isinstance(axes, int) else axes
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(type(axis) is int and axis for axis in pair):
@@ -53,7 +54,7 @@ class Dot(Computed):
         self.axes = axes if isinstance(axes, int) else list(axes)
         self.normalize = bool(normalize)
 
-    def call(self, inputs: Sequence[Array], mask: Any = None) -> Array:
+    def call(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array:
         shapes = [standardize_shape(x.shape) for x in self.check_two(inputs)]
         self.compute_output_shape(shapes)  # raises a lesson
         axes = self._axes(shapes)
@@ -103,11 +104,11 @@ class Dot(Computed):
         dtype = super().output_dtype(input_dtypes)
         return dtype if dtypes.is_float(dtype) or not self.normalize else dtypes.standardize()
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+    def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> None:
         return None
 
 
-def dot(inputs: Sequence[Any], axes: Any = -1, **kwargs: Any) -> PyTree:
+def dot(inputs: Sequence[Any], axes: Axes = -1, **kwargs: Unpack[LayerOptions]) -> PyTree:
     """`Dot(axes=axes, **kwargs)(inputs)`.
 
     Args:

@@ -2,11 +2,12 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import dtypes, registry
+from jkeras.core.options import LayerOptions
 from jkeras.layers.merging.base import Computed, Merge, full_mask, widen
 from jkeras.typing import Array, PyTree, Shape
 
@@ -88,9 +89,10 @@ class Multiply(Computed):
             for mask, x in zip(whole, widen(inputs), strict=True)
         ]
         product = functools.reduce(jnp.multiply, factors)
-        if any(mask is None for mask in whole):
+        known = [mask for mask in whole if mask is not None]
+        if len(known) < len(whole):
             return product
-        return jnp.where(functools.reduce(jnp.logical_or, whole), product, jnp.zeros((), product.dtype))  # type: ignore[arg-type]
+        return jnp.where(functools.reduce(jnp.logical_or, known), product, jnp.zeros((), product.dtype))
 
 
 @registry.export("keras.layers")
@@ -197,7 +199,7 @@ def add(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     return Add(**kwargs)(inputs)
 
 
-def subtract(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
+def subtract(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> PyTree:
     """`Subtract(**kwargs)(inputs)`.
 
     Args:
@@ -214,7 +216,7 @@ def subtract(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     return Subtract(**kwargs)(inputs)
 
 
-def multiply(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
+def multiply(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> PyTree:
     """`Multiply(**kwargs)(inputs)`.
 
     Args:
@@ -231,7 +233,7 @@ def multiply(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     return Multiply(**kwargs)(inputs)
 
 
-def average(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
+def average(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> PyTree:
     """`Average(**kwargs)(inputs)`.
 
     Args:
@@ -248,7 +250,7 @@ def average(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     return Average(**kwargs)(inputs)
 
 
-def maximum(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
+def maximum(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> PyTree:
     """`Maximum(**kwargs)(inputs)`.
 
     Args:
@@ -265,7 +267,7 @@ def maximum(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
     return Maximum(**kwargs)(inputs)
 
 
-def minimum(inputs: Sequence[Any], **kwargs: Any) -> PyTree:
+def minimum(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> PyTree:
     """`Minimum(**kwargs)(inputs)`.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Any
 from jkeras import arguments, constraints, initializers, regularizers
 from jkeras.core import Layer, Variable
 from jkeras.errors import ArgumentError, BuildError
-from jkeras.typing import Array
+from jkeras.typing import Array, Axes
 
 
 class AffineNormalization(Layer):
@@ -63,7 +63,7 @@ class AffineNormalization(Layer):
         )
 
 
-def check_axes(axes: Any, owner: str) -> int | list[int]:
+def check_axes(axes: Axes, owner: str) -> int | list[int]:
     """An axis, or a list of different ones.
 
     >>> check_axes((1, -1), "LayerNormalization")

@@ -1,19 +1,20 @@
 """BatchNormalization: every channel to mean zero and variance one over the batch."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import arguments, initializers, registry
-from jkeras.core import InputSpec
+from jkeras.core import InputSpec, Variable
+from jkeras.core.options import LayerOptions
 from jkeras.core.synchronization import check_synchronized, named_axes
 from jkeras.errors import ShapeError
 from jkeras.functional import batch_normalize, moments
 from jkeras.functional.layout import hide
 from jkeras.layers.normalization.base import AffineNormalization, sizes_along
 from jkeras.layers.normalization.renormalization import SquareRoot, check_clipping, corrections
-from jkeras.typing import Array
+from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -69,19 +70,19 @@ class BatchNormalization(AffineNormalization):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         renorm: bool = False,
         renorm_clipping: Mapping[str, float] | None = None,
         renorm_momentum: float = 0.99,
         synchronized: bool | str | Sequence[str] = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.axis, self.epsilon = int(axis), float(epsilon)
@@ -100,7 +101,7 @@ class BatchNormalization(AffineNormalization):
         self.renorm_momentum = renorm_momentum
         self.autocast = False  # the statistics are those of the inputs as they come
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         sizes = sizes_along(input_shape, self.axis, self._label)
         (size,) = sizes.values()
         self.declare_affine((size,), center=self.center, scale=self.scale)
@@ -113,7 +114,7 @@ class BatchNormalization(AffineNormalization):
             self.renorm_stddev = self._declare_statistic("renorm_stddev", size, stddev)
         self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
 
-    def _declare_statistic(self, name: str, size: int, initializer: Any) -> Any:
+    def _declare_statistic(self, name: str, size: int, initializer: InitializerLike) -> Any:
         # of float32 at least: in half precision a momentum of 0.99 lets an average stop a percent short of its goal
         dtype = jnp.promote_types(self.variable_dtype, "float32")
         return self.add_weight((size,), initializer, dtype, trainable=False, autocast=False, name=name)
@@ -171,8 +172,8 @@ class BatchNormalization(AffineNormalization):
         return scale, shift if beta is None else shift + beta
 
 
-def _advance(average: Any, value: Array, momentum: float) -> Array:
+def _advance(average: Variable, value: Array, momentum: float) -> Array:
     """`average = momentum * average + (1 - momentum) * value`; the new average before it is rounded to its dtype."""
-    new = average.value.astype(value.dtype) * momentum + value * (1 - momentum)
+    new: Array = average.value.astype(value.dtype) * momentum + value * (1 - momentum)
     average.assign(new)
     return new

@@ -1,13 +1,14 @@
 """GroupNormalization: groups of channels of every example to mean zero and variance one."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras import arguments, registry
 from jkeras.core import InputSpec
+from jkeras.core.options import LayerOptions
 from jkeras.errors import BuildError
 from jkeras.functional import group_normalize
 from jkeras.layers.normalization.base import AffineNormalization, sizes_along
-from jkeras.typing import Array
+from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -53,13 +54,13 @@ class GroupNormalization(AffineNormalization):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        **kwargs: Any,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.groups = _check_groups(groups)
@@ -73,7 +74,7 @@ class GroupNormalization(AffineNormalization):
         )
         self.autocast = False  # the statistics are those of the inputs as they come
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         path = self._label
         sizes = sizes_along(input_shape, self.axis, path)
         ((axis, channels),) = sizes.items()
@@ -96,7 +97,7 @@ class GroupNormalization(AffineNormalization):
         return outputs.astype(self.compute_dtype)
 
 
-def _check_groups(groups: Any) -> int:
+def _check_groups(groups: object) -> int:
     """The number of groups: a positive int, or -1."""
     if type(groups) is not int or (groups < 1 and groups != -1):
         wanted, expected = "a positive integer or -1", "an int >= 1, or -1 for a separate group for each channel"

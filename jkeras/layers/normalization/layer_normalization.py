@@ -1,11 +1,12 @@
 """LayerNormalization: every example to mean zero and variance one over its features."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.functional import layer_normalize
 from jkeras.layers.normalization.base import AffineNormalization, check_axes, sizes_along
-from jkeras.typing import Array, Axes
+from jkeras.typing import Array, Axes, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -46,14 +47,14 @@ class LayerNormalization(AffineNormalization):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         rms_scaling: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.axis = check_axes(axis, "LayerNormalization")
@@ -67,7 +68,7 @@ class LayerNormalization(AffineNormalization):
         )
         self.autocast = False  # the statistics are those of the inputs as they come
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         sizes = sizes_along(input_shape, self.axis, self._label)
         self.declare_affine(
             tuple(sizes.values()),

@@ -17,7 +17,7 @@ from jax import lax
 
 from jkeras.core.variable import takes_key
 from jkeras.errors import ArgumentError
-from jkeras.typing import Array, Key
+from jkeras.typing import Array, DTypeLike, Key
 
 KEYS = ("rmax", "rmin", "dmax")
 
@@ -67,5 +67,5 @@ class SquareRoot:
 
     of: Any
 
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None, *, key: Key) -> Array:
+    def __call__(self, shape: tuple[int, ...], dtype: DTypeLike | None = None, *, key: Key) -> Array:
         return jnp.sqrt(self.of(shape, dtype, key=key) if takes_key(self.of) else self.of(shape, dtype))

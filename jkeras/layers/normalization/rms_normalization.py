@@ -1,12 +1,13 @@
 """RMSNormalization: every example divided by its root mean square."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras import registry
 from jkeras.core import Layer, Variable
+from jkeras.core.options import LayerOptions
 from jkeras.functional import rms_normalize
 from jkeras.layers.normalization.base import check_axes, sizes_along
-from jkeras.typing import Array, Axes
+from jkeras.typing import Array, Axes, Shape
 
 
 @registry.export("keras.layers")
@@ -36,14 +37,14 @@ class RMSNormalization(Layer):
 
     scale: Variable
 
-    def __init__(self, axis: Axes = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+    def __init__(self, axis: Axes = -1, epsilon: float = 1e-6, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = check_axes(axis, "RMSNormalization")
         self.epsilon = float(epsilon)
         self.supports_masking = True
         self.autocast = False  # the mean is that of the inputs as they come
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         sizes = sizes_along(input_shape, self.axis, self._label)
         self.scale = self.add_weight(tuple(sizes.values()), "ones", autocast=False, name="scale")
 

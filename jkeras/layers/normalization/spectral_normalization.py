@@ -1,18 +1,19 @@
 """SpectralNormalization: a layer whose kernel is divided by its largest singular value."""
 
-from typing import Any
+from typing import Unpack
 
 import jax.numpy as jnp
 from jax import lax
 
 from jkeras import arguments, initializers, registry
 from jkeras.core import Layer, Variable
+from jkeras.core.options import LayerOptions
 from jkeras.core.scope import require
 from jkeras.errors import ArgumentError
 from jkeras.functional import unit_normalize
 from jkeras.layers.core.low_rank import LowRankAdaptable
 from jkeras.layers.core.wrapper import Wrapper
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, PyTree, Shape
 
 
 @registry.export("keras.layers")
@@ -46,13 +47,13 @@ class SpectralNormalization(Wrapper):
     Source: T. Miyato et al., "Spectral normalization for generative adversarial networks", arXiv:1802.05957.
     """
 
-    def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, power_iterations: int = 1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(layer, **kwargs)
         self.power_iterations = arguments.positive_int(
             power_iterations, "power_iterations", "SpectralNormalization", "SpectralNormalization(layers.Dense(8))"
         )
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         super().build(input_shape)
         weight = self._weight()
         self.vector_u = self.add_weight(
@@ -64,7 +65,7 @@ class SpectralNormalization(Wrapper):
             name="vector_u",
         )
 
-    def call(self, inputs: PyTree, training: bool | None = False) -> PyTree:
+    def call(self, inputs: Array, training: bool | None = False) -> PyTree:
         scope, weight = require("SpectralNormalization", "layer.stateless_call(*variables, x)"), self._weight()
         normalized, u = spectral_normalize(scope.stored(weight), self.vector_u.value, self.power_iterations)
         if training:
@@ -72,7 +73,7 @@ class SpectralNormalization(Wrapper):
         with scope.replacing({weight: normalized}):
             return self.layer(inputs)
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> None:
+    def compute_mask(self, inputs: Array, previous_mask: PyTree = None) -> None:
         """The layer inside has set the mask of its outputs."""
         return
 

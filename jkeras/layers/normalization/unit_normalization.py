@@ -1,9 +1,10 @@
 """UnitNormalization: every example to length one."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras import registry
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.functional import unit_normalize
 from jkeras.layers.normalization.base import check_axes
 from jkeras.typing import Array, Axes
@@ -31,7 +32,7 @@ class UnitNormalization(Layer):
     Source: the definition of a unit vector.
     """
 
-    def __init__(self, axis: Axes = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: Axes = -1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = check_axes(axis, "UnitNormalization")
         self.supports_masking = True

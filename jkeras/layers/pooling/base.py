@@ -1,10 +1,12 @@
 """Constructors of pooling layers: windows that move, a number of windows, and one window over everything."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, Layer
+from jkeras.core.options import LayerOptions
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
+from jkeras.typing import Sizes
 
 
 class BasePooling(Layer):
@@ -14,8 +16,8 @@ class BasePooling(Layer):
 
     def __init__(
         self,
-        pool_size: Any = 2,
-        strides: Any = None,
+        pool_size: Sizes = 2,
+        strides: Sizes | None = None,
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
@@ -35,7 +37,7 @@ class BaseAdaptivePooling(Layer):
 
     rank: ClassVar[int]
 
-    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, output_size: Sizes, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.output_size = standardize_tuple(output_size, self.rank, "output_size", type(self).__name__)
         self.data_format = standardize_data_format(data_format)
@@ -47,7 +49,7 @@ class BaseGlobalPooling(Layer):
 
     rank: ClassVar[int]
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
         self.keepdims = bool(keepdims)

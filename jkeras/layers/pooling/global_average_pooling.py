@@ -1,11 +1,12 @@
 """GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D: the mean of every channel."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.functional import global_average_pool
 from jkeras.layers.pooling.base import BaseGlobalPooling
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array
 
 
 class GlobalAveragePooling(BaseGlobalPooling):
@@ -41,14 +42,14 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
 
     rank = 1
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(data_format, keepdims, **kwargs)
         self.supports_masking = True
 
     def call(self, inputs: Array, mask: Array | None = None) -> Array:
         return global_average_pool(inputs, mask=mask, keepdims=self.keepdims, data_format=self.data_format)
 
-    def compute_mask(self, inputs: PyTree, mask: PyTree = None) -> None:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> None:
         """The steps are gone, and their mask with them."""
         return
 

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jkeras.errors import DataError
+from jkeras.typing import DataLike
 
 
-def batches_of(data: Any, owner: str, steps: int | None = None) -> Iterator[Any]:
+def batches_of(data: DataLike, owner: str, steps: int | None = None) -> Iterator[Any]:
     """The batches in some data. Of `(x, y)` and `(x, y, sample_weight)`, which loaders yield, `x`.
 
     Args:
@@ -39,7 +40,8 @@ def _iterate(data: Any, owner: str) -> Iterable[Any]:
     if is_array(data):
         return [data]
     if hasattr(data, "__iter__") and not isinstance(data, str | bytes):
-        return iter(data)
+        result: Iterable[Any] = iter(data)
+        return result
     if hasattr(data, "__getitem__") and not isinstance(data, str | bytes):  # a PyDataset
         return (data[index] for index in range(len(data)))
     raise DataError(
@@ -51,7 +53,7 @@ def _iterate(data: Any, owner: str) -> Iterable[Any]:
     )
 
 
-def is_array(data: Any) -> bool:
+def is_array(data: DataLike) -> bool:
     """Whether something is an array of any library.
 
     >>> import numpy as np

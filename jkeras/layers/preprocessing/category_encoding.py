@@ -1,9 +1,10 @@
 """CategoryEncoding: integers that stand for categories, as vectors."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras import arguments, dtypes, registry
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError
 from jkeras.layers.preprocessing.encoding import check_output_mode, encode
@@ -43,7 +44,11 @@ class CategoryEncoding(Layer):
     """
 
     def __init__(
-        self, num_tokens: int | None = None, output_mode: str = "multi_hot", sparse: bool = False, **kwargs: Any
+        self,
+        num_tokens: int | None = None,
+        output_mode: str = "multi_hot",
+        sparse: bool = False,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.num_tokens = arguments.positive_int(

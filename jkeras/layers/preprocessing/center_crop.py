@@ -1,8 +1,9 @@
 """CenterCrop: the middle of images."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras import registry
+from jkeras.core.options import LayerOptions
 from jkeras.functional.image import resize
 from jkeras.functional.layout import image_axes
 from jkeras.layers.preprocessing.images import ImageShape
@@ -37,7 +38,7 @@ class CenterCrop(ImageShape):
     Source: the definition above.
     """
 
-    def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(height, width, data_format=data_format, **kwargs)
 
     def transform_images(self, images: Array) -> Array:

@@ -1,5 +1,6 @@
 """Discretization: numbers to the numbers of the bins that they fall into."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import jax.numpy as jnp
@@ -8,12 +9,13 @@ import numpy as np
 from jkeras import arguments, registry
 from jkeras.core import Layer
 from jkeras.core.tensor import check_dense
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.layers.preprocessing.batches import batches_of
 from jkeras.layers.preprocessing.encoding import check_output_mode, encode
 from jkeras.layers.preprocessing.quantiles import boundaries_of, merge, summarize
 from jkeras.layers.preprocessing.search import places
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, Config, DataLike
 
 
 @registry.export("keras.layers")
@@ -54,12 +56,12 @@ class Discretization(Layer):
 
     def __init__(
         self,
-        bin_boundaries: Any = None,
+        bin_boundaries: Sequence[float] | np.ndarray | None = None,
         num_bins: int | None = None,
         epsilon: float = 0.01,
         output_mode: str = "int",
         sparse: bool = False,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         name: str | None = None,
     ) -> None:
         super().__init__(dtype=dtype, name=name)
@@ -100,7 +102,7 @@ class Discretization(Layer):
         dtype = "int32" if self.output_mode == "int" else self.compute_dtype
         return encode(bins, self.output_mode, len(self.bin_boundaries) + 1, dtype)
 
-    def adapt(self, data: Any, steps: int | None = None) -> Self:
+    def adapt(self, data: DataLike, steps: int | None = None) -> Self:
         """A layer like this one whose boundaries are the quantiles of some data: `num_bins` bins of about equal counts.
 
         This layer stays as it is. The boundaries are those that Keras finds.
@@ -125,7 +127,8 @@ class Discretization(Layer):
             values = np.asarray(batch, "float32").ravel()
             if values.size:
                 summary = merge(summarize(values, self.epsilon), summary, self.epsilon)
-        return self.from_config({**self.get_config(), "bin_boundaries": boundaries_of(summary, self.num_bins)})
+        made: Self = self.from_config({**self.get_config(), "bin_boundaries": boundaries_of(summary, self.num_bins)})
+        return made
 
     def get_config(self) -> Config:
         return {**super().get_config(), "dtype": self.variable_dtype}
@@ -139,7 +142,7 @@ class Discretization(Layer):
         return layer
 
 
-def _ascending(boundaries: Any) -> list[float]:
+def _ascending(boundaries: Sequence[float] | np.ndarray) -> list[float]:
     array = np.asarray(boundaries)
     if array.ndim != 1 or array.dtype.kind not in "iuf" or not (np.diff(array) >= 0).all():
         raise ArgumentError(
@@ -149,4 +152,5 @@ def _ascending(boundaries: Any) -> list[float]:
             received=repr(boundaries)[:80],
             write="Discretization(bin_boundaries=[0.0, 1.0, 2.0])",
         )
-    return array.tolist()
+    numbers: list[float] = array.tolist()
+    return numbers

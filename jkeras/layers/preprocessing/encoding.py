@@ -1,19 +1,17 @@
 """Encodings of category indices, which several layers end in: as they are, one-hot, multi-hot, or counted."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from jkeras import arguments
 from jkeras.jax_compat import canonical_dtype
-from jkeras.typing import Array
+from jkeras.typing import Array, DTypeLike
 
 MODES = ("int", "one_hot", "multi_hot", "count")
 FORMER = {"binary": "multi_hot", "tf-idf": "tf_idf"}
 
 
-def check_output_mode(mode: Any, owner: str, modes: tuple[str, ...] = MODES) -> str:
+def check_output_mode(mode: str, owner: str, modes: tuple[str, ...] = MODES) -> str:
     """The output mode under its present name.
 
     >>> check_output_mode("binary", "CategoryEncoding")
@@ -23,7 +21,7 @@ def check_output_mode(mode: Any, owner: str, modes: tuple[str, ...] = MODES) -> 
     return arguments.one_of(mode, "output_mode", owner, modes)
 
 
-def encode(indices: Array, mode: str, depth: int, dtype: Any, weights: Array | None = None) -> Array:
+def encode(indices: Array, mode: str, depth: int, dtype: DTypeLike, weights: Array | None = None) -> Array:
     """Category indices in one of the `MODES`.
 
     `"one_hot"` gives each index a vector; an axis of length 1 at the end is dropped first. `"multi_hot"` says which

@@ -8,7 +8,7 @@ import numpy as np
 from jkeras import arguments
 from jkeras.errors import ArgumentError
 from jkeras.layers.preprocessing.texts import KINDS, as_texts
-from jkeras.typing import Array
+from jkeras.typing import Array, ArrayTree
 
 ON_DEVICE = ("int8", "int16", "int32", "uint8", "uint16", "uint32")
 MOST_BINS = 2**31 - 1
@@ -32,7 +32,7 @@ def check_bins(bins: Any, owner: str) -> int:
     return int(bins)
 
 
-def check_salt(salt: Any, owner: str) -> list[int] | None:
+def check_salt(salt: int | Sequence[int] | None, owner: str) -> list[int] | None:
     """The two halves of SipHash's key; `None` for FarmHash.
 
     >>> check_salt(133, "Hashing")
@@ -65,7 +65,7 @@ def integers_on_device(inputs: Array, path: str) -> Array:
     return inputs if inputs.dtype == "uint32" else inputs.astype("int32")
 
 
-def digits_or_texts(inputs: Any, owner: str) -> tuple[list[bytes], tuple[int, ...], bool]:
+def digits_or_texts(inputs: ArrayTree, owner: str) -> tuple[list[bytes], tuple[int, ...], bool]:
     """The texts, or the decimal digits of the numbers, in an array or nested list, as one list of bytes; its shape; and
     whether they are texts. Floats are cut to int64.
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from jkeras import registry
 from jkeras.core.tensor import check_dense
+from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional.hashing import cross, hash_texts
 from jkeras.functional.words import Word
@@ -54,7 +55,7 @@ class HashedCrossing(HostLayer):
         output_mode: str = "int",
         sparse: bool = False,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         **kwargs: Any,
     ) -> None:
         self.output_mode = check_output_mode(output_mode, "HashedCrossing", ("int", "one_hot"))
@@ -73,7 +74,7 @@ class HashedCrossing(HostLayer):
         crossed = functools.reduce(cross, words, nothing ^ BEGINNING)
         return encode(crossed.modulo(self.num_bins), self.output_mode, self.num_bins, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """The shape of the encoding."""
         shapes = [tuple(shape) for shape in input_shape]
         self._check(shapes, self._label)

@@ -1,5 +1,6 @@
 """Hashing: categories without a vocabulary, by the bins that their hashes fall into."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from jkeras.functional.hashing import hash_integers, hash_texts
 from jkeras.layers.preprocessing.encoding import check_output_mode, encode, encoded_shape
 from jkeras.layers.preprocessing.hash_keys import check_bins, check_salt, digits_or_texts, integers_on_device
 from jkeras.layers.preprocessing.texts import HostLayer, encode_on_host
-from jkeras.typing import Array, Shape
+from jkeras.typing import Array, ArrayTree, Shape
 
 
 @registry.export("keras.layers")
@@ -55,8 +56,8 @@ class Hashing(HostLayer):
     def __init__(
         self,
         num_bins: int,
-        mask_value: Any = None,
-        salt: Any = None,
+        mask_value: int | str | None = None,
+        salt: int | Sequence[int] | None = None,
         output_mode: str = "int",
         sparse: bool = False,
         **kwargs: Any,
@@ -88,11 +89,11 @@ class Hashing(HostLayer):
             bins = jnp.where(inputs == self.mask_value, 0, bins)
         return encode(bins, self.output_mode, self.num_bins, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> Shape:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of the encoding."""
         return encoded_shape(tuple(input_shape), self.output_mode, self.num_bins)
 
-    def on_host(self, inputs: Any) -> np.ndarray:
+    def on_host(self, inputs: ArrayTree) -> np.ndarray:
         """The layer in NumPy, for texts, and for integers of any size.
 
         Args:

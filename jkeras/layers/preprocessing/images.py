@@ -1,11 +1,12 @@
 """What Resizing and CenterCrop share: images alone, or with their labels and segmentation masks."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Unpack
 
 from jkeras import arguments
 from jkeras.config import standardize_data_format
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.typing import Array, PyTree
 
@@ -23,7 +24,7 @@ class ImageShape(Layer):
         data_format: `"channels_last"` or `"channels_first"`; by default `jkeras.config.image_data_format()`.
     """
 
-    def __init__(self, height: int, width: int, *, data_format: str | None, **kwargs: Any) -> None:
+    def __init__(self, height: int, width: int, *, data_format: str | None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         for argument, size in (("height", height), ("width", width)):
             owner = type(self).__name__

@@ -16,7 +16,7 @@ from jkeras.layers.preprocessing.lookup import Lookup
 from jkeras.layers.preprocessing.search import places
 from jkeras.layers.preprocessing.texts import documents
 from jkeras.layers.preprocessing.vocabulary import entries_of
-from jkeras.typing import Array
+from jkeras.typing import Array, ArrayTree
 
 
 @registry.export("keras.layers")
@@ -74,15 +74,15 @@ class IntegerLookup(Lookup):
         num_oov_indices: int = 1,
         mask_token: int | None = None,
         oov_token: int = -1,
-        vocabulary: Any = None,
+        vocabulary: str | Sequence[Any] | np.ndarray | None = None,
         vocabulary_dtype: str = "int64",
-        idf_weights: Any = None,
+        idf_weights: Sequence[float] | np.ndarray | Array | None = None,
         invert: bool = False,
         output_mode: str = "int",
         sparse: bool = False,
         pad_to_max_tokens: bool = False,
         oov_method: str = "floormod",
-        salt: Any = None,
+        salt: int | Sequence[int] | None = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -178,7 +178,7 @@ class IntegerLookup(Lookup):
 
     # -- on the host
 
-    def host_indices(self, inputs: Any) -> np.ndarray:
+    def host_indices(self, inputs: ArrayTree) -> np.ndarray:
         values = np.asarray(inputs)
         if values.dtype.kind not in "iu" and values.size:
             raise ArgumentError(
@@ -200,7 +200,7 @@ class IntegerLookup(Lookup):
     def host_tokens(self, tokens: list[int]) -> np.ndarray:
         return np.array(tokens, "int64")
 
-    def documents(self, batch: Any) -> Iterable[Sequence[int]]:
+    def documents(self, batch: ArrayTree) -> Iterable[Sequence[int]]:
         return documents(batch)
 
 

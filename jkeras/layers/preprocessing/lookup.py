@@ -12,7 +12,7 @@ from jkeras.layers.preprocessing.encoding import check_output_mode
 from jkeras.layers.preprocessing.hash_keys import check_salt
 from jkeras.layers.preprocessing.texts import HostLayer, encode_on_host
 from jkeras.layers.preprocessing.vocabulary import MODES, learn, vocabulary_of
-from jkeras.typing import Config
+from jkeras.typing import Array, ArrayTree, Config, DataLike
 
 DERIVED = ("vocabulary_size", "has_input_vocabulary")  # in Keras's configs, and found again here
 
@@ -35,20 +35,21 @@ class Lookup(HostLayer):
         *,
         max_tokens: int | None,
         num_oov_indices: int,
-        mask_token: Any,
-        oov_token: Any,
+        mask_token: int | str | None,
+        oov_token: int | str | None,
         vocabulary: list[Any] | None,
-        idf_weights: Any,
+        idf_weights: Sequence[float] | np.ndarray | Array | None,
         invert: bool,
         output_mode: str,
         sparse: bool,
         pad_to_max_tokens: bool,
-        salt: Any,
+        salt: int | Sequence[int] | None,
     ) -> None:
         """Takes the constructor's arguments."""
         owner = type(self).__name__
         self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
-        self.mask_token, self.oov_token = mask_token, oov_token
+        self.mask_token: Any = mask_token
+        self.oov_token: Any = oov_token
         self.invert, self.pad_to_max_tokens = bool(invert), bool(pad_to_max_tokens)
         self.output_mode = check_output_mode(output_mode, owner, MODES)
         check_dense(owner, sparse)
@@ -78,7 +79,7 @@ class Lookup(HostLayer):
         """The weight of every entry of an encoding."""
         return np.pad(np.asarray(self.words.idf), (0, self.depth - self.words.size))
 
-    def adapt(self, data: Any, steps: int | None = None) -> Self:
+    def adapt(self, data: DataLike, steps: int | None = None) -> Self:
         """A layer like this one with the vocabulary of some data; this one stays as it is.
 
         Tokens are sorted by how often they occur, and where that is the same from the last to the first; the most
@@ -103,15 +104,16 @@ class Lookup(HostLayer):
             )
         batches = [data] if isinstance(data, list | tuple) else batches_of(data, type(self).__name__, steps)
         found = learn(self, self.words, (document for batch in batches for document in self.documents(batch)))
-        return self.from_config({**self.get_config(), **found})
+        made: Self = self.from_config({**self.get_config(), **found})
+        return made
 
-    def documents(self, batch: Any) -> Iterable[Sequence[Any]]:
+    def documents(self, batch: ArrayTree) -> Iterable[Sequence[Any]]:
         """The tokens of each document in a batch."""
         raise NotImplementedError
 
     # -- on the host
 
-    def on_host(self, inputs: Any) -> np.ndarray:
+    def on_host(self, inputs: ArrayTree) -> np.ndarray:
         """The layer in NumPy.
 
         Raises:
@@ -129,7 +131,7 @@ class Lookup(HostLayer):
         outputs = encode_on_host(indices, mode, self.depth, self.compute_dtype)
         return outputs * self.idf().astype(outputs.dtype) if self.output_mode == "tf_idf" else outputs
 
-    def host_indices(self, inputs: Any) -> np.ndarray:
+    def host_indices(self, inputs: ArrayTree) -> np.ndarray:
         """The index of every token in an array."""
         raise NotImplementedError
 

@@ -1,12 +1,14 @@
 """MelSpectrogram: how loud a signal is, window by window, in bands that are as wide as the ear hears them."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras import arguments, registry
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional.signal import mel_filters, stft
 from jkeras.typing import Array
@@ -61,7 +63,7 @@ class MelSpectrogram(Layer):
         fft_length: int = 2048,
         sequence_stride: int = 512,
         sequence_length: int | None = None,
-        window: Any = "hann",
+        window: str | Array | None = "hann",
         sampling_rate: int = 16000,
         num_mel_bins: int = 128,
         min_freq: float = 20.0,
@@ -71,7 +73,7 @@ class MelSpectrogram(Layer):
         mag_exp: float = 2.0,
         min_power: float = 1e-10,
         ref_power: float = 1.0,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         write = "MelSpectrogram(fft_length=2048, sequence_stride=512)"
@@ -122,7 +124,7 @@ class MelSpectrogram(Layer):
         return jnp.maximum(decibels, decibels.max() - self.top_db)
 
 
-def _checked_window(window: Any, length: int) -> Any:
+def _checked_window(window: str | Array | np.ndarray | Sequence[float] | None, length: int) -> Any:
     """A window as a name or a list of numbers."""
     if window is None or (isinstance(window, str) and window in ("hann", "hamming")):
         return window

@@ -1,17 +1,19 @@
 """Normalization: features with known statistics, to mean zero and variance one."""
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Unpack
 
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras import config, registry
 from jkeras.core import InputSpec, Layer, Variable, Variables
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, BuildError, DataError
 from jkeras.layers.normalization.base import sizes_along
 from jkeras.layers.preprocessing.batches import batches_of
-from jkeras.typing import Array, Axes
+from jkeras.typing import Array, ArrayLike, Axes, DataLike, Shape
 
 
 @registry.export("keras.layers")
@@ -62,17 +64,17 @@ class Normalization(Layer):
         mean: Any = None,
         variance: Any = None,
         invert: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.axis = _axes(axis)
         self.mean, self.variance = _statistics(mean, variance, len(self.axis))
         self.invert = bool(invert)
         self.supports_masking = True
-        self.autocast = False  # the year 1990 is not a bfloat16
+        self.autocast = False  # the year 1990 is no bfloat16
         self._epsilon = config.epsilon()
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         sizes = sizes_along(input_shape, self.axis, self._label)
         self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
         shape = tuple(sizes.values())
@@ -109,7 +111,7 @@ class Normalization(Layer):
         others = tuple(axis for axis in range(spec.ndim) if axis not in spec.axes)
         return [jnp.expand_dims(each.value, others) for each in (self.mean_variable, self.variance_variable)]
 
-    def adapt(self, data: Any) -> Variables:
+    def adapt(self, data: DataLike) -> Variables:
         """The layer's values for some data: its mean and variance, in float64 until they are rounded at the end.
 
         Builds the layer for the shape of the data.
@@ -195,7 +197,7 @@ def _wide(dtype: str) -> str:
     return jnp.promote_types(dtype, "float32").name
 
 
-def _axes(axis: Any) -> tuple[int, ...]:
+def _axes(axis: Axes | None) -> tuple[int, ...]:
     axes = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
     if any(type(each) is not int for each in axes) or len({*axes}) != len(axes):
         raise ArgumentError(
@@ -208,7 +210,7 @@ def _axes(axis: Any) -> tuple[int, ...]:
     return axes
 
 
-def _statistics(mean: Any, variance: Any, axes: int) -> tuple[Any, Any]:
+def _statistics(mean: ArrayLike | Sequence[Any], variance: ArrayLike | Sequence[Any], axes: int) -> tuple[Any, Any]:
     """Mean and variance as numbers or nested lists: a layer holds no arrays."""
     if (mean is None) != (variance is None):
         raise ArgumentError(
@@ -232,7 +234,7 @@ def _statistics(mean: Any, variance: Any, axes: int) -> tuple[Any, Any]:
     return np.asarray(mean).tolist(), np.asarray(variance).tolist()
 
 
-def _laid(numbers: Any, sizes: Any, rank: int, path: str) -> np.ndarray:
+def _laid(numbers: ArrayLike, sizes: Any, rank: int, path: str) -> np.ndarray:
     """Numbers, their axes laid along the last of the normalized axes of inputs of a rank."""
     array = np.asarray(numbers, "float64")
     axes = list(sizes)[len(sizes) - array.ndim :]

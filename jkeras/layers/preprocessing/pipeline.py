@@ -6,7 +6,7 @@ from typing import Any
 from jkeras import arguments, registry
 from jkeras.core import Layer
 from jkeras.errors import ArgumentError
-from jkeras.typing import Config, PyTree
+from jkeras.typing import ArrayTree, Config, PyTree
 
 
 @registry.export("keras.layers")
@@ -59,12 +59,12 @@ class Pipeline(Layer):
         self.layers = list(layers)
         self.supports_masking = True  # each layer says what becomes of a mask
 
-    def call(self, inputs: PyTree) -> PyTree:
+    def call(self, inputs: ArrayTree) -> PyTree:
         for layer in self.layers:
             inputs = layer(inputs)
         return inputs
 
-    def compute_mask(self, inputs: PyTree, previous_mask: PyTree = None) -> None:
+    def compute_mask(self, inputs: ArrayTree, previous_mask: PyTree = None) -> None:
         """Nothing: the outputs have the mask that the last layer gave them, or none."""
 
     @classmethod

@@ -56,4 +56,5 @@ def boundaries_of(summary: np.ndarray, bins: int) -> list[float]:
             received="0 values",
             write="layer = layer.adapt(np.array([1.0, 2.0]))",
         )
-    return compress(summary, 1.0 / bins)[0, :-1].tolist()
+    boundaries: list[float] = compress(summary, 1.0 / bins)[0, :-1].tolist()
+    return boundaries

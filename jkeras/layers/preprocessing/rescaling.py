@@ -1,14 +1,16 @@
 """Rescaling: an affine map with fixed numbers."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras import arguments, config, registry
 from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
-from jkeras.typing import Array, Config
+from jkeras.typing import Array, ArrayLike, Config
 
 
 @registry.export("keras.layers")
@@ -38,7 +40,9 @@ class Rescaling(Layer):
 
     allows_python_arguments = True
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self, scale: ArrayLike | Sequence[Any], offset: ArrayLike | Sequence[Any] = 0.0, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.scale, self.offset = _numbers(scale, "scale"), _numbers(offset, "offset")
         self.supports_masking = True
@@ -48,7 +52,7 @@ class Rescaling(Layer):
         outputs = inputs.astype(self.compute_dtype)
         return outputs * self._laid(self.scale, outputs.ndim) + self._laid(self.offset, outputs.ndim)
 
-    def _laid(self, numbers: Any, ndim: int) -> Array:
+    def _laid(self, numbers: ArrayLike, ndim: int) -> Array:
         """Numbers, ready to broadcast to the inputs."""
         array = jnp.asarray(numbers, self.compute_dtype)
         if array.ndim == 0:
@@ -63,7 +67,7 @@ class Rescaling(Layer):
         return super().from_config({**config, **numbers})
 
 
-def _numbers(value: Any, argument: str) -> Any:
+def _numbers(value: object, argument: str) -> Any:
     """A number, or a nested list of numbers: a layer holds no arrays."""
     try:
         array = np.asarray(value, "float64")

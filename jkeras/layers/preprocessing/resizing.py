@@ -1,8 +1,9 @@
 """Resizing: images of one size."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras import arguments, registry
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional.image import resize
 from jkeras.layers.preprocessing.images import ImageShape
@@ -55,7 +56,7 @@ class Resizing(ImageShape):
         fill_value: float = 0.0,
         antialias: bool = False,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(height, width, data_format=data_format, **kwargs)
         for name, value, known in (

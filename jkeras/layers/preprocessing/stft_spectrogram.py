@@ -1,16 +1,17 @@
 """STFTSpectrogram: which frequencies a signal has, window by window, computed as a convolution with trained kernels."""
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import arguments, config, registry
 from jkeras.core import InputSpec, Layer, Variable
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional import conv
 from jkeras.initializers import STFT
-from jkeras.typing import Array
+from jkeras.typing import Array, Shape
 
 MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 
@@ -66,13 +67,13 @@ class STFTSpectrogram(Layer):
         frame_length: int = 256,
         frame_step: int | None = None,
         fft_length: int | None = None,
-        window: Any = "hann",
+        window: str | Array | None = "hann",
         periodic: bool = False,
         scaling: str | None = "density",
         padding: str = "valid",
         expand_dims: bool = False,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.mode = mode
@@ -113,7 +114,7 @@ class STFTSpectrogram(Layer):
                 write=f"STFTSpectrogram(frame_length={self.frame_length}, fft_length={self.frame_length})",
             )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         shape = (self.frame_length, 1, self.frequencies)
         for side, other in (("real", "imag"), ("imag", "real")):
             if self.mode != other:
@@ -141,9 +142,10 @@ class STFTSpectrogram(Layer):
         )
         return outputs.reshape(batch, channels, *outputs.shape[1:])
 
-    def _of_mode(self, real: Any, imag: Any) -> Array:
+    def _of_mode(self, real: Array, imag: Array) -> Array:
         if self.mode in ("real", "imag"):
-            return real if self.mode == "real" else imag
+            array: Array = real if self.mode == "real" else imag
+            return array
         if self.mode == "angle":
             return jnp.arctan2(imag, real)
         if self.mode == "stft":

@@ -11,7 +11,7 @@ from jkeras.functional.hashing import hash_texts
 from jkeras.layers.preprocessing.lookup import Lookup
 from jkeras.layers.preprocessing.texts import as_texts
 from jkeras.layers.preprocessing.vocabulary import entries_of
-from jkeras.typing import Config
+from jkeras.typing import Array, ArrayTree, Config
 
 
 @registry.export("keras.layers")
@@ -68,15 +68,15 @@ class StringLookup(Lookup):
         num_oov_indices: int = 1,
         mask_token: str | None = None,
         oov_token: str = "[UNK]",
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: str | Sequence[Any] | np.ndarray | None = None,
+        idf_weights: Sequence[float] | np.ndarray | Array | None = None,
         invert: bool = False,
         output_mode: str = "int",
         pad_to_max_tokens: bool = False,
         sparse: bool = False,
         encoding: str = "utf-8",
         name: str | None = None,
-        salt: Any = None,
+        salt: int | Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs.pop("oov_method", None)  # in Keras's configs; texts are always hashed
@@ -97,7 +97,7 @@ class StringLookup(Lookup):
             salt=salt,
         )
 
-    def _text(self, entry: Any) -> str:
+    def _text(self, entry: object) -> str:
         if isinstance(entry, bytes):
             return entry.decode(self.encoding)
         if not isinstance(entry, str):
@@ -110,7 +110,7 @@ class StringLookup(Lookup):
             )
         return str(entry)
 
-    def host_indices(self, inputs: Any) -> np.ndarray:
+    def host_indices(self, inputs: ArrayTree) -> np.ndarray:
         texts, shape = as_texts(inputs, self.name, self.encoding)
         return self.lookup(texts).reshape(shape)
 
@@ -125,7 +125,7 @@ class StringLookup(Lookup):
     def host_tokens(self, tokens: list[str]) -> np.ndarray:
         return np.array(tokens)
 
-    def documents(self, batch: Any) -> Iterable[Sequence[str]]:
+    def documents(self, batch: ArrayTree) -> Iterable[Sequence[str]]:
         texts, shape = as_texts(batch, self.name, self.encoding)
         if not texts:
             return []

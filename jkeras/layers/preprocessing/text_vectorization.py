@@ -3,7 +3,7 @@
 import copy
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +16,7 @@ from jkeras.layers.preprocessing.lookup import DERIVED, check_no_file
 from jkeras.layers.preprocessing.string_lookup import StringLookup
 from jkeras.layers.preprocessing.texts import HostLayer, as_texts, padded
 from jkeras.layers.preprocessing.vocabulary import learn
-from jkeras.typing import Config
+from jkeras.typing import Array, ArrayTree, Config, DataLike
 
 LOWER: dict[int, Any] = dict(zip(map(ord, string.ascii_uppercase), string.ascii_lowercase, strict=True))
 STRIP: dict[int, Any] = dict.fromkeys(map(ord, string.punctuation))
@@ -80,14 +80,14 @@ class TextVectorization(HostLayer):
     def __init__(
         self,
         max_tokens: int | None = None,
-        standardize: Any = "lower_and_strip_punctuation",
-        split: Any = "whitespace",
+        standardize: str | Callable[..., Any] | None = "lower_and_strip_punctuation",
+        split: str | Callable[..., Any] | None = "whitespace",
         ngrams: int | tuple[int, ...] | None = None,
         output_mode: str = "int",
         output_sequence_length: int | None = None,
         pad_to_max_tokens: bool = False,
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: str | Sequence[Any] | np.ndarray | None = None,
+        idf_weights: Sequence[float] | np.ndarray | Array | None = None,
         sparse: bool = False,
         ragged: bool = False,
         encoding: str = "utf-8",
@@ -132,7 +132,7 @@ class TextVectorization(HostLayer):
         """The number of indices, the special ones included."""
         return self.lookup.vocabulary_size()
 
-    def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> Self:
+    def adapt(self, data: DataLike, batch_size: int | None = None, steps: int | None = None) -> Self:
         """A layer like this one with the vocabulary of some sentences; this one stays as it is.
 
         The order of the tokens, and their weights for `"tf_idf"`, are those of `StringLookup.adapt`; a sentence is a
@@ -160,11 +160,11 @@ class TextVectorization(HostLayer):
         functions = {name: given for name, _ in DEFAULTS if callable(given := getattr(self, name))}
         plain = copy.copy(self)  # a function may have no name that a config could find again, so it moves as it is
         vars(plain).update((name, default) for name, default in DEFAULTS if name in functions)
-        adapted = self.from_config({**plain.get_config(), **found})
+        adapted: Self = self.from_config({**plain.get_config(), **found})
         vars(adapted).update(functions)
         return adapted
 
-    def _documents(self, batch: Any, size: int) -> Iterator[Sequence[str]]:
+    def _documents(self, batch: ArrayTree, size: int) -> Iterator[Sequence[str]]:
         array = np.atleast_1d(np.asarray(batch))
         for start in range(0, len(array), size):
             yield from self.tokens_of(array[start : start + size])
@@ -184,7 +184,7 @@ class TextVectorization(HostLayer):
             outputs = self.lookup.encode_indices(matrix[..., None] if self.output_mode == "one_hot" else matrix)
         return outputs if shape else outputs[0]
 
-    def tokens_of(self, inputs: Any) -> list[Sequence[str]]:
+    def tokens_of(self, inputs: ArrayTree) -> list[Sequence[str]]:
         """The tokens of each sentence: standardized, split and joined, but not looked up.
 
         >>> TextVectorization(ngrams=2).tokens_of(["The cat sat."])
@@ -238,7 +238,7 @@ class TextVectorization(HostLayer):
         )
 
 
-def _check_choice(value: Any, known: Sequence[Any], argument: str) -> None:
+def _check_choice(value: object, known: Sequence[Any], argument: str) -> None:
     if not callable(value) and value not in known:
         raise ArgumentError(
             f"`{argument}` must be {', '.join(map(repr, known))} or a function, got {value!r}.",
@@ -249,7 +249,7 @@ def _check_choice(value: Any, known: Sequence[Any], argument: str) -> None:
         )
 
 
-def _checked_ngrams(ngrams: Any) -> Any:
+def _checked_ngrams(ngrams: int | Sequence[int] | None) -> Any:
     lengths = ngrams if isinstance(ngrams, tuple) else (1 if ngrams is None else ngrams,)
     if not lengths or any(type(length) is not int or length < 1 for length in lengths):
         raise ArgumentError(

@@ -15,7 +15,7 @@ import numpy as np
 from jkeras.core import KerasTensor, Layer
 from jkeras.errors import ArgumentError, GraphError
 from jkeras.jax_compat import is_traced
-from jkeras.typing import PyTree
+from jkeras.typing import ArrayTree, DTypeLike, PyTree
 
 KINDS = "USOT"  # of NumPy's dtypes: unicode, bytes, objects, StringDType
 
@@ -39,7 +39,7 @@ class HostLayer(Layer):
             return self.on_host(*args, **kwargs)
         return super().__call__(*args, **kwargs)
 
-    def on_host(self, inputs: Any) -> np.ndarray:
+    def on_host(self, inputs: PyTree) -> np.ndarray:
         """What the layer makes of inputs on the host."""
         raise NotImplementedError
 
@@ -55,7 +55,7 @@ class HostLayer(Layer):
         )
 
 
-def is_text(leaf: Any) -> bool:
+def is_text(leaf: object) -> bool:
     """Whether something is a text or an array of them.
 
     >>> is_text("a"), is_text(np.array([b"a"])), is_text(np.ones(1))
@@ -64,7 +64,7 @@ def is_text(leaf: Any) -> bool:
     return isinstance(leaf, str | bytes) or (isinstance(leaf, np.ndarray) and leaf.dtype.kind in KINDS)
 
 
-def is_cut(leaf: Any) -> bool:
+def is_cut(leaf: object) -> bool:
     """Whether something is an array of NumPy with integers that 32 bits cannot hold.
 
     >>> is_cut(np.array([2**40])), is_cut(np.array([5])), is_cut(np.array([2**31]))
@@ -76,7 +76,7 @@ def is_cut(leaf: Any) -> bool:
     return bool(leaf.size) and bool(leaf.min() < bounds.min or leaf.max() > bounds.max)
 
 
-def as_texts(data: Any, owner: str, encoding: str = "utf-8") -> tuple[list[str], tuple[int, ...]]:
+def as_texts(data: ArrayTree, owner: str, encoding: str = "utf-8") -> tuple[list[str], tuple[int, ...]]:
     """All texts in an array or nested list, as one list; and the array's shape. Bytes are decoded.
 
     >>> as_texts([["a", "b"], ["c", "d"]], "StringLookup")
@@ -114,7 +114,7 @@ def as_texts(data: Any, owner: str, encoding: str = "utf-8") -> tuple[list[str],
     return texts, array.shape
 
 
-def documents(data: Any) -> Iterator[Sequence[Any]]:
+def documents(data: ArrayTree) -> Iterator[Sequence[Any]]:
     """The documents in an array of one batch: its rows, or where it has one axis its entries.
 
     >>> [list(document) for document in documents(np.array([[1, 2], [3, 4]]))]
@@ -145,7 +145,7 @@ def padded(values: np.ndarray, lengths: Sequence[int], width: int | None = None,
     return matrix
 
 
-def encode_on_host(indices: np.ndarray, mode: str, depth: int, dtype: Any) -> np.ndarray:
+def encode_on_host(indices: np.ndarray, mode: str, depth: int, dtype: DTypeLike) -> np.ndarray:
     """`encode` in NumPy; see there.
 
     >>> encode_on_host(np.array([[0, 2, 2, -1]]), "count", 4, "float32").tolist()

@@ -9,13 +9,14 @@ that it is, in every step.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import arguments, constraints, initializers, keys, regularizers
 from jkeras.core import Layer, SeedGenerator, Variable
+from jkeras.core.options import LayerOptions
 from jkeras.core.variable import takes_key
 from jkeras.errors import ArgumentError, BuildError, ShapeError
 from jkeras.functional import dropout
@@ -23,7 +24,18 @@ from jkeras.functional.layout import along
 from jkeras.functional.recurrence import Blocks, added, recur
 from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.recurrent.gates import is_entrywise
-from jkeras.typing import Array, Key, PyTree
+from jkeras.typing import (
+    ActivationLike,
+    Array,
+    ArrayTree,
+    ConstraintLike,
+    DTypeLike,
+    Initializer,
+    InitializerLike,
+    Key,
+    PyTree,
+    RegularizerLike,
+)
 
 States = list[Any]
 
@@ -51,7 +63,7 @@ def summing(
     product: Callable[[Array, Array, PyTree], Blocks],
     advance: Callable[[Blocks, States], States],
     kernel: Array,
-    masks: PyTree,
+    masks: list[Array] | None,
     *activations: Any,
 ) -> Recurrence:
     """The recurrence whose step is `advance(projected + product(h, kernel, masks), states)`, for the loop of
@@ -102,21 +114,21 @@ class RecurrentCell(Cell):
 
     def __init__(
         self,
-        activation: Any,
+        activation: ActivationLike,
         use_bias: bool,
-        kernel_initializer: Any,
-        recurrent_initializer: Any,
-        bias_initializer: Any,
-        kernel_regularizer: Any,
-        recurrent_regularizer: Any,
-        bias_regularizer: Any,
-        kernel_constraint: Any,
-        recurrent_constraint: Any,
-        bias_constraint: Any,
+        kernel_initializer: InitializerLike,
+        recurrent_initializer: InitializerLike,
+        bias_initializer: InitializerLike,
+        kernel_regularizer: RegularizerLike,
+        recurrent_regularizer: RegularizerLike,
+        bias_regularizer: RegularizerLike,
+        kernel_constraint: ConstraintLike,
+        recurrent_constraint: ConstraintLike,
+        bias_constraint: ConstraintLike,
         dropout: float,
         recurrent_dropout: float,
         seed: int | None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
@@ -140,7 +152,11 @@ class RecurrentCell(Cell):
     # -- declaring
 
     def declare(
-        self, kernel: tuple[Any, ...], recurrent_kernel: tuple[int, ...], bias: tuple[int, ...], start: Any = None
+        self,
+        kernel: tuple[Any, ...],
+        recurrent_kernel: tuple[int, ...],
+        bias: tuple[int, ...],
+        start: Callable[..., Array] | None = None,
     ) -> None:
         """Declares the weights of these shapes; `start` initializes the bias, by default `bias_initializer`."""
         if None in kernel:
@@ -173,7 +189,7 @@ class RecurrentCell(Cell):
                 name="bias",
             )
 
-    def get_initial_state(self, batch_size: Any = None) -> States:
+    def get_initial_state(self, batch_size: int | None = None) -> States:
         """Zeros for a batch."""
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
         return [jnp.zeros((batch_size, size), self.compute_dtype) for size in sizes]
@@ -232,7 +248,8 @@ def first(states: States) -> Array:
     >>> first([1, 2])
     1
     """
-    return states[0]
+    array: Array = states[0]
+    return array
 
 
 class ForgetBias:
@@ -244,16 +261,16 @@ class ForgetBias:
     [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     """
 
-    def __init__(self, initializer: Any) -> None:
+    def __init__(self, initializer: Initializer) -> None:
         self.initializer = initializer
 
-    def __call__(self, shape: tuple[int, ...], dtype: Any = None, *, key: Key) -> Array:
+    def __call__(self, shape: tuple[int, ...], dtype: DTypeLike | None = None, *, key: Key) -> Array:
         size, (before, after) = shape[0] // 4, jax.random.split(key)
         return jnp.concatenate(
             [self.block((size,), dtype, before), jnp.ones((size,), dtype), self.block((2 * size,), dtype, after)]
         )
 
-    def block(self, shape: tuple[int, ...], dtype: Any, key: Key) -> Array:
+    def block(self, shape: tuple[int, ...], dtype: DTypeLike | None, key: Key) -> Array:
         """The values of other gates."""
         return self.initializer(shape, dtype, **({"key": key} if takes_key(self.initializer) else {}))
 
@@ -263,14 +280,14 @@ def recurrence_of(cell: Layer, step_shape: tuple[Any, ...], training: bool | Non
     if isinstance(cell, Cell) and type(cell).call is Cell.call:
         return cell.recurrence(step_shape, training)
 
-    def step(inputs: PyTree, states: States) -> tuple[Array, States]:
+    def step(inputs: Array, states: States) -> tuple[Array, States]:
         output, new = cell(inputs, states)
         return output, list(new) if isinstance(new, list | tuple) else [new]
 
     return Recurrence(lambda inputs: inputs, step, None)
 
 
-def check_cell(cell: Any, owner: str) -> Any:
+def check_cell(cell: object, owner: str) -> Any:
     """The cell, if it is a layer that has a `state_size`."""
     if not isinstance(cell, Layer) or getattr(cell, "state_size", None) is None:
         raise ArgumentError(
@@ -283,7 +300,7 @@ def check_cell(cell: Any, owner: str) -> Any:
     return cell
 
 
-def initial_state_of(cell: Any, batch_size: Any) -> States:
+def initial_state_of(cell: Any, batch_size: int) -> States:
     """The states in which a cell begins: its own `get_initial_state`, else zeros of its `state_size`."""
     if hasattr(cell, "get_initial_state"):
         states = cell.get_initial_state(batch_size=batch_size)
@@ -293,7 +310,7 @@ def initial_state_of(cell: Any, batch_size: Any) -> States:
     return [jnp.zeros((batch_size, *shape), cell.compute_dtype) for shape in shapes]
 
 
-def check_states(given: PyTree, usual: States, path: str) -> None:
+def check_states(given: ArrayTree, usual: States, path: str) -> None:
     """Raises `ShapeError` unless states have the shapes of those in which the cell begins."""
     expected, received = ([jnp.shape(leaf) for leaf in jax.tree.leaves(each)] for each in (usual, given))
     if expected != received:

@@ -1,17 +1,18 @@
 """Bidirectional: a sequence read from both ends."""
 
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Self, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
 from jkeras.core import Layer, Variables, describe
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, ShapeError, elsewhere
 from jkeras.layers.recurrent.base import renamed
 from jkeras.layers.recurrent.rnn import RNN
-from jkeras.typing import Array, Config, PyTree
+from jkeras.typing import Array, ArrayLike, ArrayTree, Config, PyTree
 
 MERGES: dict[str, Callable[[Array, Array], Array]] = {
     "concat": lambda forward, backward: jnp.concatenate([forward, backward], axis=-1),
@@ -69,9 +70,9 @@ class Bidirectional(Layer):
         self,
         layer: Layer,
         merge_mode: str | None = "concat",
-        weights: Any = None,
+        weights: Sequence[ArrayLike] | None = None,
         backward_layer: Layer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if weights is not None:
@@ -103,17 +104,17 @@ class Bidirectional(Layer):
     @property
     def return_sequences(self) -> bool:
         """Whether all outputs are returned."""
-        return self.forward_layer.return_sequences
+        return bool(self.forward_layer.return_sequences)
 
     @property
     def return_state(self) -> bool:
         """Whether states are returned too."""
-        return self.forward_layer.return_state
+        return bool(self.forward_layer.return_state)
 
     @property
     def stateful(self) -> bool:
         """Whether both layers carry their states from call to call."""
-        return self.forward_layer.stateful
+        return bool(self.forward_layer.stateful)
 
     def reset_state(self, variables: tuple[Any, Any]) -> Variables:
         """The layer's values with the states of both directions set to zero; arguments and errors as in `RNN`."""
@@ -126,7 +127,11 @@ class Bidirectional(Layer):
         return Variables(trainable, non_trainable)
 
     def call(
-        self, sequences: Array, initial_state: PyTree = None, mask: PyTree = None, training: bool | None = None
+        self,
+        sequences: Array,
+        initial_state: PyTree = None,
+        mask: PyTree = None,
+        training: bool | None = None,
     ) -> PyTree:
         """Both layers, merged."""
         halves: list[Any] = [None, None]
@@ -151,7 +156,7 @@ class Bidirectional(Layer):
         merged = tuple(outputs) if self.merge_mode is None else (MERGES[self.merge_mode](*outputs),)
         return (*merged, *states) if len(merged) + len(states) > 1 else merged[0]
 
-    def compute_mask(self, inputs: PyTree, mask: PyTree = None) -> PyTree:
+    def compute_mask(self, inputs: ArrayTree, mask: PyTree = None) -> PyTree:
         mask = next(iter(jax.tree.leaves(mask)), None) if self.return_sequences else None
         return [mask, mask] if self.merge_mode is None else [mask]
 
@@ -166,10 +171,10 @@ class Bidirectional(Layer):
         inner: Config = {
             name: registry.deserialize(config[name]) for name in ("layer", "backward_layer") if name in config
         }
-        return super().from_config({**config, **inner})  # type: ignore[return-value]
+        return super().from_config({**config, **inner})
 
 
-def check_layer(layer: Any) -> Any:
+def check_layer(layer: Layer) -> Any:
     """The layer, if it is one that knows a direction."""
     if not isinstance(layer, Layer) or not hasattr(layer, "go_backwards"):
         raise ArgumentError(
@@ -182,7 +187,7 @@ def check_layer(layer: Any) -> Any:
     return layer
 
 
-def turned(layer: Any, prefix: str, changes: Config) -> Any:
+def turned(layer: Layer, prefix: str, changes: Config) -> Any:
     """A new layer of the config of another, with a prefix to its name and other arguments."""
     envelope = registry.serialize(check_layer(layer))
     name = prefix + layer.name.removeprefix(prefix)

@@ -1,6 +1,6 @@
 """ConvLSTM1D, ConvLSTM2D, ConvLSTM3D: LSTM whose products are convolutions."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jkeras import arguments, registry
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, describe
+from jkeras.core.options import LayerOptions, PlainOptions
 from jkeras.errors import ArgumentError, BuildError
 from jkeras.functional import conv
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
@@ -16,7 +17,16 @@ from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.recurrent.base import ForgetBias, Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import remember
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, inherited
-from jkeras.typing import Array, Config, PyTree
+from jkeras.typing import (
+    ActivationLike,
+    Array,
+    Config,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+    Sizes,
+)
 
 
 class ConvLSTMCell(RecurrentCell):
@@ -32,15 +42,15 @@ class ConvLSTMCell(RecurrentCell):
         self,
         rank: int,
         filters: int,
-        kernel_size: Any,
-        strides: Any,
+        kernel_size: Sizes,
+        strides: Sizes,
         padding: str,
         data_format: str | None,
-        dilation_rate: Any,
-        recurrent_activation: Any,
+        dilation_rate: Sizes,
+        recurrent_activation: ActivationLike,
         unit_forget_bias: bool,
         *common: Any,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(*common, **kwargs)
         owner = f"ConvLSTM{rank}D"
@@ -74,7 +84,7 @@ class ConvLSTMCell(RecurrentCell):
         """Each gate has a mask of its own."""
         return 4
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = input_shape[self.axis]
         self.declare(
             (*self.kernel_size, channels, 4 * self.filters),
@@ -94,7 +104,7 @@ class ConvLSTMCell(RecurrentCell):
         specs = (jax.ShapeDtypeStruct(shape, "float32") for shape in (image, kernel))
         self.state_shape = jax.eval_shape(self.convolve_inputs, *specs).shape[1:]
 
-    def get_initial_state(self, batch_size: Any = None) -> States:
+    def get_initial_state(self, batch_size: int | None = None) -> States:
         """Zeros for a batch, of the size that the convolution of the inputs has."""
         assert self.state_shape is not None, "the cell is built first"
         return [jnp.zeros((batch_size, *self.state_shape), self.compute_dtype) for _ in range(2)]
@@ -126,7 +136,7 @@ class ConvLSTMCell(RecurrentCell):
             sums = plus(times(drop, inputs, self.convolve_inputs, kernel, self.axis), bias, self.axis)
             return jnp.split(sums, 4, axis=self.axis)
 
-        def product(states: Array, kernel: Array, keep: PyTree) -> Blocks:
+        def product(states: Array, kernel: Array, keep: list[Array] | None) -> Blocks:
             return jnp.split(times(keep, states, self.convolve_states, kernel, self.axis), 4, axis=self.axis)
 
         def advance(gates: Blocks, states: States) -> States:
@@ -152,25 +162,25 @@ class ConvLSTM(OwnCellRNN):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        dilation_rate: Sizes = 1,
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -178,7 +188,7 @@ class ConvLSTM(OwnCellRNN):
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[PlainOptions],
     ) -> None:
         cell = ConvLSTMCell(
             *(self.rank, filters, kernel_size, strides, padding, data_format, dilation_rate),
@@ -194,7 +204,7 @@ class ConvLSTM(OwnCellRNN):
         super().__init__(cell, *flags, activity_regularizer=activity_regularizer, **kwargs)
         self.input_spec = InputSpec(ndim=self.rank + 3)
 
-    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Shape, initial_state_shape: Shape | None = None) -> None:
         super().build(sequences_shape, initial_state_shape)
         self.input_spec = InputSpec(shape=(None, None, *sequences_shape[2:]))
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import activations
-from jkeras.typing import Array
+from jkeras.typing import Activation, Array
 
 ENTRYWISE = frozenset(
     getattr(activations, name)
@@ -19,7 +19,7 @@ ENTRYWISE = frozenset(
 )
 
 
-def is_entrywise(activation: Any) -> bool:
+def is_entrywise(activation: Activation) -> bool:
     """Whether it is an activation of this package, of single entries: its derivative is that of each entry.
 
     >>> is_entrywise(activations.tanh), is_entrywise(activations.softmax)
@@ -28,7 +28,9 @@ def is_entrywise(activation: Any) -> bool:
     return activation in ENTRYWISE
 
 
-def remember(gates: list[Array], memory: Array, activation: Any, recurrent_activation: Any) -> list[Array]:
+def remember(
+    gates: list[Array], memory: Array, activation: Activation, recurrent_activation: Activation
+) -> list[Array]:
     """The states `[h', c']` of LSTM from its blocks `[i, f, g, q]` and the memory `c`.
 
     >>> gates, memory = [jnp.zeros(1)] * 4, jnp.ones(1)
@@ -39,19 +41,25 @@ def remember(gates: list[Array], memory: Array, activation: Any, recurrent_activ
     return (_remember if known else _remembered)(gates, memory, activation, recurrent_activation)
 
 
-def _remembered(gates: list[Array], memory: Array, activation: Any, recurrent_activation: Any) -> list[Array]:
+def _remembered(
+    gates: list[Array], memory: Array, activation: Activation, recurrent_activation: Activation
+) -> list[Array]:
     i, f, g, q = gates
     memory = recurrent_activation(f) * memory + recurrent_activation(i) * activation(g)
     return [recurrent_activation(q) * activation(memory), memory]
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
-def _remember(gates: list[Array], memory: Array, activation: Any, recurrent_activation: Any) -> list[Array]:
+def _remember(
+    gates: list[Array], memory: Array, activation: Activation, recurrent_activation: Activation
+) -> list[Array]:
     return _remembered(gates, memory, activation, recurrent_activation)
 
 
 @_remember.defjvp
-def _(activation: Any, recurrent_activation: Any, primals: Any, tangents: Any) -> Any:
+def _(
+    activation: Activation, recurrent_activation: Activation, primals: tuple[Any, ...], tangents: tuple[Any, ...]
+) -> Any:
     ((i, f, g, q), memory), (dgates, dmemory) = primals, tangents
     (i, di), (f, df), (q, dq) = (_with_slope(recurrent_activation, gate) for gate in (i, f, q))
     g, dg = _with_slope(activation, g)
@@ -63,7 +71,7 @@ def _(activation: Any, recurrent_activation: Any, primals: Any, tangents: Any) -
     return [q * seen, new], [by_q + (q * dseen) * dnew, dnew]
 
 
-def blend(gates: list[Array], state: Array, activation: Any, recurrent_activation: Any) -> Array:
+def blend(gates: list[Array], state: Array, activation: Activation, recurrent_activation: Activation) -> Array:
     """The state of GRU from its blocks `[z, r, n, m]` and the state `h`: `z * h + (1 - z) * a(n + s(r) * m)`.
 
     >>> blend([jnp.zeros(1)] * 4, jnp.ones(1), activations.tanh, activations.sigmoid).tolist()
@@ -73,19 +81,21 @@ def blend(gates: list[Array], state: Array, activation: Any, recurrent_activatio
     return (_blend if known else _blended)(gates, state, activation, recurrent_activation)
 
 
-def _blended(gates: list[Array], state: Array, activation: Any, recurrent_activation: Any) -> Array:
+def _blended(gates: list[Array], state: Array, activation: Activation, recurrent_activation: Activation) -> Array:
     z, r, n, m = gates
     z = recurrent_activation(z)
     return z * state + (1 - z) * activation(n + recurrent_activation(r) * m)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
-def _blend(gates: list[Array], state: Array, activation: Any, recurrent_activation: Any) -> Array:
+def _blend(gates: list[Array], state: Array, activation: Activation, recurrent_activation: Activation) -> Array:
     return _blended(gates, state, activation, recurrent_activation)
 
 
 @_blend.defjvp
-def _(activation: Any, recurrent_activation: Any, primals: Any, tangents: Any) -> Any:
+def _(
+    activation: Activation, recurrent_activation: Activation, primals: tuple[Any, ...], tangents: tuple[Any, ...]
+) -> Any:
     ((z, r, n, m), state), (dgates, dstate) = primals, tangents
     (z, dz), (r, dr) = (_with_slope(recurrent_activation, gate) for gate in (z, r))
     n, dn = _with_slope(activation, n + r * m)
@@ -95,6 +105,6 @@ def _(activation: Any, recurrent_activation: Any, primals: Any, tangents: Any) -
     return z * state + (1 - z) * n, z * dstate + by_z + by_r + by_n + by_m
 
 
-def _with_slope(activation: Any, x: Array) -> tuple[Array, Array]:
+def _with_slope(activation: Activation, x: Array) -> tuple[Array, Array]:
     """A function of single entries, and its derivative."""
     return jax.jvp(activation, (x,), (jnp.ones_like(x),))

@@ -1,5 +1,6 @@
 """Layers that make their own cell: they take the cell's arguments beside those of RNN."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from jkeras import arguments
@@ -25,7 +26,7 @@ class OfCell:
     def __get__(self, layer: Any, owner: type | None = None) -> Any:
         return self if layer is None else getattr(layer.cell, self.name)
 
-    def __set__(self, layer: Any, value: Any) -> None:
+    def __set__(self, layer: Any, value: object) -> None:
         setattr(layer.cell, self.name, value)
 
 
@@ -55,7 +56,7 @@ class OwnCellRNN(RNN):
         return config
 
 
-def inherited(kwargs: dict[str, Any]) -> dict[str, Any]:
+def inherited(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a layer's own arguments that its cell has too.
 
     >>> inherited({"dtype": "bfloat16", "name": "encoder"})
@@ -64,10 +65,11 @@ def inherited(kwargs: dict[str, Any]) -> dict[str, Any]:
     return {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
 
 
-def check_cudnn(value: Any, owner: str) -> bool | str:
+def check_cudnn(value: object, owner: str) -> bool | str:
     """The value of `use_cudnn`, if it is one.
 
     >>> check_cudnn("auto", "LSTM")
     'auto'
     """
-    return arguments.one_of(value, "use_cudnn", owner, ("auto", True, False))
+    choices: tuple[bool | str, ...] = ("auto", True, False)
+    return arguments.one_of(value, "use_cudnn", owner, choices)

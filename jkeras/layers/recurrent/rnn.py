@@ -1,20 +1,21 @@
 """RNN: a cell in a loop over time."""
 
-from collections.abc import Iterator
-from typing import Any, Self
+from collections.abc import Iterator, Sequence
+from typing import Any, Self, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import core, registry
 from jkeras.core import Layer, Variable, Variables, get_mask
+from jkeras.core.options import LayerOptions
 from jkeras.core.structure import Component
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ArgumentError, BuildError, ShapeError, elsewhere
 from jkeras.functional.recurrence import selected, widened
 from jkeras.layers.recurrent.base import Recurrence, States, check_cell, check_states, initial_state_of, recurrence_of
 from jkeras.layers.recurrent.stacked import StackedRNNCells
-from jkeras.typing import Array, Config, PyTree
+from jkeras.typing import Array, ArrayTree, Config, PyTree, Shape
 
 
 class CarriedStates(Component):
@@ -92,14 +93,14 @@ class RNN(Layer):
 
     def __init__(
         self,
-        cell: Any,
+        cell: Layer | Sequence[Layer],
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
         zero_output_for_mask: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.cell: Any = check_cell(
@@ -122,7 +123,7 @@ class RNN(Layer):
 
     # -- building
 
-    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Any, initial_state_shape: Shape | None = None) -> None:
         if self.cell.overrides_build and not self.cell.built:
             self.cell.build((sequences_shape[0], *sequences_shape[2:]))
         if self.stateful:
@@ -137,7 +138,7 @@ class RNN(Layer):
             specs = jax.eval_shape(lambda: self.get_initial_state(sequences_shape[0]))
             self.states = CarriedStates(jax.tree.leaves(specs), self.variable_dtype)
 
-    def get_initial_state(self, batch_size: Any) -> States:
+    def get_initial_state(self, batch_size: int) -> States:
         """The states in which the cell begins."""
         return initial_state_of(self.cell, batch_size)
 
@@ -165,7 +166,11 @@ class RNN(Layer):
     # -- running
 
     def call(
-        self, sequences: Array, initial_state: PyTree = None, mask: PyTree = None, training: bool | None = False
+        self,
+        sequences: Array,
+        initial_state: PyTree = None,
+        mask: Array | None = None,
+        training: bool | None = False,
     ) -> PyTree:
         """The loop: see the class."""
         keep = self.kept_steps(sequences, mask)  # (t, b)
@@ -213,7 +218,7 @@ class RNN(Layer):
             outputs = None if outputs is None else selected(keep, outputs, jnp.zeros_like(outputs))
         return (outputs if self.return_sequences else None), last, states
 
-    def first_states(self, sequences: Array, given: PyTree) -> States:
+    def first_states(self, sequences: Array, given: ArrayTree) -> States:
         """The states to begin with: the given ones, else the carried ones, else the cell's."""
         usual = self.get_initial_state(sequences.shape[0])
         if given is None and self.states is not None:
@@ -222,9 +227,10 @@ class RNN(Layer):
         check_states(states, usual, self._label)
         dtype = self.cell.compute_dtype
         leaves = [jnp.asarray(leaf, dtype) for leaf in jax.tree.leaves(states)]
-        return jax.tree.unflatten(jax.tree.structure(usual), leaves)
+        result: States = jax.tree.unflatten(jax.tree.structure(usual), leaves)
+        return result
 
-    def kept_steps(self, sequences: Array, mask: PyTree) -> Array | None:
+    def kept_steps(self, sequences: Array, mask: Array | None) -> Array | None:
         """The mask as `(t, b)`: a step counts if any of its entries does."""
         leaves = jax.tree.leaves(get_mask(sequences) if mask is None else mask)
         if not leaves:
@@ -240,7 +246,7 @@ class RNN(Layer):
             )
         return jnp.swapaxes(jnp.any(keep, axis=tuple(range(2, keep.ndim))), 0, 1)
 
-    def compute_mask(self, inputs: PyTree, mask: PyTree = None) -> PyTree:
+    def compute_mask(self, inputs: ArrayTree, mask: Array | None = None) -> PyTree:
         mask = next(iter(jax.tree.leaves(mask)), None) if self.return_sequences else None
         if mask is not None and self.go_backwards:
             mask = jnp.flip(mask, axis=1)  # in the order of the outputs
@@ -251,10 +257,10 @@ class RNN(Layer):
         """The layer of a config, around the cell of the config in it."""
         if "cell" in config:
             config = {**config, "cell": registry.deserialize(config["cell"])}
-        return super().from_config(config)  # type: ignore[return-value]
+        return super().from_config(config)
 
 
-def alone(states: PyTree) -> PyTree:
+def alone(states: ArrayTree) -> PyTree:
     """The state of a cell of a stack that has one, the list of those of one that has several.
 
     >>> alone([1]), alone([1, 2]), alone(1)

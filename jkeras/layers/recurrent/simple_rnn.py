@@ -1,15 +1,16 @@
 """SimpleRNN: the fully connected recurrence."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
 from jkeras.core import InputSpec
+from jkeras.core.options import LayerOptions, PlainOptions
 from jkeras.functional.recurrence import Blocks
 from jkeras.layers.recurrent.base import Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, inherited
-from jkeras.typing import Array, Config, PyTree
+from jkeras.typing import ActivationLike, Array, Config, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
 @registry.export("keras.layers")
@@ -46,21 +47,21 @@ class SimpleRNNCell(RecurrentCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
+        activation: ActivationLike = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
             activation=activation,
@@ -82,7 +83,7 @@ class SimpleRNNCell(RecurrentCell):
         self.units = arguments.positive_int(units, "units", "SimpleRNNCell", "SimpleRNNCell(units=64)")
         self.state_size = self.output_size = self.units
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         self.declare((input_shape[-1], self.units), (self.units, self.units), (self.units,))
 
     def recurrence(self, step_shape: tuple[Any, ...], training: bool | None) -> Recurrence:
@@ -93,7 +94,7 @@ class SimpleRNNCell(RecurrentCell):
         def project(inputs: Array) -> Blocks:
             return [plus(times(drop, inputs, jnp.matmul, kernel), bias)]
 
-        def product(state: Array, kernel: Array, keep: PyTree) -> Blocks:
+        def product(state: Array, kernel: Array, keep: list[Array] | None) -> Blocks:
             return [times(keep, state, jnp.matmul, kernel)]
 
         def advance(sums: Blocks, states: States) -> States:
@@ -142,18 +143,18 @@ class SimpleRNN(OwnCellRNN):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
+        activation: ActivationLike = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         return_sequences: bool = False,
@@ -162,7 +163,7 @@ class SimpleRNN(OwnCellRNN):
         stateful: bool = False,
         unroll: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[PlainOptions],
     ) -> None:
         cell = SimpleRNNCell(
             *(units, activation, use_bias),

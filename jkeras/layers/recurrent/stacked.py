@@ -1,8 +1,11 @@
 """StackedRNNCells: cells on top of each other, as one cell."""
 
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any, Self, Unpack
 
 from jkeras import arguments, registry
+from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.layers.recurrent.base import (
     Cell,
@@ -12,7 +15,7 @@ from jkeras.layers.recurrent.base import (
     initial_state_of,
     recurrence_of,
 )
-from jkeras.typing import Array, Config, PyTree
+from jkeras.typing import Array, Config, Shape
 
 
 @registry.export("keras.layers")
@@ -40,7 +43,7 @@ class StackedRNNCells(Cell):
     Source: A. Graves, "Generating sequences with recurrent neural networks", arXiv:1308.0850.
     """
 
-    def __init__(self, cells: Any, **kwargs: Any) -> None:
+    def __init__(self, cells: Sequence[Layer], **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         if not isinstance(cells, list | tuple) or not cells:
             raise ArgumentError(
@@ -53,12 +56,12 @@ class StackedRNNCells(Cell):
         self.cells = [check_cell(cell, "StackedRNNCells") for cell in cells]
 
     @property
-    def state_size(self) -> list[Any]:  # type: ignore[override]
+    def state_size(self) -> list[Any]:
         """The state sizes of each cell."""
         return [cell.state_size for cell in self.cells]
 
     @property
-    def output_size(self) -> Any:  # type: ignore[override]
+    def output_size(self) -> Any:
         """The size of the last cell's output."""
         return output_size_of(self.cells[-1])
 
@@ -66,7 +69,7 @@ class StackedRNNCells(Cell):
         """The states in which each cell begins."""
         return [initial_state_of(cell, batch_size) for cell in self.cells]
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         for cell in self.cells:
             if cell.overrides_build and not cell.built:
                 cell.build(input_shape)
@@ -79,7 +82,7 @@ class StackedRNNCells(Cell):
             parts.append(recurrence_of(cell, step_shape, training))
             step_shape = (step_shape[0], output_size_of(cell))
 
-        def step(x: PyTree, states: States) -> tuple[Array, States]:
+        def step(x: Array, states: States) -> tuple[Array, States]:
             output, new = parts[0].step(x, states[0])
             news = [new]
             for part, state in zip(parts[1:], states[1:], strict=True):
@@ -106,7 +109,7 @@ class StackedRNNCells(Cell):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """The stack of a config, with the cells of the configs in it."""
-        return super().from_config({**config, "cells": registry.deserialize(config["cells"])})  # type: ignore[return-value]
+        return super().from_config({**config, "cells": registry.deserialize(config["cells"])})
 
 
 def output_size_of(cell: Any) -> Any:

@@ -1,16 +1,18 @@
 """TimeDistributed: one layer for every step of a sequence."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import core, registry
+from jkeras.core import Layer
+from jkeras.core.options import LayerOptions
 from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ShapeError
 from jkeras.functional.layout import hide
 from jkeras.layers.core.wrapper import Wrapper
-from jkeras.typing import Array, PyTree
+from jkeras.typing import Array, PyTree, Shape
 
 
 @registry.export("keras.layers")
@@ -45,7 +47,7 @@ class TimeDistributed(Wrapper):
     Source: `keras.layers.TimeDistributed`.
     """
 
-    def __init__(self, layer: Any, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(layer, **kwargs)
         self.supports_masking = True
 
@@ -54,7 +56,7 @@ class TimeDistributed(Wrapper):
             self.check_shape(input_shape)
             super().build((input_shape[0], *input_shape[2:]))
 
-    def check_shape(self, shape: Any) -> None:
+    def check_shape(self, shape: Shape) -> None:
         """Raises `ShapeError` unless inputs of a shape have steps."""
         if len(shape) < 3:
             raise ShapeError(
@@ -65,7 +67,7 @@ class TimeDistributed(Wrapper):
                 write="jkeras.Input((None, 8))   # any number of steps of 8 features",
             )
 
-    def call(self, inputs: Array, training: bool | None = None, mask: PyTree = None) -> PyTree:
+    def call(self, inputs: Array, training: bool | None = None, mask: Array | None = None) -> PyTree:
         """The layer on each step."""
         self.check_shape(standardize_shape(inputs.shape))
         if mask is not None and (mask.ndim < 2 or mask.shape[:2] != inputs.shape[:2]):

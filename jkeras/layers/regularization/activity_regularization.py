@@ -1,10 +1,11 @@
 """ActivityRegularization: a penalty on what passes through."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras import registry, regularizers
 from jkeras.core import Layer
-from jkeras.typing import Config, PyTree
+from jkeras.core.options import PlainOptions
+from jkeras.typing import ArrayTree, Config, PyTree
 
 
 @registry.export("keras.layers")
@@ -28,12 +29,12 @@ class ActivityRegularization(Layer):
     Source: the penalty of R. Tibshirani, "Regression shrinkage and selection via the lasso", 1996, on activities.
     """
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[PlainOptions]) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
         self.l1, self.l2 = l1, l2
         self.supports_masking = True
 
-    def call(self, inputs: PyTree) -> PyTree:
+    def call(self, inputs: ArrayTree) -> PyTree:
         return inputs
 
     def get_config(self) -> Config:

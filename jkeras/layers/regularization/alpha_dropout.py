@@ -1,11 +1,12 @@
 """Alpha dropout: dropout that keeps mean and variance of self-normalizing networks."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
+from jkeras.core.options import LayerOptions
 from jkeras.dtypes import is_float
 from jkeras.functional.dropout import noise_dimensions
 from jkeras.layers.regularization.base import RandomLayer
@@ -44,7 +45,13 @@ class AlphaDropout(RandomLayer):
     Source: G. Klambauer et al., "Self-normalizing neural networks", arXiv:1706.02515.
     """
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Any = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.rate = arguments.fraction(rate, "rate", "AlphaDropout", interval="[0, 1)")
         self.noise_shape = standardize_noise_shape(noise_shape, "AlphaDropout")
@@ -55,4 +62,5 @@ class AlphaDropout(RandomLayer):
         keep = jax.random.uniform(key, noise_dimensions(inputs.shape, self.noise_shape)) >= self.rate
         kept = jnp.where(jnp.broadcast_to(keep, inputs.shape), inputs, jnp.asarray(SATURATION, inputs.dtype))
         a = ((1 - self.rate) * (1 + self.rate * SATURATION**2)) ** -0.5
-        return a * kept - a * SATURATION * self.rate
+        array: Array = a * kept - a * SATURATION * self.rate
+        return array

@@ -1,8 +1,9 @@
 """The layers that act at random in training and do nothing otherwise."""
 
-from typing import Any
+from typing import Unpack
 
 from jkeras.core import Layer, SeedGenerator
+from jkeras.core.options import LayerOptions
 from jkeras.typing import Array, Key
 
 
@@ -12,7 +13,7 @@ class RandomLayer(Layer):
     The stream is a `SeedGenerator` named `seed_generator`; `set_seed` declares it unless there is nothing to draw.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 

@@ -1,11 +1,12 @@
 """Dropout: entries are set to zero at random in training."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional.dropout import dropout
 from jkeras.layers.regularization.base import RandomLayer
@@ -41,7 +42,13 @@ class Dropout(RandomLayer):
     Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 2014.
     """
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Any = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.rate = arguments.fraction(rate, "rate", type(self).__name__)
         self.noise_shape = standardize_noise_shape(noise_shape, type(self).__name__)
@@ -60,7 +67,7 @@ class Dropout(RandomLayer):
         return self.noise_shape
 
 
-def standardize_noise_shape(noise_shape: Any, owner: str) -> tuple[int | None, ...] | None:
+def standardize_noise_shape(noise_shape: Sequence[int | None], owner: str) -> tuple[int | None, ...] | None:
     """A noise shape as a tuple.
 
     >>> standardize_noise_shape([None, 1], "Dropout")
@@ -77,4 +84,4 @@ def standardize_noise_shape(noise_shape: Any, owner: str) -> tuple[int | None, .
             received=repr(noise_shape),
             write=f"{owner}(..., noise_shape=(None, 1, None))",
         )
-    return entries  # type: ignore[return-value]
+    return entries

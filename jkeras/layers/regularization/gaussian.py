@@ -1,11 +1,12 @@
 """Gaussian noise, added or multiplied in training."""
 
 import math
-from typing import Any
+from typing import Unpack
 
 import jax
 
 from jkeras import arguments, registry
+from jkeras.core.options import LayerOptions
 from jkeras.layers.regularization.base import RandomLayer
 from jkeras.typing import Array, Key
 
@@ -34,13 +35,14 @@ class GaussianNoise(RandomLayer):
     Source: C. M. Bishop, "Training with noise is equivalent to Tikhonov regularization", Neural Computation 1995.
     """
 
-    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.stddev = arguments.fraction(stddev, "stddev", "GaussianNoise")
         self.set_seed(seed, draws=stddev > 0)
 
     def perturb(self, inputs: Array, key: Key) -> Array:
-        return inputs + self.stddev * jax.random.normal(key, inputs.shape, self.compute_dtype)
+        noise: Array = self.stddev * jax.random.normal(key, inputs.shape, self.compute_dtype)
+        return inputs + noise
 
 
 @registry.export("keras.layers")
@@ -69,7 +71,7 @@ class GaussianDropout(RandomLayer):
     Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", section 10.
     """
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.rate = arguments.fraction(rate, "rate", "GaussianDropout", interval="[0, 1)")
         self.set_seed(seed, draws=rate > 0)

@@ -4,7 +4,7 @@ from typing import Any
 
 from jkeras import config, registry
 from jkeras.core import InputSpec
-from jkeras.dtypes import DTypePolicy
+from jkeras.dtypes import DTypePolicy, PolicyLike
 from jkeras.functional.layout import arrange, channel_axis
 from jkeras.layers.regularization.dropout import Dropout
 from jkeras.typing import Array, Config
@@ -16,7 +16,7 @@ class SpatialDropout(Dropout):
     spatial_rank: int
     data_format = "channels_last"
 
-    def __init__(self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None, dtype: PolicyLike = None) -> None:
         super().__init__(rate, seed=seed, name=name, dtype=dtype)
         self.input_spec = InputSpec(ndim=self.spatial_rank + 2)
 
@@ -93,7 +93,7 @@ class SpatialDropout2D(SpatialDropout):
         data_format: str | None = None,
         seed: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(rate, seed=seed, name=name, dtype=dtype)
         self.data_format = config.standardize_data_format(data_format)
@@ -135,7 +135,7 @@ class SpatialDropout3D(SpatialDropout):
         data_format: str | None = None,
         seed: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(rate, seed=seed, name=name, dtype=dtype)
         self.data_format = config.standardize_data_format(data_format)

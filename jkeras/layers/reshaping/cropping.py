@@ -1,13 +1,14 @@
 """Cropping1D, Cropping2D, Cropping3D: the ends of the spatial axes cut off."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from jkeras import registry
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, Layer
+from jkeras.core.options import LayerOptions
 from jkeras.functional import crop
 from jkeras.functional.arguments import standardize_pairs
-from jkeras.typing import Array
+from jkeras.typing import Array, Pairs
 
 
 class Cropping(Layer):
@@ -15,7 +16,7 @@ class Cropping(Layer):
 
     rank: ClassVar[int]
 
-    def _configure(self, cropping: Any, data_format: str | None) -> None:
+    def _configure(self, cropping: Pairs, data_format: str | None) -> None:
         pairs = standardize_pairs(cropping, self.rank, "cropping", type(self).__name__)
         self.cropping: Any = pairs[0] if self.rank == 1 else pairs  # one axis has one pair, in configs too
         self.data_format = standardize_data_format(data_format)
@@ -46,7 +47,7 @@ class Cropping1D(Cropping):
 
     rank = 1
 
-    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
+    def __init__(self, cropping: Pairs = (1, 1), **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self._configure(cropping, "channels_last")
 
@@ -73,7 +74,9 @@ class Cropping2D(Cropping):
 
     rank = 2
 
-    def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, cropping: Pairs = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self._configure(cropping, data_format)
 
@@ -101,6 +104,8 @@ class Cropping3D(Cropping):
 
     rank = 3
 
-    def __init__(self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, cropping: Pairs = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self._configure(cropping, data_format)

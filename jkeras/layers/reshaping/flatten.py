@@ -1,13 +1,14 @@
 """Flatten: every example becomes one vector."""
 
 import math
-from typing import Any
+from typing import Unpack
 
 import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, Layer
+from jkeras.core.options import LayerOptions
 from jkeras.typing import Array
 
 
@@ -34,7 +35,7 @@ class Flatten(Layer):
     [[0, 3, 1, 4, 2, 5]]
     """
 
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
         self.input_spec = InputSpec(min_ndim=1)

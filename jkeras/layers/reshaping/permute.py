@@ -1,12 +1,13 @@
 """Permute: the axes of every example in another order."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Unpack
 
 import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.core import InputSpec, Layer
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError
 from jkeras.typing import Array
 
@@ -32,7 +33,7 @@ class Permute(Layer):
     [[[0, 3], [1, 4], [2, 5]]]
     """
 
-    def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, dims: Sequence[int], **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         entries = tuple(dims) if isinstance(dims, Sequence) else ()
         if not entries or set(entries) != set(range(1, len(entries) + 1)):

@@ -1,11 +1,12 @@
 """RepeatVector: a vector becomes a sequence."""
 
-from typing import Any
+from typing import Unpack
 
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
 from jkeras.core import InputSpec, Layer
+from jkeras.core.options import LayerOptions
 from jkeras.typing import Array
 
 
@@ -28,7 +29,7 @@ class RepeatVector(Layer):
     [[[1, 2], [1, 2]]]
     """
 
-    def __init__(self, n: int, **kwargs: Any) -> None:
+    def __init__(self, n: int, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.n = arguments.positive_int(n, "n", "RepeatVector", "RepeatVector(3)")
         self.input_spec = InputSpec(ndim=2)

@@ -3,12 +3,13 @@
 import math
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from jkeras import registry
 from jkeras.core import InputSpec, Layer, in_building_scope
+from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.typing import Array
 
@@ -32,7 +33,7 @@ class Reshape(Layer):
     [[[0, 1], [2, 3], [4, 5]]]
     """
 
-    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, target_shape: Sequence[int], **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.target_shape = _target(target_shape)
         self.input_spec = InputSpec(min_ndim=1)

@@ -1,16 +1,17 @@
 """UpSampling1D, UpSampling2D, UpSampling3D: every element repeated along the spatial axes, or interpolated."""
 
-from typing import Any
+from typing import Unpack
 
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, Layer, in_building_scope
+from jkeras.core.options import LayerOptions
 from jkeras.functional.arguments import standardize_tuple
 from jkeras.functional.image import resize
 from jkeras.functional.layout import spatial_axes
-from jkeras.typing import Array
+from jkeras.typing import Array, Sizes
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
@@ -36,7 +37,7 @@ class UpSampling1D(Layer):
     Source: the definition.
     """
 
-    def __init__(self, size: int = 2, **kwargs: Any) -> None:
+    def __init__(self, size: int = 2, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.size = arguments.positive_int(size, "size", "UpSampling1D", "UpSampling1D(size=2)")
         self.input_spec = InputSpec(ndim=3)
@@ -76,7 +77,11 @@ class UpSampling2D(Layer):
     """
 
     def __init__(
-        self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
+        self,
+        size: Sizes = (2, 2),
+        data_format: str | None = None,
+        interpolation: str = "nearest",
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.size = standardize_tuple(size, 2, "size", "UpSampling2D")
@@ -122,7 +127,7 @@ class UpSampling3D(Layer):
     Source: the definition.
     """
 
-    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, size: Sizes = (2, 2, 2), data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.size = standardize_tuple(size, 3, "size", "UpSampling3D")
         self.data_format = standardize_data_format(data_format)

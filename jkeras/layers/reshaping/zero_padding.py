@@ -1,13 +1,14 @@
 """ZeroPadding1D, ZeroPadding2D, ZeroPadding3D: zeros around the spatial axes."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from jkeras import registry
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, Layer
+from jkeras.core.options import LayerOptions
 from jkeras.functional import zero_pad
 from jkeras.functional.arguments import standardize_pairs
-from jkeras.typing import Array
+from jkeras.typing import Array, Pairs
 
 
 class ZeroPadding(Layer):
@@ -15,7 +16,7 @@ class ZeroPadding(Layer):
 
     rank: ClassVar[int]
 
-    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, padding: Pairs = 1, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         pairs = standardize_pairs(padding, self.rank, "padding", type(self).__name__)
         self.padding: Any = pairs[0] if self.rank == 1 else pairs  # one axis has one pair, in configs too
