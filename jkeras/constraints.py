@@ -230,7 +230,8 @@ def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[
 
 
 def _norm(value: object, name: str, owner: str, *, least: float = 0, most: float = float("inf")) -> float:
-    return float(arguments.number(value, name, owner, interval=f"[{least}, {most}]"))
+    norm: float = arguments.number(value, name, owner, interval=f"[{least}, {most}]")
+    return norm
 
 
 def _checked_axis(axis: Any, owner: str) -> int | tuple[int, ...]:

@@ -69,7 +69,7 @@ def draw_key(seed: Seed, owner: str) -> Key:
 
 def _recordable(draw: Callable[P, Array]) -> Callable[P, Array]:
     """A draw that also takes symbolic tensors, with an int for a seed."""
-    lifted = lift(draw)
+    lifted: Callable[..., Array] = lift(draw)
 
     @functools.wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Array:
@@ -82,8 +82,7 @@ def _recordable(draw: Callable[P, Array]) -> Callable[P, Array]:
                 received=f"seed={type(seed).__name__}, and symbolic tensors",
                 write=f"random.{draw.__name__}(..., seed=self.seed_generator)   # in the `call` of a custom layer",
             )
-        drawn: Array = lifted(*args, **kwargs)
-        return drawn
+        return lifted(*args, **kwargs)
 
     return drawn
 
