@@ -91,4 +91,4 @@ def test_growth_is_the_slope_after_the_warm_up():
 
 
 def test_what_models_leave_is_measured_in_processes_of_their_own():
-    assert len(memory.resident(models=2, threads=2, widths=1)) == 2
+    assert len(memory.resident("by hand", models=2, threads=2, widths=1)) == 2

@@ -182,11 +182,14 @@ class Loss(PlainArguments):
         dtype = jnp.promote_types(self.dtype, "float32")
         y_pred = as_arrays(y_pred, dtype)
         y_true = as_arrays(y_true, None if self.integer_labels else dtype)
-        check_takes_labels(self.call, f"{type(self).__name__}.call", {})
         with jax.named_scope(self.name):
             counts = entries.counting(sample_weight, mask)
-            y_true, y_pred = self._without(y_true, y_pred, counts)
-            values = self.call(y_true, y_pred)
+            try:
+                y_true, y_pred = self._without(y_true, y_pred, counts)
+                values = self.call(y_true, y_pred)
+            except TypeError:
+                check_takes_labels(self.call, f"{type(self).__name__}.call", {})
+                raise
             check_values(values, self.name)
             values = as_arrays(values, dtype)
             return values, merge_masks(self._mask_of_values(mask, y_pred), self.valid(y_true, y_pred))
