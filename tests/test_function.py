@@ -33,7 +33,8 @@ def tensors(count, shape=(None, 3)):
 
 
 def same(one, other):
-    jax.tree.map(np.testing.assert_array_equal, one, other)  # None counts as nothing
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):  # None counts as nothing
+        np.testing.assert_array_equal(a, b)
 
 
 # -- Function: structures
@@ -317,7 +318,7 @@ def test_a_node_notes_the_call():
 
 
 def test_a_node_needs_symbolic_outputs():
-    with pytest.raises(GraphError, match="returned something else"):
+    with pytest.raises(GraphError, match="must return symbolic tensors"):
         Node(Double(), (KerasTensor((2,)),), {}, jnp.zeros(2))
 
 
@@ -377,7 +378,7 @@ def test_no_shape(shape):
 
 @pytest.mark.parametrize("kind", ["sparse", "ragged"])
 def test_only_dense_tensors(kind):
-    with pytest.raises(ArgumentError, match="do not exist here"):
+    with pytest.raises(ArgumentError, match="must be False"):
         KerasTensor((2,), **{kind: True})
 
 

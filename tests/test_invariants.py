@@ -265,7 +265,7 @@ class Test6NoSilentFallback:
         model = sequential()
         sides = [list(tree.flatten(side).values()) for side in model.init(KEY)]
         assert model.stateless_call(*sides, X)[0].shape == (8, 3)
-        with pytest.raises(LeafError, match="wrong length"):
+        with pytest.raises(LeafError, match="must have one leaf"):
             model.stateless_call(change(sides[0]), sides[1], X)
 
 

@@ -53,7 +53,7 @@ CONSTRUCTORS = {
     "a shape that is none": (lambda: layers.Reshape((2, -3)), "`target_shape` must be"),
     "the batch axis permuted": (lambda: layers.Permute((0, 1)), "`dims` must be a permutation"),
     "an axis twice": (lambda: layers.Permute((1, 1)), "`dims` must be a permutation"),
-    "negative padding": (lambda: layers.ZeroPadding2D(-1), "ZeroPadding2D: `padding` does not fit"),
+    "negative padding": (lambda: layers.ZeroPadding2D(-1), "ZeroPadding2D: `padding` must be"),
     "three ends": (lambda: layers.ZeroPadding1D((1, 2, 3)), "padding"),
     "negative cropping": (lambda: layers.Cropping3D(-1), "Cropping3D: `cropping` must be an integer"),
     "no repetition": (lambda: layers.RepeatVector(0), "`n` must be a positive int"),

@@ -187,7 +187,7 @@ def test_another_structure_warns():
 
 @pytest.mark.parametrize("given", [[X], [X, X, X], X], ids=["one", "three", "bare"])
 def test_a_wrong_number_of_inputs_is_an_error(given):
-    with pytest.raises((GraphError, ShapeError), match=r"wrong number|must have the structure"):
+    with pytest.raises((GraphError, ShapeError), match=r"number of inputs must be|must have the structure"):
         run(adder(list(pair())), given)
 
 
@@ -242,7 +242,7 @@ def test_optional_inputs():
     model = jkeras.Model([x, y], Optional()(x, y))
     np.testing.assert_array_equal(run(model, [X, X]), 2 * X)
     np.testing.assert_array_equal(run(model, [X, None]), X)
-    with pytest.raises((GraphError, ShapeError), match=r"not optional|no tensor"):
+    with pytest.raises((GraphError, ShapeError), match=r"not optional|must be a tensor"):
         run(model, [None, X])
     named = jkeras.Model({"x": x, "y": y}, Optional()(x, y))
     np.testing.assert_array_equal(run(named, {"x": X, "y": None}), X)
@@ -443,7 +443,7 @@ def test_a_symbolic_call_of_another_shape_is_inferred():
 
 
 def test_a_symbolic_call_of_a_wrong_shape_is_an_error():
-    with pytest.raises(ShapeError, match="does not fit"):
+    with pytest.raises(ShapeError, match="must have the shape"):
         dense_model()(jkeras.KerasTensor((7, 4)))
 
 

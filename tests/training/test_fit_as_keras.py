@@ -230,7 +230,7 @@ def test_history():
 
 def test_an_epoch_that_is_longer_than_the_arrays():
     trainer = jkeras.Trainer(network(), "sgd", "mse")
-    with pytest.warns(UserWarning, match="7 steps, but 24 examples in batches of 8 are 3"):
+    with pytest.warns(UserWarning, match="exceeds the 3 batches of 8 in 24 examples"):
         state, _ = trainer.fit(trainer.init(jax.random.key(0)), X, Y, batch_size=8, steps_per_epoch=7, verbose=0)
     assert int(state.step) == 3
 

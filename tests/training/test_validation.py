@@ -130,7 +130,7 @@ def test_the_loop_says_how_often_it_validates():
 
 W = np.ones(len(X), "float32")
 FAULTS = {
-    "no labels": ((X,), ("no labels", "write:")),
+    "no labels": ((X,), ("must have labels", "write:")),
     "labels of another shape": ((X, np.zeros((40, 10), "float32")), ("y: ", "(batch, 10)")),
     "a label that is no class": ((X, Y + 10), ("y: ", "0 <= label < 10")),
     "labels that are no integers": ((X, Y + 0.5), ("y: ",)),
@@ -183,7 +183,7 @@ def test_what_is_wrong_with_validation_data_is_known_before_the_first_step(fault
         ((X[:0], Y[:0]), "at least one example"),
         ((None, Y), "`x` must be an array"),
         (iter(()), "at least one batch"),
-        (Loader(X[:0], Y[:0]), "must not be empty"),
+        (Loader(X[:0], Y[:0]), "at least one batch"),
         (object(), "`x` must be arrays or"),
         ((Loader(X, Y), Y), "`y` must be None"),
     ],
