@@ -17,7 +17,7 @@ import optax
 
 from jkeras.core import Scope, stateless
 from jkeras.data.batch import Batch, batch_size_of, unpack_x_y_sample_weight
-from jkeras.errors import ArgumentError
+from jkeras.errors import ArgumentError, StateError
 from jkeras.losses.callables import check_values
 from jkeras.optimizers.transformations import widen
 from jkeras.training.accumulation import accumulated
@@ -105,6 +105,7 @@ class Steps(Recipe):
 
         Raises:
             ArgumentError: the trainer has no optimizer.
+            StateError: the state has a moving average, and the trainer none.
         """
         if self.optimizer is None:
             raise ArgumentError(
@@ -121,7 +122,15 @@ class Steps(Recipe):
             trainable = stateless.constrain(self.model.structure(), trainable)
         non_trainable = state.non_trainable if forward is None else forward.non_trainable
         new = state.replace(step=state.step + 1, trainable=trainable, non_trainable=non_trainable, opt_state=opt_state)
-        if self.ema is not None and state.ema is not None:
+        if state.ema is not None:
+            if self.ema is None:
+                raise StateError(
+                    "`state.ema` must be None for a trainer without `ema`, which would leave the average as it is.",
+                    path=f"{type(self).__name__}.apply_gradients(state)",
+                    expected="a trainer with `ema`, or a state without",
+                    received="a state with a moving average",
+                    write="trainer = trainer.replace(ema=0.99)   # or: state = state.replace(ema=None)",
+                )
             new = new.replace(ema=optax.incremental_update(widen(trainable), state.ema, 1 - self.ema))
         logs: Logs = {}
         if self.log_norms:

@@ -205,6 +205,14 @@ def test_gradients_by_hand():
     assert new.metrics is state.metrics and new.non_trainable is state.non_trainable
 
 
+def test_a_moving_average_is_not_left_behind():
+    t = trainer(ema=0.9)
+    state = t.init(KEY)
+    with pytest.raises(errors.StateError, match=r"replace\(ema=None\)"):
+        t.replace(ema=None).train_step(state, (X, Y))
+    assert t.replace(ema=None).train_step(state.replace(ema=None), (X, Y))[0].ema is None
+
+
 # -- trainers as values
 
 
