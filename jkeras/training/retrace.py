@@ -68,17 +68,18 @@ class Watch:
 
     def __init__(self, program: object) -> None:
         self.program: Any = program
+        self.traced: Any = getattr(program, "__wrapped__", None)
         self.forms: tuple[int, int] | None = None
         self.before: PyTree = None
 
     def count(self) -> tuple[int, int]:
         """How often the program was traced, and how many forms of it JAX keeps; zeros if it is not compiled.
 
-        Another sharding is another form of the same trace. JAX drops forms where a process has many thousands, so
-        their number alone does not tell.
+        Another sharding is another form of the same trace. JAX drops forms where a process has many thousands, even
+        the newest, so their number alone does not tell.
         """
-        forms = kept_forms(self.program)
-        return (self.program.__wrapped__.times, forms) if forms else (0, 0)
+        compiled = isinstance(self.program, jax.stages.Wrapped)
+        return (self.traced.times, kept_forms(self.program)) if compiled else (0, 0)
 
     def check(self, state: PyTree, batch: Batch | None = None) -> None:
         """Takes note of a call on a state and a batch.

@@ -254,3 +254,12 @@ def test_a_retrace_is_noticed_where_jax_has_dropped_the_program_before():
     program(other)
     with pytest.warns(UserWarning, match=r"batch is int32\[4, 64\], before float32\[4, 64\]"):
         watch.check(None, other)
+
+
+def test_a_compilation_is_counted_where_jax_has_dropped_the_program_at_once():
+    program = jax.jit(Traced(lambda x: 2 * x))
+    watch = Watch(program)
+    assert watch.count() == (0, 0)
+    program(X)
+    program.clear_cache()
+    assert watch.count() == (1, 0)
