@@ -22,6 +22,7 @@ from jkeras.core.stateless import bind
 from jkeras.errors import ArgumentError
 from jkeras.layers import SpectralNormalization
 from jkeras.layers.core.low_rank import LowRankAdaptable
+from jkeras.representations import LowRank
 from jkeras.typing import Key
 
 SHOWN = 4  # paths in a warning
@@ -177,8 +178,10 @@ def merge(layer: Layer, variables: tuple[object, object]) -> Variables:
     declared = {variable.origin: variable for variable in values}
     for _, part in list(adaptable(layer)):
         if part.lora_enabled:
-            weight, a, b = (declared[variable] for variable in (part.adapted_weight, *part.lora_pair))
-            merge_copies = part.merged_value
+            form = part.adapted_weight.representation
+            assert isinstance(form, LowRank)
+            weight, a, b = (declared[variable] for variable in (part.adapted_weight, form.a, form.b))
+            merge_copies = form.merged
             for _axis in weight.shape[: len(weight.shape) - len(part.adapted_weight.shape)]:  # of stacks
                 merge_copies = jax.vmap(merge_copies)
             values[weight] = merge_copies(values[weight], values[a], values[b])

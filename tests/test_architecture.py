@@ -36,7 +36,7 @@ FLOORS = (
         *("activations", "initializers", "regularizers", "constraints", "functional"),
     ),
     ("losses", "metrics", "optimizers"),
-    ("core", "ops", "random"),
+    ("core", "ops", "random", "representations"),
     ("layers",),
     ("models",),
     ("data", "training", "callbacks"),

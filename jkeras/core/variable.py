@@ -4,6 +4,10 @@
     variables.trainable["dense"]["kernel"]                         # its value, held by the caller
     self.kernel.value                                              # the value, inside a scope
 
+What the value is made of is its representation: by itself the leaf, for LoRA the leaf and a product of two others.
+Layers multiply by `kernel.matmul(x)`, `kernel.einsum(equation, x)` and `table.take(indices)`, so that a
+representation need not form the weight.
+
 `assign` records an update in the scope. Whether it is allowed is part of the declaration (`trainable=False`), not of
 the tree that the value came in, because freezing moves leaves between trees.
 """
@@ -23,6 +27,56 @@ from jkeras.typing import Array, ArrayTree, ConstraintLike, DType, DTypeLike, In
 
 AGGREGATIONS = ("none", "mean", "sum", "only_first_replica")
 SYNCHRONIZATIONS = ("none", "auto", "on_read", "on_write")
+
+
+class Representation:
+    """What a weight is when a layer reads it: here, the leaf that the tree holds, in the dtype that the layer computes
+    in.
+
+    A subclass overrides `value`, and what it can do better than with the whole weight. It holds declarations and
+    numbers, never arrays, and is set as an attribute: `layer.kernel.representation = Halved()`.
+
+    Attributes:
+        freezes: whether the leaf itself is not trained, whatever its layer says.
+
+    Shapes:
+        `matmul`: `x (..., i)`, weight `(i, o)` -> `(..., o)`; with `transposed`, `x (..., o)` -> `(..., i)`.
+        `take`: `indices (...)`, weight `(n, ...)` -> `(..., ...)`.
+
+    >>> import jax
+    >>> from jkeras import layers
+    >>> class Halved(Representation):
+    ...     def value(self, weight):
+    ...         return 0.5 * weight.leaf
+    >>> layer = layers.Dense(1, kernel_initializer="ones")
+    >>> variables = layer.init(jax.random.key(0), (1, 4))
+    >>> layer.kernel.representation = Halved()
+    >>> layer.stateless_call(*variables, jnp.ones((1, 4)))[0].tolist()
+    [[2.0]]
+    """
+
+    freezes: bool = False
+
+    def value(self, weight: "Variable") -> Array:
+        """The weight."""
+        return weight.leaf
+
+    def matmul(self, weight: "Variable", x: Array, transposed: bool, dtype: DType | None) -> Array:
+        """`x @ W`, or `x @ W.T`, with `W` in `dtype` where one is given."""
+        matrix = self.value(weight) if dtype is None else self.value(weight).astype(dtype)
+        return x @ (matrix.T if transposed else matrix)
+
+    def einsum(self, weight: "Variable", equation: str, x: Array) -> Array:
+        """`einsum(equation, x, W)`."""
+        product: Array = jnp.einsum(equation, x, self.value(weight))
+        return product
+
+    def take(self, weight: "Variable", indices: Array) -> Array:
+        """`W[indices]`."""
+        return jnp.take(self.value(weight), indices, axis=0)
+
+
+LEAF = Representation()
 
 
 @elsewhere(
@@ -98,6 +152,7 @@ class Variable:
         self.constraint = constraints.get(constraint)
         self.overwrite_with_gradient = overwrite_with_gradient
         self.path: str | None = None
+        self.representation = LEAF
         self.set_aside = False  # frozen while other weights are adapted; see `jkeras.lora`
         self.read_in_transform = False  # whether a JAX transform may have closed over a value; see `core.scope`
 
@@ -117,7 +172,7 @@ class Variable:
     @property
     def trainable(self) -> bool:
         """Whether it belongs to the trainable tree, its layers permitting. What was declared untrainable stays so."""
-        return self._trainable
+        return self._trainable and not self.representation.freezes
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
@@ -145,7 +200,24 @@ class Variable:
     @property
     def value(self) -> Array:
         """The current value in the scope: an array or a tracer. Raises `OutsideScopeError` outside any scope."""
+        return self.representation.value(self)
+
+    @property
+    def leaf(self) -> Array:
+        """The value that the tree holds, whatever represents it, in the dtype that reads have."""
         return self._scope("value").read(self)
+
+    def matmul(self, x: Array, *, transposed: bool = False, dtype: DType | None = None) -> Array:
+        """`x @ self.value`, or `x @ self.value.T`, as the representation does it best; the weight in `dtype`."""
+        return self.representation.matmul(self, x, transposed, dtype)
+
+    def einsum(self, equation: str, x: Array) -> Array:
+        """`jnp.einsum(equation, x, self.value)`, as the representation does it best."""
+        return self.representation.einsum(self, equation, x)
+
+    def take(self, indices: Array) -> Array:
+        """`self.value[indices]`, as the representation does it best."""
+        return self.representation.take(self, indices)
 
     def assign(self, value: ArrayTree) -> Array:
         """Records `value` as the new value, cast to the variable's dtype, and returns it.

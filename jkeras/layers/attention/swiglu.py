@@ -2,11 +2,12 @@
 
 from typing import Any, Unpack
 
-from jkeras import arguments, constraints, initializers, registry, regularizers
+from jkeras import arguments, registry
 from jkeras.core import Layer
 from jkeras.core.options import LayerOptions
 from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.core.dense import Dense
+from jkeras.layers.weights import describe, descriptions
 from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
@@ -62,12 +63,8 @@ class SwiGLU(Layer):
         )
         self.activation = activation
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        describe(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        describe(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
         self.gate: Dense | None = None
         self.up: Dense | None = None
         self.down: Dense | None = None
@@ -83,12 +80,7 @@ class SwiGLU(Layer):
         dense = Dense(
             units,
             use_bias=self.use_bias,
-            kernel_initializer=self.kernel_initializer,
-            bias_initializer=self.bias_initializer,
-            kernel_regularizer=self.kernel_regularizer,
-            bias_regularizer=self.bias_regularizer,
-            kernel_constraint=self.kernel_constraint,
-            bias_constraint=self.bias_constraint,
+            **descriptions(self, "kernel", "bias"),
             dtype=self.declared_dtype_policy,
             name=name,
         )

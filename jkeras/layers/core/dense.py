@@ -4,11 +4,12 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import arguments, constraints, initializers, registry, regularizers
+from jkeras import arguments, registry
 from jkeras.core import InputSpec, Variable
 from jkeras.errors import BuildError
 from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.core.low_rank import LowRankAdaptable
+from jkeras.layers.weights import declare, declared, describe
 from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
@@ -49,6 +50,7 @@ class Dense(LowRankAdaptable):
     adapted = "kernel"
 
     activation = ActivationAttribute()
+    kernel: Variable = declared()
 
     def __init__(
         self,
@@ -70,13 +72,9 @@ class Dense(LowRankAdaptable):
         self.units = arguments.positive_int(units, "units", "Dense", "Dense(units=64)")
         self.activation = activation
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        self.set_lora(lora_rank, lora_alpha, self.kernel_constraint)
+        describe(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        describe(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
+        self.set_lora(lora_rank, lora_alpha, kernel_constraint)
         self.bias: Variable | None = None
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
@@ -91,33 +89,14 @@ class Dense(LowRankAdaptable):
                 received=input_shape,
                 write="jkeras.Input((8,))",
             )
-        self.declare_adapted(
-            (features, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.kernel = declare(self, "kernel", (features, self.units))
         if self.use_bias:
-            self.bias = self.add_weight(
-                shape=(self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+            self.bias = declare(self, "bias", (self.units,))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
         self.declare_lora()
 
-    @property
-    def kernel(self) -> Any:
-        """The kernel's declaration; with LoRA the merged value, inside a scope. Raises before the layer is built."""
-        return self.effective_weight()
-
     def call(self, inputs: Array, training: bool | None = None) -> Array:
-        outputs = inputs @ self.adapted_weight.value  # (..., o)
-        if self.lora_enabled:
-            a, b = self.lora_pair
-            outputs = outputs + self.lora_scale * ((inputs @ a.value) @ b.value)
+        outputs = self.kernel.matmul(inputs)  # (..., o)
         if self.bias is not None:
             outputs = outputs + jnp.expand_dims(self.bias.value, tuple(range(outputs.ndim - 1)))
         activated: Array = self.activation(outputs)

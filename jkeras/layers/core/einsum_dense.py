@@ -6,12 +6,13 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import constraints, initializers, registry, regularizers
+from jkeras import initializers, registry
 from jkeras.core import InputSpec, Variable
 from jkeras.errors import ArgumentError
 from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.core.einsum_equation import Equation, known
 from jkeras.layers.core.low_rank import LowRankAdaptable
+from jkeras.layers.weights import declare, declared, describe, descriptions
 from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
@@ -56,6 +57,7 @@ class EinsumDense(LowRankAdaptable):
     adapted = "kernel"
 
     activation = ActivationAttribute()
+    kernel: Variable = declared()
 
     def __init__(
         self,
@@ -86,34 +88,21 @@ class EinsumDense(LowRankAdaptable):
                 write=f"EinsumDense({equation!r}, ..., bias_axes={self.axes.outputs[-1]!r})",
             )
         self.bias_axes = bias_axes
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        self.set_lora(lora_rank, lora_alpha, self.kernel_constraint)
+        describe(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        describe(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
+        self.set_lora(lora_rank, lora_alpha, kernel_constraint)
         self.bias: Variable | None = None
 
     def build(self, input_shape: Shape) -> None:
         axes, path = self.axes, self._label
         sizes = axes.sizes(input_shape, self.output_shape, path)
-        self.declare_adapted(
-            known(axes.kernel, sizes, "kernel", path),
-            initializer=self._counting_fans(),
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        shape = known(axes.kernel, sizes, "kernel", path)
+        self.kernel = declare(self, "kernel", shape, initializer=self._counting_fans())
         if self.bias_axes is not None:
             known(self.bias_axes, sizes, "bias", path)
-            shape = [sizes[axis] if axis in self.bias_axes else 1 for axis in axes.bias_axes(self.bias_axes)]
-            self.bias = self.add_weight(
-                shape=shape + [1] * (axes.hidden(input_shape, path) if axes.right else 0),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+            shape = tuple(sizes[axis] or 1 if axis in self.bias_axes else 1 for axis in axes.bias_axes(self.bias_axes))
+            hidden = axes.hidden(input_shape, path) if axes.right else 0
+            self.bias = declare(self, "bias", (*shape, *[1] * hidden))
         first = len(axes.inputs) if axes.left else 0  # axes are counted from the end after an ellipsis
         fixed = {index - first: sizes[axis] for index, axis in enumerate(axes.inputs) if axis in axes.kernel}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=fixed)
@@ -121,23 +110,15 @@ class EinsumDense(LowRankAdaptable):
 
     def _counting_fans(self) -> Any:
         """The kernel's initializer; one that scales by fans counts them along the axes that the equation gives them."""
-        found = self.kernel_initializer
+        found = descriptions(self, "kernel")["kernel_initializer"]
         if not isinstance(found, initializers.VarianceScaling) or found.input_axes is not None:
             return found
         outputs = [index for index, axis in enumerate(self.axes.kernel) if axis in self.axes.outputs]
         inputs = [index for index in range(len(self.axes.kernel)) if index not in outputs]
         return type(found).from_config({**found.get_config(), "input_axes": inputs, "output_axes": outputs})
 
-    @property
-    def kernel(self) -> Any:
-        """The kernel's declaration; with LoRA the merged value, inside a scope. Raises before the layer is built."""
-        return self.effective_weight()
-
     def call(self, inputs: Array, training: bool | None = None) -> Array:
-        outputs = jnp.einsum(self.equation, inputs, self.adapted_weight.value)
-        if self.lora_enabled:
-            a, b = self.lora_pair
-            outputs = outputs + self.lora_scale * jnp.einsum(self.axes.low_rank(), inputs, a.value, b.value)
+        outputs = self.kernel.einsum(self.equation, inputs)
         if self.bias is not None:
             bias = self.bias.value
             outputs = outputs + jnp.expand_dims(bias, tuple(range(outputs.ndim - bias.ndim)))

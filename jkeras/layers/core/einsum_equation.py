@@ -7,7 +7,6 @@ tells: it is the first letter, or hidden in an ellipsis on the left.
 
 import dataclasses
 import re
-import string
 from collections.abc import Sequence
 
 from jkeras.errors import ArgumentError, BuildError
@@ -45,16 +44,6 @@ class Equation:
         if odd := {*parsed.outputs} - {*parsed.inputs, *parsed.kernel}:
             raise _unusable(f"the axes {sorted(odd)} of the outputs must be in the inputs or in the kernel.", equation)
         return parsed
-
-    def low_rank(self) -> str:
-        """The equation with `A @ B` in place of the kernel, whose last axis `B` has.
-
-        >>> Equation.parse("abc,cd->abd").low_rank()
-        'abc,ce,ed->abd'
-        """
-        rank = next(letter for letter in string.ascii_letters if letter not in self.inputs + self.kernel + self.outputs)
-        kernel = f"{self.kernel[:-1]}{rank},{rank}{self.kernel[-1]}"
-        return f"{self.left}{self.inputs}{self.right},{kernel}->{self.left}{self.outputs}{self.right}"
 
     def hidden(self, input_shape: Sequence[int | None], path: str) -> int:
         """How many axes of the inputs an ellipsis stands for."""

@@ -5,9 +5,11 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import arguments, constraints, initializers, registry, regularizers
+from jkeras import arguments, registry
+from jkeras.core import Variable
 from jkeras.errors import ArgumentError
 from jkeras.layers.core.low_rank import LowRankAdaptable
+from jkeras.layers.weights import declare, declared, describe
 from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
@@ -45,6 +47,8 @@ class Embedding(LowRankAdaptable):
 
     adapted = "embeddings"
 
+    embeddings: Variable = declared()
+
     def __init__(
         self,
         input_dim: int,
@@ -75,35 +79,19 @@ class Embedding(LowRankAdaptable):
         self.output_dim = arguments.positive_int(
             output_dim, "output_dim", "Embedding", "Embedding(1000, output_dim=64)"
         )
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
-        self.embeddings_constraint = constraints.get(embeddings_constraint)
-        self.set_lora(lora_rank, lora_alpha, self.embeddings_constraint)
+        describe(self, "embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint)
+        self.set_lora(lora_rank, lora_alpha, embeddings_constraint)
         self.mask_zero = bool(mask_zero)
         self.supports_masking = self.mask_zero
         self.autocast = False  # rows are cast after they are taken, not the whole table before
 
     def build(self, input_shape: Shape | None = None) -> None:
-        self.declare_adapted(
-            (self.input_dim, self.output_dim),
-            initializer=self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        )
+        self.embeddings = declare(self, "embeddings", (self.input_dim, self.output_dim))
         self.declare_lora()
-
-    @property
-    def embeddings(self) -> Any:
-        """The table's declaration; with LoRA the merged value, inside a scope. Raises before the layer is built."""
-        return self.effective_weight()
 
     def call(self, inputs: Array) -> Array:
         indices = inputs if jnp.issubdtype(inputs.dtype, jnp.integer) else inputs.astype("int32")
-        outputs = jnp.take(self.adapted_weight.value, indices, axis=0)  # (..., output_dim)
-        if self.lora_enabled:
-            a, b = self.lora_pair
-            outputs = outputs + self.lora_scale * (jnp.take(a.value, indices, axis=0) @ b.value)
-        return outputs.astype(self.compute_dtype)
+        return self.embeddings.take(indices).astype(self.compute_dtype)  # (..., output_dim)
 
     def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
         return inputs != 0 if self.mask_zero else None

@@ -1,34 +1,31 @@
-"""Low-rank adaptation (LoRA) of one weight, for every layer that has a large one.
+"""The arguments and methods of Keras's layers for low-rank adaptation (LoRA) of one weight.
 
-A layer whose weight `W (..., o)` is adapted keeps it frozen and trains a pair `A (..., rank)`, `B (rank, o)`:
-
-    W + alpha / rank * A @ B        E. J. Hu et al., "LoRA: Low-rank adaptation of large language models",
-                                    arXiv:2106.09685, section 4.1
-
-`B` starts at zero, so that enabling changes no output. The pair is declared beside the weight, as
-`lora_<weight>_a` and `lora_<weight>_b`; layers apply it to their input (`(x @ A) @ B`), so that no gradient of the size
-of `W` is ever formed. Whole models are adapted and merged in `jkeras.lora`.
+What an adapted weight is, `jkeras.representations.LowRank` says: the weight is frozen, and a pair of matrices is
+trained beside it. Here a layer declares the pair as `lora_<weight>_a` and `lora_<weight>_b`, from the start or when it
+is told to. `B` starts at zero, so that enabling changes no output. Whole models are adapted and merged by
+`jkeras.lora`.
 """
 
 from typing import Any, ClassVar
 
 from jkeras import arguments, initializers
 from jkeras.core import Layer, Variable
-from jkeras.errors import ArgumentError, BuildError, NeverCalledError
+from jkeras.core.variable import LEAF
+from jkeras.errors import ArgumentError, BuildError
 from jkeras.layers.arguments import without_quantization
-from jkeras.typing import Array, Config, ConstraintLike, InitializerLike
+from jkeras.representations import LowRank
+from jkeras.typing import Config, ConstraintLike, InitializerLike
 
 
 class LowRankAdaptable(Layer):
     """The base of layers with one weight that can be adapted.
 
-    A subclass names it in `adapted`, calls `set_lora` in its constructor, and `declare_adapted` and `declare_lora` in
-    `build`.
+    A subclass names it in `adapted`, calls `set_lora` in its constructor, and `declare_lora` in `build`, after the
+    weight is declared.
 
     Attributes:
         adapted: the name of the weight, such as `"kernel"`.
         lora_rank, lora_alpha: the rank and the scale of the adaptation; `None` for none.
-        lora_enabled: whether the pair is declared.
     """
 
     adapted: ClassVar[str]
@@ -37,8 +34,6 @@ class LowRankAdaptable(Layer):
         super().__init__(**without_quantization(kwargs, type(self).__name__))
         self.lora_rank: int | None = None
         self.lora_alpha: float | None = None
-        self.lora_enabled = False
-        self._weight: Variable | None = None
 
     def set_lora(self, rank: int | None, alpha: float | None, constraint: ConstraintLike) -> None:
         """Takes the constructor's arguments: the weight is adapted from the start where there is a rank.
@@ -51,54 +46,16 @@ class LowRankAdaptable(Layer):
             self._refuse_constraint(constraint)
         self.lora_rank, self.lora_alpha = rank, rank if alpha is None else alpha
 
-    def declare_adapted(self, shape: tuple[int, ...], **options: Any) -> None:
-        """Declares the weight; `options` are those of `add_weight`."""
-        self._weight = self.add_weight(shape=shape, name=self.adapted, **options)
-
     @property
     def adapted_weight(self) -> Variable:
-        """The declaration of the weight itself. Raises before the layer is built."""
-        if self._weight is None:
-            raise NeverCalledError(
-                f"the weight '{self.adapted}' cannot be read before the layer is built.",
-                path=self.name,
-                write=f"{self.name}.build((None, 8))",
-            )
-        return self._weight
+        """The declaration of the weight. Raises before the layer is built."""
+        weight: Variable = getattr(self, self.adapted)
+        return weight
 
     @property
-    def lora_pair(self) -> tuple[Variable, Variable]:
-        """The declarations of `A` and `B`."""
-        return getattr(self, f"lora_{self.adapted}_a"), getattr(self, f"lora_{self.adapted}_b")
-
-    @property
-    def lora_scale(self) -> float:
-        """`alpha / rank`."""
-        assert self.lora_alpha is not None and self.lora_rank is not None
-        return self.lora_alpha / self.lora_rank
-
-    @property
-    def trainable(self) -> bool:
-        """As of any layer; an adapted weight stays frozen whatever is set."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        Layer.trainable.fset(self, value)  # type: ignore[attr-defined]
-        if self.lora_enabled:
-            self.adapted_weight.trainable = False
-
-    def effective_weight(self) -> Any:
-        """The declaration of the weight; with LoRA the value `W + alpha / rank * A @ B`, inside a scope."""
-        weight = self.adapted_weight
-        if not self.lora_enabled:
-            return weight
-        a, b = self.lora_pair
-        return weight.value + (self.lora_scale * (a.value @ b.value)).astype(weight.value.dtype)
-
-    def merged_value(self, weight: Array, a: Array, b: Array) -> Array:
-        """`W + alpha / rank * A @ B` out of the stored values, in the dtype in which the weight is kept."""
-        return (weight + self.lora_scale * (a @ b)).astype(weight.dtype)
+    def lora_enabled(self) -> bool:
+        """Whether the pair is declared."""
+        return hasattr(self, self.adapted) and isinstance(self.adapted_weight.representation, LowRank)
 
     def enable_lora(
         self,
@@ -133,7 +90,7 @@ class LowRankAdaptable(Layer):
     def check_adaptable(self, rank: int) -> None:
         """Raises what `enable_lora(rank)` would raise."""
         arguments.positive_int(rank, "rank", self._label, "layer.enable_lora(rank=4)")
-        if self._weight is None:
+        if not hasattr(self, self.adapted):
             raise BuildError(
                 "the layer must be built first, because LoRA needs the shape of the weight.",
                 path=self.name,
@@ -145,7 +102,7 @@ class LowRankAdaptable(Layer):
                 path=self._label,
                 write="variables = jkeras.lora.merge(layer, variables)   # first",
             )
-        self._refuse_constraint(self._weight.constraint)
+        self._refuse_constraint(self.adapted_weight.constraint)
 
     def declare_lora(self) -> None:
         """Declares the pair if the constructor was given a rank."""
@@ -153,26 +110,27 @@ class LowRankAdaptable(Layer):
             self._declare_pair("he_uniform", "zeros")
 
     def _declare_pair(self, a_initializer: InitializerLike, b_initializer: InitializerLike) -> None:
-        weight, rank = self.adapted_weight, self.lora_rank
-        # float32 whatever the policy: the pair's small updates would be lost in half precision
-        options: dict[str, Any] = {"dtype": "float32", "regularizer": weight.regularizer}
-        for letter, shape, initializer in (
-            ("a", (*weight.shape[:-1], rank), a_initializer),
-            ("b", (rank, weight.shape[-1]), b_initializer),
-        ):
-            name = f"lora_{self.adapted}_{letter}"
-            setattr(self, name, self.add_weight(shape, initializers.get(initializer), name=name, **options))
-        weight.trainable = False
-        self.lora_enabled = True
+        weight, rank, alpha = self.adapted_weight, self.lora_rank, self.lora_alpha
+        assert rank is not None and alpha is not None
+        a = self._declare("a", (*weight.shape[:-1], rank), a_initializer)
+        b = self._declare("b", (rank, weight.shape[-1]), b_initializer)
+        weight.representation = LowRank(a, b, alpha / rank)
+
+    def _declare(self, letter: str, shape: tuple[int, ...], initializer: InitializerLike) -> Variable:
+        """One of the pair; float32 whatever the policy, for its small updates would be lost in half precision."""
+        name, penalty = f"lora_{self.adapted}_{letter}", self.adapted_weight.regularizer
+        variable: Variable = self.add_weight(
+            shape, initializers.get(initializer), "float32", regularizer=penalty, name=name
+        )
+        setattr(self, name, variable)
+        return variable
 
     def disable_lora(self) -> None:
-        """Removes the pair from the declarations and makes the weight trainable again. `jkeras.lora.merge` calls it."""
-        pair = self.lora_pair
-        self.own_variables = [variable for variable in self.own_variables if variable not in pair]
+        """Removes the pair from the declarations, and the weight is trained again. `jkeras.lora.merge` calls it."""
+        self.adapted_weight.representation = LEAF
         for letter in ("a", "b"):
             delattr(self, f"lora_{self.adapted}_{letter}")
-        self.adapted_weight.trainable = True
-        self.lora_enabled, self.lora_rank, self.lora_alpha = False, None, None
+        self.lora_rank, self.lora_alpha = None, None
 
     def get_config(self) -> Config:
         config = super().get_config()

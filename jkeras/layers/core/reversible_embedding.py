@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jkeras import arguments, dtypes, registry
 from jkeras.core import Variable, set_mask
 from jkeras.layers.core.embedding import Embedding
+from jkeras.layers.weights import declare
 from jkeras.typing import Array, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike, Shape
 
 
@@ -83,8 +84,14 @@ class ReversibleEmbedding(Embedding):
     def build(self, input_shape: Shape | None = None) -> None:
         super().build(input_shape)
         if not self.tie_weights:
-            shape = (self.output_dim, self.input_dim)
-            self.reverse_embeddings = self.add_weight(shape, self.embeddings_initializer, name="reverse_embeddings")
+            self.reverse_embeddings = declare(
+                self,
+                "embeddings",
+                (self.output_dim, self.input_dim),
+                regularizer=None,
+                constraint=None,
+                name="reverse_embeddings",
+            )
 
     def call(self, inputs: Array, reverse: bool = False) -> Array:
         if reverse:
@@ -101,10 +108,7 @@ class ReversibleEmbedding(Embedding):
         if self.reverse_embeddings is not None:
             scores = vectors @ self.reverse_embeddings.value.astype(dtype)  # (..., input_dim)
         else:
-            scores = vectors @ self.adapted_weight.value.astype(dtype).T
-            if self.lora_enabled:
-                a, b = (variable.value.astype(dtype) for variable in self.lora_pair)
-                scores = scores + self.lora_scale * ((vectors @ b.T) @ a.T)
+            scores = self.embeddings.matmul(vectors, transposed=True, dtype=dtype)
         if self.logit_soft_cap is None:
             return scores
         return jnp.tanh(scores / self.logit_soft_cap) * self.logit_soft_cap

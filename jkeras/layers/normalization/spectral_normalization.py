@@ -9,6 +9,7 @@ from jkeras import arguments, initializers, registry
 from jkeras.core import Layer, Variable
 from jkeras.core.options import LayerOptions
 from jkeras.core.scope import require
+from jkeras.core.variable import LEAF
 from jkeras.errors import ArgumentError
 from jkeras.functional import unit_normalize
 from jkeras.layers.core.low_rank import LowRankAdaptable
@@ -79,18 +80,15 @@ class SpectralNormalization(Wrapper):
 
     def _weight(self) -> Variable:
         """The declaration of the kernel."""
-        layer, weight = self.layer, None
-        if not isinstance(layer, LowRankAdaptable):
-            weight = getattr(layer, "kernel", None)
-        elif not layer.lora_enabled:
-            weight = layer.adapted_weight
-        if isinstance(weight, Variable):
+        name = self.layer.adapted if isinstance(self.layer, LowRankAdaptable) else "kernel"
+        weight = getattr(self.layer, name, None)
+        if isinstance(weight, Variable) and weight.representation is LEAF:
             return weight
         raise ArgumentError(
             "the layer must have a kernel that LoRA does not adapt.",
             path=self._label,
             expected="a layer with a `kernel`, or an Embedding",
-            received=repr(layer),
+            received=repr(self.layer),
             write="SpectralNormalization(layers.Dense(8))",
         )
 
