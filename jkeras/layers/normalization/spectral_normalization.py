@@ -85,7 +85,7 @@ class SpectralNormalization(Wrapper):
         if isinstance(weight, Variable) and weight.representation is LEAF:
             return weight
         raise ArgumentError(
-            "the layer must have a kernel that LoRA does not adapt.",
+            "the layer must have a kernel that nothing else represents, such as LoRA.",
             path=self._label,
             expected="a layer with a `kernel`, or an Embedding",
             received=repr(self.layer),
