@@ -93,7 +93,8 @@ class DTypePolicy:
     """In which dtype a layer keeps its values and in which it computes.
 
     Args:
-        name: a dtype name, `"mixed_bfloat16"` or `"mixed_float16"`; by default the policy of `jkeras.config`.
+        name: a dtype name, `"mixed_bfloat16"`, `"mixed_float16"` or a name given to `register`; by default the policy
+            of `jkeras.config`.
 
     >>> policy = DTypePolicy("mixed_bfloat16")
     >>> policy.variable_dtype, policy.compute_dtype
@@ -112,18 +113,14 @@ class DTypePolicy:
                 write="DTypePolicy('mixed_bfloat16')",
             )
         self.name = name
-        if name.startswith("mixed_"):
-            names = [f"mixed_{dtype}" for dtype in ("bfloat16", "float16")]
-            if name not in names:
-                raise UnknownNameError(
-                    f"unknown dtype policy {name!r}.",
-                    path="DTypePolicy",
-                    expected=did_you_mean(name, names),
-                    write="DTypePolicy('mixed_bfloat16')",
-                )
-            self.variable_dtype, self.compute_dtype = "float32", name.removeprefix("mixed_")
-        else:
-            self.variable_dtype = self.compute_dtype = standardize(name)
+        if name.startswith("mixed_") and name not in _REGISTERED:
+            raise UnknownNameError(
+                f"unknown dtype policy {name!r}.",
+                path="DTypePolicy",
+                expected=did_you_mean(name, _REGISTERED),
+                write="DTypePolicy('mixed_bfloat16')",
+            )
+        self.variable_dtype, self.compute_dtype = _REGISTERED.get(name) or (standardize(name),) * 2
 
     def get_config(self) -> Config:
         """`{"name": name}`."""
@@ -145,6 +142,41 @@ class DTypePolicy:
 
 
 FloatDTypePolicy = DTypePolicy
+
+_REGISTERED: dict[str, tuple[DType, DType]] = {  # name -> the dtypes of values and of computations
+    "mixed_bfloat16": ("float32", "bfloat16"),
+    "mixed_float16": ("float32", "float16"),
+}
+
+
+def register(name: str, variable_dtype: DTypeLike, compute_dtype: DTypeLike) -> DTypePolicy:
+    """Gives a name to a pair of dtypes; layers, configs and `jkeras.config` take it as they take `"mixed_bfloat16"`.
+
+    Args:
+        name: a name that no dtype and no other policy has.
+        variable_dtype: the dtype in which values are kept.
+        compute_dtype: the dtype in which layers compute.
+
+    Raises:
+        ArgumentError: the name is that of a dtype, or of a policy with other dtypes.
+
+    >>> register("wide", "bfloat16", "float32")
+    <DTypePolicy "wide">
+    >>> DTypePolicy("wide").variable_dtype
+    'bfloat16'
+    """
+    pair = standardize(variable_dtype), standardize(compute_dtype)
+    known = (name, name) if name in NAMES else _REGISTERED.get(name, pair)
+    if known != pair or name in NAMES:
+        raise ArgumentError(
+            f"`name` must be new, but {name!r} is a policy of {known[0]} values and {known[1]} computations.",
+            path="dtype_policies.register",
+            expected="another name",
+            received=repr(name),
+            write=f"register('my_{name}', {pair[0]!r}, {pair[1]!r})",
+        )
+    _REGISTERED[name] = pair
+    return DTypePolicy(name)
 
 
 @registry.export("keras.dtype_policies")

@@ -9,7 +9,7 @@ import pytest
 
 import jkeras
 import jkeras.core
-from jkeras import dtypes
+from jkeras import dtypes, registry
 from jkeras.core import Input, InputSpec, Layer, get_mask, set_mask
 from jkeras.errors import ArgumentError, BuildError, DataError, OutsideScopeError, ShapeError
 from jkeras.layers import Dense
@@ -645,3 +645,16 @@ def test_an_integer_that_32_bits_do_not_hold_is_refused_with_its_place(wrong):
     with pytest.raises(DataError, match=r"int64 4294967297 at \[0, 1\]"):
         layer.stateless_call(*variables, wrong)
     assert_close(layer.stateless_call(*variables, wrong[:, :1])[0], variables.trainable["embeddings"][1][None, None])
+
+
+def test_a_registered_policy_keeps_and_computes_in_its_dtypes_and_comes_back_from_configs():
+    policy = dtypes.register("narrow_values", "bfloat16", "float32")
+    layer = Dense(2, dtype="narrow_values")
+    variables = layer.init(jax.random.key(0), (1, 3))
+    assert variables.trainable["kernel"].dtype == "bfloat16"
+    assert layer.stateless_call(*variables, jnp.ones((1, 3)))[0].dtype == "float32"
+    assert registry.deserialize(registry.serialize(layer)).dtype_policy == policy
+    assert dtypes.register("narrow_values", jnp.bfloat16, float) == policy  # once more, the same
+    for name, pair in (("narrow_values", ("float32", "float32")), ("float16", ("float16", "float16"))):
+        with pytest.raises(ArgumentError, match="must be new"):
+            dtypes.register(name, *pair)
