@@ -34,11 +34,7 @@ class Lifted(Operation):
     def __init__(self, function: Callable[..., PyTree], op: str | None = None, name: str | None = None) -> None:
         super().__init__(name=name)
         self.function, self.op = function, op
-
-    @property
-    def default_name(self) -> str:
-        """The name in the table, or the function's."""
-        return self.op or getattr(self.function, "__name__", "lifted").strip("<>")
+        self.default_name = op or getattr(function, "__name__", "lifted").strip("<>")
 
     def call(self, *args: Any, **kwargs: Any) -> PyTree:
         """The function's value."""

@@ -38,6 +38,11 @@ class Operation(PlainArguments):
     """
 
     _constructor: "Given"
+    default_name = "operation"  # of which an owner makes a numbered one: the class name in snake case
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.default_name = registry.snake_case(cls.__name__)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Operation":
         instance = super().__new__(cls)
@@ -54,11 +59,6 @@ class Operation(PlainArguments):
     def name(self) -> str:
         """The explicit name, else the name that its first model gave it, else the class name in snake case."""
         return self.explicit_name or self.given_name or self.default_name
-
-    @property
-    def default_name(self) -> str:
-        """The name from which an owner makes a numbered one: the class name in snake case."""
-        return registry.snake_case(type(self).__name__)
 
     @property
     def nodes(self) -> list[Node]:
