@@ -18,6 +18,7 @@ from jkeras import (
     optimizers,
     random,
     regularizers,
+    representations,
     saving,
     utils,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "random",
     "regularizers",
     "remat",
+    "representations",
     "saving",
     "scan",
     "set_mask",
