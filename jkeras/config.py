@@ -3,6 +3,7 @@
 They save repeated arguments; no computation depends on them once an object exists.
 """
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from typing import Any
 
 import jax
 
+from jkeras import jax_compat
 from jkeras.errors import ArgumentError
 
 FLOATS = ("bfloat16", "float16", "float32", "float64")
+PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 DATA_FORMATS = ("channels_last", "channels_first")
 
 
@@ -157,3 +160,35 @@ def enable_compile_cache(path: str | os.PathLike[str]) -> None:
     jax.config.update("jax_compilation_cache_dir", os.fspath(path))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def lowering_for(*platforms: str) -> contextlib.AbstractContextManager[Any]:
+    """In the block, programs are traced for other platforms than that of this machine.
+
+    What depends on the platform, such as the kernels of attention, is that of the platforms: on a laptop one can look
+    at the program of an accelerator, compile it where the plug-in is installed, or export it. A program for one
+    platform has that platform's kernels; one for several has those of none, because JAX cannot lower them for others.
+
+    Args:
+        platforms: some of `"cpu"`, `"cuda"`, `"rocm"`, `"tpu"`, as for `jax.export` and `lowering_platforms`.
+
+    Raises:
+        ArgumentError: no platform, or an unknown one.
+
+    >>> from jkeras import functional
+    >>> q = jax.ShapeDtypeStruct((1, 128, 2, 64), "bfloat16")
+    >>> with lowering_for("tpu"):
+    ...     traced = jax.jit(functional.dot_product_attention).trace(q, q, q)
+    ...     lowered = traced.lower(lowering_platforms=("tpu",))
+    >>> "tpu_custom_call" in lowered.as_text()
+    True
+    """
+    if not platforms or not {*platforms} <= {*PLATFORMS}:
+        raise ArgumentError(
+            f"`platforms` must be some of {PLATFORMS}, got {platforms}.",
+            path="lowering_for",
+            expected=", ".join(map(repr, PLATFORMS)),
+            received=repr(platforms),
+            write="with jkeras.config.lowering_for('tpu'): ...",
+        )
+    return jax_compat.lowering_for(*platforms)

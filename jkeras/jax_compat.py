@@ -113,14 +113,41 @@ def has_64_bits() -> bool:
     return bool(jax.config.read("jax_enable_x64"))
 
 
-def target_platform() -> str:
-    """The platform of the device that computes by default, such as `"cpu"`.
+_targets = jax.make_user_context(default_value=())  # part of the keys of all of JAX's caches
 
-    >>> target_platform() in ("cpu", "gpu", "tpu", "cuda", "rocm")
-    True
+
+def lowering_for(*platforms: str) -> contextlib.AbstractContextManager[Any]:
+    """In the block, programs are traced for other platforms than the machine's own; see `jkeras.config`."""
+    block: contextlib.AbstractContextManager[Any] = _targets(platforms)
+    return block
+
+
+def target_platforms() -> tuple[str, ...]:
+    """The platforms that programs are traced for, as `jax.jit(...).lower(lowering_platforms=...)` names them: those of
+    `lowering_for`, else that of the device that computes by default.
+
+    >>> with lowering_for("cuda", "tpu"):
+    ...     target_platforms()
+    ('cuda', 'tpu')
     """
+    if _targets.value:
+        return tuple(_targets.value)
     device = jax.config.jax_default_device  # type: ignore[attr-defined]
-    return jax.default_backend() if device is None else getattr(device, "platform", device)
+    platform = jax.default_backend() if device is None else getattr(device, "platform", device)
+    return ("cuda" if platform == "gpu" else platform,)
+
+
+def is_spread() -> bool:
+    """Whether a program that is traced now may be divided among several devices by the compiler: not where only
+    `lowering_for` says what it is for, nor inside `jax.shard_map`.
+
+    >>> with lowering_for("tpu"):
+    ...     is_spread()
+    False
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    by_hand = not mesh.empty and len(mesh.manual_axes) == len(mesh.axis_names)
+    return not _targets.value and jax.device_count() > 1 and not by_hand
 
 
 CPU_OPTIONS = {"xla_cpu_copy_insertion_use_region_analysis": True, "xla_cpu_prefer_vector_width": 512}

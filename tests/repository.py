@@ -67,3 +67,4 @@ def blocks(page: Path, *languages: str) -> list[Block]:
 
 # Dependencies that are imported when something is drawn or written: a quarter of what `import jkeras` would take.
 LATE = frozenset({"h5py", "rich"})
+LATE_OF_JAX = "jax.experimental.pallas"  # kernels of accelerators, as large

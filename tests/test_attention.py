@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import jkeras
-from jkeras import layers
+from jkeras import layers, registry
+from jkeras.config import lowering_for
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional import (
-    attention,
+    attention_kernels,
     attention_mask,
     attention_weights,
     dot_product_attention,
@@ -108,30 +109,34 @@ def test_what_does_not_fit_is_told():
 # -- which implementation runs
 
 
-@pytest.mark.skipif(jax.default_backend() != "cpu", reason="what a machine without a GPU does")
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="what a machine without an accelerator does")
 def test_a_demand_for_the_fused_kernel_is_met_or_an_error():
     half = [x.astype("bfloat16") for x in (Q, K, V)]
     assert dot_product_attention(*half).dtype == "bfloat16"  # not demanded: XLA
     for demand in ({"strict": True}, {"implementation": "cudnn"}):
-        with pytest.raises(ArgumentError, match="platform is 'cpu'"):
+        with pytest.raises(ArgumentError, match="program is for 'cpu'"):
             dot_product_attention(*half, **demand)
-    with pytest.raises(ArgumentError, match="platform is 'cpu'"):
+    with pytest.raises(ArgumentError, match="program is for 'cpu'"):
         jkeras.ops.dot_product_attention(*half, flash_attention=True)
     layer = layers.MultiHeadAttention(2, 8, flash_attention=True)
-    with pytest.raises(ArgumentError, match="platform is 'cpu'"):
+    with pytest.raises(ArgumentError, match="program is for 'cpu'"):
         layer.init(jax.random.key(0), (1, 4, 8), (1, 4, 8))
     with pytest.raises(ArgumentError, match="`dropout`"):
         layers.MultiHeadAttention(2, 8, dropout=0.1, flash_attention=True)
 
 
 def test_on_a_gpu_the_kernel_runs_where_jax_says_that_it_can(monkeypatch):
-    monkeypatch.setattr(attention, "target_platform", lambda: "gpu")
+    with lowering_for("cuda"):
+        check_kernel_of_gpus(monkeypatch)
+
+
+def check_kernel_of_gpus(monkeypatch):
     asked = []
 
     def kernel(query, key, value, *rest, **options):
         asked.append(options)
-        if query.dtype == "float32":
-            raise NotImplementedError("Q must be half")
+        if query.shape[0] == 1:
+            raise NotImplementedError("one example is too few")
         return jnp.ones(query.shape, query.dtype)
 
     monkeypatch.setattr(jax.nn, "dot_product_attention", kernel)
@@ -142,8 +147,10 @@ def test_on_a_gpu_the_kernel_runs_where_jax_says_that_it_can(monkeypatch):
     # example 0 has 2 keys, and from the fourth query on they are out of the window
     np.testing.assert_array_equal(ones[:, :, 0, 0], [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
     assert_close(dot_product_attention(Q, K, V), by_definition(Q, K, V, lambda e, i, j: True))  # falls to XLA
-    with pytest.raises(ArgumentError, match="Q must be half"):
+    with pytest.raises(ArgumentError, match="does not support float32"):
         dot_product_attention(Q, K, V, strict=True)
+    with pytest.raises(ArgumentError, match="one example is too few"):
+        dot_product_attention(*(x[:1] for x in half), strict=True)
     with pytest.raises(ArgumentError, match="`soft_cap`"):
         dot_product_attention(*half, soft_cap=1.0, strict=True)
     count = len(asked)
@@ -168,6 +175,141 @@ def test_the_fused_kernel_agrees_with_xla(case):
     for one, other in zip((fused, *fused_gradients), (plain, *gradients), strict=True):
         # bfloat16 has 16 bits less than float32; products of weights and values are rounded to it once or twice
         assert_close(one.astype("float32"), other.astype("float32"), ulps=8 * 2**16)
+
+
+# -- kernels of other platforms: their numbers, and the programs that hold them
+
+LONG_MASK = jnp.arange(256).reshape(1, 1, 1, 256) < jnp.array([100, 256]).reshape(2, 1, 1, 1)
+LONG_SEGMENTS = (
+    jnp.arange(128)[None] // 48 + jnp.zeros((2, 1), int),
+    jnp.arange(256)[None] // 100 + jnp.ones((2, 1), int),
+)
+SPLASH = {
+    "everything": {},
+    "causal": {"is_causal": True},
+    "window": {"window": 40},
+    "causal window": {"is_causal": True, "window": 40},
+    "padding": {"mask": LONG_MASK, "is_causal": True},
+    "lengths": {"key_lengths": jnp.array([0, 130])},
+    "segments": {"segment_ids": LONG_SEGMENTS, "key_lengths": jnp.array([256, 130])},
+    "cap": {"soft_cap": 2.0},
+}
+
+
+@pytest.mark.parametrize("case", SPLASH)
+def test_the_kernel_of_tpus_computes_what_xla_does(case):
+    query, key, value = (normal(2, size, n, c) for size, n, c in ((128, 4, 24), (256, 2, 24), (256, 2, 16)))
+    given = {**dict.fromkeys(("bias", "mask", "window", "key_lengths", "segment_ids", "soft_cap")), "is_causal": False}
+    options = {**given, "scale": 0.2, **SPLASH[case]}
+
+    def both(function):
+        def total(*inputs):
+            outputs = function(*inputs)
+            return jnp.sum(jnp.sin(outputs)), outputs
+
+        return jax.jit(jax.value_and_grad(total, (0, 1, 2), has_aux=True))(query, key, value)
+
+    (_, fused), fused_gradients = both(functools.partial(attention_kernels.splash, interpret=True, **options))
+    (_, plain), gradients = both(functools.partial(dot_product_attention, implementation="xla", **options))
+    for one, other in zip((fused, *fused_gradients), (plain, *gradients), strict=True):
+        assert_close(one, other, ulps=256)  # sums of 256 terms in blocks, rescaled from one block to the next
+
+
+def lowered(platforms, layer=None, dtype="bfloat16", **arguments):
+    """The text of an attention layer's training step, lowered for platforms that this machine does not have."""
+    layer = layer or layers.MultiHeadAttention(2, 64, dtype=dtype)
+    x = jax.ShapeDtypeStruct((2, 128, 32), dtype)
+    with lowering_for(*platforms):
+        variables = jax.eval_shape(lambda: layer.init(jax.random.key(0), x, x))
+
+        def loss(trainable, x):
+            return jnp.sum(layer.stateless_call(trainable, {}, x, x, **arguments)[0].astype("float32"))
+
+        return jax.jit(jax.grad(loss)).trace(variables.trainable, x).lower(lowering_platforms=platforms)
+
+
+def test_a_program_has_the_kernels_of_the_platform_that_it_is_for():
+    cpu, tpu = lowered(("cpu",)).as_text(), lowered(("tpu",), use_causal_mask=True).as_text()
+    assert "custom_call" not in cpu.replace("@Sharding", "")
+    assert tpu.count("tpu_custom_call") == 3  # forward, and two backward
+    group = layers.GroupQueryAttention(64, 4, 2, dtype="bfloat16")
+    assert lowered(("tpu",), group).as_text().count("tpu_custom_call") == 3
+    assert "tpu_custom_call" not in lowered(("tpu",), dtype="float16").as_text()
+
+
+def test_a_program_for_several_platforms_has_the_kernels_of_none():
+    query = jax.ShapeDtypeStruct((1, 128, 2, 64), "float32")
+    with lowering_for("cpu", "cuda", "tpu"):
+        exported = jax.export.export(jax.jit(dot_product_attention), platforms=("cpu", "cuda", "tpu"))
+        exported = exported(query, query, query)
+        with pytest.raises(ArgumentError, match="'cpu', 'cuda', 'tpu'"):
+            dot_product_attention(Q, K, V, strict=True)
+    x = normal(1, 128, 2, 64)
+    assert "tpu_custom_call" not in exported.mlir_module()
+    assert_close(exported.call(x, x, x), dot_product_attention(x, x, x))
+
+
+def test_forward_mode_works_on_a_cpu_whatever_accelerators_have():
+    x = normal(1, 128, 2, 64).astype("bfloat16")
+    _, tangent = jax.jvp(lambda x: dot_product_attention(x, x, x), (x,), (x,))
+    assert tangent.shape == x.shape
+
+
+def test_a_kernel_is_chosen_by_itself_only_where_the_program_stays_whole(monkeypatch):
+    monkeypatch.setattr(attention_kernels, "is_spread", lambda: True)
+    assert "tpu_custom_call" not in lowered(("tpu",)).as_text()
+    query = jax.ShapeDtypeStruct((1, 128, 2, 64), "float32")
+    with lowering_for("tpu"):
+        traced = jax.jit(functools.partial(dot_product_attention, implementation="splash")).trace(query, query, query)
+    assert "tpu_custom_call" in traced.lower(lowering_platforms=("tpu",)).as_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"bias": BIAS[:, :1, :1]}, "`bias`"),
+        ({"mask": jnp.ones((1, 1, 128, 128), bool)}, "masks"),
+        ({"query": jnp.zeros((1, 120, 2, 64))}, "128 must divide"),
+        ({"query": jnp.zeros((1, 128, 2, 64), "float16")}, "float16"),
+    ],
+)
+def test_a_demand_that_the_kernel_of_tpus_cannot_meet_is_an_error_with_the_reason(change, reason):
+    inputs = {name: jnp.zeros((1, 128, 2, 64), change.get("query", Q).dtype) for name in ("query", "key", "value")}
+    with lowering_for("tpu"), pytest.raises(ArgumentError, match=reason):
+        dot_product_attention(**{**inputs, **change}, implementation="splash")
+    with pytest.raises(ArgumentError, match="program is for 'cpu'"):
+        dot_product_attention(**inputs, implementation="splash")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_function_of_the_users_own_gets_everything_that_hides_keys_as_one_mask(case):
+    def own(query, key, value, *, bias, mask, scale, soft_cap):
+        assert bias is None and soft_cap is None
+        weights = attention_weights(query, key, mask=mask, scale=scale)
+        return weigh(weights, value)
+
+    arguments, allowed = CASES[case]
+    outputs = jax.jit(functools.partial(dot_product_attention, implementation=own, **arguments))(Q, K, V)
+    assert_close(outputs, by_definition(Q, K, V, allowed))
+
+
+@registry.register_keras_serializable("tests")
+def values_of_the_first_key(query, key, value, *, bias, mask, scale, soft_cap):
+    return jnp.broadcast_to(jnp.repeat(value[:, :1], query.shape[2] // value.shape[2], axis=2), query.shape)
+
+
+def test_a_layer_attends_by_a_function_of_the_users_own_and_has_it_in_its_config():
+    layer = layers.GroupQueryAttention(3, 4, 2, implementation=values_of_the_first_key)
+    x = normal(1, 5, 6)
+    variables = layer.init(jax.random.key(0), x, x)
+    outputs = layer.stateless_call(*variables, x, x)[0]
+    assert_close(outputs, jnp.broadcast_to(outputs[:, :1], outputs.shape))
+    again = registry.deserialize(registry.serialize(layer))
+    assert again.implementation is values_of_the_first_key
+    with pytest.raises(ArgumentError, match="`implementation`"):
+        layers.GroupQueryAttention(3, 4, 2, implementation="flash")
+    with pytest.raises(ArgumentError, match="`dropout` cannot be used with `implementation`"):
+        layers.GroupQueryAttention(3, 4, 2, implementation="xla", dropout=0.1)
 
 
 def test_dropout_changes_nothing_outside_training():

@@ -96,10 +96,33 @@ def test_dtypes_are_those_of_arrays():
         assert jax_compat.has_64_bits() is True and jax_compat.canonical_dtype("int64").name == "int64"
 
 
-def test_the_platform_is_that_of_the_default_device():
-    assert jax_compat.target_platform() == jax.default_backend()
+def test_the_platform_is_that_of_the_default_device_or_of_the_block():
+    own = "cuda" if jax.default_backend() == "gpu" else jax.default_backend()
+    assert jax_compat.target_platforms() == (own,)
     with jax.default_device(jax.devices()[0]):
-        assert jax_compat.target_platform() == jax.devices()[0].platform
+        assert jax_compat.target_platforms() == (own,)
+    with jax_compat.lowering_for("tpu", "cpu"):
+        assert jax_compat.target_platforms() == ("tpu", "cpu")
+
+
+def test_a_function_is_traced_again_for_another_platform():
+    seen = []
+    function = jax.jit(lambda x: seen.append(jax_compat.target_platforms()) or x)
+    for platforms in (("tpu",), ("cuda",), ("tpu",)):
+        with jax_compat.lowering_for(*platforms):
+            function.trace(1.0)
+    assert seen == [("tpu",), ("cuda",)]
+
+
+def test_a_program_inside_shard_map_is_whole():
+    mesh = jax.make_mesh((1,), ("x",), axis_types=(jax.sharding.AxisType.Explicit,))
+    seen = []
+    spec = jax.sharding.PartitionSpec()
+    with jax.set_mesh(mesh):
+        function = jax.shard_map(lambda x: seen.append(jax_compat.is_spread()) or x, in_specs=spec, out_specs=spec)
+        jax.jit(function)(jnp.ones(1))
+    assert seen == [False]
+    assert jax_compat.is_spread() == (jax.device_count() > 1)
 
 
 def test_the_compiler_knows_the_options():

@@ -3,70 +3,21 @@
 Structure restricts the keys of a query where possible: causal order, a window, lengths, segments. A mask of booleans
 expresses everything else. Kernels skip the scores that structure rules out; a mask is only ever added to the scores.
 
-`dot_product_attention` is one operation, for which cuDNN has a kernel that never holds the scores. Where the weights
-themselves are wanted, to show or to drop some, there are its two halves: `attention_weights` and `weigh`.
+`dot_product_attention` is one operation, for which GPUs and TPUs have kernels that never hold the scores. Where the
+weights themselves are wanted, to show or to drop some, there are its two halves: `attention_weights` and `weigh`.
 """
 
-import functools
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jkeras.errors import ArgumentError, ShapeError
-from jkeras.jax_compat import target_platform
-from jkeras.typing import Array, ArrayLike, DTypeLike
-
-Implementation = Literal["cudnn", "xla"]
-Segments = Array | tuple[Array, Array]
-GPU = ("gpu", "cuda")
-PATH = "dot_product_attention"
-
-
-def attention_mask(
-    queries: ArrayLike,
-    keys: ArrayLike,
-    *,
-    mask: Array | None = None,
-    is_causal: bool = False,
-    window: int | None = None,
-    key_lengths: Array | None = None,
-    segment_ids: Segments | None = None,
-) -> Array | None:
-    """The `keys` that each of the `queries` positions may attend to, as one mask.
-
-    `allowed[..., i, j] = mask[..., i, j] and j <= i and |i - j| < window and j < key_lengths[b] and segments equal`,
-    of which only what is given holds.
-
-    Args:
-        queries, keys: the numbers of queries and of keys.
-        mask: bool, broadcastable to `(b, n, queries, keys)`.
-        is_causal: whether a query sees only its own and earlier positions.
-        window: a query sees positions nearer than that.
-        key_lengths: `(b,)`; keys from there on are padding.
-        segment_ids: `(b, t)` of queries and keys both, or one array for each: a query sees keys of its own segment.
-
-    Returns:
-        A bool array of rank 4, broadcastable to `(b, n, queries, keys)`; `None` where everything may be seen.
-
-    >>> attention_mask(3, 3, is_causal=True, window=2)[0, 0].astype(int).tolist()
-    [[1, 0, 0], [1, 1, 0], [0, 1, 1]]
-    """
-    parts = [] if mask is None else [mask]
-    i = lax.broadcasted_iota("int32", (1, 1, queries, 1), 2)
-    j = lax.broadcasted_iota("int32", (1, 1, 1, keys), 3)
-    if is_causal:
-        parts.append(j <= i)
-    if window is not None:
-        parts.append(jnp.abs(i - j) < window)
-    if key_lengths is not None:
-        parts.append(j < jnp.expand_dims(key_lengths, (1, 2, 3)))
-    if segment_ids is not None:
-        own, other = segment_ids if isinstance(segment_ids, tuple) else (segment_ids, segment_ids)
-        parts.append(jnp.expand_dims(own, (1, 3)) == jnp.expand_dims(other, (1, 2)))
-    return functools.reduce(jnp.logical_and, parts) if parts else None
+from jkeras.errors import ShapeError
+from jkeras.functional.attention_kernels import PATH, Implementation, chosen
+from jkeras.functional.attention_mask import Segments, attention_mask, hide_padding, rank_4
+from jkeras.jax_compat import target_platforms
+from jkeras.typing import Array
 
 
 def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
@@ -116,7 +67,7 @@ def dot_product_attention(
     key_lengths: Array | None = None,
     segment_ids: Segments | None = None,
     soft_cap: float | None = None,
-    implementation: Implementation | None = None,
+    implementation: Implementation = None,
     strict: bool = False,
 ) -> Array:
     """`softmax(scale * query @ key + bias) @ value`, for each head, over the keys that a query may look at.
@@ -130,19 +81,25 @@ def dot_product_attention(
         scale: of the scores; `1 / sqrt(c)` by default.
         is_causal, window, key_lengths, segment_ids: as in `attention_mask`.
         soft_cap: keeps the scores within `(-soft_cap, soft_cap)`, by `soft_cap * tanh(scores / soft_cap)`.
-        implementation: `"cudnn"` for NVIDIA's fused kernel, `"xla"`, or `None` for the kernel where it can do the call
-            and XLA elsewhere. The kernel takes float16 and bfloat16, and is differentiable once, backward.
-        strict: makes it an error, which gives the reason, that the kernel cannot do the call. So does `"cudnn"`.
+        implementation: `"cudnn"` for the fused kernel of NVIDIA's GPUs, `"splash"` for that of TPUs, `"xla"`, or `None`
+            for the kernel of the platform where it can do the call and XLA elsewhere. Or a function
+            `(query, key, value, *, bias, mask, scale, soft_cap)` of yours that returns the outputs; its `mask` is
+            everything that hides keys, broadcastable to `(b, n, t, s)`, or `None`. The kernels are differentiable once,
+            backward. cuDNN's takes float16 and bfloat16; that of TPUs float32 and bfloat16, sizes `t` and `s` that 128
+            divides, and no bias. It is chosen by itself where the program runs on one device.
+        strict: makes it an error, which gives the reason, that no kernel can do the call. So does a kernel's name.
 
     Returns:
         `(b, t, n, o)`; zeros for a query that may look at nothing.
 
     Raises:
         ShapeError: ranks, heads or sizes do not fit.
-        ArgumentError: the fused kernel is demanded and cannot do the call; an unknown implementation.
+        ArgumentError: a kernel is demanded and cannot do the call; an unknown implementation.
+
+    The program is that of the platform that it is traced for: `jkeras.config.lowering_for` names another one.
 
     Source: A. Vaswani et al., "Attention is all you need", arXiv:1706.03762; heads that share keys: arXiv:2305.13245;
-    the fused kernel: arXiv:2205.14135; the cap: arXiv:2408.00118.
+    the fused kernels: arXiv:2205.14135; the cap: arXiv:2408.00118.
 
     >>> q, k, v = jnp.zeros((1, 2, 1, 4)), jnp.ones((1, 2, 1, 4)), jnp.array([1.0, 3.0]).reshape(1, 2, 1, 1)
     >>> dot_product_attention(q, k, v).ravel().tolist(), dot_product_attention(q, k, v, is_causal=True).ravel().tolist()
@@ -151,9 +108,9 @@ def dot_product_attention(
     dtype = jnp.result_type(query, key, value)
     query, key, value = (jnp.asarray(x, dtype) for x in (query, key, value))
     check_heads(query, key, value)
-    bias, mask = _rank_4(bias, dtype), _rank_4(mask, bool)
+    bias, mask = rank_4(bias, dtype), rank_4(mask, bool)
     scale = query.shape[-1] ** -0.5 if scale is None else scale
-    key, value = (_hide_padding(x, mask, key_lengths) for x in (key, value))
+    key, value = (hide_padding(x, mask, key_lengths) for x in (key, value))
     structure: dict[str, Any] = {
         "is_causal": is_causal,
         "window": window,
@@ -161,11 +118,10 @@ def dot_product_attention(
         "segment_ids": segment_ids,
     }
 
-    fused: Callable[..., Array] = functools.partial(
-        _fused, bias=bias, mask=mask, scale=scale, soft_cap=soft_cap, **structure
-    )
-    if choose(implementation, strict, fused, query, key, value) == "cudnn":
-        return fused(query, key, value)
+    options = {"bias": bias, "mask": mask, "scale": scale, "soft_cap": soft_cap, **structure}
+    kernel = chosen(implementation, strict, query, key, value, options)
+    if kernel is not None:
+        return kernel(query, key, value)
     allowed = attention_mask(query.shape[1], key.shape[1], mask=mask, **structure)
     return weigh(_weights(query, key, bias, allowed, scale, soft_cap), value)
 
@@ -199,7 +155,7 @@ def attention_weights(
     [[1.0, 0.0], [0.5, 0.5]]
     """
     check_heads(query, key, key)
-    mask = _rank_4(mask, bool)
+    mask = rank_4(mask, bool)
     structure: dict[str, Any] = {
         "is_causal": is_causal,
         "window": window,
@@ -208,7 +164,7 @@ def attention_weights(
     }
     allowed = attention_mask(query.shape[1], key.shape[1], mask=mask, **structure)
     scale = query.shape[-1] ** -0.5 if scale is None else scale
-    return _weights(query, _hide_padding(key, mask, key_lengths), _rank_4(bias, query.dtype), allowed, scale, soft_cap)
+    return _weights(query, hide_padding(key, mask, key_lengths), rank_4(bias, query.dtype), allowed, scale, soft_cap)
 
 
 def weigh(weights: Array, value: Array) -> Array:
@@ -259,96 +215,10 @@ def _heads_first(x: Array) -> Array:
     return jnp.swapaxes(x, 1, 2)
 
 
-def _fused(
-    query: Array,
-    key: Array,
-    value: Array,
-    *,
-    bias: Array | None,
-    mask: Array | None,
-    scale: float,
-    soft_cap: float | None,
-    is_causal: bool,
-    window: int | None,
-    key_lengths: Array | None,
-    segment_ids: Segments | None,
-) -> Array:
-    """cuDNN's kernel. Raises where it cannot do the call; structure without an argument goes into the mask."""
-    if soft_cap is not None:
-        raise NotImplementedError("The kernel does not support `soft_cap`.")
-    if value.shape[-1] != key.shape[-1]:
-        raise NotImplementedError("`key` and `value` must have the same number of features.")
-    t, s = query.shape[1], key.shape[1]
-    dense = attention_mask(t, s, mask=mask, window=None if is_causal else window, segment_ids=segment_ids)
-    outputs = jax.nn.dot_product_attention(
-        query,
-        key,
-        value,
-        None if bias is None else jnp.broadcast_to(bias, (*bias.shape[:2], t, s)),
-        None if dense is None else jnp.broadcast_to(dense, (*dense.shape[:2], t, s)),
-        scale=scale,
-        is_causal=is_causal,
-        key_value_seq_lengths=None if key_lengths is None else key_lengths.astype("int32"),
-        local_window_size=(window - 1, 0) if is_causal and window is not None else None,
-        implementation="cudnn",
-    )
-    if mask is None and key_lengths is None and segment_ids is None and (window is None or t == s):
-        return outputs  # every query may look at something, itself at least
-    structure: dict[str, Any] = {"is_causal": is_causal, "window": window, "key_lengths": key_lengths}
-    allowed = attention_mask(t, s, mask=mask, segment_ids=segment_ids, **structure)
-    assert allowed is not None
-    sees = jnp.swapaxes(jnp.any(allowed, -1), 1, 2)  # (b, t, n)
-    return jnp.where(jnp.expand_dims(sees, -1), outputs, jnp.zeros((), query.dtype))
-
-
-def choose(
-    implementation: str | None, strict: bool, fused: Callable[..., Array], query: Array, key: Array, value: Array
-) -> Implementation:
-    """`"cudnn"` where the kernel is wanted and can do the call, forward and backward; else `"xla"`.
-
-    Raises `ArgumentError` where it is demanded and cannot.
-    """
-    if implementation not in (None, "cudnn", "xla"):
-        raise ArgumentError(
-            f"`implementation` must be 'cudnn', 'xla' or None, got {implementation!r}.",
-            path=PATH,
-            expected="'cudnn', 'xla' or None",
-            received=repr(implementation),
-            write="dot_product_attention(query, key, value, implementation='xla')",
-        )
-    if implementation == "xla":
-        return "xla"
-    obstacle = _obstacle(fused, query, key, value)
-    if obstacle is None:
-        return "cudnn"
-    if strict or implementation == "cudnn":
-        if not all(isinstance(size, int) for x in (query, key, value) for size in x.shape):
-            raise NotImplementedError(obstacle)  # shape inference goes on with sizes that are known
-        raise ArgumentError(
-            "cannot compute this call with cuDNN's fused kernel.",
-            path=PATH,
-            expected="an NVIDIA GPU, float16 or bfloat16, heads of a multiple of 8 features",
-            received=f"{obstacle} (query: {query.dtype.name}{tuple(query.shape)})",
-            write="dot_product_attention(..., implementation=None)   # XLA where cuDNN cannot",
-        )
-    return "xla"
-
-
 def _precision(dtype: str) -> Any:
     """How GPUs sum products of half precision: in float32. Said so, for the derivatives would multiply in float32."""
     presets = {"float16": lax.DotAlgorithmPreset.F16_F16_F32, "bfloat16": lax.DotAlgorithmPreset.BF16_BF16_F32}
-    return presets.get(dtype) if target_platform() in GPU else None
-
-
-def _obstacle(fused: Callable[..., Array], query: Array, key: Array, value: Array) -> str | None:
-    """Why the fused kernel cannot do a call, in JAX's words; `None` if it can."""
-    if target_platform() not in GPU:
-        return f"the platform is '{target_platform()}'"
-    try:
-        jax.eval_shape(lambda *inputs: jax.vjp(fused, *inputs)[0], query, key, value)
-    except (NotImplementedError, RuntimeError, ValueError) as error:
-        return str(error)
-    return None
+    return presets.get(dtype) if target_platforms() == ("cuda",) else None
 
 
 def check_heads(query: Array, key: Array, value: Array) -> None:
@@ -364,15 +234,3 @@ def check_heads(query: Array, key: Array, value: Array) -> None:
             received=f"{query.shape}, {key.shape} and {value.shape}",
             write="dot_product_attention(jnp.reshape(x, (b, t, n, c)), ...)   # heads are an axis",
         )
-
-
-def _rank_4(x: Array | None, dtype: DTypeLike) -> Array | None:
-    """An array that is broadcastable to `(b, n, t, s)`, with all four axes."""
-    return None if x is None else jnp.expand_dims(jnp.asarray(x, dtype), tuple(range(4 - jnp.ndim(x))))
-
-
-def _hide_padding(x: Array, mask: Array | None, lengths: Array | None) -> Array:
-    """Keys or values `(b, s, m, c)` with zeros where no query of any head looks: 0 times NaN would be NaN."""
-    columns = mask if mask is not None and mask.shape[1] == mask.shape[2] == 1 else None
-    kept = attention_mask(1, x.shape[1], mask=columns, key_lengths=lengths)  # (b, 1, 1, s)
-    return x if kept is None else jnp.where(jnp.swapaxes(kept, 1, 3), x, jnp.zeros((), x.dtype))

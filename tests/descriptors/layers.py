@@ -24,7 +24,10 @@ UNINTERESTING = {"name", "trainable", "dtype", "autocast", "activity_regularizer
 # `Class.argument` that stays at its default in every row, each with the reason.
 AT_DEFAULT = {
     "BatchNormalization.synchronized": "it names a mapped axis; see tests/test_normalization.py",
-    **{f"GroupQueryAttention.{name}": "as in MultiHeadAttention" for name in ("flash_attention", "position_embedding")},
+    **{
+        f"GroupQueryAttention.{name}": "as in MultiHeadAttention"
+        for name in ("flash_attention", "position_embedding", "implementation")
+    },
     "Bidirectional.weights": "layers hold no values; anything is refused",
     "ConvLSTM1D.cell": "made of the other arguments",
     "ConvLSTM1D.stateful": "the size of the batch must be known; in tests/test_recurrent.py",

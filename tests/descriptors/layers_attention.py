@@ -108,6 +108,7 @@ ROWS = [
             "value_dim": 3,
             "flash_attention": False,
             "position_embedding": layers.RotaryEmbedding(max_wavelength=10.0),
+            "implementation": "xla",
         },
         ((2, 4, 3), (2, 4, 3)),
         {

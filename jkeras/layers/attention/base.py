@@ -16,7 +16,7 @@ from jkeras.core import Layer, SeedGenerator, set_mask
 from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional import attention_weights, dot_product_attention, dropout, weigh
-from jkeras.functional.attention import Implementation
+from jkeras.functional.attention_kernels import KERNELS, Implementation
 from jkeras.layers.attention.folding import Folding
 from jkeras.layers.core.einsum_dense import EinsumDense
 from jkeras.typing import Array, Config, ConstraintLike, InitializerLike, RegularizerLike, Shape
@@ -52,6 +52,7 @@ class HeadedAttention(Layer):
         use_gate: bool,
         seed: int | None,
         position_embedding: Layer | Mapping[str, Any] | None,
+        implementation: Implementation | Mapping[str, Any],
         activity_regularizer: RegularizerLike,
         **kwargs: Unpack[PlainOptions],
     ) -> None:
@@ -59,8 +60,10 @@ class HeadedAttention(Layer):
         owner = type(self).__name__
         self.supports_masking = True
         self.dropout = arguments.fraction(dropout, "dropout", owner, interval="[0, 1)")
-        if flash_attention and dropout > 0:
-            raise _drops_nothing(owner)
+        self.implementation = _implementation(implementation, owner)
+        fused = "flash_attention" if flash_attention else "implementation" if self.implementation is not None else None
+        if fused is not None and dropout > 0:
+            raise _drops_nothing(owner, fused)
         self.use_bias, self.use_gate = bool(use_bias), bool(use_gate)
         if sliding_window is not None:
             arguments.positive_int(sliding_window, "sliding_window", owner, f"{owner}(..., sliding_window=128)")
@@ -172,7 +175,7 @@ class HeadedAttention(Layer):
         """What the queries attend to `(b, t, n, o)`, and, if asked for, the weights `(b, n, t, s)`."""
         drops = training and self.dropout > 0
         if not with_weights and not drops:
-            how: Implementation | None = "xla" if self.flash_attention is False else None
+            how: Implementation = "xla" if self.flash_attention is False else self.implementation
             strict = self.flash_attention is True
             return dot_product_attention(query, key, value, implementation=how, strict=strict, **visible), None
         if self.flash_attention:
@@ -216,18 +219,28 @@ class HeadedAttention(Layer):
     def get_config(self) -> Config:
         config = super().get_config()
         config["activity_regularizer"] = regularizers.serialize(self.projection_regularizer)
-        given = ("flash_attention", "position_embedding")  # unknown to configs of Keras, written where they are given
+        # unknown to configs of Keras, written where they are given
+        given = ("flash_attention", "position_embedding", "implementation")
         return {name: value for name, value in config.items() if value is not None or name not in given}
 
 
-def _drops_nothing(owner: str) -> ArgumentError:
+def _drops_nothing(owner: str, fused: str) -> ArgumentError:
     return ArgumentError(
-        "`dropout` cannot be used with `flash_attention`, because the fused kernel has no dropout.",
+        f"`dropout` cannot be used with `{fused}`, because a fused kernel has no dropout.",
         path=owner,
-        expected="dropout=0 or flash_attention=None",
-        received="a dropout, and flash_attention=True",
-        write=f"{owner}(..., dropout=0, flash_attention=True)",
+        expected=f"dropout=0 or {fused}=None",
+        received=f"a dropout, and `{fused}`",
+        write=f"{owner}(..., dropout=0)",
     )
+
+
+def _implementation(given: Implementation | Mapping[str, Any], owner: str) -> Implementation:
+    """The name or function of an `implementation`, which may be the config of a registered function."""
+    found: Any = registry.deserialize(given) if isinstance(given, Mapping) else given
+    if found is not None and not callable(found):
+        arguments.one_of(found, "implementation", owner, ("xla", *KERNELS))
+    implementation: Implementation = found
+    return implementation
 
 
 def positions_mask(mask: Array | None, x: Array, path: str) -> Array | None:

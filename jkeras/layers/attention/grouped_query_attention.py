@@ -7,6 +7,7 @@ from jkeras import arguments, registry
 from jkeras.core import Layer
 from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError, ShapeError
+from jkeras.functional.attention_kernels import Implementation
 from jkeras.layers.attention.base import HeadedAttention, Heads
 from jkeras.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
 
@@ -24,7 +25,8 @@ class GroupQueryAttention(HeadedAttention):
         dropout: the fraction of weights that are dropped in training.
         use_bias: whether the projections add biases.
         sliding_window: queries see positions nearer than that, on both sides.
-        flash_attention: `True` demands NVIDIA's fused kernel, `False` excludes it; by default it runs where it can.
+        flash_attention: `True` demands the fused kernel of the GPU or TPU, `False` excludes it; by default it runs
+            where it can.
         kernel_initializer, bias_initializer: of the projections: names, configs or objects.
         kernel_regularizer, bias_regularizer: penalties on the weights of the projections.
         activity_regularizer: penalty on the outputs of the projections, and on those of the layer.
@@ -33,6 +35,7 @@ class GroupQueryAttention(HeadedAttention):
         seed: of the dropout, an int.
         position_embedding: a layer that is applied to the projected queries `(b, t, n, c)` and keys `(b, s, m, c)`,
             such as `RotaryEmbedding()`.
+        implementation: a kernel's name or a function of yours, as in `functional.dot_product_attention`.
 
     Call:
         As `MultiHeadAttention`.
@@ -75,6 +78,7 @@ class GroupQueryAttention(HeadedAttention):
         use_gate: bool = False,
         seed: int | None = None,
         position_embedding: Layer | Mapping[str, Any] | None = None,
+        implementation: Implementation | Mapping[str, Any] = None,
         **kwargs: Unpack[PlainOptions],
     ) -> None:
         super().__init__(
@@ -92,6 +96,7 @@ class GroupQueryAttention(HeadedAttention):
             use_gate=use_gate,
             seed=seed,
             position_embedding=position_embedding,
+            implementation=implementation,
             **kwargs,
         )
         owner = "GroupQueryAttention"

@@ -7,6 +7,7 @@ from jkeras import arguments, registry
 from jkeras.core import Layer
 from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError
+from jkeras.functional.attention_kernels import Implementation
 from jkeras.layers.attention.base import HeadedAttention, Heads
 from jkeras.typing import ConstraintLike, InitializerLike, RegularizerLike, Shape
 
@@ -26,7 +27,8 @@ class MultiHeadAttention(HeadedAttention):
         output_shape: the shape of one position of the output, an int or several; by default the query's features.
         attention_axes: the axes that are attended over; by default all between batch and features.
         sliding_window: queries see positions nearer than that, on both sides.
-        flash_attention: `True` demands NVIDIA's fused kernel, `False` excludes it; by default it runs where it can.
+        flash_attention: `True` demands the fused kernel of the GPU or TPU, `False` excludes it; by default it runs
+            where it can.
         kernel_initializer, bias_initializer: of the projections: names, configs or objects.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties on the weights and outputs of projections.
         kernel_constraint, bias_constraint: applied to their weights after each update.
@@ -34,6 +36,7 @@ class MultiHeadAttention(HeadedAttention):
         seed: of the dropout, an int.
         position_embedding: a layer that is applied to the projected queries and keys `(b, t, n, c)`, such as
             `RotaryEmbedding()`.
+        implementation: a kernel's name or a function of yours, as in `functional.dot_product_attention`.
 
     Call:
         query, value, key: what looks, what is taken, what is looked at; `key` is `value` by default.
@@ -85,6 +88,7 @@ class MultiHeadAttention(HeadedAttention):
         use_gate: bool = False,
         seed: int | None = None,
         position_embedding: Layer | Mapping[str, Any] | None = None,
+        implementation: Implementation | Mapping[str, Any] = None,
         **kwargs: Unpack[PlainOptions],
     ) -> None:
         super().__init__(
@@ -102,6 +106,7 @@ class MultiHeadAttention(HeadedAttention):
             use_gate=use_gate,
             seed=seed,
             position_embedding=position_embedding,
+            implementation=implementation,
             **kwargs,
         )
         example = "MultiHeadAttention(num_heads=8, key_dim=64)"
