@@ -166,6 +166,18 @@ class DamagedFileError(JKerasError, OSError):
     """A file that is truncated, or whose contents are not those that were written."""
 
 
+class UnsafeFileError(JKerasError, ValueError):
+    """A file that is refused before anything is made of it: what it holds does not belong there.
+
+    Attributes:
+        code: the kind of the fault, such as `"external-link"`, which stays the same from version to version.
+    """
+
+    def __init__(self, problem: str, *, code: str, **lesson: Any) -> None:
+        super().__init__(problem, **lesson)
+        self.code = code
+
+
 class FileWriteError(JKerasError, OSError):
     """A file that cannot be written."""
 

@@ -14,8 +14,6 @@ import re
 import warnings
 from collections.abc import Iterator
 
-import jax
-
 from jkeras import tree
 from jkeras.core import Layer, Variable, Variables
 from jkeras.core.stateless import bind
@@ -181,10 +179,7 @@ def merge(layer: Layer, variables: tuple[object, object]) -> Variables:
             form = part.adapted_weight.representation
             assert isinstance(form, LowRank)
             weight, a, b = (declared[variable] for variable in (part.adapted_weight, form.a, form.b))
-            merge_copies = form.merged
-            for _axis in weight.shape[: len(weight.shape) - len(part.adapted_weight.shape)]:  # of stacks
-                merge_copies = jax.vmap(merge_copies)
-            values[weight] = merge_copies(values[weight], values[a], values[b])
+            values[weight] = form.merged(values[weight], values[a], values[b])
             part.disable_lora()
     _release(layer)
     return Variables(

@@ -38,9 +38,9 @@ FLOORS = (
     ("losses", "metrics", "optimizers"),
     ("core", "ops", "random", "representations"),
     ("layers",),
-    ("models",),
+    ("models", "saving"),
     ("data", "training", "callbacks"),
-    ("saving", "export", "distribution", "lora", "applications", "datasets", "utils", "backend"),
+    ("export", "distribution", "lora", "applications", "datasets", "utils", "backend"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FILE_LINES, FUNCTION_LINES = 400, 50

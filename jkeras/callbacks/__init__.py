@@ -1,6 +1,5 @@
 """Callbacks: hooks of a training loop, as functions from state to state."""
 
-from jkeras.callbacks.background import BackgroundWriter
 from jkeras.callbacks.backup import BackupAndRestore
 from jkeras.callbacks.callback import Callback, CallbackList, Loop
 from jkeras.callbacks.csv_logger import CSVLogger
@@ -13,7 +12,8 @@ from jkeras.callbacks.monitor import Monitor
 from jkeras.callbacks.progress import Progress
 from jkeras.callbacks.tensorboard import TensorBoard
 from jkeras.callbacks.terminate_on_nan import TerminateOnNaN
-from jkeras.callbacks.writer import read_state, write_state
+from jkeras.saving.background import BackgroundWriter
+from jkeras.saving.state import read_state, write_state
 
 __all__ = [
     "BackgroundWriter",

@@ -8,10 +8,10 @@ from typing import Any
 
 from jkeras.callbacks.callback import Callback
 from jkeras.callbacks.counting import EveryBatches
-from jkeras.callbacks.files import copy_file
 from jkeras.callbacks.state import State
-from jkeras.callbacks.writer import Reader, Writer, read_state, write_state
 from jkeras.errors import ArgumentError
+from jkeras.saving.files import copy_file
+from jkeras.saving.state import Reader, Writer, read_state, write_state
 from jkeras.typing import PyTree
 
 
@@ -32,7 +32,7 @@ class BackupAndRestore(Callback):
             cannot be read. That one is then set aside as `latest.h5.damaged`.
         delete_checkpoint: whether a training that reaches its end deletes the backup. One that the user interrupts
             keeps it.
-        writer, reader: see `jkeras.callbacks.writer`.
+        writer, reader: see `jkeras.saving.state`.
 
     Raises:
         ArgumentError: an argument out of range.

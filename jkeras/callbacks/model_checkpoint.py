@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from jkeras import arguments
-from jkeras.callbacks.background import BackgroundWriter
 from jkeras.callbacks.counting import EveryBatches
 from jkeras.callbacks.monitor import VALIDATION, Monitor
 from jkeras.callbacks.state import State
-from jkeras.callbacks.writer import Writer, write_state
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
+from jkeras.saving.background import BackgroundWriter
+from jkeras.saving.state import Writer, write_state
 
 
 class ModelCheckpoint(Monitor):
@@ -28,7 +28,7 @@ class ModelCheckpoint(Monitor):
         save_freq: `"epoch"`, or after how many batches; then the state is written after the call in which they have
             passed, and the logs are those that are known, up to the call before.
         initial_value_threshold: what the first file must improve on.
-        writer: `writer(path, state)`, see `jkeras.callbacks.writer`. By default a `BackgroundWriter`, so that training
+        writer: `writer(path, state)`, see `jkeras.saving.state`. By default a `BackgroundWriter`, so that training
             goes on meanwhile: a file is there when the next one is due, or `fit` is over. With `write_state` it is
             there when the hook is over.
 

@@ -6,19 +6,20 @@ no values and does not train: `model.init(key)` gives values, a `Trainer` trains
 
 import inspect
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from jkeras import registry, tree
+from jkeras import registry, saving, tree
 from jkeras.core import Layer, Variables, describe, stateless
 from jkeras.errors import ArgumentError, ConfigError, LeafError, UnknownNameError, did_you_mean, elsewhere
 from jkeras.models import config as configs
 from jkeras.models import summary as summaries
 from jkeras.models.functional import GraphLayer, graph_arguments
-from jkeras.models.parsing import parse
+from jkeras.saving.parsing import parse
 from jkeras.typing import Config
 
 SECTIONS = ("trainable_variables", "non_trainable_variables")  # Keras's names of the two trees
@@ -42,13 +43,6 @@ TRAINER = "trainer = jkeras.Trainer(model, optimizer='adam', loss='mse')\n      
     *("get_compile_config", "compile_from_config", "jit_compile", "run_eagerly", "optimizer", "loss", "compiled"),
     expected="an argument or a config of the model's Trainer",
     write=f"{TRAINER}config = trainer.get_compile_config()",
-)
-@elsewhere(
-    *("save", "save_weights", "load_weights"),
-    expected="the model's config, and a file of its values",
-    write="text = model.to_json()   # jkeras.models.model_from_json(text)\n"
-    "            jkeras.callbacks.write_state(path, variables)\n"
-    "            variables = jkeras.callbacks.read_state(path, like=variables)",
 )
 @elsewhere(
     *("export", "get_quantization_layer_structure"),
@@ -238,6 +232,54 @@ class Model(GraphLayer):
             )
         declared = [paths[path] for path in leaves]
         return stateless.replace(self.structure(), variables, declared, list(leaves.values()), self.name)
+
+    # -- files
+
+    def save(self, path: str | os.PathLike[str], variables: tuple[Any, Any]) -> None:
+        """Writes the config and the values into a `.keras` file, which `load_model` reads, here and in Keras.
+
+        The file appears complete or not at all.
+
+        Args:
+            path: of the file, which ends in `.keras`; one that exists is replaced.
+            variables: the two trees.
+
+        Raises:
+            ArgumentError: the path ends otherwise.
+            LeafError: the trees do not fit the model.
+            SerializationError: a part of the model has no config.
+            FileWriteError: the file cannot be written.
+        """
+        saving.save_model(self, path, variables)
+
+    def save_weights(self, path: str | os.PathLike[str], variables: tuple[Any, Any]) -> None:
+        """Writes the values into a file `.weights.h5`, which `load_weights` reads, here and in Keras.
+
+        Args:
+            path: of the file.
+            variables: the two trees.
+
+        Raises:
+            LeafError: the trees do not fit the model.
+            FileWriteError: the file cannot be written.
+        """
+        saving.save_weights(self, path, variables)
+
+    def load_weights(
+        self, path: str | os.PathLike[str], variables: tuple[Any, Any], *, skip_mismatch: bool = False
+    ) -> Variables:
+        """The trees with the values of a file `.weights.h5`, of ours or of Keras's.
+
+        Args:
+            path: of the file.
+            variables: the two trees; what the file does not have stays.
+            skip_mismatch: whether layers whose weights are missing, or others, keep theirs, with a warning.
+
+        Raises:
+            LeafError: weights are missing or have other shapes; names every such layer.
+            DamagedFileError: the file is truncated, or its contents are not those that were written.
+        """
+        return saving.load_weights(self, path, variables, skip_mismatch=skip_mismatch)
 
     # -- configs
 

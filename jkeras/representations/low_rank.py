@@ -2,6 +2,7 @@
 
 import string
 
+import jax
 import jax.numpy as jnp
 
 from jkeras.core.variable import Representation, Variable
@@ -41,7 +42,9 @@ class LowRank(Representation):
         return self.merged(weight.leaf, self.a.value, self.b.value)
 
     def merged(self, weight: Array, a: Array, b: Array) -> Array:
-        """`W + scale * A @ B` of three arrays, in the dtype of the first."""
+        """`W + scale * A @ B` of three arrays, in the dtype of the first; further axes in front are those of stacks."""
+        if b.ndim > 2:
+            return jax.vmap(self.merged)(weight, a, b)
         return (weight + self.scale * (a @ b)).astype(weight.dtype)
 
     def matmul(self, weight: Variable, x: Array, transposed: bool, dtype: DType | None) -> Array:

@@ -1,4 +1,4 @@
-"""Saving: configs of objects, and the names by which they are found again."""
+"""Saving: models and weights in files; configs of objects, and the names by which they are found again."""
 
 from jkeras.registry import (
     custom_object_scope,
@@ -10,6 +10,8 @@ from jkeras.registry import (
 )
 from jkeras.registry import custom_object_scope as CustomObjectScope
 from jkeras.registry import serialize as serialize_keras_object
+from jkeras.saving.keras_weights import load_weights, save_weights
+from jkeras.saving.model import load_model, save_model
 
 __all__ = [
     "CustomObjectScope",
@@ -18,6 +20,10 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "load_model",
+    "load_weights",
     "register_keras_serializable",
+    "save_model",
+    "save_weights",
     "serialize_keras_object",
 ]

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from jkeras import errors
-from jkeras.callbacks import BackgroundWriter, BackupAndRestore, ModelCheckpoint, files, read_state, write_state
+from jkeras.callbacks import BackgroundWriter, BackupAndRestore, ModelCheckpoint, read_state, write_state
+from jkeras.saving import files
 from tests.callbacks.setup import a_state, in_loop, trainer
 
 ROOT = Path(__file__).parents[2]

@@ -56,7 +56,7 @@ class SpectralNormalization(Wrapper):
 
     def build(self, input_shape: Shape | None = None) -> None:
         super().build(input_shape)
-        weight = self._weight()
+        weight = self.normalized_weight()
         self.vector_u = self.add_weight(
             (1, weight.shape[-1]),
             initializers.TruncatedNormal(stddev=0.02),
@@ -67,7 +67,10 @@ class SpectralNormalization(Wrapper):
         )
 
     def call(self, inputs: Array, training: bool | None = False) -> PyTree:
-        scope, weight = require("SpectralNormalization", "layer.stateless_call(*variables, x)"), self._weight()
+        scope, weight = (
+            require("SpectralNormalization", "layer.stateless_call(*variables, x)"),
+            self.normalized_weight(),
+        )
         normalized, u = spectral_normalize(scope.stored(weight), self.vector_u.value, self.power_iterations)
         if training:
             self.vector_u.assign(u)
@@ -78,7 +81,7 @@ class SpectralNormalization(Wrapper):
         """The layer inside has set the mask of its outputs."""
         return
 
-    def _weight(self) -> Variable:
+    def normalized_weight(self) -> Variable:
         """The declaration of the kernel."""
         name = self.layer.adapted if isinstance(self.layer, LowRankAdaptable) else "kernel"
         weight = getattr(self.layer, name, None)

@@ -10,11 +10,12 @@ MAX_DEPTH = 200  # of objects and lists inside one another; the networks of kera
 STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
-def parse(text: str) -> Any:
+def parse(text: str, path: str = "model_from_json") -> Any:
     """The value of a JSON string.
 
     Args:
         text: the string.
+        path: what errors name.
 
     Raises:
         ConfigError: the string is not JSON, gives a key twice, or is nested deeper than `MAX_DEPTH`.
@@ -29,7 +30,7 @@ def parse(text: str) -> Any:
     if deepest > MAX_DEPTH:
         raise ConfigError(
             f"the config must not be nested more than {MAX_DEPTH} levels deep, got {deepest}.",
-            path="model_from_json",
+            path=path,
             expected=f"at most {MAX_DEPTH} levels",
             received=f"{deepest} levels",
         )
@@ -39,8 +40,8 @@ def parse(text: str) -> Any:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(
-            f"`json_string` must be JSON: {error}.",
-            path="model_from_json",
+            f"the config must be JSON: {error}.",
+            path=path,
             expected="a JSON string, as of to_json",
             received=repr(text[:60]),
             write="model_from_json(model.to_json())",

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import tree
-from jkeras.callbacks.files import SHOWN, Encoded, read_leaves, write_leaves
 from jkeras.core import Variables
 from jkeras.errors import LeafError
+from jkeras.saving.files import SHOWN, Encoded, read_leaves, write_leaves
 from jkeras.typing import Array, PyTree
 
 Writer: TypeAlias = Callable[[str, PyTree], None]

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.callbacks.files import write_leaves
-from jkeras.callbacks.writer import by_path, encoded
+from jkeras.saving.files import write_leaves
+from jkeras.saving.state import by_path, encoded
 from jkeras.typing import PyTree
 
 

@@ -76,7 +76,7 @@ def _remove_stale(path: str) -> None:
     for found in os.listdir(folder):
         if not found.startswith(beginning) or not found.endswith(".tmp"):
             continue
-        number = found[len(beginning) : -len(".tmp")]
+        number = found[len(beginning) :].partition(".")[0]
         if number.isdigit() and (int(number) == os.getpid() or not _runs(int(number))):
             with contextlib.suppress(FileNotFoundError):  # another process was faster
                 os.remove(os.path.join(folder, found))
@@ -100,19 +100,25 @@ def copy_file(source: str, target: str) -> None:
 
 def write_leaves(path: str | os.PathLike[str], leaves: Mapping[str, Encoded]) -> None:
     """Writes encoded leaves by their paths. Raises `FileWriteError` where the file cannot be written."""
-    import h5py
+    with writing(path, leaves), replacing(path) as temporary:
+        write_hdf5(temporary, leaves)
 
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike[str], leaves: Mapping[str, Encoded]) -> Iterator[None]:
+    """In the block, what HDF5 and the system say of a disk that is full or closed is a `FileWriteError`.
+
+    >>> with writing("a.h5", {}):
+    ...     raise OSError("no space")
+    Traceback (most recent call last):
+    jkeras.errors.FileWriteError: a.h5: the file cannot be written, because of OSError.
+      ...
+    """
     try:
-        with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-            digests = {}
-            for name, (values, attributes) in leaves.items():
-                values = np.require(values, requirements="C")
-                digests[name] = _digest(name, values, attributes)
-                _write_leaf(h5py, file, name, values, digests[name])
-                if attributes:
-                    file[name].attrs.update(attributes)
-            file.attrs.create(DIGEST, np.frombuffer(_digest_of_all(digests), "uint8"))
+        yield
     except (OSError, RuntimeError) as error:  # HDF5's words for a disk that is full are either
+        if isinstance(error, JKerasError):
+            raise
         needed = sum(values.nbytes for values, _ in leaves.values())
         raise FileWriteError(
             f"the file cannot be written, because of {type(error).__name__}.",
@@ -120,6 +126,28 @@ def write_leaves(path: str | os.PathLike[str], leaves: Mapping[str, Encoded]) ->
             expected=f"room for {needed:,} bytes, {_free(path)}, and the right to write there",
             received=f"{type(error).__name__}: {error}",
         ) from error
+
+
+def write_hdf5(path: str, leaves: Mapping[str, Encoded]) -> None:
+    """Writes encoded leaves into a new file, with their digests.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_hdf5(f"{folder}/a.h5", {"kernel": (np.zeros(2), {})})
+    ...     sorted(read_leaves(f"{folder}/a.h5", ["kernel"])[1])
+    ['kernel']
+    """
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        digests = {}
+        for name, (values, attributes) in leaves.items():
+            values = np.require(values, requirements="C")
+            digests[name] = digest_of(name, values, attributes)
+            _write_leaf(h5py, file, name, values, digests[name])
+            if attributes:
+                file[name].attrs.update(attributes)
+        file.attrs.create(DIGEST, np.frombuffer(_digest_of_all(digests), "uint8"))
 
 
 def _free(path: str | os.PathLike[str]) -> str:
@@ -143,7 +171,12 @@ def _write_leaf(h5py: Any, file: Any, name: str, values: np.ndarray, digest: byt
     h5py.h5a.create(dataset, DIGEST.encode(), h5py.h5t.NATIVE_UINT8, room).write(np.frombuffer(digest, "uint8"))
 
 
-def _digest(name: str, values: np.ndarray, attributes: Mapping[str, str]) -> bytes:
+def digest_of(name: str, values: np.ndarray, attributes: Mapping[str, str]) -> bytes:
+    """The digest of one array.
+
+    >>> digest_of("kernel", np.zeros(2), {}) == digest_of("bias", np.zeros(2), {})
+    False
+    """
     found = hashlib.sha256(json.dumps([name, values.dtype.str, values.shape, sorted(attributes.items())]).encode())
     found.update(values.data if values.size else b"")
     return found.digest()
@@ -161,7 +194,7 @@ def read_leaves(path: str | os.PathLike[str], wanted: Collection[str]) -> tuple[
         DamagedFileError: it is truncated, or not what was written.
     """
     path = os.fspath(path)
-    _check_length(path)
+    check_length(path)
     try:
         return _read(path, wanted)
     except JKerasError:
@@ -170,7 +203,16 @@ def read_leaves(path: str | os.PathLike[str], wanted: Collection[str]) -> tuple[
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
 
 
-def _check_length(path: str) -> None:
+def check_length(path: str) -> None:
+    """Raises `DamagedFileError` where an HDF5 file is shorter than its head says.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     check_length(file.name)
+    Traceback (most recent call last):
+    jkeras.errors.DamagedFileError: ...: the file is truncated: 0 of at least 96 bytes.
+      ...
+    """
     size = os.path.getsize(path)
     with open(path, "rb") as file:
         head = file.read(SUPERBLOCK_BYTES)
@@ -214,7 +256,7 @@ def _read(path: str, wanted: Collection[str]) -> tuple[dict[str, Encoded], set[s
 
 def _verify(path: str, found: Mapping[str, Encoded], digests: Mapping[str, bytes | None], whole: Any) -> None:
     """Raises `DamagedFileError` unless all digests are those of what is there."""
-    wrong = [repr(name) for name, encoded in found.items() if _digest(name, *encoded) != digests[name]]
+    wrong = [repr(name) for name, encoded in found.items() if digest_of(name, *encoded) != digests[name]]
     if wrong:
         more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         raise _damaged(path, f"other values in {', '.join(wrong[:SHOWN])}{more}")
