@@ -26,14 +26,13 @@ from jkeras.data.checks import check_values
 from jkeras.data.source import SourceLike
 from jkeras.data.uniform import Place
 from jkeras.errors import within
-from jkeras.training.buffers import distinct
 from jkeras.training.calls import added
 from jkeras.training.checks import Checks, has_free_axes
 from jkeras.training.feed import DEFAULT_BATCH_SIZE, batch_size_for, check_data, fits_on_device
 from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import EvaluateOptions, check_weights
 from jkeras.training.session import Session
-from jkeras.training.state import TrainState
+from jkeras.training.state import TrainState, distinct
 from jkeras.training.state_checks import check_metrics, check_state
 from jkeras.typing import Array, ArrayTree, PyTree, SpecTree
 

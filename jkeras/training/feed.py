@@ -18,10 +18,9 @@ import numpy as np
 from jkeras.data import Arrays, Source, check_arrays, prefetch
 from jkeras.data.batch import batch_size_of
 from jkeras.data.uniform import Place
-from jkeras.training.calls import Calls, added
+from jkeras.training.calls import Calls, Pace, added
 from jkeras.training.checks import Checks, check_real, takes_complex
-from jkeras.training.inputs import call_arguments
-from jkeras.training.pace import Pace
+from jkeras.training.inputs_outputs import call_arguments
 from jkeras.training.session import Session
 from jkeras.training.state import TrainState, save_state
 from jkeras.training.steps import Logs, Steps

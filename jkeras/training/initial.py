@@ -6,11 +6,9 @@ import jax.numpy as jnp
 from jkeras import optimizers
 from jkeras.core import Layer
 from jkeras.optimizers.transformations import widen
-from jkeras.training.buffers import copied, distinct
-from jkeras.training.extra_arguments import strong
-from jkeras.training.scaling import init_scale
-from jkeras.training.state import TrainState
+from jkeras.training.state import TrainState, copied, distinct
 from jkeras.training.steps import Steps
+from jkeras.training.updates import init_scale, strong
 from jkeras.typing import PyTree
 
 

@@ -18,17 +18,15 @@ from jkeras.core import Layer
 from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, split, unpack_x_y_sample_weight
 from jkeras.data.source import SourceLike
 from jkeras.errors import DataError, within
-from jkeras.training.buffers import distinct
-from jkeras.training.calls import Calls, added
+from jkeras.training.calls import Calls, Pace, added
 from jkeras.training.checks import has_free_axes
 from jkeras.training.evaluation import run_evaluation, trace_evaluation
 from jkeras.training.feed import DEFAULT_BATCH_SIZE, Feed, Order, batch_size_for, check_data, feed_of
 from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import FitOptions
-from jkeras.training.pace import Pace
 from jkeras.training.quiet import deferred_interrupt, rare_collection
 from jkeras.training.session import Session
-from jkeras.training.state import TrainState, check_alive, is_alive, save_state
+from jkeras.training.state import TrainState, check_alive, distinct, is_alive, save_state
 from jkeras.training.state_checks import check_state
 from jkeras.typing import Array, ArrayTree, PyTree, SpecTree
 

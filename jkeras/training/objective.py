@@ -2,7 +2,7 @@
 
 An `Objective` is the configuration. Bound to the outputs of a batch, or to their specs, it is a `BoundObjective`: there
 each loss and each metric has been found, with its output, its labels and its key in the logs. Losses, weights, metrics
-and labels are brought into dicts by the names of the outputs before that, see `jkeras.training.outputs`.
+and labels are brought into dicts by the names of the outputs before that, see `jkeras.training.inputs_outputs`.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from jkeras.errors import ArgumentError, DataError, ShapeError
 from jkeras.losses import Loss
 from jkeras.losses.arrays import divide_no_nan
 from jkeras.metrics import Metric, sums
-from jkeras.training.outputs import Outputs, flat_list
+from jkeras.training.inputs_outputs import Outputs, flat_list
 from jkeras.typing import Array, ArrayTree, LossLike, SpecTree
 
 LOSS, REST = "loss", "rest"

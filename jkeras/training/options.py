@@ -1,4 +1,4 @@
-"""The options of the loops, checked before any work is done."""
+"""The arguments of trainers and loops, checked before any work is done."""
 
 import dataclasses
 import functools
@@ -7,6 +7,8 @@ import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
+
+import numpy as np
 
 from jkeras.callbacks import Callback
 from jkeras.core import Layer
@@ -260,3 +262,38 @@ def check_trainer(
             write="Trainer(model, ..., ema=0.999)",
         )
     return steps_per_execution, check_count("gradient_accumulation_steps", accumulation_steps, "__init__", least=1) or 1
+
+
+Hyperparameters = dict[str, tuple[float, ...]]
+
+
+def check_replicas(replicas: object, hyperparameters: Mapping[str, Any] | None) -> tuple[int | None, Hyperparameters]:
+    """The number of replicas and a tuple of values for each hyper-parameter, one a replica.
+
+    Raises `ArgumentError` where they do not fit each other.
+
+    >>> check_replicas(2, {"learning_rate": np.array([0.5, 0.25])})
+    (2, {'learning_rate': (0.5, 0.25)})
+    """
+    if replicas is None:
+        if hyperparameters:
+            raise ArgumentError(
+                "`replicas` must be given with `hyperparameters`.",
+                path="Trainer(hyperparameters=)",
+                expected="`replicas` too",
+                write="Trainer(..., replicas=2, hyperparameters={'learning_rate': [0.1, 0.01]})",
+            )
+        return None, {}
+    replicas = check_count("replicas", replicas, "__init__", least=1)
+    found: Hyperparameters = {}
+    for name, values in (hyperparameters or {}).items():
+        shape = np.shape(values)
+        if shape != (replicas,):
+            raise ArgumentError(
+                f"`{name}` must have one value for each replica.",
+                path="Trainer(hyperparameters=)",
+                expected=f"shape ({replicas},)",
+                received=f"shape {shape}",
+            )
+        found[name] = tuple(float(value) for value in np.asarray(values))
+    return replicas, found

@@ -16,11 +16,10 @@ from jkeras.core import Layer
 from jkeras.core.tensor import is_shape
 from jkeras.data.batch import Batch
 from jkeras.errors import ArgumentError, NeverCalledError
-from jkeras.training.calls import Calls
+from jkeras.training.calls import Calls, Pace
 from jkeras.training.checks import Checks
-from jkeras.training.inputs import spread
+from jkeras.training.inputs_outputs import spread
 from jkeras.training.objective import BoundObjective
-from jkeras.training.pace import Pace
 from jkeras.training.programs import Programs
 from jkeras.training.state import TrainState
 from jkeras.training.stats import Stats, summarize

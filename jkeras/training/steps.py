@@ -20,14 +20,12 @@ from jkeras.data.batch import Batch, batch_size_of, unpack_x_y_sample_weight
 from jkeras.errors import ArgumentError, StateError
 from jkeras.losses.callables import check_values
 from jkeras.optimizers.transformations import widen
-from jkeras.training.accumulation import accumulated
-from jkeras.training.extra_arguments import offered, updates_of
-from jkeras.training.forward import Data, Forward, Share
-from jkeras.training.inputs import call_arguments
+from jkeras.training.forward import Data, Forward, Share, accumulated
+from jkeras.training.inputs_outputs import call_arguments
 from jkeras.training.objective import BoundObjective, Terms
 from jkeras.training.recipe import Recipe
-from jkeras.training.scaling import all_finite, next_scale, select
 from jkeras.training.state import TrainState
+from jkeras.training.updates import all_finite, next_scale, offered, select, updates_of
 from jkeras.typing import Array, ArrayLike, ArrayTree, PyTree, Tree
 
 Logs = dict[str, Array]

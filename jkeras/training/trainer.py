@@ -24,7 +24,7 @@ from jkeras.data.source import SourceLike
 from jkeras.jax_compat import is_traced
 from jkeras.training import evaluation, loop
 from jkeras.training.initial import state_around, with_hyperparameters
-from jkeras.training.inputs import spread
+from jkeras.training.inputs_outputs import spread
 from jkeras.training.options import EvaluateOptions, FitOptions, check_return_dict, known_keywords
 from jkeras.training.session import Session
 from jkeras.training.state import TrainState

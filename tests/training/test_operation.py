@@ -16,7 +16,8 @@ from jkeras import errors
 from jkeras.callbacks import Callback, LambdaCallback
 from jkeras.training import quiet
 from jkeras.training.quiet import ALLOCATIONS, deferred_interrupt, rare_collection
-from jkeras.training.retrace import Traced, Watch
+from jkeras.training.calls import Watch
+from jkeras.training.programs import Traced
 from tests.training.networks import data, trainer
 
 X, Y = data(200)
