@@ -11,8 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from jkeras.data.arrays import class_weights
-from jkeras.data.batch import batch_size_of
+from jkeras.data.arrays import batch_size_of, class_weights
 from jkeras.data.checks import check_class_weight, check_values
 from jkeras.data.uniform import Batch, Place, Uniform
 from jkeras.errors import DataError, within

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from jkeras import tree
-from jkeras.data.batch import unpack_x_y_sample_weight
+from jkeras.data.arrays import unpack_x_y_sample_weight
 from jkeras.data.host import cast_float64, host_arrays
 from jkeras.errors import DataError
 from jkeras.jax_compat import canonical_dtype

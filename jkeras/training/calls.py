@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import tree
-from jkeras.data.batch import Batch, pack_x_y_sample_weight
+from jkeras.data.arrays import Batch, pack_x_y_sample_weight
 from jkeras.jax_compat import kept_forms
 from jkeras.training.programs import Programs
 from jkeras.training.state import TrainState

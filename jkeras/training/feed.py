@@ -16,15 +16,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.data import Arrays, Source, check_arrays, prefetch
-from jkeras.data.batch import batch_size_of
+from jkeras.data.arrays import batch_size_of
 from jkeras.data.uniform import Place
 from jkeras.training.calls import Calls, Pace, added
-from jkeras.training.checks import Checks, check_real, takes_complex
-from jkeras.training.inputs_outputs import call_arguments
+from jkeras.training.checks import Checks, check_real
 from jkeras.training.session import Session
 from jkeras.training.state import TrainState, save_state
-from jkeras.training.steps import Logs, Steps
-from jkeras.typing import Array, PyTree, SpecTree
+from jkeras.training.steps import Logs
+from jkeras.typing import Array, PyTree
 
 DEFAULT_BATCH_SIZE = 32
 DEVICE_SHARE = 0.25  # of a device's memory, up to which data is kept there
@@ -60,19 +59,18 @@ def batch_size_for(data: Arrays | Source, batch_size: int | None, steps: int | N
     return DEFAULT_BATCH_SIZE if steps is None else -(-data.size // steps)
 
 
-def check_data(session: Session, data: Arrays | Source, batch_size: int | None, epoch: int = 0) -> PyTree:
-    """Looks at inputs and labels before any work; returns the specs of the model's outputs for a batch."""
+def check_data(session: Session, data: Arrays | Source, batch_size: int | None, epoch: int = 0) -> Checks:
+    """Looks at inputs and labels before any work; returns the checks, with the specs of the outputs for a batch."""
     if isinstance(data, Source):
         data = check_arrays(*data.peek(epoch))
         batch_size = data.size
-    model = session.steps.model
-    if not takes_complex(model):
+    if not session.facts.may_be_complex:
         check_real({"x": data.x, "y": data.y})  # before the model runs for shapes, which would cast them
     size = min(batch_size or DEFAULT_BATCH_SIZE, data.size)
     batch = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype), data.x)
-    spec = session.output_spec(call_arguments(model, batch))
-    Checks(session.steps, spec).look(data.x, data.y, batch)
-    return spec
+    checks = session.checks_for(batch)
+    checks.look(data.x, data.y, batch)
+    return checks
 
 
 class Order(NamedTuple):
@@ -202,9 +200,8 @@ class DeviceFeed(Feed):
 class StreamFeed(Feed):
     """Batches from the host. A thread keeps some ready on the device, and looks at their indices and labels."""
 
-    def __init__(self, steps: Steps, batches: Callable[[int], Iterator[Batch]], spec: SpecTree) -> None:
-        self.batches, self.checks = batches, Checks(steps, spec)
-        self.looks = not steps.overrides("train_step")  # what its batches mean is known to itself alone
+    def __init__(self, batches: Callable[[int], Iterator[Batch]], checks: Checks | None) -> None:
+        self.batches, self.checks = batches, checks
         self.steps = self.batch_size = None
 
     def pieces(self, epoch: int, first: int, pace: Pace, calls: Calls) -> Iterator[Piece]:
@@ -223,7 +220,7 @@ class StreamFeed(Feed):
     def _checked(self, epoch: int) -> Iterator[Batch]:
         for index, (x, y, sample_weight) in enumerate(self.batches(epoch)):
             try:
-                if self.looks:
+                if self.checks is not None:
                     self.checks.look(x, y)
             except Exception as error:
                 error.add_note(f"in {Place(index, epoch)}")
@@ -266,8 +263,8 @@ def _taken(ready: Iterator[Batch], count: int) -> tuple[list[Batch], Exception |
 class SourceFeed(StreamFeed):
     """The batches of a source."""
 
-    def __init__(self, steps: Steps, source: Source, spec: SpecTree) -> None:
-        super().__init__(steps, source.epoch, spec)
+    def __init__(self, source: Source, checks: Checks | None) -> None:
+        super().__init__(source.epoch, checks)
         self.source = source
         self.steps, self.batch_size = source.steps, source.batch_size
 
@@ -280,9 +277,9 @@ class HostFeed(StreamFeed):
     """Arrays that the device has no room for."""
 
     def __init__(
-        self, steps: Steps, arrays: Arrays, batch_size: int, length: int | None, order: Order, spec: SpecTree
+        self, arrays: Arrays, batch_size: int, length: int | None, order: Order, checks: Checks | None
     ) -> None:
-        super().__init__(steps, self._slices, spec)
+        super().__init__(self._slices, checks)
         self.arrays, self.batch_size, self.order = arrays, batch_size, order
         self.passes = Passes.over(arrays.size, batch_size, length)
         self.steps = self.passes.steps
@@ -298,12 +295,19 @@ class HostFeed(StreamFeed):
 
 
 def feed_of(
-    steps: Steps, data: Arrays | Source, spec: SpecTree, *, batch_size: int | None, length: int | None, order: Order
+    data: Arrays | Source, checks: Checks | None, *, batch_size: int | None, length: int | None, order: Order
 ) -> Feed:
-    """The feed that suits the data. `length` is the number of batches in an epoch, where somebody says so."""
+    """The feed that suits the data.
+
+    Args:
+        data: what to train on.
+        checks: of batches that come from the host; `None` where only a custom step knows what they mean.
+        batch_size, length: the number of examples in a batch and of batches in an epoch, where somebody says so.
+        order: of the examples of arrays.
+    """
     if isinstance(data, Source):
-        return SourceFeed(steps, data, spec)
+        return SourceFeed(data, checks)
     size = batch_size_for(data, batch_size, length) or DEFAULT_BATCH_SIZE
     if fits_on_device(data):
         return DeviceFeed(data, size, length, order)
-    return HostFeed(steps, data, size, length, order, spec)
+    return HostFeed(data, size, length, order, checks)

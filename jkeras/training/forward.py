@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.data.batch import Batch, batch_size_of
+from jkeras.data.arrays import Batch, batch_size_of
 from jkeras.training.objective import Terms
 from jkeras.training.state import TrainState
 from jkeras.typing import Array, PyTree, Tree

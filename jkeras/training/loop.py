@@ -14,20 +14,16 @@ from typing import Any
 import jax
 
 from jkeras.callbacks import CallbackList, History, Loop, Progress
-from jkeras.core import Layer
 from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, split, unpack_x_y_sample_weight
 from jkeras.data.source import SourceLike
 from jkeras.errors import DataError, within
 from jkeras.training.calls import Calls, Pace, added
-from jkeras.training.checks import has_free_axes
 from jkeras.training.evaluation import run_evaluation, trace_evaluation
 from jkeras.training.feed import DEFAULT_BATCH_SIZE, Feed, Order, batch_size_for, check_data, feed_of
-from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import FitOptions
 from jkeras.training.quiet import deferred_interrupt, rare_collection
-from jkeras.training.session import Session
+from jkeras.training.session import HostLogs, LateLogs, Session, on_host
 from jkeras.training.state import TrainState, check_alive, distinct, is_alive, save_state
-from jkeras.training.state_checks import check_state
 from jkeras.typing import Array, ArrayTree, PyTree, SpecTree
 
 VALIDATION_DATA, VALIDATION_SPLIT = "validation_data", "validation_split"  # what messages call it
@@ -37,7 +33,7 @@ def fit(
     session: Session, state: TrainState, x: SourceLike | None, y: ArrayTree | None, options: FitOptions
 ) -> tuple[TrainState, History]:
     """`Trainer.fit`."""
-    check_state(session, state, "fit", trains=True)
+    session.check_state(state, "fit", trains=True)
     history, last = History(), Last(state)
     try:
         return _fit(session, last, x, y, options, history), history
@@ -58,14 +54,15 @@ def _fit(
 ) -> TrainState:
     state = last.state
     with contextlib.ExitStack() as resources:
-        train, validation = _data(session.steps.model, x, y, options, resources)
+        train, validation = _data(session, x, y, options, resources)
         if session.steps.overrides("train_step"):  # what its batches mean is known to itself alone
-            spec = session.known_output_spec()
+            checks, spec = None, session.known_output_spec()
         else:
-            spec = check_data(session, train, options.batch_size, options.initial_epoch)
+            checks = check_data(session, train, options.batch_size, options.initial_epoch)
+            spec = checks.spec
         order = Order(train.size if isinstance(train, Arrays) else 0, options.shuffle, options.seed)
         size, length = options.batch_size, options.steps_per_epoch
-        feed = feed_of(session.steps, train, spec, batch_size=size, length=length, order=order)
+        feed = feed_of(train, checks, batch_size=size, length=length, order=order)
         validate = None if validation is None else Validation(session, state, validation, options, spec)
 
         callbacks = CallbackList([options.callbacks, Progress(options.verbose), history])
@@ -99,7 +96,7 @@ def _epochs(
     """All epochs, with the hooks around them."""
     loop = callbacks.loop
     epoch_runner.last.state = state = callbacks.on_train_begin({}, state)
-    logs: Logs = {}
+    logs: HostLogs = {}
     for epoch in range(loop.initial_epoch, options.epochs):
         state = callbacks.on_epoch_begin(epoch, {}, state)
         state, logs = epoch_runner.run(state, epoch)
@@ -115,10 +112,10 @@ def _epochs(
 
 
 def _data(
-    model: Layer, x: SourceLike | None, y: ArrayTree | None, options: FitOptions, resources: contextlib.ExitStack
+    session: Session, x: SourceLike | None, y: ArrayTree | None, options: FitOptions, resources: contextlib.ExitStack
 ) -> tuple[Arrays | Source, Arrays | Source | None]:
     """The data to train on, and that to validate on; sources are closed with the resources."""
-    same_shapes = not has_free_axes(model)
+    same_shapes = not session.facts.has_free_axes
 
     def adapted(*data: PyTree, **more: Any) -> Arrays | Source:
         found = adapt(*data, **more, same_shapes=same_shapes)
@@ -177,14 +174,14 @@ class Validation:
         size = batch_size_for(data, options.validation_batch_size or options.batch_size, steps) or DEFAULT_BATCH_SIZE
         with within(VALIDATION_SPLIT if options.validation_data is None else VALIDATION_DATA):
             _check_repeats(data, options)
-            check_data(session, data, size)
+            checks = check_data(session, data, size)
             trace_evaluation(session, state, data, size, steps, spec)
-        self.arguments = session, data, size, steps, spec
+        self.arguments = session, data, size, steps, spec, checks
 
-    def run(self, state: TrainState, callbacks: CallbackList) -> Logs:
+    def run(self, state: TrainState, callbacks: CallbackList) -> HostLogs:
         """The logs of validation, `val_` before their names."""
-        session, data, batch_size, steps, spec = self.arguments
-        found = run_evaluation(session, state, data, batch_size, steps, spec, callbacks)
+        session, data, batch_size, steps, spec, checks = self.arguments
+        found = run_evaluation(session, state, data, batch_size, steps, spec, checks, callbacks)
         return {f"val_{name}": value for name, value in found.items()}
 
 
@@ -219,7 +216,7 @@ class Epoch:
         self.settle, self.collect = settle, collect  # called when the next state is held, and after each call
         self.pace = Pace(1) if callbacks.every_batch else session.pace(type(feed))
 
-    def run(self, state: TrainState, epoch: int) -> tuple[TrainState, Logs]:
+    def run(self, state: TrainState, epoch: int) -> tuple[TrainState, HostLogs]:
         """Trains one epoch; the state and the epoch's logs."""
         loop, logs = self.callbacks.loop, functools.partial(self.session.logs, "train_step", self.spec)
         first = loop.initial_batch if epoch == loop.initial_epoch else 0

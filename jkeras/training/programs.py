@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.data import take
-from jkeras.data.batch import Batch, pack_x_y_sample_weight
+from jkeras.data.arrays import Batch, pack_x_y_sample_weight
 from jkeras.jax_compat import CONVOLUTION, cpu_options, primitives
 from jkeras.training.state import TrainState
 from jkeras.training.steps import Logs, Steps

@@ -7,6 +7,7 @@ functions are made from it.
 """
 
 import abc
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Self
 
@@ -198,6 +199,9 @@ def _alike(a: object, b: object) -> bool:
         return a.keys() == b.keys() and all(_alike(a[key], b[key]) for key in a)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
         return type(a) is type(b) and len(a) == len(b) and all(map(_alike, a, b))
-    if type(a) is type(b) and isinstance(a, Loss | Metric | Objective):
+    if type(a) is type(b) and isinstance(a, Objective):
+        names = [field.name for field in dataclasses.fields(a) if field.compare]
+        return all(_alike(getattr(a, name), getattr(b, name)) for name in names)
+    if type(a) is type(b) and isinstance(a, Loss | Metric):
         return _alike(vars(a), vars(b))
     return type(a) is type(b) and (a == b) is True

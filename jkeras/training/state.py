@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras.core import Variables
-from jkeras.errors import ConsumedStateError
+from jkeras.errors import ConsumedStateError, StateError
 from jkeras.jax_compat import is_traced
 from jkeras.typing import Array, PyTree
 
@@ -73,6 +73,32 @@ def check_alive(state: TrainState, where: str) -> None:
         )
 
 
+def check_average(state: TrainState, momentum: float | None, path: str) -> None:
+    """Raises `StateError` where a state has a moving average and the trainer has no momentum for it, or the reverse.
+
+    >>> check_average(TrainState(0, {}, {}, (), {}), None, "Trainer.apply_gradients(state)")
+    """
+    if (state.ema is None) == (momentum is None):
+        return
+    if momentum is None:
+        raise StateError(
+            "`state.ema` must be None for a trainer without `ema`, which would leave the average as it is.",
+            path=path,
+            expected="a trainer with `ema`, or a state without",
+            received="a state with a moving average",
+            write="trainer = trainer.replace(ema=0.99)   # or: state = state.replace(ema=None)",
+        )
+    half = any(leaf.dtype in ("float16", "bfloat16") for leaf in jax.tree.leaves(state.trainable))
+    start = "jax.tree.map(lambda x: x.astype('float32'), state.trainable)" if half else "state.trainable"
+    raise StateError(
+        f"`state.ema` must not be None for a trainer with `ema={momentum}`, which would keep no average.",
+        path=path,
+        expected="a state with a moving average, or a trainer without `ema`",
+        received="a state without a moving average",
+        write=f"state = state.replace(ema={start})   # the average begins as these weights",
+    )
+
+
 def is_alive(state: TrainState) -> bool:
     """Whether no call has reused the memory of a state.
 
@@ -98,10 +124,14 @@ def save_state(error: BaseException, state: TrainState, **others: Any) -> None:
 
 def _consumed(state: TrainState) -> str | None:
     """The path of the first leaf whose memory was reused."""
-    for path, leaf in jax.tree_util.tree_leaves_with_path(state):
-        if isinstance(leaf, jax.Array) and not is_traced(leaf) and leaf.is_deleted():
-            return jax.tree_util.keystr(path)
-    return None
+    if not any(map(_is_consumed, jax.tree.leaves(state))):  # paths take much longer to write down
+        return None
+    paths_and_leaves = jax.tree_util.tree_leaves_with_path(state)
+    return next(jax.tree_util.keystr(path) for path, leaf in paths_and_leaves if _is_consumed(leaf))
+
+
+def _is_consumed(leaf: object) -> bool:
+    return isinstance(leaf, jax.Array) and not is_traced(leaf) and leaf.is_deleted()
 
 
 Tree = TypeVar("Tree")

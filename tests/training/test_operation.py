@@ -15,9 +15,9 @@ import pytest
 from jkeras import errors
 from jkeras.callbacks import Callback, LambdaCallback
 from jkeras.training import quiet
-from jkeras.training.quiet import ALLOCATIONS, deferred_interrupt, rare_collection
 from jkeras.training.calls import Watch
 from jkeras.training.programs import Traced
+from jkeras.training.quiet import ALLOCATIONS, deferred_interrupt, rare_collection
 from tests.training.networks import data, trainer
 
 X, Y = data(200)
