@@ -75,7 +75,7 @@ def as_text(spec: jax.ShapeDtypeStruct) -> str:
     return f"{spec.dtype}{list(spec.shape)}{weak}"
 
 
-class Watch:
+class RetraceWatch:
     """Warns when a program was compiled again for arguments that differ in more than the number of examples.
 
     Args:
@@ -147,7 +147,7 @@ class Timed(NamedTuple):
     seconds: float
 
 
-class Calls:
+class StepCalls:
     """Makes the calls of one `fit`.
 
     Attributes:
@@ -160,7 +160,7 @@ class Calls:
         self.programs = programs
         self.spec = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (state, batch))
         self.timed: collections.deque[Timed] = collections.deque(maxlen=TIMED_CALLS)
-        self._watches = {name: Watch(getattr(programs, name)) for name in ("many", "one", "train_batch")}
+        self._watches = {name: RetraceWatch(getattr(programs, name)) for name in ("many", "one", "train_batch")}
         self.begin()
 
     # -- calls
@@ -225,7 +225,7 @@ class Calls:
         self._forms = forms
 
     def _counted(self) -> list[tuple[int, int]]:
-        """What changes when a training step is compiled: see `Watch.count`."""
+        """What changes when a training step is compiled: see `RetraceWatch.count`."""
         return [watch.count() for watch in self._watches.values()]
 
 

@@ -96,7 +96,7 @@ def called_embeddings(model: Layer, x: SpecTree) -> list[EmbeddedInput]:
     addresses = {id(part): path for part, path in model.structure().paths.items() if isinstance(part, Embedding)}
     found: list[EmbeddedInput] = []
 
-    def run(x: SpecTree) -> PyTree:
+    def watched(x: SpecTree) -> PyTree:
         paths = {id(leaf): path for path, leaf in jax.tree_util.tree_leaves_with_path(x)}
         places = {id(leaf): place for place, leaf in enumerate(jax.tree.leaves(x))}
 
@@ -109,7 +109,7 @@ def called_embeddings(model: Layer, x: SpecTree) -> list[EmbeddedInput]:
             return calls.run(model, scope, (x,), {})
 
     if addresses:
-        jax.eval_shape(run, x)
+        jax.eval_shape(watched, x)
     return found
 
 
@@ -165,12 +165,12 @@ class Checks:
 
     Args:
         steps: whose model and objective say what is right.
-        spec: the specs of the outputs for the first batch.
+        output_spec: the specs of the outputs for the first batch.
     """
 
-    def __init__(self, steps: Steps, spec: SpecTree) -> None:
+    def __init__(self, steps: Steps, output_spec: SpecTree) -> None:
         model = steps.model
-        self.objective, self.spec, self.embedded = steps.objective, spec, embedded_inputs(model)
+        self.objective, self.output_spec, self.embedded = steps.objective, output_spec, embedded_inputs(model)
         self.model = None if steps.overrides("train_step") or _has_graph(model) else model
         self.free = model.output if isinstance(model, Model) and _has_graph(model) else None
         self.may_be_complex = InputFacts.of(model).may_be_complex
@@ -190,8 +190,8 @@ class Checks:
         check_indices(self.embedded, x)
         axes = [leaf.shape[1:] for leaf in jax.tree.leaves(x)]
         self._axes = axes if self._axes is None else self._axes
-        spec = self.spec if axes == self._axes else self.free
-        if y is not None and spec is not None:
+        output_spec = self.output_spec if axes == self._axes else self.free
+        if y is not None and output_spec is not None:
             labels = jax.tree.map(host_labels, y)
             if len(jax.tree.leaves(labels)) == len(jax.tree.leaves(y)):
-                self.objective.bind_batch(spec, labels).validate()
+                self.objective.bind_batch(output_spec, labels).validate()

@@ -24,7 +24,7 @@ from jkeras.data import (
 from jkeras.data.arrays import batch_size_of
 from jkeras.data.checks import check_values
 from jkeras.data.source import SourceLike
-from jkeras.data.uniform import Place
+from jkeras.data.uniform import BatchPosition
 from jkeras.errors import within
 from jkeras.training.calls import added
 from jkeras.training.checks import Checks
@@ -56,7 +56,7 @@ def evaluate(
         callbacks = CallbackList(options.callbacks)
         callbacks.set_loop(Loop({"steps": _steps(data, size, options.steps), "verbose": options.verbose}))
         started = time.perf_counter()
-        logs = run_evaluation(session, state, data, size, options.steps, checks.spec, checks, callbacks)
+        logs = run_evaluation(session, state, data, size, options.steps, checks.output_spec, checks, callbacks)
     report("evaluate", options.verbose, started, logs)
     return logs
 
@@ -76,7 +76,7 @@ def host_batches(
                 with within(data.plan.name):
                     checks.look(*batch[:2])
             except Exception as error:
-                error.add_note(f"in {Place(index)}")
+                error.add_note(f"in {BatchPosition(index)}")
                 raise
             yield pack_x_y_sample_weight(*batch)
         return
@@ -86,7 +86,12 @@ def host_batches(
 
 
 def trace_evaluation(
-    session: Session, state: TrainState, data: Arrays | Source, batch_size: int, steps: int | None, spec: SpecTree
+    session: Session,
+    state: TrainState,
+    data: Arrays | Source,
+    batch_size: int,
+    steps: int | None,
+    output_spec: SpecTree,
 ) -> None:
     """Traces what an evaluation would call first, so that what cannot be evaluated is known before training begins.
 
@@ -94,7 +99,7 @@ def trace_evaluation(
     """
     if not session.steps.jit_compile:
         return
-    metrics, programs = session.empty_metrics(spec), session.programs
+    metrics, programs = session.empty_metrics(output_spec), session.programs
     if isinstance(data, Source):
         jax.eval_shape(programs.test_batch, state, metrics, pack_x_y_sample_weight(*data.peek(0)))
         return
@@ -112,15 +117,15 @@ def run_evaluation(
     data: Arrays | Source,
     batch_size: int,
     steps: int | None,
-    spec: SpecTree,
+    output_spec: SpecTree,
     checks: Checks,
     callbacks: CallbackList,
 ) -> HostLogs:
     """The logs over data: whole batches in one call where a program loops over them, the rest batch by batch."""
-    programs, metrics = session.programs, session.empty_metrics(spec)
+    programs, metrics = session.programs, session.empty_metrics(output_spec)
     sums: dict[str, Any] = {}
     state, done = callbacks.on_test_begin({}, state), 0
-    logs = functools.partial(session.logs, "test_step", spec)
+    logs = functools.partial(session.logs, "test_step", output_spec)
     if isinstance(data, Arrays) and fits_on_device(data):
         data = data.on_device()
         full = min(data.size // batch_size, steps or data.size)
@@ -202,8 +207,8 @@ def train_on_batch(
     """`Trainer.train_on_batch`."""
     session.check_state(state, "train_on_batch", trains=True)
     check_weights(sample_weight, class_weight, "Trainer.train_on_batch")
-    batch, spec = _batch(session, x, y, sample_weight, class_weight)
-    check_metrics(session.steps, state, session.bound(spec).keys, "train_on_batch")
+    batch, output_spec = _batch(session, x, y, sample_weight, class_weight)
+    check_metrics(session.steps, state, session.bound(output_spec).keys, "train_on_batch")
     state, _, logs = session.programs.train_batch(distinct(state), batch)
     return state, on_host(logs)
 
@@ -213,8 +218,8 @@ def test_on_batch(
 ) -> HostLogs:
     """`Trainer.test_on_batch`."""
     session.check_state(state, "test_on_batch")
-    batch, spec = _batch(session, x, y, sample_weight)
-    check_metrics(session.steps, state, session.bound(spec).keys, "test_on_batch")
+    batch, output_spec = _batch(session, x, y, sample_weight)
+    check_metrics(session.steps, state, session.bound(output_spec).keys, "test_on_batch")
     _, logs = session.programs.test_batch(state, state.metrics, batch)
     return on_host(logs)
 
@@ -239,5 +244,5 @@ def _batch(
     session.batch_checks.look(arrays.x, arrays.y)
     check_values({"x": arrays.x, "y": arrays.y}, kinds=["int"])
     if class_weight is not None:
-        return (arrays.x, arrays.y, class_weights(arrays.y, class_weight)), session.batch_checks.spec
-    return pack_x_y_sample_weight(*arrays.parts), session.batch_checks.spec
+        return (arrays.x, arrays.y, class_weights(arrays.y, class_weight)), session.batch_checks.output_spec
+    return pack_x_y_sample_weight(*arrays.parts), session.batch_checks.output_spec

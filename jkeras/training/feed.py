@@ -17,8 +17,8 @@ import numpy as np
 
 from jkeras.data import Arrays, Source, check_arrays, prefetch
 from jkeras.data.arrays import batch_size_of
-from jkeras.data.uniform import Place
-from jkeras.training.calls import Calls, Pace, added
+from jkeras.data.uniform import BatchPosition
+from jkeras.training.calls import Pace, StepCalls, added
 from jkeras.training.checks import Checks, check_real
 from jkeras.training.session import Session
 from jkeras.training.state import TrainState, save_state
@@ -30,7 +30,7 @@ DEVICE_SHARE = 0.25  # of a device's memory, up to which data is kept there
 UNKNOWN_DEVICE_BYTES = 8 * 2**30  # assumed where the device does not say, as on CPU
 
 Batch: TypeAlias = tuple[PyTree, PyTree, PyTree]
-Run: TypeAlias = Callable[[TrainState], tuple[TrainState, PyTree, Logs]]
+TrainCall: TypeAlias = Callable[[TrainState], tuple[TrainState, PyTree, Logs]]
 
 
 class Piece(NamedTuple):
@@ -38,7 +38,7 @@ class Piece(NamedTuple):
 
     steps: int
     samples: int
-    run: Run
+    train: TrainCall
 
 
 def fits_on_device(arrays: Arrays) -> bool:
@@ -73,7 +73,7 @@ def check_data(session: Session, data: Arrays | Source, batch_size: int | None, 
     return checks
 
 
-class Order(NamedTuple):
+class ExampleOrder(NamedTuple):
     """In which order a pass goes through arrays: drawn from the seed and the pass's index alone."""
 
     size: int
@@ -85,7 +85,7 @@ class Order(NamedTuple):
 
         NumPy draws it, whatever the device: a permutation by JAX is a sort, 50 times slower on a CPU.
 
-        >>> Order(3, False, 0).of(0) is None, sorted(Order(3, True, 0).of(0).tolist())
+        >>> ExampleOrder(3, False, 0).of(0) is None, sorted(ExampleOrder(3, True, 0).of(0).tolist())
         (True, [0, 1, 2])
         """
         if not self.shuffle:
@@ -94,7 +94,7 @@ class Order(NamedTuple):
         return drawn.astype(np.int32 if self.size < 2**31 else np.int64)
 
 
-class Passes(NamedTuple):
+class ArrayPasses(NamedTuple):
     """How epochs are pieces of passes over arrays: they go on from one to the next, over the end of a pass.
 
     Attributes:
@@ -106,7 +106,7 @@ class Passes(NamedTuple):
     steps: int
 
     @classmethod
-    def over(cls, size: int, batch_size: int, steps: int | None) -> "Passes":
+    def over(cls, size: int, batch_size: int, steps: int | None) -> "ArrayPasses":
         """The passes over a number of examples. Warns of an epoch that is longer than a pass, and cuts it."""
         batches = -(-size // batch_size)
         if steps is not None and steps > batches:
@@ -120,7 +120,7 @@ class Passes(NamedTuple):
     def pieces(self, epoch: int, first: int = 0) -> Iterator[tuple[int, int, int]]:
         """The passes that an epoch has a part in, from a batch of it on: the number of each, and from and to where.
 
-        >>> passes = Passes(batches=3, steps=2)
+        >>> passes = ArrayPasses(batches=3, steps=2)
         >>> [list(passes.pieces(epoch)) for epoch in range(3)]
         [[(0, 0, 2)], [(0, 2, 3), (1, 0, 1)], [(1, 1, 3)]]
         """
@@ -144,7 +144,7 @@ class Feed(abc.ABC):
     batch_size: int | None
 
     @abc.abstractmethod
-    def pieces(self, epoch: int, first: int, pace: Pace, calls: Calls) -> Iterator[Piece]:
+    def pieces(self, epoch: int, first: int, pace: Pace, calls: StepCalls) -> Iterator[Piece]:
         """The pieces of an epoch from a batch on. Each is trained on by one of these calls."""
 
     @property
@@ -156,7 +156,7 @@ class Feed(abc.ABC):
 class DeviceFeed(Feed):
     """Arrays that lie on the device."""
 
-    def __init__(self, arrays: Arrays, batch_size: int, steps: int | None, order: Order) -> None:
+    def __init__(self, arrays: Arrays, batch_size: int, steps: int | None, order: ExampleOrder) -> None:
         self.order = order
         self.spans = any(
             isinstance(leaf, jax.Array) and not leaf.is_fully_addressable for leaf in jax.tree.leaves(arrays.parts)
@@ -167,11 +167,11 @@ class DeviceFeed(Feed):
         self.parts = (arrays.on_device() if self.gathers or not order.shuffle else arrays).parts
         self.batch_size = batch_size
         self.whole, self.rest = divmod(arrays.size, batch_size)  # batches of full size, and the size of the last
-        self.passes = Passes.over(arrays.size, batch_size, steps)
+        self.passes = ArrayPasses.over(arrays.size, batch_size, steps)
         self.steps = self.passes.steps
         self._drawn: tuple[int, PyTree, Array | np.ndarray | None] | None = None
 
-    def pieces(self, epoch: int, first: int, pace: Pace, calls: Calls) -> Iterator[Piece]:
+    def pieces(self, epoch: int, first: int, pace: Pace, calls: StepCalls) -> Iterator[Piece]:
         size = self.batch_size or 1
         for number, done, end in self.passes.pieces(epoch, first):
             parts, order = self._ordered(number, keep=end < self.passes.batches)
@@ -204,15 +204,15 @@ class StreamFeed(Feed):
         self.batches, self.checks = batches, checks
         self.steps = self.batch_size = None
 
-    def pieces(self, epoch: int, first: int, pace: Pace, calls: Calls) -> Iterator[Piece]:
+    def pieces(self, epoch: int, first: int, pace: Pace, calls: StepCalls) -> Iterator[Piece]:
         with prefetch(itertools.islice(self._checked(epoch), first, None)) as ready:
             failure, done = None, first
             while failure is None:
                 group, failure = _taken(ready, pace.next(pace.steps))
                 if not group:
                     break
-                run = functools.partial(_train_on, calls, group, Place(done, epoch))
-                yield Piece(len(group), sum(batch_size_of(x) for x, _, _ in group), run)
+                train = functools.partial(_train_on, calls, group, BatchPosition(done, epoch))
+                yield Piece(len(group), sum(batch_size_of(x) for x, _, _ in group), train)
                 done += len(group)
             if failure is not None:
                 raise failure
@@ -223,17 +223,21 @@ class StreamFeed(Feed):
                 if self.checks is not None:
                     self.checks.look(x, y)
             except Exception as error:
-                error.add_note(f"in {Place(index, epoch)}")
+                error.add_note(f"in {BatchPosition(index, epoch)}")
                 raise
             yield x, y, sample_weight
 
 
-def _train(calls: Calls, given: tuple[Any, ...], batch_size: int, state: TrainState) -> tuple[TrainState, PyTree, Logs]:
+def _train(
+    calls: StepCalls, given: tuple[Any, ...], batch_size: int, state: TrainState
+) -> tuple[TrainState, PyTree, Logs]:
     """Trains on batches of arrays on the device, in one call."""
     return calls.many(state, *given, batch_size=batch_size)
 
 
-def _train_on(calls: Calls, group: list[Batch], first: Place, state: TrainState) -> tuple[TrainState, PyTree, Logs]:
+def _train_on(
+    calls: StepCalls, group: list[Batch], first: BatchPosition, state: TrainState
+) -> tuple[TrainState, PyTree, Logs]:
     """Trains on batches from the host, one after another."""
     sums: Logs = {}
     metrics: PyTree = None
@@ -242,7 +246,7 @@ def _train_on(calls: Calls, group: list[Batch], first: Place, state: TrainState)
         try:
             state, metrics, extra = calls.one(given, batch)
         except Exception as error:
-            error.add_note(f"in {Place(first.batch + index, first.epoch)}")
+            error.add_note(f"in {BatchPosition(first.batch + index, first.epoch)}")
             save_state(error, given)
             raise
         sums = added(sums, extra)
@@ -277,11 +281,11 @@ class HostFeed(StreamFeed):
     """Arrays that the device has no room for."""
 
     def __init__(
-        self, arrays: Arrays, batch_size: int, length: int | None, order: Order, checks: Checks | None
+        self, arrays: Arrays, batch_size: int, length: int | None, order: ExampleOrder, checks: Checks | None
     ) -> None:
         super().__init__(self._slices, checks)
         self.arrays, self.batch_size, self.order = arrays, batch_size, order
-        self.passes = Passes.over(arrays.size, batch_size, length)
+        self.passes = ArrayPasses.over(arrays.size, batch_size, length)
         self.steps = self.passes.steps
 
     def _slices(self, epoch: int) -> Iterator[Batch]:
@@ -295,7 +299,7 @@ class HostFeed(StreamFeed):
 
 
 def feed_of(
-    data: Arrays | Source, checks: Checks | None, *, batch_size: int | None, length: int | None, order: Order
+    data: Arrays | Source, checks: Checks | None, *, batch_size: int | None, length: int | None, order: ExampleOrder
 ) -> Feed:
     """The feed that suits the data.
 

@@ -117,20 +117,20 @@ def cut(data: Batch, size: int, count: int) -> Parts:
 
 
 def accumulated(
-    count: int, gradient: Gradient, run: Pass, total: Total, state: TrainState, data: Data
+    count: int, gradient: Gradient, forward_of: Pass, total: Total, state: TrainState, data: Data
 ) -> tuple[PyTree, Forward]:
     """The gradient and the pass of a whole batch, part by part.
 
     Args:
         count: into how many parts.
         gradient: `(non_trainable, data, share) -> (gradients, forward)` for a part.
-        run: `(non_trainable, data) -> forward` for a part.
+        forward_of: `(non_trainable, data) -> forward` for a part.
         total: `(terms, rest, y_pred) -> loss` of the whole batch.
         state: before the batch.
         data: `(x, y, sample_weight)`.
     """
     parts = cut(data, batch_size_of(data[0]), count)
-    counts = _counts(run, state.non_trainable, parts)
+    counts = _counts(forward_of, state.non_trainable, parts)
     part, left, size = parts.sizes
 
     def add(carry: tuple[Any, Any], piece: object, examples: int) -> Any:
@@ -155,13 +155,13 @@ def accumulated(
     return gradients, Forward(total(terms, rest, y_pred), y_pred, masks, non_trainable, terms, rest)
 
 
-def _counts(run: Pass, non_trainable: Tree, parts: Parts) -> Mapping[str, Any]:
+def _counts(forward_of: Pass, non_trainable: Tree, parts: Parts) -> Mapping[str, Any]:
     """The counts of the whole batch, by the losses' keys."""
     part, left, size = parts.sizes
     found: dict[str, Any] = {}
 
     def look(non_trainable: Tree, piece: object) -> None:
-        found.update({key: count for key, (_, count) in run(non_trainable, piece).terms.items()})
+        found.update({key: count for key, (_, count) in forward_of(non_trainable, piece).terms.items()})
 
     jax.eval_shape(look, non_trainable, jax.tree.map(lambda leaf: leaf[0], parts.full))
     if all(isinstance(count, np.floating) for count in found.values()):  # it follows from shapes, example by example
@@ -169,7 +169,7 @@ def _counts(run: Pass, non_trainable: Tree, parts: Parts) -> Mapping[str, Any]:
 
     def add(carry: tuple[Any, Any], piece: object) -> Any:
         non_trainable, counts = carry
-        forward = run(non_trainable, piece)
+        forward = forward_of(non_trainable, piece)
         counts = {key: count + forward.terms[key][1].astype("float32") for key, count in counts.items()}
         return (forward.non_trainable, counts), None
 

@@ -20,27 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclasses.dataclass(frozen=True)
 class FitOptions:
-    """How `fit` goes over its data.
-
-    Attributes:
-        batch_size: examples per update; 32 by default. The last batch of an epoch may be smaller.
-        epochs: the index after that of the last epoch.
-        verbose: 0 for silence, 1 for a live bar, 2 for a line per epoch, `"auto"` for what suits the output.
-        callbacks: functions of the state, see `jkeras.callbacks`.
-        validation_split: the share of the last examples that is set aside for validation, before shuffling.
-        validation_data: `(x, y)` or `(x, y, sample_weight)`, or what yields batches; it replaces
-            `validation_split`. It is looked at, and its evaluation is traced, before the first step.
-        shuffle: whether each epoch has an order of its own.
-        class_weight: `{class: weight}`, for training only.
-        sample_weight: a weight per example.
-        initial_epoch: the index of the first epoch.
-        steps_per_epoch: batches per epoch; all by default.
-        validation_steps, validation_batch_size: the same for validation. Each evaluation begins anew, so that all
-            see the same batches; a generator, which is read once, goes on where the last evaluation ended.
-        validation_freq: validate every so many epochs, or after the epochs whose numbers (from 1) are listed.
-        rare_gc: whether Python's garbage collector runs more rarely while training: after 50,000 allocations, every
-            5 s and after each epoch. `False` leaves it alone.
-        seed: of the orders; the order of an epoch depends on it and the epoch's index alone.
+    """How `fit` goes over its data: the keyword arguments of `Trainer.fit`, which describes them.
 
     Raises:
         ArgumentError: an option is out of range.

@@ -44,7 +44,7 @@ class Traced:
 
 
 class Programs:
-    """The compiled steps of one trainer. What a `fit` notes of their calls is in its `Calls`."""
+    """The compiled steps of one trainer. What a `fit` notes of their calls is in its `StepCalls`."""
 
     def __init__(self, steps: Steps) -> None:
         self.steps = steps

@@ -1,7 +1,7 @@
 """Session: what a trainer finds out and compiles while it works. The trainer keeps one, and copies make their own.
 
 Everything here can be found again from the trainer's arguments, so nothing here is part of what a trainer is. What
-belongs to a single `fit` is in its `Calls`.
+belongs to a single `fit` is in its `StepCalls`.
 
 The first call on data of some form runs the model for shapes, finds its losses and metrics and the embeddings that
 inputs go into. Later calls find all that here, until a state of another form comes, or the model has other layers.
@@ -19,7 +19,7 @@ from jkeras.core import Layer
 from jkeras.core.tensor import is_shape
 from jkeras.data.arrays import Batch
 from jkeras.errors import ArgumentError, NeverCalledError
-from jkeras.training.calls import Calls, Pace
+from jkeras.training.calls import Pace, StepCalls
 from jkeras.training.checks import Checks, InputFacts
 from jkeras.training.inputs_outputs import call_arguments, spread
 from jkeras.training.objective import BoundObjective
@@ -45,7 +45,7 @@ class Session:
 
     def __init__(self, steps: Steps) -> None:
         self.steps = steps
-        self.calls: Calls | None = None
+        self.calls: StepCalls | None = None
         self._spec: tuple[Any, PyTree] | None = None
         self._state_form: tuple[Any, bool] = None, False  # and whether states of this form may be trained
         self._forget()
@@ -183,9 +183,9 @@ class Session:
         result: TrainState = self._initial[1](key)
         return result
 
-    def begin(self, state: TrainState, batch: Batch) -> Calls:
+    def begin(self, state: TrainState, batch: Batch) -> StepCalls:
         """The calls of a `fit` that begins with this state and a batch of this form."""
-        calls = Calls(self.programs, state, batch)
+        calls = StepCalls(self.programs, state, batch)
         if self.calls is not None and self.calls.spec != calls.spec:
             self._paces = {}
         self.calls = calls
