@@ -1,8 +1,15 @@
 """Data: from arrays, datasets and loaders to batches on the device."""
 
 from jkeras.data.adapt import adapt
-from jkeras.data.arrays import Arrays, check_arrays, class_weights, split, take
-from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from jkeras.data.arrays import (
+    Arrays,
+    check_arrays,
+    class_weights,
+    pack_x_y_sample_weight,
+    split,
+    take,
+    unpack_x_y_sample_weight,
+)
 from jkeras.data.prefetch import prefetch, to_device
 from jkeras.data.py_dataset import PyDataset
 from jkeras.data.source import Source

@@ -3,6 +3,7 @@
 Libraries are recognised by the methods of their objects; none is imported.
 """
 
+import contextlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -60,7 +61,7 @@ def adapt(
     [[0, 0], [1, 1]]
     """
     plan = Plan(steps, epochs, class_weight, same_shapes, name)
-    with within(name):
+    with within(name) if name else contextlib.nullcontext():
         return _adapted(x, y, sample_weight, plan, batch_size=batch_size, shuffle=shuffle, seed=seed)
 
 

@@ -1,17 +1,61 @@
-"""Arrays: inputs, labels and weights in memory, checked once, before any work."""
+"""Batches, and arrays in memory to cut them from, checked once, before any work.
+
+A batch is `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`. A list counts as a tuple; a dict or an array is `x`.
+"""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jkeras import tree
-from jkeras.data.batch import Batch
 from jkeras.data.host import host_arrays
 from jkeras.errors import ArgumentError, DataError
 from jkeras.typing import Array, ArrayTree, PyTree
+
+Batch: TypeAlias = ArrayTree | Sequence[ArrayTree | None]
+"""`x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`; what there is not is `None`."""
+
+
+def unpack_x_y_sample_weight(data: Batch) -> tuple[Any, Any, Any]:
+    """The three parts of a batch, `None` for those that it does not have.
+
+    >>> unpack_x_y_sample_weight((1, 2)), unpack_x_y_sample_weight({"a": 1})
+    ((1, 2, None), ({'a': 1}, None, None))
+    """
+    if not isinstance(data, tuple | list):
+        return data, None, None
+    if not 1 <= len(data) <= 3:
+        raise DataError(
+            f"a batch must have one to three parts, got {len(data)}.",
+            path="batch",
+            expected="x, (x,), (x, y) or (x, y, sample_weight)",
+            received=f"a {type(data).__name__} of {len(data)}",
+            write="yield x, y, sample_weight   # several inputs or outputs: yield (x1, x2), y",
+        )
+    return (*data, None, None, None)[:3]
+
+
+def pack_x_y_sample_weight(x: ArrayTree, y: ArrayTree | None = None, sample_weight: ArrayTree | None = None) -> Any:
+    """The shortest form of a batch.
+
+    >>> pack_x_y_sample_weight(1), pack_x_y_sample_weight(1, 2), pack_x_y_sample_weight([1], None)
+    (1, (1, 2), ([1],))
+    """
+    if sample_weight is not None:
+        return x, y, sample_weight
+    if y is not None:
+        return x, y
+    return (x,) if isinstance(x, tuple | list) else x
+
+
+def batch_size_of(x: ArrayTree) -> int:
+    """The length of the first axis of the first array."""
+    size: int = jax.tree.leaves(x)[0].shape[0]
+    return size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +113,7 @@ def check_arrays(x: ArrayTree, y: ArrayTree | None = None, sample_weight: ArrayT
             write="trainer.fit(state, x, y)",
         )
     parts = {name: host_arrays(value, name) for name, value in (("x", x), ("y", y), ("sample_weight", sample_weight))}
-    sizes = {tree.key_path(path): leaf.shape[0] for path, leaf in jax.tree_util.tree_leaves_with_path(parts)}
-    if not any(path.startswith("x") for path in sizes):
+    if not jax.tree.leaves(parts["x"]):
         raise DataError(
             "`x` must contain at least one array.",
             path="x",
@@ -78,7 +121,9 @@ def check_arrays(x: ArrayTree, y: ArrayTree | None = None, sample_weight: ArrayT
             received=repr(x)[:60],
             write="trainer.fit(state, {'image': images, 'age': ages}, y)",
         )
-    if len(set(sizes.values())) > 1:
+    size, *others = {leaf.shape[0] for leaf in jax.tree.leaves(parts)}
+    if others:
+        sizes = _sizes(parts)
         raise DataError(
             "all arrays must have the same number of examples.",
             path=", ".join(sizes),
@@ -86,16 +131,20 @@ def check_arrays(x: ArrayTree, y: ArrayTree | None = None, sample_weight: ArrayT
             received=", ".join(f"{path}: {size}" for path, size in sizes.items()),
             write=f"x[:{min(sizes.values())}], y[:{min(sizes.values())}]   # if they begin with the same examples",
         )
-    size = next(iter(sizes.values()))
     if size == 0:
         raise DataError(
             "the arrays must have at least one example, got 0.",
-            path=", ".join(sizes),
+            path=", ".join(_sizes(parts)),
             expected="at least one example",
             received="0 examples",
             write="print(x.shape, y.shape)   # after each step that selects examples",
         )
     return Arrays(parts["x"], parts["y"], parts["sample_weight"], size)
+
+
+def _sizes(parts: Mapping[str, PyTree]) -> dict[str, int]:
+    """The number of examples of each array, by its path."""
+    return {tree.key_path(path): leaf.shape[0] for path, leaf in jax.tree_util.tree_leaves_with_path(parts)}
 
 
 def split(arrays: Arrays, fraction: float) -> tuple[Arrays, Arrays]:

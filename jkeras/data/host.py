@@ -42,6 +42,9 @@ def host_arrays(value: object, name: str, *, cast: bool = True) -> PyTree:
     >>> host_arrays({"a": [1, 2, 3], "b": [[1.0], [2.0], [3.0]]}, "x")["b"].shape
     (3, 1)
     """
+    if is_array(value):
+        array = _host_array(value, name)
+        return cast_float64(array) if cast else array
     paths_and_leaves, structure = jax.tree_util.tree_flatten_with_path(value, is_leaf=_is_literal)
     leaves = [_host_array(leaf, tree.join(name, tree.key_path(path))) for path, leaf in paths_and_leaves]
     return jax.tree.unflatten(structure, [cast_float64(leaf) for leaf in leaves] if cast else leaves)

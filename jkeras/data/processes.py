@@ -32,8 +32,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras.data.batch import Batch
-from jkeras.data.batch import unpack_x_y_sample_weight as unpack
+from jkeras.data.arrays import Batch
+from jkeras.data.arrays import unpack_x_y_sample_weight as unpack
 from jkeras.data.host import host_arrays
 from jkeras.data.uniform import PARTS
 from jkeras.data.workers import Workers

@@ -11,10 +11,9 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from jkeras.data.arrays import class_weights
-from jkeras.data.batch import batch_size_of
+from jkeras.data.arrays import batch_size_of, class_weights
 from jkeras.data.checks import check_class_weight, check_values
-from jkeras.data.uniform import Batch, Place, Uniform
+from jkeras.data.uniform import Batch, BatchPosition, Uniform
 from jkeras.errors import DataError, within
 from jkeras.typing import DataLike
 
@@ -48,9 +47,9 @@ class Plan:
         """Whether the batches are evaluated, rather than trained on epoch by epoch."""
         return self.epochs is None
 
-    def place(self, batch: int, epoch: int) -> Place:
+    def place(self, batch: int, epoch: int) -> BatchPosition:
         """The name of a batch in messages."""
-        return Place(batch, None if self.is_evaluation else epoch)
+        return BatchPosition(batch, None if self.is_evaluation else epoch)
 
 
 class Source(abc.ABC):
@@ -144,7 +143,7 @@ class Source(abc.ABC):
         self.end(index)
         self._look_back(index, count)
 
-    def _next(self, stream: Iterator[Any], place: Place) -> Batch | None:
+    def _next(self, stream: Iterator[Any], place: BatchPosition) -> Batch | None:
         """The next batch; `None` after the last. Errors name the data, where it has a name."""
         with within(self.plan.name):
             try:
@@ -154,7 +153,7 @@ class Source(abc.ABC):
                 raise
             return None if raw is END else self._batch(raw, place)
 
-    def _batch(self, raw: Any, place: Place) -> Batch:
+    def _batch(self, raw: Any, place: BatchPosition) -> Batch:
         x, y, sample_weight = self._uniform.batch(raw, place)
         if self.plan.class_weight is not None and y is not None:
             if sample_weight is not None:

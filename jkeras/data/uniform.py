@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from jkeras import tree
-from jkeras.data.batch import unpack_x_y_sample_weight
+from jkeras.data.arrays import unpack_x_y_sample_weight
 from jkeras.data.host import cast_float64, host_arrays
 from jkeras.errors import DataError
 from jkeras.jax_compat import canonical_dtype
@@ -23,10 +23,10 @@ PARTS = ("x", "y", "sample_weight")
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class BatchPosition:
     """Where a batch stands, both counted from 0; messages count from 1. An evaluation has no epochs.
 
-    >>> str(Place(batch=1, epoch=0)), str(Place(batch=1))
+    >>> str(BatchPosition(batch=1, epoch=0)), str(BatchPosition(batch=1))
     ('batch 2 of epoch 1', 'batch 2')
     """
 
@@ -43,7 +43,7 @@ class Uniform:
     Args:
         same_shapes: whether all axes but the first must stay as they are; otherwise only their number.
 
-    >>> x, y, sample_weight = Uniform().batch([[1, 2], [3, 4]], Place(0, 0))
+    >>> x, y, sample_weight = Uniform().batch([[1, 2], [3, 4]], BatchPosition(0, 0))
     >>> x.tolist(), y.tolist(), sample_weight
     ([1, 2], [3, 4], None)
     """
@@ -55,7 +55,7 @@ class Uniform:
         self._told: set[tuple[str, str]] = set()  # paths and dtypes that a warning was about
         self._kinds: list[Any] = []  # of the batch before, compared first: most batches are alike
 
-    def batch(self, raw: Batch, place: Place) -> Batch:
+    def batch(self, raw: Batch, place: BatchPosition) -> Batch:
         """`(x, y, sample_weight)` as host arrays. Raises `DataError` for a batch unlike the first."""
         try:
             parts = zip(PARTS, unpack_x_y_sample_weight(raw), strict=True)
@@ -73,7 +73,7 @@ class Uniform:
         found = jax.tree.map(cast_float64, found)
         return found["x"], found["y"], found["sample_weight"]
 
-    def _look_closely(self, found: dict[str, PyTree], structure: object, place: Place) -> None:
+    def _look_closely(self, found: dict[str, PyTree], structure: object, place: BatchPosition) -> None:
         """Checks a batch that does not look like the one before it."""
         forms = {
             tree.join(name, tree.key_path(path)): (leaf.shape, str(leaf.dtype))
@@ -95,7 +95,7 @@ class Uniform:
             self._check_shape(path, shape, place)
             self._check_dtype(path, dtype, place)
 
-    def _check_shape(self, path: str, shape: tuple[int, ...], place: Place) -> None:
+    def _check_shape(self, path: str, shape: tuple[int, ...], place: BatchPosition) -> None:
         first, _ = self._forms[path]
         if len(shape) == len(first) and (not self.same_shapes or shape[1:] == first[1:]):
             return
@@ -110,7 +110,7 @@ class Uniform:
             else None,
         )
 
-    def _check_dtype(self, path: str, dtype: str, place: Place) -> None:
+    def _check_dtype(self, path: str, dtype: str, place: BatchPosition) -> None:
         _, first = self._forms[path]
         if dtype == first or (path, dtype) in self._told:
             return
@@ -133,7 +133,7 @@ def _canonical(dtype: str) -> str:
     return str(cast_float64(np.empty(0, canonical_dtype(dtype))).dtype)
 
 
-def _check_sizes(sizes: dict[str, int], place: Place) -> None:
+def _check_sizes(sizes: dict[str, int], place: BatchPosition) -> None:
     problem = None
     if not any(path.split(tree.SEPARATOR)[0] == "x" for path in sizes):
         problem = f"{place} must have inputs."

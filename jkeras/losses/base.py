@@ -24,7 +24,7 @@ from jkeras.dtypes import PolicyLike
 from jkeras.errors import ArgumentError, MissingCallError
 from jkeras.losses import entries
 from jkeras.losses.arrays import as_arrays, examples_of, match_ranks
-from jkeras.losses.callables import check_takes_labels, check_values
+from jkeras.losses.entries import check_takes_labels, check_values
 from jkeras.losses.validation import check_same_shape
 from jkeras.losses.weighting import (
     REDUCTIONS,
@@ -301,6 +301,9 @@ class LossFunctionWrapper(FunctionLoss):
     0.5
     """
 
+    class_loss: Loss | None = None
+    """The loss of the class that has this function, where it has been looked for."""
+
     def __init__(
         self,
         fn: LossFunction,
@@ -322,10 +325,9 @@ class LossFunctionWrapper(FunctionLoss):
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
         """What the loss class of the same function says; nothing for a function that has none."""
-        for kind in FAMILY.table.values():
-            if isinstance(kind, type) and registry.snake_case(kind.__name__) == name_in_table(self.fn):
-                kind(**self.arguments).validate(y_true, y_pred_shape, path)
-                return
+        same = self.class_loss or class_loss_of(self.fn, self.arguments)
+        if same is not None:
+            same.validate(y_true, y_pred_shape, path)
 
     def get_config(self) -> Config:
         """That of `Loss`, the function and its arguments."""
@@ -337,10 +339,14 @@ class LossFunctionWrapper(FunctionLoss):
         return cls(**registry.deserialize(config))
 
 
-def name_in_table(function: Callable[..., Any]) -> str | None:
-    """The name of a function that the table has, `None` for any other."""
+def class_loss_of(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Loss | None:
+    """The loss of the class that has a function of the table; `None` for any other function."""
     name = getattr(function, "__name__", None)
-    return name if name is not None and FAMILY.table.get(name) is function else None
+    for kind in FAMILY.table.values() if FAMILY.table.get(name or "") is function else ():
+        if isinstance(kind, type) and registry.snake_case(kind.__name__) == name:
+            found: Loss = kind(**arguments)
+            return found
+    return None
 
 
 public()(Loss)

@@ -9,7 +9,7 @@ import numpy as np
 from jkeras import arguments
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.losses.arrays import examples_of
-from jkeras.losses.base import Loss, LossFunctionWrapper, get
+from jkeras.losses.base import Loss, LossFunctionWrapper, class_loss_of, get
 from jkeras.losses.weighting import apply_mask
 from jkeras.typing import Array, ArrayLike, ArrayTree, Identifier, Shape
 
@@ -146,4 +146,6 @@ def resolve(identifier: Identifier, y_true_shape: Shape, y_pred_shape: Shape) ->
             received=repr(identifier)[:80],
             write="loss='mse'   # or an instance, such as losses.MeanSquaredError()",
         )
-    return LossFunctionWrapper(found, name=identifier if isinstance(identifier, str) else name_of(found))
+    loss = LossFunctionWrapper(found, name=identifier if isinstance(identifier, str) else name_of(found))
+    loss.class_loss = class_loss_of(found, {})
+    return loss

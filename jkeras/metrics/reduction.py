@@ -16,7 +16,7 @@ from jkeras.losses import entries
 from jkeras.losses.arrays import append_axes, as_arrays, broadcasts, divide_no_nan, match_ranks, widened
 from jkeras.losses.base import FAMILY as LOSSES
 from jkeras.losses.base import Loss
-from jkeras.losses.callables import check_takes_labels, check_values
+from jkeras.losses.entries import check_takes_labels, check_values
 from jkeras.losses.weighting import apply_mask, weigh
 from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State

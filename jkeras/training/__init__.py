@@ -1,6 +1,6 @@
 """Training: the state, the pure steps, the loops."""
 
-from jkeras.data.batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from jkeras.data.arrays import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from jkeras.training.forward import Forward, joined
 from jkeras.training.options import FitOptions
 from jkeras.training.state import TrainState

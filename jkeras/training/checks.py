@@ -17,15 +17,31 @@ from jkeras.training.steps import Steps
 from jkeras.typing import ArrayTree, PyTree, SpecTree
 
 
-def has_free_axes(model: Layer) -> bool:
-    """Whether axes of the inputs beside the first may differ from batch to batch: unless the model fixes all lengths.
+class InputFacts(NamedTuple):
+    """What a model says of its inputs.
+
+    Attributes:
+        has_free_axes: whether axes beside the first may differ from batch to batch: unless the model fixes all lengths.
+        may_be_complex: whether they may be complex numbers: where an `Input` says so, and where a custom model casts
+            nothing.
 
     >>> import jkeras
     >>> fixed, free = jkeras.Input((3,)), jkeras.Input((None, 3))
-    >>> [has_free_axes(jkeras.Model(x, jkeras.layers.Dense(2)(x))) for x in (fixed, free)]
+    >>> [InputFacts.of(jkeras.Model(x, jkeras.layers.Dense(2)(x))).has_free_axes for x in (fixed, free)]
     [False, True]
     """
-    return not _has_graph(model) or any(None in tensor.shape[1:] for tensor in model.inputs)  # type: ignore[attr-defined]
+
+    has_free_axes: bool
+    may_be_complex: bool
+
+    @classmethod
+    def of(cls, model: Layer) -> "InputFacts":
+        """The facts of a model."""
+        if not _has_graph(model):
+            return cls(True, not model.autocast)
+        tensors: list[Any] = model.inputs  # type: ignore[attr-defined]
+        may_be_complex = any(jnp.issubdtype(tensor.dtype, jnp.complexfloating) for tensor in tensors)
+        return cls(any(None in tensor.shape[1:] for tensor in tensors), may_be_complex)
 
 
 def _has_graph(model: Layer) -> bool:
@@ -35,7 +51,7 @@ def _has_graph(model: Layer) -> bool:
         return False
 
 
-class Use(NamedTuple):
+class EmbeddedInput(NamedTuple):
     """An embedding that an input of the model goes into: its name, and the input's position and name."""
 
     name: str
@@ -44,18 +60,18 @@ class Use(NamedTuple):
     key: str
 
 
-def embedded_inputs(model: Layer) -> list[Use]:
+def embedded_inputs(model: Layer) -> list[EmbeddedInput]:
     """The embeddings that inputs of a model go into directly; none where the model has no graph.
 
     >>> import jkeras
-    >>> [use.name for use in embedded_inputs(jkeras.Sequential([jkeras.Input((3,)), Embedding(5, 2, name="words")]))]
+    >>> [each.name for each in embedded_inputs(jkeras.Sequential([jkeras.Input((3,)), Embedding(5, 2, name="words")]))]
     ['words']
     """
     if not isinstance(model, Model) or not _has_graph(model):
         return []  # `called_embeddings` finds those
     places = {id(tensor): place for place, tensor in enumerate(model.inputs)}
     return [
-        Use(name, layer, places[id(tensor)], model.input_names[places[id(tensor)]])
+        EmbeddedInput(name, layer, places[id(tensor)], model.input_names[places[id(tensor)]])
         for name, layer in model.addresses().items()
         if isinstance(layer, Embedding)
         for node in layer.nodes
@@ -64,7 +80,7 @@ def embedded_inputs(model: Layer) -> list[Use]:
     ]
 
 
-def called_embeddings(model: Layer, x: SpecTree) -> list[Use]:
+def called_embeddings(model: Layer, x: SpecTree) -> list[EmbeddedInput]:
     """The embeddings that the inputs of a model without a graph go into as they are, found by a run for shapes alone.
 
     >>> import jkeras
@@ -74,34 +90,27 @@ def called_embeddings(model: Layer, x: SpecTree) -> list[Use]:
     ...         self.words = Embedding(5, 2)
     ...     def call(self, x):
     ...         return self.words(x["ids"])
-    >>> [(use.name, use.key) for use in called_embeddings(Words(), {"ids": np.zeros((1, 3), "int32")})]
+    >>> [(each.name, each.key) for each in called_embeddings(Words(), {"ids": np.zeros((1, 3), "int32")})]
     [('words', 'ids')]
     """
     addresses = {id(part): path for part, path in model.structure().paths.items() if isinstance(part, Embedding)}
-    found: list[Use] = []
+    found: list[EmbeddedInput] = []
 
-    def run(x: SpecTree) -> PyTree:
+    def watched(x: SpecTree) -> PyTree:
         paths = {id(leaf): path for path, leaf in jax.tree_util.tree_leaves_with_path(x)}
         places = {id(leaf): place for place, leaf in enumerate(jax.tree.leaves(x))}
 
         def watch(layer: Any, first: object) -> None:
             if id(layer) in addresses and id(first) in places:
                 key = str(getattr((paths[id(first)] or (None,))[-1], "key", ""))
-                found.append(Use(addresses[id(layer)], layer, places[id(first)], key))
+                found.append(EmbeddedInput(addresses[id(layer)], layer, places[id(first)], key))
 
         with Scope(building=True, watch=watch).open() as scope:
             return calls.run(model, scope, (x,), {})
 
     if addresses:
-        jax.eval_shape(run, x)
+        jax.eval_shape(watched, x)
     return found
-
-
-def takes_complex(model: Layer) -> bool:
-    """Whether inputs may be complex: where an `Input` says so, and where a custom model casts nothing."""
-    if not _has_graph(model):
-        return not model.autocast
-    return any(jnp.issubdtype(tensor.dtype, jnp.complexfloating) for tensor in model.inputs)  # type: ignore[attr-defined]
 
 
 def check_real(data: dict[str, PyTree]) -> None:
@@ -121,9 +130,9 @@ def check_real(data: dict[str, PyTree]) -> None:
             )
 
 
-def check_indices(uses: Sequence[Use], x: SpecTree) -> None:
+def check_indices(embedded: Sequence[EmbeddedInput], x: SpecTree) -> None:
     """Raises `DataError` for an index that an embedding has no row for. Arrays in host memory are looked at."""
-    for name, embedding, position, key in uses:
+    for name, embedding, position, key in embedded:
         if isinstance(x, Mapping):
             path, leaf = f"x[{key!r}]", x.get(key)
         else:
@@ -156,15 +165,15 @@ class Checks:
 
     Args:
         steps: whose model and objective say what is right.
-        spec: the specs of the outputs for the first batch.
+        output_spec: the specs of the outputs for the first batch.
     """
 
-    def __init__(self, steps: Steps, spec: SpecTree) -> None:
+    def __init__(self, steps: Steps, output_spec: SpecTree) -> None:
         model = steps.model
-        self.objective, self.spec, self.uses = steps.objective, spec, embedded_inputs(model)
+        self.objective, self.output_spec, self.embedded = steps.objective, output_spec, embedded_inputs(model)
         self.model = None if steps.overrides("train_step") or _has_graph(model) else model
         self.free = model.output if isinstance(model, Model) and _has_graph(model) else None
-        self.complex = takes_complex(model)
+        self.may_be_complex = InputFacts.of(model).may_be_complex
         self._axes: list[tuple[int, ...]] | None = None  # of the first inputs
 
     def look(self, x: SpecTree, y: ArrayTree | None, specs: SpecTree | None = None) -> None:
@@ -175,14 +184,14 @@ class Checks:
         examples.
         """
         if self.model is not None:
-            self.uses = called_embeddings(self.model, x if specs is None else specs)
+            self.embedded = called_embeddings(self.model, x if specs is None else specs)
             self.model = None
-        check_real({} if self.complex else {"x": x, "y": y})
-        check_indices(self.uses, x)
+        check_real({} if self.may_be_complex else {"x": x, "y": y})
+        check_indices(self.embedded, x)
         axes = [leaf.shape[1:] for leaf in jax.tree.leaves(x)]
         self._axes = axes if self._axes is None else self._axes
-        spec = self.spec if axes == self._axes else self.free
-        if y is not None and spec is not None:
+        output_spec = self.output_spec if axes == self._axes else self.free
+        if y is not None and output_spec is not None:
             labels = jax.tree.map(host_labels, y)
             if len(jax.tree.leaves(labels)) == len(jax.tree.leaves(y)):
-                self.objective.bind_batch(spec, labels).validate()
+                self.objective.bind_batch(output_spec, labels).validate()

@@ -21,28 +21,26 @@ from jkeras.data import (
     pack_x_y_sample_weight,
     unpack_x_y_sample_weight,
 )
-from jkeras.data.batch import batch_size_of
+from jkeras.data.arrays import batch_size_of
 from jkeras.data.checks import check_values
 from jkeras.data.source import SourceLike
-from jkeras.data.uniform import Place
+from jkeras.data.uniform import BatchPosition
 from jkeras.errors import within
-from jkeras.training.buffers import distinct
 from jkeras.training.calls import added
-from jkeras.training.checks import Checks, has_free_axes
+from jkeras.training.checks import Checks
 from jkeras.training.feed import DEFAULT_BATCH_SIZE, batch_size_for, check_data, fits_on_device
-from jkeras.training.logs import LateLogs, Logs, on_host
 from jkeras.training.options import EvaluateOptions, check_weights
-from jkeras.training.session import Session
-from jkeras.training.state import TrainState
-from jkeras.training.state_checks import check_metrics, check_state
+from jkeras.training.session import HostLogs, LateLogs, Session, on_host
+from jkeras.training.state import TrainState, distinct
+from jkeras.training.trainer_states import check_metrics
 from jkeras.typing import Array, ArrayTree, PyTree, SpecTree
 
 
 def evaluate(
     session: Session, state: TrainState, x: SourceLike | None, y: ArrayTree | None, options: EvaluateOptions
-) -> Logs:
+) -> HostLogs:
     """`Trainer.evaluate`."""
-    check_state(session, state, "evaluate")
+    session.check_state(state, "evaluate")
     data = adapt(
         x,
         y,
@@ -50,15 +48,15 @@ def evaluate(
         batch_size=options.batch_size,
         steps=options.steps,
         epochs=None,
-        same_shapes=not has_free_axes(session.steps.model),
+        same_shapes=not session.facts.has_free_axes,
     )
     with data if isinstance(data, Source) else contextlib.nullcontext():
         size = batch_size_for(data, options.batch_size, options.steps) or DEFAULT_BATCH_SIZE
-        spec = check_data(session, data, size)
+        checks = check_data(session, data, size)
         callbacks = CallbackList(options.callbacks)
         callbacks.set_loop(Loop({"steps": _steps(data, size, options.steps), "verbose": options.verbose}))
         started = time.perf_counter()
-        logs = run_evaluation(session, state, data, size, options.steps, spec, callbacks)
+        logs = run_evaluation(session, state, data, size, options.steps, checks.output_spec, checks, callbacks)
     report("evaluate", options.verbose, started, logs)
     return logs
 
@@ -78,7 +76,7 @@ def host_batches(
                 with within(data.plan.name):
                     checks.look(*batch[:2])
             except Exception as error:
-                error.add_note(f"in {Place(index)}")
+                error.add_note(f"in {BatchPosition(index)}")
                 raise
             yield pack_x_y_sample_weight(*batch)
         return
@@ -88,7 +86,12 @@ def host_batches(
 
 
 def trace_evaluation(
-    session: Session, state: TrainState, data: Arrays | Source, batch_size: int, steps: int | None, spec: SpecTree
+    session: Session,
+    state: TrainState,
+    data: Arrays | Source,
+    batch_size: int,
+    steps: int | None,
+    output_spec: SpecTree,
 ) -> None:
     """Traces what an evaluation would call first, so that what cannot be evaluated is known before training begins.
 
@@ -96,7 +99,7 @@ def trace_evaluation(
     """
     if not session.steps.jit_compile:
         return
-    metrics, programs = session.empty_metrics(spec), session.programs
+    metrics, programs = session.empty_metrics(output_spec), session.programs
     if isinstance(data, Source):
         jax.eval_shape(programs.test_batch, state, metrics, pack_x_y_sample_weight(*data.peek(0)))
         return
@@ -114,14 +117,15 @@ def run_evaluation(
     data: Arrays | Source,
     batch_size: int,
     steps: int | None,
-    spec: SpecTree,
+    output_spec: SpecTree,
+    checks: Checks,
     callbacks: CallbackList,
-) -> Logs:
+) -> HostLogs:
     """The logs over data: whole batches in one call where a program loops over them, the rest batch by batch."""
-    programs, metrics = session.programs, session.empty_metrics(spec)
+    programs, metrics = session.programs, session.empty_metrics(output_spec)
     sums: dict[str, Any] = {}
     state, done = callbacks.on_test_begin({}, state), 0
-    logs = functools.partial(session.logs, "test_step", spec)
+    logs = functools.partial(session.logs, "test_step", output_spec)
     if isinstance(data, Arrays) and fits_on_device(data):
         data = data.on_device()
         full = min(data.size // batch_size, steps or data.size)
@@ -131,7 +135,7 @@ def run_evaluation(
             metrics, sums = programs.test_many(state, *args[1:], batch_size=batch_size)
             done = full
             state = callbacks.on_test_batch_end(full - 1, LateLogs(logs, metrics, sums, done), state)
-    for batch in host_batches(data, batch_size, steps, Checks(session.steps, spec), done):
+    for batch in host_batches(data, batch_size, steps, checks, done):
         state = callbacks.on_test_batch_begin(done, {}, state)
         metrics, found = programs.test_batch(state, metrics, batch)
         sums = added(sums, programs.extra("test_step", found, metrics))
@@ -144,38 +148,45 @@ def run_evaluation(
 
 def predict(session: Session, state: TrainState, x: SourceLike, options: EvaluateOptions) -> PyTree:
     """`Trainer.predict`. The last batch of arrays is padded with its last row, so that one program serves all."""
-    check_state(session, state, "predict")
-    free = has_free_axes(session.steps.model)
-    data = adapt(x, batch_size=options.batch_size, steps=options.steps, epochs=None, same_shapes=not free)
+    session.check_state(state, "predict")
+    same_shapes = not session.facts.has_free_axes
+    data = adapt(x, batch_size=options.batch_size, steps=options.steps, epochs=None, same_shapes=same_shapes)
     with data if isinstance(data, Source) else contextlib.nullcontext():
         size = batch_size_for(data, options.batch_size, options.steps) or DEFAULT_BATCH_SIZE
-        checks = Checks(session.steps, check_data(session, data, size))
+        checks = check_data(session, data, size)
         callbacks = CallbackList(options.callbacks)
         callbacks.set_loop(Loop({"steps": _steps(data, size, options.steps), "verbose": options.verbose}))
         started = time.perf_counter()
         state, pieces = callbacks.on_predict_begin({}, state), []
         whole = min(size, data.size) if isinstance(data, Arrays) else None
+        axis = 0 if session.steps.replicas is None else 1  # replicas come before examples
         for index, batch in enumerate(host_batches(data, whole or 1, options.steps, checks)):
             inputs, _, _ = unpack_x_y_sample_weight(batch)
-            size = batch_size_of(inputs)
-            padded = inputs if whole is None else jax.tree.map(lambda leaf: _padded(leaf, whole), inputs)
             state = callbacks.on_predict_batch_begin(index, {}, state)
-            outputs = session.programs.predict_batch(state, pack_x_y_sample_weight(padded))
-            axis = 0 if session.steps.replicas is None else 1  # replicas come before examples
-            pieces.append(jax.tree.map(lambda leaf: np.asarray(leaf).take(np.arange(size), axis), outputs))  # noqa: B023
+            outputs = session.programs.predict_batch(state, pack_x_y_sample_weight(_padded(inputs, whole)))
+            pieces.append(_first(outputs, batch_size_of(inputs), axis))
             state = callbacks.on_predict_batch_end(index, {"outputs": pieces[-1]}, state)
         callbacks.on_predict_end({}, state)
     report("predict", options.verbose, started, {})
     return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis), *pieces)
 
 
-def _padded(leaf: Array | np.ndarray, size: int) -> Any:
-    """A batch filled up to a size with its last row."""
-    missing = size - leaf.shape[0]
-    return leaf if missing == 0 else np.concatenate([leaf, np.repeat(np.asarray(leaf[-1:]), missing, axis=0)])
+def _padded(inputs: PyTree, size: int | None) -> PyTree:
+    """The inputs of a batch, filled up to a size with the last row; as they are where no size is given."""
+
+    def filled(leaf: Array | np.ndarray) -> Any:
+        missing = 0 if size is None else size - leaf.shape[0]
+        return leaf if missing == 0 else np.concatenate([leaf, np.repeat(np.asarray(leaf[-1:]), missing, axis=0)])
+
+    return jax.tree.map(filled, inputs)
 
 
-def report(what: str, verbose: int | str, started: float, logs: Logs) -> None:
+def _first(outputs: PyTree, count: int, axis: int) -> PyTree:
+    """The first outputs along an axis, on the host."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf).take(np.arange(count), axis), outputs)
+
+
+def report(what: str, verbose: int | str, started: float, logs: HostLogs) -> None:
     """A line for a finished pass, unless silence is asked for or nobody is watching."""
     from rich.console import Console
 
@@ -192,30 +203,30 @@ def train_on_batch(
     y: ArrayTree | None,
     sample_weight: ArrayTree | None,
     class_weight: Mapping[int, float] | None,
-) -> tuple[TrainState, Logs]:
+) -> tuple[TrainState, HostLogs]:
     """`Trainer.train_on_batch`."""
-    check_state(session, state, "train_on_batch", trains=True)
+    session.check_state(state, "train_on_batch", trains=True)
     check_weights(sample_weight, class_weight, "Trainer.train_on_batch")
-    batch, spec = _batch(session, x, y, sample_weight, class_weight)
-    check_metrics(session, state, spec, "train_on_batch")
+    batch, output_spec = _batch(session, x, y, sample_weight, class_weight)
+    check_metrics(session.steps, state, session.bound(output_spec).keys, "train_on_batch")
     state, _, logs = session.programs.train_batch(distinct(state), batch)
     return state, on_host(logs)
 
 
 def test_on_batch(
     session: Session, state: TrainState, x: ArrayTree, y: ArrayTree | None, sample_weight: ArrayTree | None
-) -> Logs:
+) -> HostLogs:
     """`Trainer.test_on_batch`."""
-    check_state(session, state, "test_on_batch")
-    batch, spec = _batch(session, x, y, sample_weight)
-    check_metrics(session, state, spec, "test_on_batch")
+    session.check_state(state, "test_on_batch")
+    batch, output_spec = _batch(session, x, y, sample_weight)
+    check_metrics(session.steps, state, session.bound(output_spec).keys, "test_on_batch")
     _, logs = session.programs.test_batch(state, state.metrics, batch)
     return on_host(logs)
 
 
 def predict_on_batch(session: Session, state: TrainState, x: ArrayTree) -> PyTree:
     """`Trainer.predict_on_batch`."""
-    check_state(session, state, "predict_on_batch")
+    session.check_state(state, "predict_on_batch")
     return jax.tree.map(np.asarray, session.programs.predict_batch(state, _batch(session, x)[0]))
 
 
@@ -228,10 +239,10 @@ def _batch(
 ) -> Any:
     """One batch, looked at as all data of `fit` is, and the specs of the outputs."""
     arrays = check_arrays(x, y, sample_weight)
-    if session.checks is None:  # what it finds serves all later batches
-        session.checks = Checks(session.steps, check_data(session, arrays, arrays.size))
-    session.checks.look(arrays.x, arrays.y)
+    if session.batch_checks is None:  # what it finds serves all later batches
+        session.batch_checks = check_data(session, arrays, arrays.size)
+    session.batch_checks.look(arrays.x, arrays.y)
     check_values({"x": arrays.x, "y": arrays.y}, kinds=["int"])
     if class_weight is not None:
-        return (arrays.x, arrays.y, class_weights(arrays.y, class_weight)), session.checks.spec
-    return pack_x_y_sample_weight(*arrays.parts), session.checks.spec
+        return (arrays.x, arrays.y, class_weights(arrays.y, class_weight)), session.batch_checks.output_spec
+    return pack_x_y_sample_weight(*arrays.parts), session.batch_checks.output_spec

@@ -16,23 +16,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras.data import Arrays, Source, check_arrays, prefetch
-from jkeras.data.batch import batch_size_of
-from jkeras.data.uniform import Place
-from jkeras.training.calls import Calls, added
-from jkeras.training.checks import Checks, check_real, takes_complex
-from jkeras.training.inputs import call_arguments
-from jkeras.training.pace import Pace
+from jkeras.data.arrays import batch_size_of
+from jkeras.data.uniform import BatchPosition
+from jkeras.training.calls import Pace, StepCalls, added
+from jkeras.training.checks import Checks, check_real
 from jkeras.training.session import Session
 from jkeras.training.state import TrainState, save_state
-from jkeras.training.steps import Logs, Steps
-from jkeras.typing import Array, PyTree, SpecTree
+from jkeras.training.steps import Logs
+from jkeras.typing import Array, PyTree
 
 DEFAULT_BATCH_SIZE = 32
 DEVICE_SHARE = 0.25  # of a device's memory, up to which data is kept there
 UNKNOWN_DEVICE_BYTES = 8 * 2**30  # assumed where the device does not say, as on CPU
 
 Batch: TypeAlias = tuple[PyTree, PyTree, PyTree]
-Run: TypeAlias = Callable[[TrainState], tuple[TrainState, PyTree, Logs]]
+TrainCall: TypeAlias = Callable[[TrainState], tuple[TrainState, PyTree, Logs]]
 
 
 class Piece(NamedTuple):
@@ -40,7 +38,7 @@ class Piece(NamedTuple):
 
     steps: int
     samples: int
-    run: Run
+    train: TrainCall
 
 
 def fits_on_device(arrays: Arrays) -> bool:
@@ -61,22 +59,21 @@ def batch_size_for(data: Arrays | Source, batch_size: int | None, steps: int | N
     return DEFAULT_BATCH_SIZE if steps is None else -(-data.size // steps)
 
 
-def check_data(session: Session, data: Arrays | Source, batch_size: int | None, epoch: int = 0) -> PyTree:
-    """Looks at inputs and labels before any work; returns the specs of the model's outputs for a batch."""
+def check_data(session: Session, data: Arrays | Source, batch_size: int | None, epoch: int = 0) -> Checks:
+    """Looks at inputs and labels before any work; returns the checks, with the specs of the outputs for a batch."""
     if isinstance(data, Source):
         data = check_arrays(*data.peek(epoch))
         batch_size = data.size
-    model = session.steps.model
-    if not takes_complex(model):
+    if not session.facts.may_be_complex:
         check_real({"x": data.x, "y": data.y})  # before the model runs for shapes, which would cast them
     size = min(batch_size or DEFAULT_BATCH_SIZE, data.size)
     batch = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype), data.x)
-    spec = session.output_spec(call_arguments(model, batch))
-    Checks(session.steps, spec).look(data.x, data.y, batch)
-    return spec
+    checks = session.checks_for(batch)
+    checks.look(data.x, data.y, batch)
+    return checks
 
 
-class Order(NamedTuple):
+class ExampleOrder(NamedTuple):
     """In which order a pass goes through arrays: drawn from the seed and the pass's index alone."""
 
     size: int
@@ -88,7 +85,7 @@ class Order(NamedTuple):
 
         NumPy draws it, whatever the device: a permutation by JAX is a sort, 50 times slower on a CPU.
 
-        >>> Order(3, False, 0).of(0) is None, sorted(Order(3, True, 0).of(0).tolist())
+        >>> ExampleOrder(3, False, 0).of(0) is None, sorted(ExampleOrder(3, True, 0).of(0).tolist())
         (True, [0, 1, 2])
         """
         if not self.shuffle:
@@ -97,7 +94,7 @@ class Order(NamedTuple):
         return drawn.astype(np.int32 if self.size < 2**31 else np.int64)
 
 
-class Passes(NamedTuple):
+class ArrayPasses(NamedTuple):
     """How epochs are pieces of passes over arrays: they go on from one to the next, over the end of a pass.
 
     Attributes:
@@ -109,7 +106,7 @@ class Passes(NamedTuple):
     steps: int
 
     @classmethod
-    def over(cls, size: int, batch_size: int, steps: int | None) -> "Passes":
+    def over(cls, size: int, batch_size: int, steps: int | None) -> "ArrayPasses":
         """The passes over a number of examples. Warns of an epoch that is longer than a pass, and cuts it."""
         batches = -(-size // batch_size)
         if steps is not None and steps > batches:
@@ -123,7 +120,7 @@ class Passes(NamedTuple):
     def pieces(self, epoch: int, first: int = 0) -> Iterator[tuple[int, int, int]]:
         """The passes that an epoch has a part in, from a batch of it on: the number of each, and from and to where.
 
-        >>> passes = Passes(batches=3, steps=2)
+        >>> passes = ArrayPasses(batches=3, steps=2)
         >>> [list(passes.pieces(epoch)) for epoch in range(3)]
         [[(0, 0, 2)], [(0, 2, 3), (1, 0, 1)], [(1, 1, 3)]]
         """
@@ -147,7 +144,7 @@ class Feed(abc.ABC):
     batch_size: int | None
 
     @abc.abstractmethod
-    def pieces(self, epoch: int, first: int, pace: Pace, calls: Calls) -> Iterator[Piece]:
+    def pieces(self, epoch: int, first: int, pace: Pace, calls: StepCalls) -> Iterator[Piece]:
         """The pieces of an epoch from a batch on. Each is trained on by one of these calls."""
 
     @property
@@ -159,7 +156,7 @@ class Feed(abc.ABC):
 class DeviceFeed(Feed):
     """Arrays that lie on the device."""
 
-    def __init__(self, arrays: Arrays, batch_size: int, steps: int | None, order: Order) -> None:
+    def __init__(self, arrays: Arrays, batch_size: int, steps: int | None, order: ExampleOrder) -> None:
         self.order = order
         self.spans = any(
             isinstance(leaf, jax.Array) and not leaf.is_fully_addressable for leaf in jax.tree.leaves(arrays.parts)
@@ -170,11 +167,11 @@ class DeviceFeed(Feed):
         self.parts = (arrays.on_device() if self.gathers or not order.shuffle else arrays).parts
         self.batch_size = batch_size
         self.whole, self.rest = divmod(arrays.size, batch_size)  # batches of full size, and the size of the last
-        self.passes = Passes.over(arrays.size, batch_size, steps)
+        self.passes = ArrayPasses.over(arrays.size, batch_size, steps)
         self.steps = self.passes.steps
         self._drawn: tuple[int, PyTree, Array | np.ndarray | None] | None = None
 
-    def pieces(self, epoch: int, first: int, pace: Pace, calls: Calls) -> Iterator[Piece]:
+    def pieces(self, epoch: int, first: int, pace: Pace, calls: StepCalls) -> Iterator[Piece]:
         size = self.batch_size or 1
         for number, done, end in self.passes.pieces(epoch, first):
             parts, order = self._ordered(number, keep=end < self.passes.batches)
@@ -203,20 +200,19 @@ class DeviceFeed(Feed):
 class StreamFeed(Feed):
     """Batches from the host. A thread keeps some ready on the device, and looks at their indices and labels."""
 
-    def __init__(self, steps: Steps, batches: Callable[[int], Iterator[Batch]], spec: SpecTree) -> None:
-        self.batches, self.checks = batches, Checks(steps, spec)
-        self.looks = not steps.overrides("train_step")  # what its batches mean is known to itself alone
+    def __init__(self, batches: Callable[[int], Iterator[Batch]], checks: Checks | None) -> None:
+        self.batches, self.checks = batches, checks
         self.steps = self.batch_size = None
 
-    def pieces(self, epoch: int, first: int, pace: Pace, calls: Calls) -> Iterator[Piece]:
+    def pieces(self, epoch: int, first: int, pace: Pace, calls: StepCalls) -> Iterator[Piece]:
         with prefetch(itertools.islice(self._checked(epoch), first, None)) as ready:
             failure, done = None, first
             while failure is None:
                 group, failure = _taken(ready, pace.next(pace.steps))
                 if not group:
                     break
-                run = functools.partial(_train_on, calls, group, Place(done, epoch))
-                yield Piece(len(group), sum(batch_size_of(x) for x, _, _ in group), run)
+                train = functools.partial(_train_on, calls, group, BatchPosition(done, epoch))
+                yield Piece(len(group), sum(batch_size_of(x) for x, _, _ in group), train)
                 done += len(group)
             if failure is not None:
                 raise failure
@@ -224,20 +220,24 @@ class StreamFeed(Feed):
     def _checked(self, epoch: int) -> Iterator[Batch]:
         for index, (x, y, sample_weight) in enumerate(self.batches(epoch)):
             try:
-                if self.looks:
+                if self.checks is not None:
                     self.checks.look(x, y)
             except Exception as error:
-                error.add_note(f"in {Place(index, epoch)}")
+                error.add_note(f"in {BatchPosition(index, epoch)}")
                 raise
             yield x, y, sample_weight
 
 
-def _train(calls: Calls, given: tuple[Any, ...], batch_size: int, state: TrainState) -> tuple[TrainState, PyTree, Logs]:
+def _train(
+    calls: StepCalls, given: tuple[Any, ...], batch_size: int, state: TrainState
+) -> tuple[TrainState, PyTree, Logs]:
     """Trains on batches of arrays on the device, in one call."""
     return calls.many(state, *given, batch_size=batch_size)
 
 
-def _train_on(calls: Calls, group: list[Batch], first: Place, state: TrainState) -> tuple[TrainState, PyTree, Logs]:
+def _train_on(
+    calls: StepCalls, group: list[Batch], first: BatchPosition, state: TrainState
+) -> tuple[TrainState, PyTree, Logs]:
     """Trains on batches from the host, one after another."""
     sums: Logs = {}
     metrics: PyTree = None
@@ -246,7 +246,7 @@ def _train_on(calls: Calls, group: list[Batch], first: Place, state: TrainState)
         try:
             state, metrics, extra = calls.one(given, batch)
         except Exception as error:
-            error.add_note(f"in {Place(first.batch + index, first.epoch)}")
+            error.add_note(f"in {BatchPosition(first.batch + index, first.epoch)}")
             save_state(error, given)
             raise
         sums = added(sums, extra)
@@ -267,8 +267,8 @@ def _taken(ready: Iterator[Batch], count: int) -> tuple[list[Batch], Exception |
 class SourceFeed(StreamFeed):
     """The batches of a source."""
 
-    def __init__(self, steps: Steps, source: Source, spec: SpecTree) -> None:
-        super().__init__(steps, source.epoch, spec)
+    def __init__(self, source: Source, checks: Checks | None) -> None:
+        super().__init__(source.epoch, checks)
         self.source = source
         self.steps, self.batch_size = source.steps, source.batch_size
 
@@ -281,11 +281,11 @@ class HostFeed(StreamFeed):
     """Arrays that the device has no room for."""
 
     def __init__(
-        self, steps: Steps, arrays: Arrays, batch_size: int, length: int | None, order: Order, spec: SpecTree
+        self, arrays: Arrays, batch_size: int, length: int | None, order: ExampleOrder, checks: Checks | None
     ) -> None:
-        super().__init__(steps, self._slices, spec)
+        super().__init__(self._slices, checks)
         self.arrays, self.batch_size, self.order = arrays, batch_size, order
-        self.passes = Passes.over(arrays.size, batch_size, length)
+        self.passes = ArrayPasses.over(arrays.size, batch_size, length)
         self.steps = self.passes.steps
 
     def _slices(self, epoch: int) -> Iterator[Batch]:
@@ -299,12 +299,19 @@ class HostFeed(StreamFeed):
 
 
 def feed_of(
-    steps: Steps, data: Arrays | Source, spec: SpecTree, *, batch_size: int | None, length: int | None, order: Order
+    data: Arrays | Source, checks: Checks | None, *, batch_size: int | None, length: int | None, order: ExampleOrder
 ) -> Feed:
-    """The feed that suits the data. `length` is the number of batches in an epoch, where somebody says so."""
+    """The feed that suits the data.
+
+    Args:
+        data: what to train on.
+        checks: of batches that come from the host; `None` where only a custom step knows what they mean.
+        batch_size, length: the number of examples in a batch and of batches in an epoch, where somebody says so.
+        order: of the examples of arrays.
+    """
     if isinstance(data, Source):
-        return SourceFeed(steps, data, spec)
+        return SourceFeed(data, checks)
     size = batch_size_for(data, batch_size, length) or DEFAULT_BATCH_SIZE
     if fits_on_device(data):
         return DeviceFeed(data, size, length, order)
-    return HostFeed(steps, data, size, length, order, spec)
+    return HostFeed(data, size, length, order, checks)

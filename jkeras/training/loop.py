@@ -14,22 +14,16 @@ from typing import Any
 import jax
 
 from jkeras.callbacks import CallbackList, History, Loop, Progress
-from jkeras.core import Layer
 from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, split, unpack_x_y_sample_weight
 from jkeras.data.source import SourceLike
 from jkeras.errors import DataError, within
-from jkeras.training.buffers import distinct
-from jkeras.training.calls import Calls, added
-from jkeras.training.checks import has_free_axes
+from jkeras.training.calls import Pace, StepCalls, added
 from jkeras.training.evaluation import run_evaluation, trace_evaluation
-from jkeras.training.feed import DEFAULT_BATCH_SIZE, Feed, Order, batch_size_for, check_data, feed_of
-from jkeras.training.logs import LateLogs, Logs, on_host
+from jkeras.training.feed import DEFAULT_BATCH_SIZE, ExampleOrder, Feed, batch_size_for, check_data, feed_of
 from jkeras.training.options import FitOptions
-from jkeras.training.pace import Pace
 from jkeras.training.quiet import deferred_interrupt, rare_collection
-from jkeras.training.session import Session
-from jkeras.training.state import TrainState, check_alive, is_alive, save_state
-from jkeras.training.state_checks import check_state
+from jkeras.training.session import HostLogs, LateLogs, Session, on_host
+from jkeras.training.state import TrainState, check_alive, distinct, is_alive, save_state
 from jkeras.typing import Array, ArrayTree, PyTree, SpecTree
 
 VALIDATION_DATA, VALIDATION_SPLIT = "validation_data", "validation_split"  # what messages call it
@@ -39,8 +33,8 @@ def fit(
     session: Session, state: TrainState, x: SourceLike | None, y: ArrayTree | None, options: FitOptions
 ) -> tuple[TrainState, History]:
     """`Trainer.fit`."""
-    check_state(session, state, "fit", trains=True)
-    history, last = History(), Last(state)
+    session.check_state(state, "fit", trains=True)
+    history, last = History(), LastState(state)
     try:
         return _fit(session, last, x, y, options, history), history
     except BaseException as error:
@@ -49,26 +43,27 @@ def fit(
 
 
 @dataclasses.dataclass
-class Last:
+class LastState:
     """The state after the last finished call, or what a hook made of it: what is left when an exception comes."""
 
     state: TrainState
 
 
 def _fit(
-    session: Session, last: Last, x: SourceLike | None, y: ArrayTree | None, options: FitOptions, history: History
+    session: Session, last: LastState, x: SourceLike | None, y: ArrayTree | None, options: FitOptions, history: History
 ) -> TrainState:
     state = last.state
     with contextlib.ExitStack() as resources:
-        train, validation = _data(session.steps.model, x, y, options, resources)
+        train, validation = _data(session, x, y, options, resources)
         if session.steps.overrides("train_step"):  # what its batches mean is known to itself alone
-            spec = session.known_output_spec()
+            checks, output_spec = None, session.known_output_spec()
         else:
-            spec = check_data(session, train, options.batch_size, options.initial_epoch)
-        order = Order(train.size if isinstance(train, Arrays) else 0, options.shuffle, options.seed)
+            checks = check_data(session, train, options.batch_size, options.initial_epoch)
+            output_spec = checks.output_spec
+        order = ExampleOrder(train.size if isinstance(train, Arrays) else 0, options.shuffle, options.seed)
         size, length = options.batch_size, options.steps_per_epoch
-        feed = feed_of(session.steps, train, spec, batch_size=size, length=length, order=order)
-        validate = None if validation is None else Validation(session, state, validation, options, spec)
+        feed = feed_of(train, checks, batch_size=size, length=length, order=order)
+        validate = None if validation is None else Validation(session, state, validation, options, output_spec)
 
         callbacks = CallbackList([options.callbacks, Progress(options.verbose), history])
         loop = Loop(
@@ -78,7 +73,7 @@ def _fit(
                 "batch_size": feed.batch_size,
                 "validation_freq": None if validate is None else options.validation_freq,
             },
-            directions=session.bound(spec).directions(),
+            directions=session.bound(output_spec).directions(),
             initial_epoch=options.initial_epoch,
         )
         resources.callback(callbacks.close)
@@ -86,7 +81,7 @@ def _fit(
         calls = session.begin(state, _first_batch(train, options))
         collect = resources.enter_context(rare_collection(options.rare_gc))
         settle = resources.enter_context(deferred_interrupt(loop.stop, lambda: is_alive(last.state)))
-        epoch_runner = Epoch(session, calls, feed, callbacks, spec, last, settle, collect)
+        epoch_runner = Epoch(session, calls, feed, callbacks, output_spec, last, settle, collect)
         return _epochs(state, options, callbacks, epoch_runner, validate, collect)
 
 
@@ -101,12 +96,12 @@ def _epochs(
     """All epochs, with the hooks around them."""
     loop = callbacks.loop
     epoch_runner.last.state = state = callbacks.on_train_begin({}, state)
-    logs: Logs = {}
+    logs: HostLogs = {}
     for epoch in range(loop.initial_epoch, options.epochs):
         state = callbacks.on_epoch_begin(epoch, {}, state)
-        state, logs = epoch_runner.run(state, epoch)
+        state, logs = epoch_runner.train(state, epoch)
         if validate is not None and options.validates(epoch):
-            logs.update(validate.run(state, callbacks))
+            logs.update(validate.evaluate(state, callbacks))
         logs.update(callbacks.epoch_logs(epoch, state))
         epoch_runner.last.state = state = callbacks.on_epoch_end(epoch, logs, state)
         collect(True)
@@ -117,10 +112,10 @@ def _epochs(
 
 
 def _data(
-    model: Layer, x: SourceLike | None, y: ArrayTree | None, options: FitOptions, resources: contextlib.ExitStack
+    session: Session, x: SourceLike | None, y: ArrayTree | None, options: FitOptions, resources: contextlib.ExitStack
 ) -> tuple[Arrays | Source, Arrays | Source | None]:
     """The data to train on, and that to validate on; sources are closed with the resources."""
-    same_shapes = not has_free_axes(model)
+    same_shapes = not session.facts.has_free_axes
 
     def adapted(*data: PyTree, **more: Any) -> Arrays | Source:
         found = adapt(*data, **more, same_shapes=same_shapes)
@@ -173,20 +168,20 @@ class Validation:
     """
 
     def __init__(
-        self, session: Session, state: TrainState, data: Arrays | Source, options: FitOptions, spec: SpecTree
+        self, session: Session, state: TrainState, data: Arrays | Source, options: FitOptions, output_spec: SpecTree
     ) -> None:
         steps = options.validation_steps
         size = batch_size_for(data, options.validation_batch_size or options.batch_size, steps) or DEFAULT_BATCH_SIZE
         with within(VALIDATION_SPLIT if options.validation_data is None else VALIDATION_DATA):
             _check_repeats(data, options)
-            check_data(session, data, size)
-            trace_evaluation(session, state, data, size, steps, spec)
-        self.arguments = session, data, size, steps, spec
+            checks = check_data(session, data, size)
+            trace_evaluation(session, state, data, size, steps, output_spec)
+        self.arguments = session, data, size, steps, output_spec, checks
 
-    def run(self, state: TrainState, callbacks: CallbackList) -> Logs:
+    def evaluate(self, state: TrainState, callbacks: CallbackList) -> HostLogs:
         """The logs of validation, `val_` before their names."""
-        session, data, batch_size, steps, spec = self.arguments
-        found = run_evaluation(session, state, data, batch_size, steps, spec, callbacks)
+        session, data, batch_size, steps, output_spec, checks = self.arguments
+        found = run_evaluation(session, state, data, batch_size, steps, output_spec, checks, callbacks)
         return {f"val_{name}": value for name, value in found.items()}
 
 
@@ -208,25 +203,25 @@ class Epoch:
     def __init__(
         self,
         session: Session,
-        calls: Calls,
+        calls: StepCalls,
         feed: Feed,
         callbacks: CallbackList,
-        spec: SpecTree,
-        last: Last,
+        output_spec: SpecTree,
+        last: LastState,
         settle: Callable[[], None],
         collect: Callable[..., None],
     ) -> None:
         self.session, self.calls, self.feed, self.callbacks = session, calls, feed, callbacks
-        self.spec, self.last = spec, last
+        self.output_spec, self.last = output_spec, last
         self.settle, self.collect = settle, collect  # called when the next state is held, and after each call
         self.pace = Pace(1) if callbacks.every_batch else session.pace(type(feed))
 
-    def run(self, state: TrainState, epoch: int) -> tuple[TrainState, Logs]:
+    def train(self, state: TrainState, epoch: int) -> tuple[TrainState, HostLogs]:
         """Trains one epoch; the state and the epoch's logs."""
-        loop, logs = self.callbacks.loop, functools.partial(self.session.logs, "train_step", self.spec)
+        loop, logs = self.callbacks.loop, functools.partial(self.session.logs, "train_step", self.output_spec)
         first = loop.initial_batch if epoch == loop.initial_epoch else 0
         if first == 0:
-            state = state.replace(metrics=self.session.empty_metrics(self.spec))
+            state = state.replace(metrics=self.session.empty_metrics(self.output_spec))
         self.last.state = state
         done, seen, sums = first, None, dict[str, Array]()
         returned: TrainState | None = None
@@ -238,7 +233,7 @@ class Epoch:
                 self.last.state = state = distinct(state)
             ready = seen
             with jax.profiler.StepTraceAnnotation("train", step_num=done):
-                state, seen, extra = piece.run(state)
+                state, seen, extra = piece.train(state)
             self.last.state = returned = state
             self.settle()
             self.pace.measure(piece.steps, self.calls.asked, seen)

@@ -2,13 +2,13 @@
 
 An `Objective` is the configuration. Bound to the outputs of a batch, or to their specs, it is a `BoundObjective`: there
 each loss and each metric has been found, with its output, its labels and its key in the logs. Losses, weights, metrics
-and labels are brought into dicts by the names of the outputs before that, see `jkeras.training.outputs`.
+and labels are brought into dicts by the names of the outputs before that, see `jkeras.training.inputs_outputs`.
 """
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,14 +19,16 @@ from jkeras.core import get_mask
 from jkeras.errors import ArgumentError, DataError, ShapeError
 from jkeras.losses import Loss
 from jkeras.losses.arrays import divide_no_nan
+from jkeras.losses.resolve import kind_of_labels
 from jkeras.metrics import Metric, sums
-from jkeras.training.outputs import Outputs, flat_list
-from jkeras.typing import Array, ArrayTree, LossLike, SpecTree
+from jkeras.training.inputs_outputs import Outputs, flat_list
+from jkeras.typing import Array, ArrayTree, LossLike, Shape, SpecTree
 
 LOSS, REST = "loss", "rest"
 OBJECTIVE_ARGUMENTS = ("loss", "loss_weights", "metrics", "weighted_metrics")
 BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")  # names whose meaning depends on the labels
 
+T = TypeVar("T")
 Terms: TypeAlias = Mapping[str, tuple[Any, Any]]  # the sum and the count of a loss, by its key in the logs
 
 
@@ -44,6 +46,7 @@ class Objective:
     metrics: Any
     weighted_metrics: Any
     output_names: tuple[str, ...] | None
+    _found: dict[Any, tuple[Any, Any]] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_empty(self) -> bool:
@@ -56,6 +59,30 @@ class Objective:
             for thing in flat_list(argument):
                 if not (isinstance(thing, str) and thing.lower() in BY_SHAPE):
                     family.get(thing)
+
+    def find(
+        self,
+        resolve: Callable[..., T],
+        place: tuple[Any, ...],
+        identifier: Any,
+        label_shape: Shape,
+        output_shape: Shape,
+    ) -> T:
+        """The loss or metric that `resolve` finds for an entry of the configuration, and the same one again later.
+
+        Args:
+            resolve: that of the losses or of the metrics.
+            place: where the entry stands.
+            identifier: the entry.
+            label_shape, output_shape: of a batch.
+        """
+        by_shape = isinstance(identifier, str) and identifier.lower() in BY_SHAPE
+        place = (*place, kind_of_labels(label_shape, output_shape) if by_shape else None)
+        if place not in self._found or self._found[place][0] is not identifier:
+            with jax.ensure_compile_time_eval():  # it outlives the trace in which it may be asked for
+                self._found[place] = identifier, resolve(identifier, label_shape, output_shape)
+        found: T = self._found[place][1]
+        return found
 
     def bind(self, y_pred: ArrayTree | SpecTree) -> "BoundObjective":
         """The losses and metrics for outputs, or specs of them, whose labels are not known.
@@ -114,7 +141,8 @@ class BoundObjective:
         factors = self.outputs.spread("loss_weights", self.objective.loss_weights)
         found = {}
         for name, identifier in wanted_losses(self.objective.loss, self.outputs).items():
-            loss = losses_module.resolve(identifier, self._label_shape(name), _shape(self.outputs.values[name]))
+            shapes = self._label_shape(name), _shape(self.outputs.values[name])
+            loss = self.objective.find(losses_module.resolve, (LOSS, name), identifier, *shapes)
             key, factor = self.outputs.key(name, LOSS), factors[name]
             found[key] = BoundLoss(name, key, loss, 1.0 if factor is None else factor)
         return found
@@ -167,9 +195,10 @@ class BoundObjective:
         for argument, weighted in (("metrics", False), ("weighted_metrics", True)):
             given_by_output = self.outputs.spread(argument, getattr(self.objective, argument), lists=True)
             for name, given in given_by_output.items():
-                for identifier in flat_list(given):
-                    shape = _shape(self.outputs.values[name])
-                    metric = metrics_module.resolve(identifier, self._label_shape(name), shape)
+                shapes = self._label_shape(name), _shape(self.outputs.values[name])
+                for index, identifier in enumerate(flat_list(given)):
+                    place = argument, name, index
+                    metric = self.objective.find(metrics_module.resolve, place, identifier, *shapes)
                     key = self.outputs.key(name, metric.name)
                     if weighted and key in found:
                         key = self.outputs.key(name, f"weighted_{metric.name}")

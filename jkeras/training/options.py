@@ -1,4 +1,4 @@
-"""The options of the loops, checked before any work is done."""
+"""The arguments of trainers and loops, checked before any work is done."""
 
 import dataclasses
 import functools
@@ -7,6 +7,8 @@ import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
+
+import numpy as np
 
 from jkeras.callbacks import Callback
 from jkeras.core import Layer
@@ -18,27 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclasses.dataclass(frozen=True)
 class FitOptions:
-    """How `fit` goes over its data.
-
-    Attributes:
-        batch_size: examples per update; 32 by default. The last batch of an epoch may be smaller.
-        epochs: the index after that of the last epoch.
-        verbose: 0 for silence, 1 for a live bar, 2 for a line per epoch, `"auto"` for what suits the output.
-        callbacks: functions of the state, see `jkeras.callbacks`.
-        validation_split: the share of the last examples that is set aside for validation, before shuffling.
-        validation_data: `(x, y)` or `(x, y, sample_weight)`, or what yields batches; it replaces
-            `validation_split`. It is looked at, and its evaluation is traced, before the first step.
-        shuffle: whether each epoch has an order of its own.
-        class_weight: `{class: weight}`, for training only.
-        sample_weight: a weight per example.
-        initial_epoch: the index of the first epoch.
-        steps_per_epoch: batches per epoch; all by default.
-        validation_steps, validation_batch_size: the same for validation. Each evaluation begins anew, so that all
-            see the same batches; a generator, which is read once, goes on where the last evaluation ended.
-        validation_freq: validate every so many epochs, or after the epochs whose numbers (from 1) are listed.
-        rare_gc: whether Python's garbage collector runs more rarely while training: after 50,000 allocations, every
-            5 s and after each epoch. `False` leaves it alone.
-        seed: of the orders; the order of an epoch depends on it and the epoch's index alone.
+    """How `fit` goes over its data: the keyword arguments of `Trainer.fit`, which describes them.
 
     Raises:
         ArgumentError: an option is out of range.
@@ -260,3 +242,38 @@ def check_trainer(
             write="Trainer(model, ..., ema=0.999)",
         )
     return steps_per_execution, check_count("gradient_accumulation_steps", accumulation_steps, "__init__", least=1) or 1
+
+
+Hyperparameters = dict[str, tuple[float, ...]]
+
+
+def check_replicas(replicas: object, hyperparameters: Mapping[str, Any] | None) -> tuple[int | None, Hyperparameters]:
+    """The number of replicas and a tuple of values for each hyper-parameter, one a replica.
+
+    Raises `ArgumentError` where they do not fit each other.
+
+    >>> check_replicas(2, {"learning_rate": np.array([0.5, 0.25])})
+    (2, {'learning_rate': (0.5, 0.25)})
+    """
+    if replicas is None:
+        if hyperparameters:
+            raise ArgumentError(
+                "`replicas` must be given with `hyperparameters`.",
+                path="Trainer(hyperparameters=)",
+                expected="`replicas` too",
+                write="Trainer(..., replicas=2, hyperparameters={'learning_rate': [0.1, 0.01]})",
+            )
+        return None, {}
+    replicas = check_count("replicas", replicas, "__init__", least=1)
+    found: Hyperparameters = {}
+    for name, values in (hyperparameters or {}).items():
+        shape = np.shape(values)
+        if shape != (replicas,):
+            raise ArgumentError(
+                f"`{name}` must have one value for each replica.",
+                path="Trainer(hyperparameters=)",
+                expected=f"shape ({replicas},)",
+                received=f"shape {shape}",
+            )
+        found[name] = tuple(float(value) for value in np.asarray(values))
+    return replicas, found

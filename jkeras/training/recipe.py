@@ -2,23 +2,69 @@
 
 A recipe has a model, an optimizer, an objective and flags. It holds no array and nothing that changes with time or
 data: values are in a `TrainState`, compiled functions in a `Session`. So recipes can be compared, copied, pickled and
-sent to other processes, and `replace` makes another.
+sent to other processes, and `replace` makes another. What `__init__` has set stays (`Frozen`), because compiled
+functions are made from it.
 """
 
+import abc
+import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from jkeras import optimizers, registry
 from jkeras.core import Layer
-from jkeras.errors import UnknownNameError, did_you_mean
+from jkeras.errors import FrozenError, UnknownNameError, did_you_mean
 from jkeras.losses import Loss
 from jkeras.metrics import Metric
 from jkeras.optimizers.lookup import OptimizerLike
-from jkeras.training.frozen import Frozen
 from jkeras.training.objective import OBJECTIVE_ARGUMENTS, Objective
-from jkeras.training.options import check_trainer
-from jkeras.training.replicas import check_replicas
+from jkeras.training.options import check_replicas, check_trainer
 from jkeras.typing import Config, LossLike
+
+
+class FrozenMeta(abc.ABCMeta):
+    """Freezes an object when the `__init__` of its class is over, with whatever subclasses set in theirs.
+
+    A metaclass, because only the call of a class knows when the outermost `__init__` ends.
+    """
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        made = super().__call__(*args, **kwargs)
+        vars(made)["_frozen"] = True
+        return made
+
+
+class Frozen(metaclass=FrozenMeta):
+    """The base of objects whose attributes cannot be set after `__init__`. `functools.cached_property` works.
+
+    >>> class Recipe(Frozen):
+    ...     def __init__(self, rate):
+    ...         self.rate = rate
+    >>> Recipe(0.1).rate = 0.2
+    Traceback (most recent call last):
+    ...
+    jkeras.errors.FrozenError: Recipe.rate: a Recipe cannot be changed after `__init__`, ...
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_frozen" in vars(self):
+            self._refuse(name)
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if "_frozen" in vars(self):
+            self._refuse(name)
+        super().__delattr__(name)
+
+    def _refuse(self, name: str) -> NoReturn:
+        kind = type(self).__name__
+        raise FrozenError(
+            f"a {kind} cannot be changed after `__init__`, because its compiled functions were made for it as it was.",
+            path=f"{kind}.{name}",
+            expected="another object; a state goes with each, and values that change belong into the state",
+            write=f"{kind}(..., {name}=...)",
+        )
+
 
 PLAIN = ("steps_per_execution", "run_eagerly", "auto_scale_loss")
 
@@ -153,9 +199,9 @@ def _alike(a: object, b: object) -> bool:
         return a.keys() == b.keys() and all(_alike(a[key], b[key]) for key in a)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
         return type(a) is type(b) and len(a) == len(b) and all(map(_alike, a, b))
-    if type(a) is type(b) and isinstance(a, Loss | Metric | Objective):
+    if type(a) is type(b) and isinstance(a, Objective):
+        names = [field.name for field in dataclasses.fields(a) if field.compare]
+        return all(_alike(getattr(a, name), getattr(b, name)) for name in names)
+    if type(a) is type(b) and isinstance(a, Loss | Metric):
         return _alike(vars(a), vars(b))
     return type(a) is type(b) and (a == b) is True
-
-
-__all__ = ["Recipe"]

@@ -1,12 +1,15 @@
 """Session: what a trainer finds out and compiles while it works. The trainer keeps one, and copies make their own.
 
 Everything here can be found again from the trainer's arguments, so nothing here is part of what a trainer is. What
-belongs to a single `fit` is in its `Calls`.
+belongs to a single `fit` is in its `StepCalls`.
+
+The first call on data of some form runs the model for shapes, finds its losses and metrics and the embeddings that
+inputs go into. Later calls find all that here, until a state of another form comes, or the model has other layers.
 """
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -14,18 +17,21 @@ import numpy as np
 
 from jkeras.core import Layer
 from jkeras.core.tensor import is_shape
-from jkeras.data.batch import Batch
+from jkeras.data.arrays import Batch
 from jkeras.errors import ArgumentError, NeverCalledError
-from jkeras.training.calls import Calls
-from jkeras.training.checks import Checks
-from jkeras.training.inputs import spread
+from jkeras.training.calls import Pace, StepCalls
+from jkeras.training.checks import Checks, InputFacts
+from jkeras.training.inputs_outputs import call_arguments, spread
 from jkeras.training.objective import BoundObjective
-from jkeras.training.pace import Pace
 from jkeras.training.programs import Programs
-from jkeras.training.state import TrainState
+from jkeras.training.state import TrainState, check_alive
 from jkeras.training.stats import Stats, summarize
 from jkeras.training.steps import Steps
+from jkeras.training.trainer_states import check_optimizer, check_replicas, refusal
 from jkeras.typing import Array, Key, PyTree, SpecTree
+
+HostLogs: TypeAlias = dict[str, Any]  # values by name: floats, and an array where replicas have a value each
+KEPT_FORMS = 64  # of data, beyond which all are forgotten: data of a new shape in every batch would fill the memory
 
 
 class Session:
@@ -34,19 +40,47 @@ class Session:
     Attributes:
         steps: the trainer, as far as loops know it.
         calls: those of the last `fit`.
-        checks: of batches that are given one by one.
-        checked: the structure of the last state whose optimizer's part was looked at.
+        batch_checks: of batches that are given one by one.
     """
 
     def __init__(self, steps: Steps) -> None:
         self.steps = steps
-        self.calls: Calls | None = None
-        self.checks: Checks | None = None
-        self.checked: Any = None
+        self.calls: StepCalls | None = None
         self._spec: tuple[Any, PyTree] | None = None
-        self._bound: tuple[PyTree, BoundObjective] | None = None
+        self._state_form: tuple[Any, bool] = None, False  # and whether states of this form may be trained
+        self._forget()
         self._initial: tuple[str, Any] = "", None
         self._paces: dict[Any, Pace] = {}
+
+    def _forget(self) -> None:
+        """Leaves what was found out of a model that had other layers, or of its data, to be found again."""
+        self.batch_checks: Checks | None = None
+        self._facts: InputFacts | None = None
+        self._checks: dict[Any, Checks] = {}  # by the form of the inputs
+        self._bound: dict[int, tuple[PyTree, BoundObjective]] = {}  # by the identity of the specs
+
+    # -- states
+
+    def check_state(self, state: Any, method: str, *, trains: bool = False) -> None:
+        """Raises `StateError` unless a state is one of this trainer's, and `ConsumedStateError` if it is used up.
+
+        The trees of the model are compared where the model is called, leaf by leaf. For an evaluation the state of
+        another optimizer is as good as its own.
+        """
+        path, steps = f"Trainer.{method}(state)", self.steps
+        if not isinstance(state, TrainState):
+            raise refusal(state, method, path)
+        check_alive(state, path)
+        form, (known, trainable) = _form_of(state), self._state_form
+        if form != known:
+            check_replicas(steps, state, path)
+            self._forget()
+            self._state_form, trainable = (form, False), False
+        if not trains or trainable:
+            return
+        if not steps.overrides("train_step") and steps.optimizer is not None:  # a custom step knows its own state
+            check_optimizer(steps, state, path)
+        self._state_form = form, True
 
     @functools.cached_property
     def programs(self) -> Programs:
@@ -63,6 +97,8 @@ class Session:
         described = tuple((tuple(leaf.shape), str(leaf.dtype)) if hasattr(leaf, "shape") else leaf for leaf in leaves)
         key = treedef, described, tuple(map(id, model.structure().components))
         if self._spec is None or self._spec[0] != key:  # the last one is enough
+            if self._spec is not None and self._spec[0][2] != key[2]:
+                self._forget()
             self._spec = key, model.infer_build(*inputs)
         return self._spec[1]
 
@@ -74,9 +110,32 @@ class Session:
 
     def bound(self, spec: SpecTree) -> BoundObjective:
         """The objective for outputs of these specs."""
-        if self._bound is None or self._bound[0] is not spec:
-            self._bound = spec, self.steps.objective.bind(spec)
-        return self._bound[1]
+        if id(spec) not in self._bound:
+            if len(self._bound) == KEPT_FORMS:
+                self._bound = {}
+            self._bound[id(spec)] = spec, self.steps.objective.bind(spec)
+        return self._bound[id(spec)][1]
+
+    @property
+    def facts(self) -> InputFacts:
+        """What the model says of its inputs."""
+        if self._facts is not None:
+            return self._facts
+        facts = InputFacts.of(self.steps.model)
+        self._facts = facts if self.steps.model.built else None  # a model that is not built may not know them yet
+        return facts
+
+    def checks_for(self, batch: PyTree) -> Checks:
+        """The checks of data whose batches have these inputs, with the specs of the model's outputs for them."""
+        leaves, structure = jax.tree.flatten(batch)
+        form = structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+        if form not in self._checks:
+            spec = self.output_spec(call_arguments(self.steps.model, batch))
+            checks = Checks(self.steps, spec)
+            if len(self._checks) == KEPT_FORMS:
+                self._checks = {}
+            self._checks[form] = checks
+        return self._checks[form]
 
     def empty_metrics(self, spec: SpecTree) -> dict[str, Any]:
         """The states of metrics that have seen nothing, for outputs of these specs; of all replicas."""
@@ -124,9 +183,9 @@ class Session:
         result: TrainState = self._initial[1](key)
         return result
 
-    def begin(self, state: TrainState, batch: Batch) -> Calls:
+    def begin(self, state: TrainState, batch: Batch) -> StepCalls:
         """The calls of a `fit` that begins with this state and a batch of this form."""
-        calls = Calls(self.programs, state, batch)
+        calls = StepCalls(self.programs, state, batch)
         if self.calls is not None and self.calls.spec != calls.spec:
             self._paces = {}
         self.calls = calls
@@ -145,6 +204,42 @@ class Session:
                 write="trainer.fit(state, x, y)",
             )
         return summarize(self.calls.timed, self.programs.flops_per_step(*self.calls.spec))
+
+
+class LateLogs(Mapping[str, Any]):
+    """Logs that are computed when somebody reads them, and read from the device then.
+
+    >>> LateLogs(lambda value: {"loss": value}, 2.0)["loss"]
+    2.0
+    """
+
+    def __init__(self, compute: Callable[..., dict[str, Any]], *args: Any) -> None:
+        self._compute = functools.cache(lambda: on_host(compute(*args)))
+
+    def __getitem__(self, name: str) -> Any:
+        return self._compute()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._compute())
+
+    def __len__(self) -> int:
+        return len(self._compute())
+
+
+def on_host(logs: Mapping[str, Any]) -> HostLogs:
+    """The values, read from the device.
+
+    >>> on_host({"loss": np.float32(0.5), "of replicas": np.ones(2)})
+    {'loss': 0.5, 'of replicas': array([1., 1.])}
+    """
+    return {name: float(value) if np.ndim(value) == 0 else np.asarray(value) for name, value in logs.items()}
+
+
+def _form_of(state: TrainState) -> Any:
+    """What tells the states of one model and one optimizer from those of others: structures and shapes, no values."""
+    leaves, structure = jax.tree.flatten((state.step, state.trainable, state.non_trainable))
+    shapes = tuple(getattr(leaf, "shape", ()) for leaf in leaves)
+    return structure, shapes, jax.tree.structure(state.opt_state)
 
 
 def _known_inputs(model: Layer) -> tuple[PyTree, ...]:

@@ -16,18 +16,16 @@ import jax.numpy as jnp
 import optax
 
 from jkeras.core import Scope, stateless
-from jkeras.data.batch import Batch, batch_size_of, unpack_x_y_sample_weight
-from jkeras.errors import ArgumentError, StateError
-from jkeras.losses.callables import check_values
+from jkeras.data.arrays import Batch, batch_size_of, unpack_x_y_sample_weight
+from jkeras.errors import ArgumentError
+from jkeras.losses.entries import check_values
 from jkeras.optimizers.transformations import widen
-from jkeras.training.accumulation import accumulated
-from jkeras.training.extra_arguments import offered, updates_of
-from jkeras.training.forward import Data, Forward, Share
-from jkeras.training.inputs import call_arguments
+from jkeras.training.forward import Data, Forward, Share, accumulated
+from jkeras.training.inputs_outputs import call_arguments
 from jkeras.training.objective import BoundObjective, Terms
 from jkeras.training.recipe import Recipe
-from jkeras.training.scaling import all_finite, next_scale, select
-from jkeras.training.state import TrainState
+from jkeras.training.state import TrainState, check_average
+from jkeras.training.updates import all_finite, next_scale, offered, select, updates_of
 from jkeras.typing import Array, ArrayLike, ArrayTree, PyTree, Tree
 
 Logs = dict[str, Array]
@@ -105,7 +103,7 @@ class Steps(Recipe):
 
         Raises:
             ArgumentError: the trainer has no optimizer.
-            StateError: the state has a moving average, and the trainer none.
+            StateError: one of the state and the trainer has a moving average, and the other none.
         """
         if self.optimizer is None:
             raise ArgumentError(
@@ -122,15 +120,8 @@ class Steps(Recipe):
             trainable = stateless.constrain(self.model.structure(), trainable)
         non_trainable = state.non_trainable if forward is None else forward.non_trainable
         new = state.replace(step=state.step + 1, trainable=trainable, non_trainable=non_trainable, opt_state=opt_state)
-        if state.ema is not None:
-            if self.ema is None:
-                raise StateError(
-                    "`state.ema` must be None for a trainer without `ema`, which would leave the average as it is.",
-                    path=f"{type(self).__name__}.apply_gradients(state)",
-                    expected="a trainer with `ema`, or a state without",
-                    received="a state with a moving average",
-                    write="trainer = trainer.replace(ema=0.99)   # or: state = state.replace(ema=None)",
-                )
+        check_average(state, self.ema, f"{type(self).__name__}.apply_gradients(state)")
+        if self.ema is not None:
             new = new.replace(ema=optax.incremental_update(widen(trainable), state.ema, 1 - self.ema))
         logs: Logs = {}
         if self.log_norms:

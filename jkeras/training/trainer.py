@@ -19,17 +19,17 @@ import jax.numpy as jnp
 
 from jkeras.callbacks import Callback, History
 from jkeras.core import stateless
-from jkeras.data.batch import pack_x_y_sample_weight
+from jkeras.data.arrays import pack_x_y_sample_weight
 from jkeras.data.source import SourceLike
 from jkeras.jax_compat import is_traced
 from jkeras.training import evaluation, loop
-from jkeras.training.initial import state_around, with_hyperparameters
-from jkeras.training.inputs import spread
+from jkeras.training.inputs_outputs import spread
 from jkeras.training.options import EvaluateOptions, FitOptions, check_return_dict, known_keywords
 from jkeras.training.session import Session
 from jkeras.training.state import TrainState
 from jkeras.training.stats import Stats
 from jkeras.training.steps import Steps
+from jkeras.training.trainer_states import state_around, with_hyperparameters
 from jkeras.typing import Array, ArrayTree, Key, PyTree
 
 

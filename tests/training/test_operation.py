@@ -15,8 +15,9 @@ import pytest
 from jkeras import errors
 from jkeras.callbacks import Callback, LambdaCallback
 from jkeras.training import quiet
+from jkeras.training.calls import RetraceWatch
+from jkeras.training.programs import Traced
 from jkeras.training.quiet import ALLOCATIONS, deferred_interrupt, rare_collection
-from jkeras.training.retrace import Traced, Watch
 from tests.training.networks import data, trainer
 
 X, Y = data(200)
@@ -245,7 +246,7 @@ def test_a_retrace_names_the_part_of_the_batch_that_changed():
 
 def test_a_retrace_is_noticed_where_jax_has_dropped_the_program_before():
     program = jax.jit(Traced(lambda x: 2 * x))
-    watch = Watch(program)
+    watch = RetraceWatch(program)
     for x in (X[:2], X[:4]):  # another number of examples
         program(x)
         watch.check(None, x)
@@ -258,7 +259,7 @@ def test_a_retrace_is_noticed_where_jax_has_dropped_the_program_before():
 
 def test_a_compilation_is_counted_where_jax_has_dropped_the_program_at_once():
     program = jax.jit(Traced(lambda x: 2 * x))
-    watch = Watch(program)
+    watch = RetraceWatch(program)
     assert watch.count() == (0, 0)
     program(X)
     program.clear_cache()

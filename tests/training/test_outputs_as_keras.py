@@ -6,7 +6,7 @@ import pytest
 
 import jkeras
 from jkeras import errors, layers
-from jkeras.training.outputs import Outputs
+from jkeras.training.inputs_outputs import Outputs
 from tests.oracle import asking_keras
 from tests.training.twins import assert_same, histories, twin
 

@@ -9,7 +9,7 @@ import pytest
 
 import jkeras
 from jkeras import layers, losses
-from jkeras.training.scaling import LARGEST_SCALE, LEAST_SCALE, init_scale, next_scale
+from jkeras.training.updates import LARGEST_SCALE, LEAST_SCALE, init_scale, next_scale
 
 SIZE, STEPS = 7, 4
 X = np.array(

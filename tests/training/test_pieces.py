@@ -213,6 +213,21 @@ def test_a_moving_average_is_not_left_behind():
     assert t.replace(ema=None).train_step(state.replace(ema=None), (X, Y))[0].ema is None
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_moving_average_needs_a_beginning(dtype):
+    model = jkeras.Sequential([jkeras.Input((64,)), layers.Dense(10, dtype=dtype)])
+    t = jkeras.Trainer(model, "sgd", CROSSENTROPY)
+    state, _ = t.fit(t.init(KEY), X, Y, verbose=0)
+    averaging = t.replace(ema=0.9)
+    with pytest.raises(errors.StateError, match="which would keep no average") as info:
+        averaging.fit(state, X, Y, verbose=0)
+    names = {"state": info.value.state, "jax": jax}
+    exec(info.value.write, names)
+    new, _ = averaging.fit(names["state"], X, Y, verbose=0, epochs=2)
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(new.ema)} == {"float32"}
+    assert np.isfinite(averaging.evaluate(new.averaged, X, Y, verbose=0)["loss"])
+
+
 # -- trainers as values
 
 

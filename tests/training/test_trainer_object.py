@@ -181,3 +181,30 @@ def test_results_come_by_name_whether_asked_for_or_not(fitted):
     assert "loss" in t.train_on_batch(t.init(jax.random.key(0)), X, Y, return_dict=True)[1]
     with pytest.raises(errors.ArgumentError, match="always come as a dict"):
         t.evaluate(state, X, Y, return_dict=False)
+
+
+def test_a_second_fit_finds_nothing_again(monkeypatch):
+    model = mlp()
+    t = jkeras.Trainer(model, "sgd", "crossentropy", metrics=["accuracy", "mse"])
+    y = np.eye(10, dtype="float32")[Y]
+    state, first = t.fit(t.init(jax.random.key(0)), X, y, verbose=0)
+    before = t.replace(ema=None)
+    for owner, name in ((jkeras.losses, "resolve"), (jkeras.metrics, "resolve"), (type(model), "structure")):
+        monkeypatch.setattr(owner, name, None)
+    state, second = t.fit(state, X, y, verbose=0)
+    assert first.history.keys() == second.history.keys()
+    assert t == before  # what was found is no part of a trainer
+    with pytest.raises(errors.DataError, match="shape"):  # but all data is looked at
+        t.fit(state, X, y[:, :3], verbose=0)
+
+
+def test_a_fit_after_a_change_of_the_model_finds_all_again():
+    model = jkeras.Sequential([jkeras.Input((64,)), jkeras.layers.Dense(16)])
+    t = jkeras.Trainer(model, "sgd", "mse", metrics=["mae"])
+    t.fit(t.init(jax.random.key(0)), X, X[:, :16], verbose=0)
+    model.add(jkeras.layers.Dense(4))
+    state = t.init(jax.random.key(0))
+    with pytest.raises(errors.DataError, match="shape"):
+        t.fit(state, X, X[:, :16], verbose=0)
+    state, history = t.fit(state, X, X[:, :4], verbose=0)
+    assert state.trainable["dense_1"]["kernel"].shape == (16, 4) and np.isfinite(history.history["mae"][0])

@@ -1,53 +1,47 @@
-"""What a loop is given as its state, looked at before anything is done with it."""
-
-from typing import Any
+"""The states of a trainer: what a state begins with, and whether a given state is one of this trainer's."""
 
 import jax
+import jax.numpy as jnp
 
-from jkeras import tree
-from jkeras.core import Variables
+from jkeras import optimizers, tree
+from jkeras.core import Layer, Variables
 from jkeras.errors import StateError
-from jkeras.training.session import Session
-from jkeras.training.state import TrainState, check_alive
+from jkeras.optimizers.transformations import widen
+from jkeras.training.state import TrainState, copied, distinct
 from jkeras.training.steps import Steps
-from jkeras.typing import SpecTree
+from jkeras.training.updates import init_scale, strong
+from jkeras.typing import PyTree
 
 NEW_STATE = "state = trainer.init(jax.random.key(0), x)"
 
 
-def check_state(session: Session, state: Any, method: str, *, trains: bool = False) -> None:
-    """Raises `StateError` unless a state is one of this trainer's, and `ConsumedStateError` if it is used up.
-
-    The trees of the model are compared where the model is called, leaf by leaf. For an evaluation the state of another
-    optimizer is as good as its own.
-    """
-    path = f"Trainer.{method}(state)"
-    if not isinstance(state, TrainState):
-        raise _no_state(state, method, path)
-    check_alive(state, path)
-    steps = session.steps
-    _check_replicas(steps, state, path)
-    if not trains or steps.overrides("train_step") or steps.optimizer is None:  # a custom step knows its own state
-        return
-    if session.checked != (form := _form(state)):
-        _check_optimizer(steps, state, path)
-        session.checked = form
+def state_around(steps: Steps, variables: tuple[PyTree, PyTree], metrics: PyTree) -> TrainState:
+    """The state around a copy of given values: step 0, a fresh optimizer, and these metrics."""
+    trainable, non_trainable = copied(tuple(variables))
+    state = TrainState(
+        step=jnp.zeros((), "int32"),
+        trainable=trainable,
+        non_trainable=non_trainable,
+        opt_state=() if steps.optimizer is None else strong(steps.optimizer.init(trainable)),
+        metrics=metrics,
+        ema=None if steps.ema is None else copied(widen(trainable)),
+        loss_scale=init_scale() if steps.auto_scale_loss and _uses_float16(steps.model) else None,
+    )
+    return distinct(state)
 
 
-def check_metrics(session: Session, state: TrainState, spec: SpecTree, method: str) -> None:
-    """Raises `StateError` where the state has other metrics than the trainer, for outputs of these specs."""
-    keys = sorted(session.bound(spec).keys)
-    if not session.steps.overrides("train_step") and keys != sorted(state.metrics):
-        raise StateError(
-            "`state.metrics` must be those of the trainer's metrics.",
-            path=f"Trainer.{method}(state)",
-            expected=", ".join(keys),
-            received=", ".join(sorted(state.metrics)),
-            write="state = trainer.reset_metrics(state)",
-        )
+def with_hyperparameters(state: TrainState, values: dict[str, jax.Array]) -> TrainState:
+    """The state with other values of hyper-parameters that the optimizer keeps in it."""
+    return state.replace(opt_state=optimizers.set_hyperparameters(state.opt_state, **values)) if values else state
 
 
-def _no_state(given: object, method: str, path: str) -> StateError:
+def _uses_float16(model: Layer) -> bool:
+    parts = model.structure().components
+    return any(isinstance(part, Layer) and part.dtype_policy.name == "mixed_float16" for part in parts)
+
+
+def refusal(given: object, method: str, path: str) -> StateError:
+    """The error for something that is not a state."""
     kind = type(given).__name__
     if isinstance(given, Variables) or (type(given) is tuple and len(given) == 2 and all(map(_is_tree, given))):
         write = f"trainer.{method}(trainer.state_of(variables), x, y)"
@@ -73,7 +67,8 @@ def _is_tree(value: object) -> bool:
     return isinstance(value, dict | list)
 
 
-def _check_replicas(steps: Steps, state: TrainState, path: str) -> None:
+def check_replicas(steps: Steps, state: TrainState, path: str) -> None:
+    """Raises `StateError` for a state of another number of replicas."""
     shape, replicas = tuple(getattr(state.step, "shape", ())), steps.replicas
     if shape == (() if replicas is None else (replicas,)):
         return
@@ -93,7 +88,7 @@ def _check_replicas(steps: Steps, state: TrainState, path: str) -> None:
     )
 
 
-def _check_optimizer(steps: Steps, state: TrainState, path: str) -> None:
+def check_optimizer(steps: Steps, state: TrainState, path: str) -> None:
     """Compares the optimizer's state with what the optimizer makes for these parameters, by paths and shapes."""
     make = steps.optimizer.init if steps.replicas is None else jax.vmap(steps.optimizer.init)
     expected, given = _shapes(jax.eval_shape(make, state.trainable)), _shapes(state.opt_state)
@@ -121,6 +116,13 @@ def _shapes(values: object) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _form(state: TrainState) -> Any:
-    """What tells one state from another of the same optimizer: structures, without values."""
-    return (jax.tree.structure((state.trainable, state.opt_state)),)
+def check_metrics(steps: Steps, state: TrainState, keys: list[str], method: str) -> None:
+    """Raises `StateError` where the state has other metrics than these, those of the trainer."""
+    if not steps.overrides("train_step") and sorted(keys) != sorted(state.metrics):
+        raise StateError(
+            "`state.metrics` must be those of the trainer's metrics.",
+            path=f"Trainer.{method}(state)",
+            expected=", ".join(sorted(keys)),
+            received=", ".join(sorted(state.metrics)),
+            write="state = trainer.reset_metrics(state)",
+        )
