@@ -6,10 +6,11 @@ from typing import Any, Unpack
 import jax
 import jax.numpy as jnp
 
-from jkeras import activations, arguments, constraints, initializers, registry, regularizers
+from jkeras import activations, arguments, registry
 from jkeras.core import InputSpec, Layer
 from jkeras.core.options import LayerOptions
 from jkeras.errors import BuildError
+from jkeras.layers.weights import declare, describe
 from jkeras.typing import Array, Axes, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
@@ -155,9 +156,7 @@ class PReLU(Layer):
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
+        describe(self, "alpha", alpha_initializer, alpha_regularizer, alpha_constraint)
         self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes and list(shared_axes)
         self.supports_masking = True
 
@@ -172,13 +171,7 @@ class PReLU(Layer):
                 received=input_shape,
                 write=f"PReLU(shared_axes={[axis for axis, size in enumerate(input_shape) if axis and size is None]})",
             )
-        self.alpha = self.add_weight(
-            shape=shape,
-            initializer=self.alpha_initializer,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-            name="alpha",
-        )
+        self.alpha = declare(self, "alpha", tuple(size or 0 for size in shape))
         axes = {axis: size for axis, size in enumerate(input_shape) if axis and axis not in shared}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Unpack
 import jax
 import jax.numpy as jnp
 
-from jkeras import arguments, constraints, initializers, registry, regularizers
+from jkeras import arguments, registry, regularizers
 from jkeras.core import Layer, SeedGenerator, set_mask
 from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError, ShapeError
@@ -19,6 +19,7 @@ from jkeras.functional import attention_weights, dot_product_attention, dropout,
 from jkeras.functional.attention_kernels import KERNELS, Implementation
 from jkeras.layers.attention.folding import Folding
 from jkeras.layers.core.einsum_dense import EinsumDense
+from jkeras.layers.weights import describe, descriptions
 from jkeras.typing import Array, Config, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
@@ -68,13 +69,9 @@ class HeadedAttention(Layer):
         if sliding_window is not None:
             arguments.positive_int(sliding_window, "sliding_window", owner, f"{owner}(..., sliding_window=128)")
         self.sliding_window, self.flash_attention = sliding_window, flash_attention
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
+        describe(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        describe(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
         self.projection_regularizer = regularizers.get(activity_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
         self.seed = seed
         if dropout > 0:
             self.seed_generator = SeedGenerator(seed)
@@ -111,13 +108,8 @@ class HeadedAttention(Layer):
             f"{taken},{taken[-contracted:]}{given}->{kept}{given}",
             output_shape=(*[None] * (len(kept) - 1), *units),
             bias_axes=given if self.use_bias else None,
-            kernel_initializer=self.kernel_initializer,
-            bias_initializer=self.bias_initializer,
-            kernel_regularizer=self.kernel_regularizer,
-            bias_regularizer=self.bias_regularizer,
+            **descriptions(self, "kernel", "bias"),
             activity_regularizer=self.projection_regularizer,
-            kernel_constraint=self.kernel_constraint,
-            bias_constraint=self.bias_constraint,
             dtype=self.declared_dtype_policy,
             name=name,
         )

@@ -6,7 +6,6 @@ What the kernels are, and how they are summed, is the business of its subclasses
 
 from typing import Any, ClassVar, Unpack
 
-from jkeras import constraints, initializers, regularizers
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, Layer, Variable
 from jkeras.core.options import LayerOptions
@@ -14,6 +13,7 @@ from jkeras.errors import ArgumentError, BuildError
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
 from jkeras.functional.layout import along, channel_axis
 from jkeras.layers.arguments import ActivationAttribute
+from jkeras.layers.weights import declare, describe
 from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape, Sizes
 
 
@@ -55,9 +55,7 @@ class WindowLayer(Layer):
         self.dilation_rate = standardize_tuple(dilation_rate, self.rank, "dilation_rate", owner)
         self.activation = activation
         self.use_bias = bool(use_bias)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.bias_constraint = constraints.get(bias_constraint)
+        describe(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
         self.bias: Variable | None = None
         self.input_spec = InputSpec(ndim=self.rank + 2)
         if self.strides_or_dilation and max(self.strides) > 1 and max(self.dilation_rate) > 1:
@@ -88,29 +86,10 @@ class WindowLayer(Layer):
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={self.channel_axis: channels})
         return channels
 
-    def declare_kernel(
-        self,
-        name: str,
-        shape: tuple[int, ...],
-        initializer: InitializerLike,
-        regularizer: RegularizerLike,
-        constraint: ConstraintLike,
-    ) -> Any:
-        """Declares a kernel."""
-        return self.add_weight(
-            shape=shape, initializer=initializer, regularizer=regularizer, constraint=constraint, name=name
-        )
-
     def declare_bias(self, filters: int) -> None:
         """Declares the bias, if there is to be one."""
         if self.use_bias:
-            self.bias = self.add_weight(
-                shape=(filters,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+            self.bias = declare(self, "bias", (filters,))
 
     @property
     def window(self) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 import math
 from typing import Any
 
-from jkeras import arguments, constraints, initializers, registry, regularizers
+from jkeras import arguments, registry
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional import conv
 from jkeras.layers.convolution.base import WindowLayer
+from jkeras.layers.weights import declare, describe
 from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape, Sizes
 
 
@@ -57,9 +58,7 @@ class Conv(WindowLayer):
         )
         self.filters = arguments.positive_int(filters, "filters", owner, f"{owner}(filters=32, kernel_size=3)")
         self.groups = arguments.positive_int(groups, "groups", owner, f"{owner}(..., groups=1)")
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
+        describe(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         if self.filters % self.groups:
             raise ArgumentError(
                 f"`filters` must be a multiple of `groups`, got {self.filters} and {self.groups}.",
@@ -79,13 +78,7 @@ class Conv(WindowLayer):
                 received=f"{channels} channels, input shape {input_shape}",
                 write=f"{type(self).__name__}(..., groups={math.gcd(channels, self.groups)})",
             )
-        self.kernel = self.declare_kernel(
-            "kernel",
-            (*self.kernel_size, channels // self.groups, self.filters),
-            self.kernel_initializer,
-            self.kernel_regularizer,
-            self.kernel_constraint,
-        )
+        self.kernel = declare(self, "kernel", (*self.kernel_size, channels // self.groups, self.filters))
         self.declare_bias(self.filters)
 
     def call(self, inputs: Array) -> Array:

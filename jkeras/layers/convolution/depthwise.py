@@ -2,10 +2,11 @@
 
 from typing import Unpack
 
-from jkeras import arguments, constraints, initializers, registry, regularizers
+from jkeras import arguments, registry
 from jkeras.core.options import PlainOptions
 from jkeras.functional import depthwise_conv
 from jkeras.layers.convolution.base import WindowLayer
+from jkeras.layers.weights import declare, describe
 from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape, Sizes
 
 
@@ -49,19 +50,12 @@ class DepthwiseConv(WindowLayer):
         self.depth_multiplier = arguments.positive_int(
             depth_multiplier, "depth_multiplier", owner, f"{owner}(kernel_size=3)"
         )
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.depthwise_constraint = constraints.get(depthwise_constraint)
+        describe(self, "depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
 
     def build(self, input_shape: Shape) -> None:
         channels = self.channels_of(input_shape)
-        self.kernel = self.declare_kernel(
-            "kernel",
-            (*self.kernel_size, channels, self.depth_multiplier),
-            self.depthwise_initializer,
-            self.depthwise_regularizer,
-            self.depthwise_constraint,
-        )
+        shape = (*self.kernel_size, channels, self.depth_multiplier)
+        self.kernel = declare(self, "depthwise", shape, name="kernel")
         self.declare_bias(channels * self.depth_multiplier)
 
     def call(self, inputs: Array) -> Array:

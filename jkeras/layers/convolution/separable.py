@@ -2,10 +2,11 @@
 
 from typing import Unpack
 
-from jkeras import arguments, constraints, initializers, registry, regularizers
+from jkeras import arguments, registry
 from jkeras.core.options import PlainOptions
 from jkeras.functional import conv, depthwise_conv
 from jkeras.layers.convolution.base import WindowLayer
+from jkeras.layers.weights import declare, describe
 from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape, Sizes
 
 
@@ -53,29 +54,15 @@ class SeparableConv(WindowLayer):
         example = f"{owner}(filters=32, kernel_size=3)"
         self.filters = arguments.positive_int(filters, "filters", owner, example)
         self.depth_multiplier = arguments.positive_int(depth_multiplier, "depth_multiplier", owner, example)
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.pointwise_initializer = initializers.get(pointwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
-        self.depthwise_constraint = constraints.get(depthwise_constraint)
-        self.pointwise_constraint = constraints.get(pointwise_constraint)
+        describe(self, "depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
+        describe(self, "pointwise", pointwise_initializer, pointwise_regularizer, pointwise_constraint)
 
     def build(self, input_shape: Shape) -> None:
         channels = self.channels_of(input_shape)
-        self.depthwise_kernel = self.declare_kernel(
-            "depthwise_kernel",
-            (*self.kernel_size, channels, self.depth_multiplier),
-            self.depthwise_initializer,
-            self.depthwise_regularizer,
-            self.depthwise_constraint,
-        )
-        self.pointwise_kernel = self.declare_kernel(
-            "pointwise_kernel",
-            (*(1,) * self.rank, channels * self.depth_multiplier, self.filters),
-            self.pointwise_initializer,
-            self.pointwise_regularizer,
-            self.pointwise_constraint,
-        )
+        shape = (*self.kernel_size, channels, self.depth_multiplier)
+        self.depthwise_kernel = declare(self, "depthwise", shape, name="depthwise_kernel")
+        shape = (*(1,) * self.rank, channels * self.depth_multiplier, self.filters)
+        self.pointwise_kernel = declare(self, "pointwise", shape, name="pointwise_kernel")
         self.declare_bias(self.filters)
 
     def call(self, inputs: Array) -> Array:

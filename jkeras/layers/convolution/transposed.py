@@ -2,12 +2,13 @@
 
 from typing import Any, Unpack
 
-from jkeras import arguments, constraints, initializers, registry, regularizers
+from jkeras import arguments, registry
 from jkeras.core.options import PlainOptions
 from jkeras.errors import ArgumentError
 from jkeras.functional import conv_transpose
 from jkeras.functional.arguments import standardize_tuple
 from jkeras.layers.convolution.base import WindowLayer
+from jkeras.layers.weights import declare, describe
 from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape, Sizes
 
 
@@ -53,19 +54,11 @@ class ConvTranspose(WindowLayer):
         owner = type(self).__name__
         self.filters = arguments.positive_int(filters, "filters", owner, f"{owner}(filters=32, kernel_size=3)")
         self.output_padding = _output_padding(output_padding, self.strides, owner)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
+        describe(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
 
     def build(self, input_shape: Shape) -> None:
         channels = self.channels_of(input_shape)
-        self.kernel = self.declare_kernel(
-            "kernel",
-            (*self.kernel_size, self.filters, channels),
-            self.kernel_initializer,
-            self.kernel_regularizer,
-            self.kernel_constraint,
-        )
+        self.kernel = declare(self, "kernel", (*self.kernel_size, self.filters, channels))
         self.declare_bias(self.filters)
 
     def call(self, inputs: Array) -> Array:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jkeras import arguments, constraints, initializers, regularizers
+from jkeras import arguments
 from jkeras.core import Layer, Variable
 from jkeras.errors import ArgumentError, BuildError
+from jkeras.layers.weights import declare, describe
 from jkeras.typing import Array, Axes
 
 
@@ -29,31 +30,16 @@ class AffineNormalization(Layer):
     ) -> None:
         """Takes the constructor's arguments: for each weight its initializer, regularizer and constraint."""
         self.center, self.scale = bool(center), bool(scale)
-        self.beta_initializer, self.gamma_initializer = initializers.get(beta[0]), initializers.get(gamma[0])
-        self.beta_regularizer, self.gamma_regularizer = regularizers.get(beta[1]), regularizers.get(gamma[1])
-        self.beta_constraint, self.gamma_constraint = constraints.get(beta[2]), constraints.get(gamma[2])
+        describe(self, "beta", *beta)
+        describe(self, "gamma", *gamma)
         self.supports_masking = True
 
     def declare_affine(self, shape: tuple[int, ...], *, center: bool, scale: bool) -> None:
         """Declares the weights. They are not cast: the layers compute in float32 at least."""
         if scale:
-            self.gamma = self.add_weight(
-                shape=shape,
-                initializer=self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                autocast=False,
-                name="gamma",
-            )
+            self.gamma = declare(self, "gamma", shape, autocast=False)
         if center:
-            self.beta = self.add_weight(
-                shape=shape,
-                initializer=self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                autocast=False,
-                name="beta",
-            )
+            self.beta = declare(self, "beta", shape, autocast=False)
 
     def affine(self) -> tuple[Array | None, Array | None]:
         """The values of `gamma` and `beta`, `None` without scale or center."""

@@ -9,7 +9,7 @@ from jkeras import arguments, initializers, registry
 from jkeras.core import Layer, Variable
 from jkeras.core.options import LayerOptions
 from jkeras.core.scope import require
-from jkeras.core.variable import LEAF
+from jkeras.core.variable import Representation
 from jkeras.errors import ArgumentError
 from jkeras.functional import unit_normalize
 from jkeras.layers.core.low_rank import LowRankAdaptable
@@ -85,7 +85,7 @@ class SpectralNormalization(Wrapper):
         """The declaration of the kernel."""
         name = self.layer.adapted if isinstance(self.layer, LowRankAdaptable) else "kernel"
         weight = getattr(self.layer, name, None)
-        if isinstance(weight, Variable) and weight.representation is LEAF:
+        if isinstance(weight, Variable) and type(weight.representation) is Representation:
             return weight
         raise ArgumentError(
             "the layer must have a kernel that nothing else represents, such as LoRA.",

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Unpack
 import jax
 import jax.numpy as jnp
 
-from jkeras import arguments, constraints, initializers, keys, regularizers
+from jkeras import arguments, keys
 from jkeras.core import Layer, SeedGenerator, Variable
 from jkeras.core.options import LayerOptions
 from jkeras.core.variable import takes_key
@@ -24,6 +24,7 @@ from jkeras.functional.layout import along
 from jkeras.functional.recurrence import Blocks, added, recur
 from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.recurrent.gates import is_entrywise
+from jkeras.layers.weights import declare, describe, descriptions
 from jkeras.typing import (
     ActivationLike,
     Array,
@@ -134,15 +135,9 @@ class RecurrentCell(Cell):
         owner = type(self).__name__
         self.activation = activation
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.recurrent_constraint = constraints.get(recurrent_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        describe(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        describe(self, "recurrent", recurrent_initializer, recurrent_regularizer, recurrent_constraint)
+        describe(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
         self.dropout = arguments.fraction(dropout, "dropout", owner)
         self.recurrent_dropout = arguments.fraction(recurrent_dropout, "recurrent_dropout", owner)
         self.seed = keys.check_seed(seed, owner)
@@ -156,9 +151,9 @@ class RecurrentCell(Cell):
         kernel: tuple[Any, ...],
         recurrent_kernel: tuple[int, ...],
         bias: tuple[int, ...],
-        start: Callable[..., Array] | None = None,
+        start: Callable[[Any], Any] | None = None,
     ) -> None:
-        """Declares the weights of these shapes; `start` initializes the bias, by default `bias_initializer`."""
+        """Declares the weights of these shapes; `start` makes the bias's initializer of the one that was given."""
         if None in kernel:
             raise BuildError(
                 "the number of features of the inputs must be known, because it is in the shape of the kernel.",
@@ -166,28 +161,11 @@ class RecurrentCell(Cell):
                 expected="an int as the size of the features' axis",
                 write="jkeras.Input((None, 8))   # any number of steps of 8 features",
             )
-        self.kernel = self.add_weight(
-            shape=kernel,
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.recurrent_kernel = self.add_weight(
-            shape=recurrent_kernel,
-            initializer=self.recurrent_initializer,
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
-            name="recurrent_kernel",
-        )
+        self.kernel = declare(self, "kernel", kernel)
+        self.recurrent_kernel = declare(self, "recurrent", recurrent_kernel, name="recurrent_kernel")
         if self.use_bias:
-            self.bias = self.add_weight(
-                shape=bias,
-                initializer=self.bias_initializer if start is None else start,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+            given = descriptions(self, "bias")["bias_initializer"]
+            self.bias = declare(self, "bias", bias, initializer=given if start is None else start(given))
 
     def get_initial_state(self, batch_size: int | None = None) -> States:
         """Zeros for a batch."""

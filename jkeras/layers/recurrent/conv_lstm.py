@@ -90,7 +90,7 @@ class ConvLSTMCell(RecurrentCell):
             (*self.kernel_size, channels, 4 * self.filters),
             (*self.kernel_size, self.filters, 4 * self.filters),
             (4 * self.filters,),
-            ForgetBias(self.bias_initializer) if self.unit_forget_bias else None,
+            ForgetBias if self.unit_forget_bias else None,
         )
         if None in input_shape[1:]:
             raise BuildError(

@@ -103,7 +103,7 @@ class LSTMCell(RecurrentCell):
         self.state_size, self.output_size = [self.units, self.units], self.units
 
     def build(self, input_shape: Shape) -> None:
-        start = ForgetBias(self.bias_initializer) if self.unit_forget_bias else None
+        start = ForgetBias if self.unit_forget_bias else None
         self.declare((input_shape[-1], 4 * self.units), (self.units, 4 * self.units), (4 * self.units,), start)
 
     def recurrence(self, step_shape: tuple[Any, ...], training: bool | None) -> Recurrence:
