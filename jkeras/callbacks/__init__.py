@@ -6,10 +6,11 @@ from jkeras.callbacks.csv_logger import CSVLogger
 from jkeras.callbacks.early_stopping import EarlyStopping
 from jkeras.callbacks.history import History
 from jkeras.callbacks.lambda_callback import LambdaCallback
-from jkeras.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from jkeras.callbacks.learning_rate import LearningRateScheduler
 from jkeras.callbacks.model_checkpoint import ModelCheckpoint
 from jkeras.callbacks.monitor import Monitor
 from jkeras.callbacks.progress import Progress
+from jkeras.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from jkeras.callbacks.tensorboard import TensorBoard
 from jkeras.callbacks.terminate_on_nan import TerminateOnNaN
 from jkeras.saving.background import BackgroundWriter

@@ -12,7 +12,8 @@ from jkeras.data.arrays import Arrays, check_arrays, class_weights
 from jkeras.data.checks import check_class_weight, check_values
 from jkeras.data.host import is_array
 from jkeras.data.iteration import IterableSource, IteratorSource
-from jkeras.data.py_dataset import PyDataset, PyDatasetSource
+from jkeras.data.py_dataset import PyDataset
+from jkeras.data.py_dataset_source import PyDatasetSource
 from jkeras.data.source import Plan, Source, SourceLike
 from jkeras.errors import DataError, within
 from jkeras.typing import ArrayTree

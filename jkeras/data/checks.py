@@ -79,20 +79,6 @@ def host_values(leaf: Any) -> np.ndarray | None:
     return first
 
 
-def host_labels(leaf: object) -> np.ndarray | None:
-    """Labels on the host; of an array that spans processes, those of this one; `None` without whole rows in its shards.
-
-    >>> host_labels(jax.numpy.arange(3)).tolist()
-    [0, 1, 2]
-    """
-    if not isinstance(leaf, jax.Array) or leaf.is_fully_addressable:
-        return np.asarray(leaf)
-    shards = {shard.index[0].start or 0: shard.data for shard in leaf.addressable_shards} if leaf.ndim else {}
-    if not shards or any(data.shape[1:] != leaf.shape[1:] for data in shards.values()):
-        return None
-    return np.concatenate([np.asarray(shards[start]) for start in sorted(shards)])
-
-
 def _not_finite(values: np.ndarray) -> str | None:
     if not np.issubdtype(values.dtype, np.inexact) and values.dtype.kind != "V":  # "V": bfloat16 and its like
         return None

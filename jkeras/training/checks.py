@@ -9,7 +9,7 @@ import numpy as np
 
 from jkeras.core import Layer, Scope
 from jkeras.core import call as calls
-from jkeras.data.checks import host_labels, host_values
+from jkeras.data.checks import host_values
 from jkeras.errors import DataError
 from jkeras.layers import Embedding
 from jkeras.models import Model
@@ -158,6 +158,20 @@ def _no_row(name: str, embedding: Embedding, values: np.ndarray, path: str) -> D
         if largest >= embedding.input_dim
         else f"{path} = {path} - {path}.min()   # if indices count from {values.min():g}",
     )
+
+
+def host_labels(leaf: object) -> np.ndarray | None:
+    """Labels on the host; of an array that spans processes, those of this one; `None` without whole rows in its shards.
+
+    >>> host_labels(jax.numpy.arange(3)).tolist()
+    [0, 1, 2]
+    """
+    if not isinstance(leaf, jax.Array) or leaf.is_fully_addressable:
+        return np.asarray(leaf)
+    shards = {shard.index[0].start or 0: shard.data for shard in leaf.addressable_shards} if leaf.ndim else {}
+    if not shards or any(data.shape[1:] != leaf.shape[1:] for data in shards.values()):
+        return None
+    return np.concatenate([np.asarray(shards[start]) for start in sorted(shards)])
 
 
 class Checks:

@@ -20,7 +20,8 @@ from jkeras.data.arrays import Batch, batch_size_of, unpack_x_y_sample_weight
 from jkeras.errors import ArgumentError
 from jkeras.losses.entries import check_values
 from jkeras.optimizers.transformations import widen
-from jkeras.training.forward import Data, Forward, Share, accumulated
+from jkeras.training.accumulation import accumulated
+from jkeras.training.forward import Data, Forward, Share
 from jkeras.training.inputs_outputs import call_arguments
 from jkeras.training.objective import BoundObjective, Terms
 from jkeras.training.recipe import Recipe

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 import jax
 import jax.numpy as jnp
 
+from jkeras import optimizers
 from jkeras.callbacks import Callback, History
 from jkeras.core import stateless
 from jkeras.data.arrays import pack_x_y_sample_weight
@@ -29,7 +30,7 @@ from jkeras.training.session import Session
 from jkeras.training.state import TrainState
 from jkeras.training.stats import Stats
 from jkeras.training.steps import Steps
-from jkeras.training.trainer_states import state_around, with_hyperparameters
+from jkeras.training.trainer_states import state_around
 from jkeras.typing import Array, ArrayTree, Key, PyTree
 
 
@@ -87,7 +88,10 @@ class Trainer(Steps):
         inputs = spread(self.model, inputs)
 
         def one(key: Key, hyperparameters: dict[str, Array]) -> TrainState:
-            return with_hyperparameters(self.state_of(self.model.init(key, *inputs), *inputs), hyperparameters)
+            state = self.state_of(self.model.init(key, *inputs), *inputs)
+            if not hyperparameters:
+                return state
+            return state.replace(opt_state=optimizers.set_hyperparameters(state.opt_state, **hyperparameters))
 
         def initial(key: Key) -> TrainState:
             if self.replicas is None:

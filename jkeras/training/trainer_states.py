@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jkeras import optimizers, tree
+from jkeras import tree
 from jkeras.core import Layer, Variables
 from jkeras.errors import StateError
 from jkeras.optimizers.transformations import widen
@@ -28,11 +28,6 @@ def state_around(steps: Steps, variables: tuple[PyTree, PyTree], metrics: PyTree
         loss_scale=init_scale() if steps.auto_scale_loss and _uses_float16(steps.model) else None,
     )
     return distinct(state)
-
-
-def with_hyperparameters(state: TrainState, values: dict[str, jax.Array]) -> TrainState:
-    """The state with other values of hyper-parameters that the optimizer keeps in it."""
-    return state.replace(opt_state=optimizers.set_hyperparameters(state.opt_state, **values)) if values else state
 
 
 def _uses_float16(model: Layer) -> bool:
