@@ -30,6 +30,7 @@ class PyDataset(abc.ABC):
     Raises:
         ArgumentError: an argument is out of its range.
 
+    >>> import numpy as np
     >>> class Squares(PyDataset):
     ...     def __len__(self):
     ...         return 3

@@ -5,6 +5,7 @@ weight (LoRA) the weight itself and the pair, for Keras's file has the sum. So a
 every array in it has a digest.
 """
 
+import collections
 import os
 import warnings
 from collections.abc import Mapping
@@ -168,11 +169,13 @@ def fill(values: dict[Variable, Any], layer: Layer, source: Any, path: str, *, s
 def _paired(layer: Layer, found: Mapping[str, Stored]) -> tuple[list[tuple[Variable, str]], list[str]]:
     """The variables and the names of their arrays; and what is wrong with the groups of all others."""
     declared = {variable.origin: variable for variable in layer.structure().declarations}
+    sizes = collections.Counter(name.rpartition("/")[0] for name in found)
     problems: list[str] = []
     fitting: list[tuple[Variable, str]] = []
     for group in groups(layer):
         names = [f"{group.path}/{index}" for index in range(len(group.variables))]
-        problem = _misfit(group.path, names, [declared[variable] for variable in group.variables], found)
+        targets = [declared[variable] for variable in group.variables]
+        problem = _misfit(group.path, names, targets, found, sizes[group.path])
         if problem is None:
             fitting += zip(group.variables, names, strict=True)
         else:
@@ -189,11 +192,12 @@ def _misfits(layer: Layer, path: str, problems: list[str]) -> LeafError:
     )
 
 
-def _misfit(group: str, names: list[str], targets: list[Variable], found: Mapping[str, Stored]) -> str | None:
+def _misfit(
+    group: str, names: list[str], targets: list[Variable], found: Mapping[str, Stored], size: int
+) -> str | None:
     """What is wrong with the arrays of a group, or `None`."""
-    there = [name for name in found if name.rpartition("/")[0] == group]
-    if len(there) != len(names) or not {*names} <= {*there}:
-        return f"'{group}' has {len(there)} arrays, expected {len(names)}: {[v.shape for v in targets]}"
+    if size != len(names) or not all(name in found for name in names):
+        return f"'{group}' has {size} arrays, expected {len(names)}: {[v.shape for v in targets]}"
     for name, target in zip(names, targets, strict=True):
         if found[name].shape != tuple(target.shape):
             return f"'{name}' has shape {found[name].shape}, expected {target.shape}"

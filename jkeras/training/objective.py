@@ -338,6 +338,8 @@ def _free(key: str, taken: Mapping[str, Any]) -> str:
 
 
 def _shape(value: Any) -> tuple[int, ...]:
+    if value is None:  # a step of the user's own returns no outputs
+        return ()
     return tuple(value.shape) if hasattr(value, "shape") else jnp.shape(value)
 
 

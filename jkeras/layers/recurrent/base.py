@@ -235,6 +235,7 @@ class ForgetBias:
 
     Source: R. Jozefowicz et al., "An empirical exploration of recurrent network architectures", ICML 2015.
 
+    >>> from jkeras import initializers
     >>> ForgetBias(initializers.Zeros())((8,), "float32", key=jax.random.key(0)).tolist()
     [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     """

@@ -87,6 +87,7 @@ def get(identifier: Identifier) -> Any:
 def serialize(learning_rate_schedule: LearningRateSchedule) -> Any:
     """The config of a schedule, in Keras's envelope.
 
+    >>> from jkeras.optimizers.schedules import PolynomialDecay
     >>> serialize(PolynomialDecay(0.1, 100))["class_name"]
     'PolynomialDecay'
     """
@@ -96,6 +97,7 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> Any:
 def deserialize(config: Config, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The schedule of a config, of ours or of Keras's.
 
+    >>> from jkeras.optimizers.schedules import PolynomialDecay
     >>> deserialize(serialize(PolynomialDecay(0.1, 100))) == PolynomialDecay(0.1, 100)
     True
     """
