@@ -32,11 +32,6 @@ class Stored(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype
 
-    def read(self) -> np.ndarray:
-        """The array."""
-        values = np.asarray(self.dataset[()])
-        return values.view(self.dtype) if values.dtype.kind == "V" else values
-
 
 def datasets(file: Any, path: str) -> dict[str, Stored]:
     """The arrays of an open file by their names.
