@@ -6,9 +6,10 @@ every array in it has a digest.
 """
 
 import collections
+import contextlib
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -116,7 +117,8 @@ def load_weights(
     path = os.fspath(path)
     values = dict(bind(layer.structure(), *variables, layer.name).values)
     check_length(path)
-    problems = fill(values, layer, path, path, strict=not skip_mismatch)
+    with arrays_of(path, path) as found:
+        problems = fill(values, layer, found, path, strict=not skip_mismatch)
     if problems:
         warnings.warn(f"{path}: these layers keep their weights: {'; '.join(problems)}.", stacklevel=2)
     return as_trees(layer, values)
@@ -128,42 +130,62 @@ def as_trees(layer: Layer, values: Mapping[Variable, Array]) -> Variables:
     return Variables(*(tree.unflatten({d.path: values[d.variable] for d in side}) for side in sides))
 
 
-def fill(values: dict[Variable, Any], layer: Layer, source: Any, path: str, *, strict: bool) -> list[str]:
+@contextlib.contextmanager
+def arrays_of(source: Any, path: str) -> Iterator[dict[str, Stored]]:
+    """The arrays of a file of weights by name, which are not read yet; the file is open in the block.
+
+    Args:
+        source: the path of the file, or an open binary file.
+        path: what errors name.
+
+    Raises:
+        UnsafeFileError: the file holds what does not belong into a file of weights.
+        DamagedFileError: it is not whole.
+    """
+    import h5py
+
+    try:
+        with h5py.File(source, "r") as file:
+            yield datasets(file, path)
+    except (OSError, RuntimeError, KeyError) as error:  # HDF5 has many words for damage
+        if isinstance(error, JKerasError):
+            raise
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+
+
+def fill(
+    values: dict[Variable, Any], layer: Layer, found: Mapping[str, Stored], path: str, *, strict: bool
+) -> list[str]:
     """Puts the weights of a file into the values of a layer's variables.
 
     Args:
         values: by variable; those that the file does not have stay.
         layer: the layer.
-        source: the path of the file, or an open binary file.
+        found: the arrays of the file.
         path: what errors name.
         strict: whether it is an error that a layer's weights are missing, or others.
 
     Returns:
         What is wrong with the layers that keep their weights.
     """
-    import h5py
-
-    try:
-        with h5py.File(source, "r") as file:
-            found = datasets(file, path)
-            fitting, problems = _paired(layer, found)
-            if problems and strict:
-                raise _misfits(layer, path, problems)
-            declared = {variable.origin: variable for variable in values}
-            for variable, name in fitting:
-                values[declared[variable]] = _read(found[name], name, path, variable)
-                if isinstance(variable.representation, LowRank):  # the sum is the weight, until the pair comes
-                    b = declared[variable.representation.b]
-                    values[b] = jnp.zeros(b.shape, b.declared_dtype)
-            for variable, place in layer.structure().paths.items():
-                name = f"{BESIDE}/{place}"
-                if variable in values and name in found and found[name].shape == tuple(variable.shape):
-                    values[variable] = _read(found[name], name, path, variable)
-    except (OSError, RuntimeError, KeyError) as error:  # HDF5 has many words for damage
-        if isinstance(error, JKerasError):
-            raise
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    fitting, problems = _paired(layer, found)
+    if problems and strict:
+        raise _misfits(layer, path, problems)
+    declared = {variable.origin: variable for variable in values}
+    for variable, name in fitting:
+        values[declared[variable]] = _of(variable, read_array(found, name, path))
+        if isinstance(variable.representation, LowRank):  # the sum is the weight, until the pair comes
+            b = declared[variable.representation.b]
+            values[b] = jnp.zeros(b.shape, b.declared_dtype)
+    for variable, place in layer.structure().paths.items():
+        name = f"{BESIDE}/{place}"
+        if variable in values and name in found and found[name].shape == tuple(variable.shape):
+            values[variable] = _of(variable, read_array(found, name, path))
     return problems
+
+
+def _of(variable: Variable, values: np.ndarray) -> Array:
+    return jnp.asarray(values, variable.declared_dtype)
 
 
 def _paired(layer: Layer, found: Mapping[str, Stored]) -> tuple[list[tuple[Variable, str]], list[str]]:
@@ -204,15 +226,17 @@ def _misfit(
     return None
 
 
-def _read(stored: Stored, name: str, path: str, target: Variable) -> Array:
-    values = np.asarray(stored.dataset[()])
-    attributes = {key: value for key, value in stored.dataset.attrs.items() if key != DIGEST}
-    digest = stored.dataset.attrs.get(DIGEST)
+def read_array(found: Mapping[str, Stored], name: str, path: str) -> np.ndarray:
+    """One array of a file. Raises `DamagedFileError` where its digest is that of other values."""
+    dataset = found[name].dataset
+    values = np.asarray(dataset[()])
+    attributes = {key: value for key, value in dataset.attrs.items() if key != DIGEST}
+    digest = dataset.attrs.get(DIGEST)
     if digest is not None and bytes(digest) != digest_of(name, values, attributes):
         raise _damaged(path, f"other values in {name!r}")
     if values.dtype.kind == "V" or "dtype" in attributes:
-        values = values.view(jnp.bfloat16 if "dtype" not in attributes else np.dtype(attributes["dtype"]))
-    return jnp.asarray(values, target.declared_dtype)
+        return values.view(jnp.bfloat16 if "dtype" not in attributes else np.dtype(attributes["dtype"]))
+    return values
 
 
 def _damaged(path: str, received: str) -> DamagedFileError:

@@ -10,9 +10,10 @@ from jkeras import registry
 from jkeras.core import Layer, Variable, Variables
 from jkeras.core.stateless import as_key, drawing
 from jkeras.errors import ArgumentError, BuildError, UnsafeFileError
-from jkeras.saving.archive import WEIGHTS, opened, write
-from jkeras.saving.keras_weights import as_trees, fill, leaves_of
-from jkeras.typing import Key
+from jkeras.saving.archive import WEIGHTS, Archive, opened, write
+from jkeras.saving.hdf5 import Stored
+from jkeras.saving.keras_weights import arrays_of, as_trees, fill, leaves_of
+from jkeras.typing import Config, Key
 
 SUFFIX = ".keras"
 
@@ -40,19 +41,29 @@ def save_model(model: Layer, path: str | os.PathLike[str], variables: tuple[Any,
     ...     os.listdir(folder)
     ['a.keras']
     """
+    write(check_path(path, f"{model.name}.save"), envelope(model), leaves_of(model, variables))
+
+
+def check_path(path: str | os.PathLike[str], owner: str) -> str:
+    """The path as a string. Raises `ArgumentError` unless it ends in `.keras`."""
     path = os.fspath(path)
-    if not path.endswith(SUFFIX):
-        raise ArgumentError(
-            f"`path` must end in '{SUFFIX}', got {path!r}.",
-            path=f"{model.name}.save",
-            expected=f"a path that ends in '{SUFFIX}'",
-            received=repr(path),
-            write=f"{model.name}.save('model{SUFFIX}', variables)   # weights alone: save_weights('a.weights.h5', ...)",
-        )
-    config = registry.serialize(model)
+    if path.endswith(SUFFIX):
+        return path
+    raise ArgumentError(
+        f"`path` must end in '{SUFFIX}', got {path!r}.",
+        path=owner,
+        expected=f"a path that ends in '{SUFFIX}'",
+        received=repr(path),
+        write=f"{owner}('model{SUFFIX}', ...)   # weights alone: model.save_weights('a.weights.h5', variables)",
+    )
+
+
+def envelope(model: Layer) -> Config:
+    """The config of a model with its class, as files have it."""
+    config: Config = registry.serialize(model)
     if "name" in config["config"]:
         config["config"] = {**config["config"], "name": model.name}
-    write(path, config, leaves_of(model, variables))
+    return config
 
 
 def load_model(
@@ -89,29 +100,40 @@ def load_model(
     """
     path = os.fspath(path)
     with opened(path) as archive:
-        model = registry.deserialize(archive.config, custom_objects)
-        if not isinstance(model, Layer) or not hasattr(model, "get_layer"):
-            raise UnsafeFileError(
-                f"the config must be that of a model, got {type(model).__name__}.",
-                code="not-a-model",
-                path=path,
-                expected="the config of a model",
-                received=type(model).__name__,
-            )
-        if not model.built:
-            raise BuildError(
-                "the model in the file is not built, because its config does not say for which inputs.",
-                path=path,
-                expected="a model that had been built when it was saved",
-                write="variables = model.init(key, x)   # before model.save(path, variables)",
-            )
-        structure = model.structure()
-        missing = jax.ShapeDtypeStruct((), "float32")
-        values: dict[Variable, Any] = dict.fromkeys(structure.declarations, missing)
-        with archive.open(WEIGHTS) as file:
-            fill(values, model, file, f"{path}: {WEIGHTS}", strict=True)
+        model = model_of(archive, custom_objects)
+        with archive.open(WEIGHTS) as file, arrays_of(file, f"{path}: {WEIGHTS}") as found:
+            return model, variables_of(model, found, f"{path}: {WEIGHTS}", key)
+
+
+def model_of(archive: Archive, custom_objects: Mapping[str, Any] | None) -> Any:
+    """The built model of an archive's config."""
+    model = registry.deserialize(archive.config, custom_objects)
+    if not isinstance(model, Layer) or not hasattr(model, "get_layer"):
+        raise UnsafeFileError(
+            f"the config must be that of a model, got {type(model).__name__}.",
+            code="not-a-model",
+            path=archive.path,
+            expected="the config of a model",
+            received=type(model).__name__,
+        )
+    if not model.built:
+        raise BuildError(
+            "the model in the file is not built, because its config does not say for which inputs.",
+            path=archive.path,
+            expected="a model that had been built when it was saved",
+            write="variables = model.init(key, x)   # before model.save(path, variables)",
+        )
+    return model
+
+
+def variables_of(model: Layer, found: Mapping[str, Stored], path: str, key: Key | None) -> Variables:
+    """The values of a model in the arrays of a file; a key draws what the file does not have."""
+    structure = model.structure()
+    missing = jax.ShapeDtypeStruct((), "float32")
+    values: dict[Variable, Any] = dict.fromkeys(structure.declarations, missing)
+    fill(values, model, found, path, strict=True)
     draw = drawing(structure, jax.random.key(0) if key is None else as_key(key, "load_model"))
     for variable, value in values.items():
         if value is missing:
             values[variable] = draw(structure.declarations[variable])
-    return model, as_trees(model, values)
+    return as_trees(model, values)

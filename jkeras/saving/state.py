@@ -90,7 +90,7 @@ def _filled(path: str, found: Mapping[str, Encoded], names: Collection[str], lik
     expected = by_path(like)
     problems = [f"{name!r} is missing" for name in expected if name not in names]
     problems += [f"{name!r} is unknown" for name in sorted(names) if name not in expected]
-    values = {name: _decoded(*found[name]) for name in expected if name in found}
+    values = {name: decoded(*found[name]) for name in expected if name in found}
     problems += [line for name, value in values.items() if (line := _misfit(name, value, expected[name]))]
     if problems:
         raise LeafError("the file does not fit the state:\n    " + "\n    ".join(_shortened(problems)), path=path)
@@ -146,7 +146,8 @@ def encoded(leaf: Array | np.ndarray) -> Encoded:
     return values, {}
 
 
-def _decoded(values: np.ndarray, attributes: dict[str, str]) -> Any:
+def decoded(values: np.ndarray, attributes: Mapping[str, str]) -> Any:
+    """The leaf that was encoded."""
     if "key" in attributes:
         return jax.random.wrap_key_data(jnp.asarray(values), impl=attributes["key"])
     return values.view(np.dtype(attributes["dtype"])) if "dtype" in attributes else values

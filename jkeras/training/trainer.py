@@ -12,7 +12,9 @@ The logs of a step are those of its batch. What has been seen since the last res
 """
 
 import functools
+import os
 from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +25,7 @@ from jkeras.core import stateless
 from jkeras.data.arrays import pack_x_y_sample_weight
 from jkeras.data.source import SourceLike
 from jkeras.jax_compat import is_traced
-from jkeras.training import evaluation, loop
+from jkeras.training import evaluation, files, loop
 from jkeras.training.inputs_outputs import spread
 from jkeras.training.options import EvaluateOptions, FitOptions, check_return_dict, known_keywords
 from jkeras.training.session import Session
@@ -276,6 +278,66 @@ class Trainer(Steps):
     def predict_on_batch(self, state: TrainState, x: ArrayTree) -> PyTree:
         """The outputs for one batch, as NumPy arrays."""
         return evaluation.predict_on_batch(self.session, state, x)
+
+    def save(self, path: str | os.PathLike[str], state: TrainState) -> None:
+        """Writes the model, how it is trained, and the state of the training into a `.keras` file.
+
+        `load` reads it to the bit. In Keras, `keras.models.load_model(path)` has a compiled model that trains on: with
+        the same losses, metrics, optimizer and the optimizer's state, `ema` and dynamic loss scaling included. Of an
+        optax transformation Keras has nothing, and loads the model alone.
+
+        Args:
+            path: of the file, which ends in `.keras`; one that exists is replaced, in one step.
+            state: of one network; it is not consumed.
+
+        Raises:
+            ArgumentError: the path ends otherwise.
+            StateError: the state is not a state of this trainer, or has replicas.
+            SerializationError: a part has no config, such as a lambda.
+            FileWriteError: the file cannot be written.
+
+        >>> import tempfile, jax, jkeras
+        >>> model = jkeras.Sequential([jkeras.Input((2,)), jkeras.layers.Dense(1)])
+        >>> trainer = Trainer(model, "adam", "mse")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     trainer.save(f"{folder}/a.keras", trainer.init(jax.random.key(0)))
+        ...     again, state = Trainer.load(f"{folder}/a.keras")
+        >>> again.objective.loss, int(state.step)
+        ('mse', 0)
+        """
+        files.save(self, path, state)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        custom_objects: Mapping[str, Any] | None = None,
+        *,
+        key: Key | None = None,
+        **changes: Any,
+    ) -> tuple[Self, TrainState]:
+        """The trainer of a `.keras` file and its state, of ours or of Keras's.
+
+        A file of Keras's has neither the states of metrics nor those of random generators: metrics begin empty.
+
+        Args:
+            path: of the file, or of a folder with the same members.
+            custom_objects: classes and functions by name.
+            key: draws the states of random generators that the file does not have.
+            changes: arguments of the trainer in place of the file's; an optax transformation must be given again.
+
+        Returns:
+            `(trainer, state)`.
+
+        Raises:
+            FileNotFoundError: there is no file.
+            UnsafeFileError: the file holds what does not belong there.
+            DamagedFileError: it is not whole.
+            UnknownNameError: a class or function is not known.
+            ConfigError: the model in the file was never compiled.
+            LeafError: the weights or the optimizer's state are not those of the model.
+        """
+        return files.load(cls, path, custom_objects, key, changes)
 
     def lower(self, *batch: PyTree) -> jax.stages.Lowered:
         """The lowered training step for a batch `x[, y[, sample_weight]]` of arrays or specs, without compiling it.

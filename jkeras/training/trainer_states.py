@@ -31,8 +31,8 @@ def state_around(steps: Steps, variables: tuple[PyTree, PyTree], metrics: PyTree
 
 
 def _uses_float16(model: Layer) -> bool:
-    parts = model.structure().components
-    return any(isinstance(part, Layer) and part.dtype_policy.name == "mixed_float16" for part in parts)
+    policies = (part.dtype_policy for part in model.structure().components if isinstance(part, Layer))
+    return any(policy.compute_dtype == "float16" != policy.variable_dtype for policy in policies)
 
 
 def refusal(given: object, method: str, path: str) -> StateError:
