@@ -11,6 +11,7 @@ from jkeras.callbacks.counting import EveryBatches
 from jkeras.callbacks.state import State
 from jkeras.errors import ArgumentError
 from jkeras.saving.files import copy_file
+from jkeras.saving.lock import Lock
 from jkeras.saving.state import Reader, Writer, read_state, write_state
 from jkeras.typing import PyTree
 
@@ -39,6 +40,7 @@ class BackupAndRestore(Callback):
         LeafError: when training begins: the backup is that of another network or optimizer.
         DamagedFileError: when training begins: the backup is not what was written, and there is no good one before it.
         ArgumentError: when training begins: the backup is from within an epoch that had another number of batches.
+        FileWriteError: when training begins: another process trains with the same folder.
 
     >>> import tempfile
     >>> import jax.numpy as jnp
@@ -81,9 +83,11 @@ class BackupAndRestore(Callback):
         self.delete_checkpoint = delete_checkpoint
         self.writer, self.reader = writer, reader
         self.due = False
+        self.lock = Lock(self.backup_dir)
 
     def on_train_begin(self, logs: Mapping[str, Any], state: State) -> PyTree:
         """The state of the backup, if there is one; tells the loop where it stands."""
+        self.lock.acquire()
         found = self._read({"epoch": 0, "batch": 0, "steps": 0, "state": state})
         if found is None:
             return None
@@ -162,3 +166,7 @@ class BackupAndRestore(Callback):
                 os.remove(path)
         with contextlib.suppress(OSError):  # other files are in it
             os.rmdir(self.backup_dir)
+
+    def close(self) -> None:
+        """Lets other processes have the folder."""
+        self.lock.release()

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from jkeras.callbacks.signatures import ELSEWHERE, LINES, MODEL, check_methods, check_model, takes_state
-from jkeras.callbacks.state import State
+from jkeras.callbacks.state import Saver, State
 from jkeras.errors import ArgumentError, Elsewhere
 from jkeras.typing import PyTree
 
@@ -31,6 +31,7 @@ class Loop:
         initial_epoch, initial_batch: where `fit` starts; `on_train_begin` may set them, to resume.
         stop_training: set it to end the loop after the current call.
         interrupted: whether the user ended it.
+        trainer: whose loop it is, where files of its model are written.
 
     >>> Loop({"epochs": 3}).stop_training
     False
@@ -42,6 +43,7 @@ class Loop:
     initial_batch: int = 0
     stop_training: bool = False
     interrupted: bool = False
+    trainer: Saver | None = None
 
     def stop(self) -> None:
         """Ends the loop after the current call, because the user interrupted it."""

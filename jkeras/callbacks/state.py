@@ -1,8 +1,21 @@
-"""What callbacks know of the state that they are given: the fields of a `TrainState`, which stands a room further."""
+"""What callbacks know of the state that they are given, and of the trainer: both stand a room further."""
 
+import os
 from typing import Any, Protocol, Self
 
+from jkeras.core import Layer
 from jkeras.typing import Array, PyTree
+
+
+class Saver(Protocol):
+    """A trainer, as far as callbacks know it."""
+
+    @property
+    def model(self) -> Layer:
+        """What is trained."""
+
+    def save(self, path: str | os.PathLike[str], state: Any) -> None:
+        """Writes a `.keras` file."""
 
 
 class State(Protocol):

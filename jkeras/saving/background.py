@@ -9,16 +9,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.saving.files import write_leaves
-from jkeras.saving.state import by_path, encoded
+from jkeras.saving.state import Writer, by_path, write_state
 from jkeras.typing import PyTree
 
 
 class BackgroundWriter:
-    """Writes states as `write_state` does, in a thread of its own.
+    """Writes states in a thread of its own, by default as `write_state` does.
 
     A call copies the state and returns. The file is there, whole, when `wait` returns. One file is written at a time:
     a call waits for the one before.
+
+    Args:
+        write: `write(path, state)`, which runs in the thread.
 
     Raises:
         Exception: by `wait` or by the next call: what went wrong in the thread.
@@ -34,15 +36,18 @@ class BackgroundWriter:
     [0.0, 1.0, 2.0]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, write: Writer = write_state) -> None:
+        self.write = write
         self._under_way: Future[None] | None = None
 
     def __call__(self, path: str | os.PathLike[str], state: PyTree) -> None:
         """Begins to write a state into a file."""
         self.wait()
-        copies = {name: _copied(leaf) for name, leaf in by_path(state).items()}
+        by_path(state)  # two leaves of one path are an error here, not in the thread
+        copies = jax.tree.map(_copied, state)
         self._under_way = Future()
-        threading.Thread(target=_write, args=(self._under_way, path, copies), name="jkeras-checkpoint").start()
+        arguments = (self._under_way, self.write, os.fspath(path), copies)
+        threading.Thread(target=_run, args=arguments, name="jkeras-checkpoint").start()
 
     def wait(self) -> None:
         """Returns when nothing is under way any more; raises what went wrong."""
@@ -58,9 +63,9 @@ def _copied(leaf: object) -> Any:
     return np.array(leaf) if leaf.is_fully_addressable and jax.default_backend() == "cpu" else leaf.copy()
 
 
-def _write(done: "Future[None]", path: str | os.PathLike[str], leaves: dict[str, Any]) -> None:
+def _run(done: "Future[None]", write: Writer, path: str, state: PyTree) -> None:
     try:
-        write_leaves(path, {name: encoded(leaf) for name, leaf in leaves.items()})
+        write(path, state)
     except BaseException as error:
         done.set_exception(error)
     else:

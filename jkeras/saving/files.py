@@ -77,12 +77,17 @@ def _remove_stale(path: str) -> None:
         if not found.startswith(beginning) or not found.endswith(".tmp"):
             continue
         number = found[len(beginning) :].partition(".")[0]
-        if number.isdigit() and (int(number) == os.getpid() or not _runs(int(number))):
+        if number.isdigit() and (int(number) == os.getpid() or not runs(int(number))):
             with contextlib.suppress(FileNotFoundError):  # another process was faster
                 os.remove(os.path.join(folder, found))
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
+    """Whether a process of this host runs.
+
+    >>> runs(os.getpid())
+    True
+    """
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):

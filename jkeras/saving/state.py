@@ -16,7 +16,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import tree
-from jkeras.core import Variables
 from jkeras.errors import LeafError
 from jkeras.saving.files import SHOWN, Encoded, read_leaves, write_leaves
 from jkeras.typing import Array, PyTree
@@ -55,16 +54,14 @@ def read_state(path: str | os.PathLike[str], like: PyTree) -> PyTree:
 
     Args:
         path: of the file.
-        like: a tree of the same form: arrays (whose values do not matter, and which may be deleted), specs, scalars. A
-            `TrainState` may also be given for a file that has its `variables` only (`save_weights_only`).
+        like: a tree of the same form: arrays (whose values do not matter, and which may be deleted), specs, scalars.
 
     Returns:
-        A tree of that form. Arrays come with the sharding of the array or spec in their place. From a file that has
-        the variables only, a state that has them, and all else as it is in `like`.
+        A tree of that form. Arrays come with the sharding of the array or spec in their place.
 
     Raises:
         LeafError: a leaf is missing in the file, is there and not in `like`, or has another shape or dtype. Names
-            every such path. Or the file has variables only, and the rest of `like` has no values.
+            every such path.
         FileNotFoundError: there is no file.
         DamagedFileError: the file is truncated, or its contents are not those that were written.
 
@@ -79,9 +76,6 @@ def read_state(path: str | os.PathLike[str], like: PyTree) -> PyTree:
     """
     path = os.fspath(path)
     found, names = read_leaves(path, by_path(like))
-    if _is_variables_of(like, names):
-        _check_rest(path, like)
-        return like.replace(**_filled(path, found, names, like.variables)._asdict())
     return _filled(path, found, names, like)
 
 
@@ -95,27 +89,6 @@ def _filled(path: str, found: Mapping[str, Encoded], names: Collection[str], lik
     if problems:
         raise LeafError("the file does not fit the state:\n    " + "\n    ".join(_shortened(problems)), path=path)
     return tree.map_with_path(lambda name, leaf: _placed(values[name or ROOT], leaf), like)
-
-
-def _is_variables_of(like: PyTree, names: Collection[str]) -> bool:
-    """Whether the names are those of the variables of a state, and of nothing else that it has."""
-    variables = getattr(like, "variables", None)
-    return isinstance(variables, Variables) and set(by_path(variables)) == set(names) != set(by_path(like))
-
-
-def _check_rest(path: str, like: Any) -> None:
-    """Raises `LeafError` where what a state has beside its variables has no values."""
-    rest = jax.tree.leaves(like.replace(trainable=None, non_trainable=None))
-    if any(
-        isinstance(leaf, jax.ShapeDtypeStruct) or (isinstance(leaf, jax.Array) and leaf.is_deleted()) for leaf in rest
-    ):
-        raise LeafError(
-            "`like` must hold values for everything but the variables, because the file has the variables only.",
-            path=path,
-            expected="a state that is alive, whose step and optimizer state stay as they are",
-            received="specs, or a state that an earlier call consumed",
-            write="trainer.init(key).replace(**read_state(path, like=state.variables)._asdict())",
-        )
 
 
 ROOT = "value"  # where a tree is a single leaf

@@ -137,7 +137,7 @@ def load(
         trainer = cls.from_compile_config(model, _compile_config(cls, file.config, path, changes))
         label = f"{path}: {archive.WEIGHTS}"
         with file.open(archive.WEIGHTS) as weights, arrays_of(weights, label) as found:
-            return trainer, _state(trainer, model, found, label, key)
+            return trainer, state_in(trainer, model, found, label, key)
 
 
 def _compile_config(cls: type, config: Mapping[str, Any], path: str, changes: Mapping[str, Any]) -> Config:
@@ -168,7 +168,8 @@ def _compile_config(cls: type, config: Mapping[str, Any], path: str, changes: Ma
     return given
 
 
-def _state(trainer: Any, model: Layer, found: Mapping[str, Stored], path: str, key: Key | None) -> TrainState:
+def state_in(trainer: Any, model: Layer, found: Mapping[str, Stored], path: str, key: Key | None) -> TrainState:
+    """The state of a trainer in the arrays of a file."""
     initial: TrainState = trainer.state_of(variables_of(model, found, path, key))
     leaves = by_path(initial)
     values = _of_keras_form(trainer, initial, leaves, found, path)

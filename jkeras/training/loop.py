@@ -9,11 +9,12 @@ import dataclasses
 import functools
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import jax
 
 from jkeras.callbacks import CallbackList, History, Loop, Progress
+from jkeras.callbacks.state import Saver
 from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, split, unpack_x_y_sample_weight
 from jkeras.data.source import SourceLike
 from jkeras.errors import DataError, within
@@ -75,6 +76,7 @@ def _fit(
             },
             directions=session.bound(output_spec).directions(),
             initial_epoch=options.initial_epoch,
+            trainer=cast(Saver, session.steps),
         )
         resources.callback(callbacks.close)
         callbacks.set_loop(loop)

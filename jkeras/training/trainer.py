@@ -25,7 +25,7 @@ from jkeras.core import stateless
 from jkeras.data.arrays import pack_x_y_sample_weight
 from jkeras.data.source import SourceLike
 from jkeras.jax_compat import is_traced
-from jkeras.training import evaluation, files, loop
+from jkeras.training import evaluation, files, loop, restoring
 from jkeras.training.inputs_outputs import spread
 from jkeras.training.options import EvaluateOptions, FitOptions, check_return_dict, known_keywords
 from jkeras.training.session import Session
@@ -338,6 +338,22 @@ class Trainer(Steps):
             LeafError: the weights or the optimizer's state are not those of the model.
         """
         return files.load(cls, path, custom_objects, key, changes)
+
+    def restore(self, path: str | os.PathLike[str], *inputs: PyTree) -> TrainState:
+        """The state in a file of a training, or in the newest good file of a folder of such files.
+
+        Args:
+            path: what `save`, `ModelCheckpoint`, `BackupAndRestore` or `write_state` wrote, or a folder of these. The
+                newest is the one with the most steps. Files that cannot be read are renamed to `*.damaged`, with a
+                warning, when another can be.
+            inputs: as `init` takes them.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            DamagedFileError: no file can be read; all stay as they are.
+            LeafError: the file has the state of another network or optimizer.
+        """
+        return restoring.restore(self, path, inputs)
 
     def lower(self, *batch: PyTree) -> jax.stages.Lowered:
         """The lowered training step for a batch `x[, y[, sample_weight]]` of arrays or specs, without compiling it.

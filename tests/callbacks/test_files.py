@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from jkeras import errors
-from jkeras.callbacks import BackgroundWriter, BackupAndRestore, ModelCheckpoint, read_state, write_state
+from jkeras.callbacks import BackgroundWriter, BackupAndRestore, read_state, write_state
 from jkeras.saving import files
 from tests.callbacks.setup import a_state, in_loop, trainer
 
@@ -404,33 +404,3 @@ def test_a_copy_is_whole_or_not_there(tmp_path, monkeypatch):
         backup.on_epoch_end(2, {}, a_state(3.0))
     assert (tmp_path / "latest.h5.bkp").read_bytes() == before
     assert sorted(os.listdir(tmp_path)) == ["latest.h5", "latest.h5.bkp"]
-
-
-# -- weights alone
-
-
-def test_weights_alone_are_read_into_a_state(tmp_path):
-    checkpoint = in_loop(ModelCheckpoint(tmp_path / "a.weights.h5", save_weights_only=True, writer=write_state))
-    checkpoint.on_epoch_end(0, {}, a_state(3.0))
-    state = a_state(0.0, learning_rate=0.25).replace(step=np.int32(7))
-    found = read_state(checkpoint.written, like=state)
-    assert found.trainable["dense"]["kernel"].tolist() == [3.0, 3.0]
-    assert found.step == 7 and found.opt_state is state.opt_state
-    assert same(read_state(checkpoint.written, like=state.variables), a_state(3.0).variables)
-
-
-@pytest.mark.parametrize("kind", ["specs", "consumed"])
-def test_weights_alone_do_not_make_a_state_of_nothing(tmp_path, kind):
-    write_state(tmp_path / "a.weights.h5", a_state(3.0).variables)
-    state = a_state() if kind == "consumed" else jax.eval_shape(a_state)
-    if kind == "consumed":
-        state.step.delete()
-    with pytest.raises(errors.LeafError, match="variables only") as error:
-        read_state(tmp_path / "a.weights.h5", like=state)
-    assert "read_state(path, like=state.variables)" in str(error.value)
-
-
-def test_a_part_of_the_variables_is_no_state(tmp_path):
-    write_state(tmp_path / "a.weights.h5", {"trainable": {"other": {"kernel": np.ones(2)}}})
-    with pytest.raises(errors.LeafError, match=r"and 2 more: .*trainable/other/kernel"):
-        read_state(tmp_path / "a.weights.h5", like=a_state())
