@@ -6,9 +6,10 @@ every array in it has a digest.
 """
 
 import collections
+import contextlib
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -143,27 +144,53 @@ def fill(values: dict[Variable, Any], layer: Layer, source: Any, path: str, *, s
     """
     import h5py
 
+    with reading(path), h5py.File(source, "r") as file:
+        return fill_from(values, layer, datasets(file, path), path, strict=strict)
+
+
+@contextlib.contextmanager
+def reading(path: str) -> Iterator[None]:
+    """In the block, what HDF5 and the system say of a broken file is a `DamagedFileError`.
+
+    >>> with reading("a.h5"):
+    ...     raise RuntimeError("wrong B-tree signature")
+    Traceback (most recent call last):
+    jkeras.errors.DamagedFileError: a.h5: the file is damaged.
+      ...
+    """
     try:
-        with h5py.File(source, "r") as file:
-            found = datasets(file, path)
-            fitting, problems = _paired(layer, found)
-            if problems and strict:
-                raise _misfits(layer, path, problems)
-            declared = {variable.origin: variable for variable in values}
-            for variable, name in fitting:
-                values[declared[variable]] = _read(found[name], name, path, variable)
-                if isinstance(variable.representation, LowRank):  # the sum is the weight, until the pair comes
-                    b = declared[variable.representation.b]
-                    values[b] = jnp.zeros(b.shape, b.declared_dtype)
-            for variable, place in layer.structure().paths.items():
-                name = f"{BESIDE}/{place}"
-                if variable in values and name in found and found[name].shape == tuple(variable.shape):
-                    values[variable] = _read(found[name], name, path, variable)
+        yield
     except (OSError, RuntimeError, KeyError) as error:  # HDF5 has many words for damage
         if isinstance(error, JKerasError):
             raise
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+        raise damaged(path, f"{type(error).__name__}: {error}") from error
+
+
+def fill_from(
+    values: dict[Variable, Any], layer: Layer, found: Mapping[str, Stored], path: str, *, strict: bool
+) -> list[str]:
+    """`fill` from the arrays of one or several open files, by their names."""
+    fitting, problems = _paired(layer, found)
+    if problems and strict:
+        raise misfits(layer, path, problems)
+    take(values, fitting, found, path)
+    for variable, place in layer.structure().paths.items():
+        name = f"{BESIDE}/{place}"
+        if variable in values and name in found and found[name].shape == tuple(variable.shape):
+            values[variable] = _read(found[name], name, path, variable)
     return problems
+
+
+def take(
+    values: dict[Variable, Any], pairs: list[tuple[Variable, str]], found: Mapping[str, Stored], path: str
+) -> None:
+    """Puts arrays of a file into the values of variables, given the name of each variable's array."""
+    declared = {variable.origin: variable for variable in values}
+    for variable, name in pairs:
+        values[declared[variable.origin]] = _read(found[name], name, path, variable)
+        if isinstance(variable.representation, LowRank):  # the sum is the weight, until the pair comes
+            b = declared[variable.representation.b]
+            values[b] = jnp.zeros(b.shape, b.declared_dtype)
 
 
 def _paired(layer: Layer, found: Mapping[str, Stored]) -> tuple[list[tuple[Variable, str]], list[str]]:
@@ -183,7 +210,8 @@ def _paired(layer: Layer, found: Mapping[str, Stored]) -> tuple[list[tuple[Varia
     return fitting, problems
 
 
-def _misfits(layer: Layer, path: str, problems: list[str]) -> LeafError:
+def misfits(layer: Layer, path: str, problems: list[str]) -> LeafError:
+    """The error of a file whose weights are others than those of a layer."""
     shown = problems if len(problems) <= SHOWN + 1 else [*problems[:SHOWN], f"and {len(problems) - SHOWN} more"]
     return LeafError(
         "the file does not have the weights of the layer:\n    " + "\n    ".join(shown),
@@ -205,17 +233,23 @@ def _misfit(
 
 
 def _read(stored: Stored, name: str, path: str, target: Variable) -> Array:
+    return jnp.asarray(read_array(stored, name, path), target.declared_dtype)
+
+
+def read_array(stored: Stored, name: str, path: str) -> np.ndarray:
+    """An array of a file, in its own dtype. Its digest is compared, where it has one."""
     values = np.asarray(stored.dataset[()])
     attributes = {key: value for key, value in stored.dataset.attrs.items() if key != DIGEST}
     digest = stored.dataset.attrs.get(DIGEST)
     if digest is not None and bytes(digest) != digest_of(name, values, attributes):
-        raise _damaged(path, f"other values in {name!r}")
+        raise damaged(path, f"other values in {name!r}")
     if values.dtype.kind == "V" or "dtype" in attributes:
         values = values.view(jnp.bfloat16 if "dtype" not in attributes else np.dtype(attributes["dtype"]))
-    return jnp.asarray(values, target.declared_dtype)
+    return values
 
 
-def _damaged(path: str, received: str) -> DamagedFileError:
+def damaged(path: str, received: str) -> DamagedFileError:
+    """The error of a file of weights that is not whole."""
     return DamagedFileError(
         "the file is damaged.",
         path=path,
