@@ -14,7 +14,6 @@ import numpy as np
 from jkeras.errors import ArgumentError, ConfigError, DamagedFileError, UnknownNameError, UnsafeFileError, did_you_mean
 from jkeras.saving.keras_weights import reading
 from jkeras.saving.parsing import parse
-from jkeras.typing import Shape
 
 MAX_JSON = 64 * 2**20  # bytes of an index or a header
 
@@ -48,7 +47,9 @@ class Entry:
 
     __slots__ = ("_load", "_source", "dtype", "name", "shape")
 
-    def __init__(self, name: str, shape: Shape, dtype: Any, source: Source, load: Callable[[], np.ndarray]) -> None:
+    def __init__(
+        self, name: str, shape: tuple[int, ...], dtype: Any, source: Source, load: Callable[[], np.ndarray]
+    ) -> None:
         self.name, self.shape, self.dtype = name, shape, np.dtype(dtype)
         self._source, self._load = source, load
 

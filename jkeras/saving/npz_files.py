@@ -21,7 +21,7 @@ from jkeras.saving.keras_weights import damaged
 
 SUFFIX = ".npy"
 NOTES = "jkeras.json"  # {"dtypes": {name: dtype}}
-EXTENDED = {
+EXTENDED: dict[str, np.dtype] = {
     np.dtype(kind).name: np.dtype(kind)
     for kind in (jnp.bfloat16, jnp.float8_e4m3fn, jnp.float8_e5m2, jnp.float8_e8m0fnu)
 }
@@ -119,7 +119,7 @@ def _entry(source: Source, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name
         try:
             with archive.open(info) as file:
                 file.read(begin)
-                while count := file.readinto(buffer.data[position : position + SMALL]):
+                while count := file.readinto(buffer.data[position : position + SMALL])  # type: ignore[attr-defined]:
                     position += count
                 file.read(1)  # at the end the checksum is compared
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
@@ -165,11 +165,14 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) ->
     """
     check_dtypes(path, arrays, lambda dtype: dtype.kind in KINDS or dtype.name in EXTENDED, ".npz")
     extended = {name: array.dtype.name for name, array in arrays.items() if array.dtype.name in EXTENDED}
-    with writing(path, {name: (array, {}) for name, array in arrays.items()}), replacing(path) as temporary:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            for name, array in arrays.items():
-                plain = array.view(f"uint{8 * array.dtype.itemsize}") if name in extended else array
-                with archive.open(f"{name}{SUFFIX}", "w", force_zip64=True) as file:
-                    np.lib.format.write_array(file, np.require(plain, requirements="C"), allow_pickle=False)
-            if extended:
-                archive.writestr(NOTES, json.dumps({"dtypes": extended}))
+    with (
+        writing(path, {name: (array, {}) for name, array in arrays.items()}),
+        replacing(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
+    ):
+        for name, array in arrays.items():
+            plain = array.view(f"uint{8 * array.dtype.itemsize}") if name in extended else array
+            with archive.open(f"{name}{SUFFIX}", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.require(plain, requirements="C"), allow_pickle=False)
+        if extended:
+            archive.writestr(NOTES, json.dumps({"dtypes": extended}))

@@ -34,12 +34,15 @@ from jkeras.saving.files import DIGEST, replacing, writing
 from jkeras.saving.keras_weights import damaged
 
 DTYPES = {
-    **{"BOOL": np.bool_, "U8": np.uint8, "I8": np.int8, "U16": np.uint16, "I16": np.int16, "U32": np.uint32},
-    **{"I32": np.int32, "U64": np.uint64, "I64": np.int64, "F16": np.float16, "F32": np.float32, "F64": np.float64},
-    **{"BF16": jnp.bfloat16, "F8_E4M3": jnp.float8_e4m3fn, "F8_E5M2": jnp.float8_e5m2},
-    **{"F8_E8M0": jnp.float8_e8m0fnu, "C64": np.complex64},
+    name: np.dtype(dtype)
+    for name, dtype in (
+        *(("BOOL", "bool"), ("U8", "uint8"), ("I8", "int8"), ("U16", "uint16"), ("I16", "int16"), ("U32", "uint32")),
+        *(("I32", "int32"), ("U64", "uint64"), ("I64", "int64"), ("F16", "float16"), ("F32", "float32")),
+        *(("F64", "float64"), ("C64", "complex64"), ("BF16", jnp.bfloat16), ("F8_E4M3", jnp.float8_e4m3fn)),
+        *(("F8_E5M2", jnp.float8_e5m2), ("F8_E8M0", jnp.float8_e8m0fnu)),
+    )
 }
-NAMES = {np.dtype(dtype).name for dtype in DTYPES.values()}
+NAMES = {dtype.name for dtype in DTYPES.values()}
 METADATA = "__metadata__"
 DIGESTS = f"jkeras.{DIGEST}"  # of the metadata: a JSON object of digests by name
 FORM = "a header of names, dtypes, shapes and places that follow one another"
@@ -101,7 +104,7 @@ def _place(name: str, entry: Any, path: str) -> Place:
     for numbers in (shape, offsets):
         if not isinstance(numbers, list) or not all(type(n) is int and 0 <= n < 2**63 for n in numbers):
             raise refused("header", "shapes and offsets must be lists of integers", where, FORM, numbers)
-    dtype = np.dtype(DTYPES[entry["dtype"]])
+    dtype = DTYPES[entry["dtype"]]
     if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * dtype.itemsize:
         raise refused("size", f"an array of shape {tuple(shape)} must be stored whole", where, FORM, offsets)
     return dtype, tuple(shape), offsets[0], offsets[1]
