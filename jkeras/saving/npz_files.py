@@ -119,7 +119,7 @@ def _entry(source: Source, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name
         try:
             with archive.open(info) as file:
                 file.read(begin)
-                while count := file.readinto(buffer.data[position : position + SMALL])  # type: ignore[attr-defined]:
+                while count := file.readinto(buffer.data[position : position + SMALL]):  # type: ignore[attr-defined]
                     position += count
                 file.read(1)  # at the end the checksum is compared
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
