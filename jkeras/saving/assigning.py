@@ -148,7 +148,7 @@ def _planned(
     patterns = [(re.compile(pattern), function) for pattern, function in (transform or {}).items()]
     dotted = {path.replace("/", "."): path for path in paths}
     moves: dict[str, Move] = {}
-    problems = []
+    problems: list[str] = []
     for name, entry in entries.items():
         if not name.startswith(prefix):
             continue

@@ -164,15 +164,18 @@ def load_weights(
             return assign(layer, variables, weights, skip_mismatch=skip_mismatch)
     values = dict(bind(layer.structure(), *variables, layer.name).values)
     strict = not skip_mismatch
-    with Source(path) as source, reading(path):
+    with Source(path) as source:
         if is_older:
             file, found = hdf5(path, source)
             layers = layers_of(file, found, path)
             if layers is None:
                 raise misfits(layer, path, [f"'{path}' does not name its layers, so it is not of Keras's older form"])
-            problems = fill_legacy(values, layer, layers, found, path, by_name=by_name, strict=strict)
+            with reading(path):
+                problems = fill_legacy(values, layer, layers, found, path, by_name=by_name, strict=strict)
         else:
-            problems = fill_from(values, layer, open_shards(path, source), path, strict=strict)
+            found = open_shards(path, source)
+            with reading(path):
+                problems = fill_from(values, layer, found, path, strict=strict)
     if problems:
         warnings.warn(f"{path}: these layers keep their weights: {'; '.join(problems)}.", stacklevel=3)
     return as_trees(layer, values)
