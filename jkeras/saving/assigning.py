@@ -187,15 +187,16 @@ def _renaming(rename: Rename | None) -> Callable[[str], tuple[str, ...]]:
 
 
 def _several(targets: Targets) -> tuple[str, ...]:
-    found = () if targets is None else (targets,) if isinstance(targets, str) else tuple(targets)
-    if not all(isinstance(target, str) for target in found):
+    if targets is None or isinstance(targets, str):
+        return () if targets is None else (targets,)
+    if not isinstance(targets, Iterable) or not all(isinstance(target, str) for target in (targets := (*targets,))):
         raise ArgumentError(
             f"`rename` must give a path, several, or None, got {arguments.shown(targets)}.",
             path="assign",
             expected="a str, a tuple of them, or None",
             received=arguments.shown(targets),
         )
-    return found
+    return tuple(targets)
 
 
 def _fitting(moves: list[Move], leaves: Mapping[str, Any]) -> tuple[list[Move], list[str]]:

@@ -65,7 +65,7 @@ def test_sharded_files_both_ways(name, tmp_path):
         for ours, other in zip(outputs_of(model, variables, x), keras_outputs(theirs, x), strict=True):
             assert_close(ours.astype("float32"), other, ulps=ulps)
         theirs.save_weights(tmp_path / "theirs.weights.json", max_shard_size=KILOBYTE / 6)
-    assert len(list(tmp_path.glob("theirs_*.weights.h5"))) > 1 or name == "low rank"
+    assert len(list(tmp_path.glob("theirs_*.weights.h5"))) > 1 or name in ("mixed precision", "low rank")
     back = model.load_weights(tmp_path / "theirs.weights.json", model.init(jax.random.key(1)))
     for ours, other in zip(outputs_of(model, variables, x), outputs_of(model, back, x), strict=True):
         assert_close(other.astype("float32"), ours.astype("float32"), ulps=ulps)
