@@ -189,14 +189,15 @@ def _renaming(rename: Rename | None) -> Callable[[str], tuple[str, ...]]:
 def _several(targets: Targets) -> tuple[str, ...]:
     if targets is None or isinstance(targets, str):
         return () if targets is None else (targets,)
-    if not isinstance(targets, Iterable) or not all(isinstance(target, str) for target in (targets := (*targets,))):
+    found = tuple(targets) if isinstance(targets, Iterable) else (None,)
+    if not all(isinstance(target, str) for target in found):
         raise ArgumentError(
             f"`rename` must give a path, several, or None, got {arguments.shown(targets)}.",
             path="assign",
             expected="a str, a tuple of them, or None",
             received=arguments.shown(targets),
         )
-    return tuple(targets)
+    return found
 
 
 def _fitting(moves: list[Move], leaves: Mapping[str, Any]) -> tuple[list[Move], list[str]]:

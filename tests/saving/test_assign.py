@@ -255,7 +255,7 @@ def test_wrong_arguments():
         saving.assign(*dense(), {"kernel": np.ones((3, 2))}, rename=lambda name: 3)
     with pytest.raises(ArgumentError, match="`rename` must be a function"):
         saving.assign(*dense(), {"kernel": np.ones((3, 2))}, rename=3)
-    with pytest.raises(LeafError, match="do not fit the declarations"):
+    with pytest.raises(LeafError, match="not fit the declarations"):
         layer, variables = dense()
         saving.assign(layer, (variables.trainable, {"a": 1}), {})
 
