@@ -12,8 +12,8 @@ from jkeras.callbacks.monitor import VALIDATION, Monitor
 from jkeras.callbacks.state import State
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
 from jkeras.saving.background import BackgroundWriter
-from jkeras.saving.keras_weights import save_weights
 from jkeras.saving.state import Writer, write_state
+from jkeras.saving.weights import save_weights
 
 
 class ModelCheckpoint(Monitor):

@@ -178,6 +178,38 @@ def repartition(structure: Structure, variables: tuple[Any, Any], owner: str, dr
     return Variables(tree.unflatten(sides[0]), tree.unflatten(sides[1]))
 
 
+def select(
+    structure: Structure,
+    variables: tuple[Any, Any],
+    places: Mapping[Variable, str | None],
+    owner: str,
+    whole: str | None,
+) -> Variables:
+    """The trees of a structure out of those of a whole, in which its variables have other addresses."""
+    leaves = {**tree.flatten(variables[1]), **tree.flatten(variables[0])}
+    problems: list[str] = []
+    sides: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    for side, declarations in zip(sides, structure.split(), strict=True):
+        for d in declarations:
+            place = places[d.variable]
+            if place is None or place not in leaves:
+                problems.append(f"'{d.path}' is not in the whole{'' if place is None else f' at {place!r}'}")
+            elif line := _misfit(d, leaves[place]):
+                problems.append(line)
+            else:
+                side[d.path] = leaves[place]
+    if problems:
+        shown = (
+            problems if len(problems) <= SHOWN else [*problems[: SHOWN - 1], f"and {len(problems) - SHOWN + 1} more"]
+        )
+        raise LeafError(
+            f"{len(problems)} weights are not in the trees of {whole or 'the whole'}:\n    " + "\n    ".join(shown),
+            path=owner,
+            write=f"{owner}.select(variables, of=model)   # the model whose trees they are",
+        )
+    return Variables(tree.unflatten(sides[0]), tree.unflatten(sides[1]))
+
+
 def replace(
     structure: Structure, variables: tuple[Any, Any], declared: Sequence[Variable], values: Sequence[Any], owner: str
 ) -> Variables:

@@ -265,6 +265,38 @@ class WeightOwner(Component):
         """
         return stateless.replace(self.structure(), variables, self.weights, weights, self.name)
 
+    def select(self, variables: tuple[Any, Any], of: "WeightOwner | None" = None) -> Variables:
+        """The trees of this layer out of those of a whole that has its weights: `encoder.select(variables)`.
+
+        The layer may be a part of the whole, at any depth, or a model that shares layers with it. The leaves are the
+        same; each is in the tree that it has for this layer alone.
+
+        Args:
+            variables: the two trees of the whole.
+            of: the whole. By default the one in which the weights got their addresses: that which was last built or
+                initialized. Where weights belong to several wholes, say which.
+
+        Raises:
+            LeafError: a weight of this layer is not in the whole, or has another shape there.
+
+        >>> import jax, jkeras
+        >>> inputs = jkeras.Input((8,))
+        >>> hidden = jkeras.layers.Dense(2)(inputs)
+        >>> autoencoder, encoder = jkeras.Model(inputs, jkeras.layers.Dense(8)(hidden)), jkeras.Model(inputs, hidden)
+        >>> variables = autoencoder.init(jax.random.key(0))
+        >>> jax.tree.map(jax.numpy.shape, encoder.select(variables, of=autoencoder).trainable)
+        {'dense': {'bias': (2,), 'kernel': (8, 2)}}
+        """
+        structure = self.structure()
+        if of is None:
+            places = {variable: variable.path for variable in structure.declarations}
+        else:
+            whole = of.structure().declarations
+            places = {
+                variable: whole[variable].path if variable in whole else None for variable in structure.declarations
+            }
+        return stateless.select(structure, variables, places, self.name, None if of is None else of.name)
+
     # -- dtypes
 
     @property

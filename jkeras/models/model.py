@@ -252,34 +252,47 @@ class Model(GraphLayer):
         """
         saving.save_model(self, path, variables)
 
-    def save_weights(self, path: str | os.PathLike[str], variables: tuple[Any, Any]) -> None:
-        """Writes the values into a file `.weights.h5`, which `load_weights` reads, here and in Keras.
+    def save_weights(
+        self, path: str | os.PathLike[str], variables: tuple[Any, Any], *, max_shard_size: float | None = None
+    ) -> None:
+        """Writes the values into a file, whose end says its form. Keras reads `.weights.h5` and `.weights.json`.
 
         Args:
-            path: of the file.
+            path: of the file: `.weights.h5`, `.weights.json`, `.safetensors` or `.npz`.
             variables: the two trees.
+            max_shard_size: of `.weights.json`: the largest size of a shard, in gigabytes; 5 by default.
 
         Raises:
+            ArgumentError: the path ends otherwise, or an array does not fit into a shard.
             LeafError: the trees do not fit the model.
             FileWriteError: the file cannot be written.
         """
-        saving.save_weights(self, path, variables)
+        saving.save_weights(self, path, variables, max_shard_size=max_shard_size)
 
     def load_weights(
-        self, path: str | os.PathLike[str], variables: tuple[Any, Any], *, skip_mismatch: bool = False
+        self,
+        path: str | os.PathLike[str],
+        variables: tuple[Any, Any],
+        *,
+        skip_mismatch: bool = False,
+        by_name: bool = False,
     ) -> Variables:
-        """The trees with the values of a file `.weights.h5`, of ours or of Keras's.
+        """The trees with the values of a file of ours or of Keras's. For other names: `jkeras.saving.assign`.
 
         Args:
-            path: of the file.
+            path: of the file: `.weights.h5`, `.weights.json`, `.safetensors`, `.safetensors.index.json`, `.npz`,
+                or Keras's older form, `.h5` and `.hdf5`.
             variables: the two trees; what the file does not have stays.
             skip_mismatch: whether layers whose weights are missing, or others, keep theirs, with a warning.
+            by_name: of the older form: whether layers are found by their names in place of their order.
 
         Raises:
+            ArgumentError: the path ends otherwise.
             LeafError: weights are missing or have other shapes; names every such layer.
             DamagedFileError: the file is truncated, or its contents are not those that were written.
+            UnsafeFileError: the file holds what does not belong into a file of weights.
         """
-        return saving.load_weights(self, path, variables, skip_mismatch=skip_mismatch)
+        return saving.load_weights(self, path, variables, skip_mismatch=skip_mismatch, by_name=by_name)
 
     # -- configs
 

@@ -10,11 +10,14 @@ from jkeras.registry import (
 )
 from jkeras.registry import custom_object_scope as CustomObjectScope
 from jkeras.registry import serialize as serialize_keras_object
-from jkeras.saving.keras_weights import load_weights, save_weights
+from jkeras.saving.assigning import assign
 from jkeras.saving.model import load_model, save_model
+from jkeras.saving.opening import open_weights
+from jkeras.saving.weights import load_weights, save_weights
 
 __all__ = [
     "CustomObjectScope",
+    "assign",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",
@@ -22,6 +25,7 @@ __all__ = [
     "get_registered_object",
     "load_model",
     "load_weights",
+    "open_weights",
     "register_keras_serializable",
     "save_model",
     "save_weights",

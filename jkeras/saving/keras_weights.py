@@ -7,8 +7,6 @@ every array in it has a digest.
 
 import collections
 import contextlib
-import os
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,40 +18,13 @@ from jkeras.core import Layer, Variable, Variables
 from jkeras.core.stateless import bind
 from jkeras.errors import DamagedFileError, JKerasError, LeafError
 from jkeras.representations import LowRank
-from jkeras.saving.files import DIGEST, SHOWN, Encoded, check_length, digest_of, write_leaves
+from jkeras.saving.files import DIGEST, SHOWN, Encoded, digest_of
 from jkeras.saving.hdf5 import Stored, datasets
 from jkeras.saving.state import encoded
 from jkeras.saving.walk import groups
 from jkeras.typing import Array
 
 BESIDE = "jkeras"  # the group of what Keras does not keep
-
-
-def save_weights(layer: Layer, path: str | os.PathLike[str], variables: tuple[Any, Any]) -> None:
-    """Writes the weights of a built layer or model into an HDF5 file that Keras's `load_weights` reads.
-
-    The file appears complete or not at all. Arrays keep their dtypes.
-
-    Args:
-        layer: the layer or model.
-        path: of the file, such as `"digits.weights.h5"`; one that exists is replaced.
-        variables: the two trees.
-
-    Raises:
-        LeafError: the trees do not fit the layer.
-        FileWriteError: the file cannot be written.
-
-    >>> import jax, tempfile
-    >>> from jkeras import layers
-    >>> layer = layers.Dense(2)
-    >>> variables = layer.init(jax.random.key(0), (1, 3))
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_weights(layer, f"{folder}/a.weights.h5", variables)
-    ...     again = load_weights(layer, f"{folder}/a.weights.h5", layer.init(jax.random.key(1), (1, 3)))
-    >>> bool((again.trainable["kernel"] == variables.trainable["kernel"]).all())
-    True
-    """
-    write_leaves(path, leaves_of(layer, variables))
 
 
 def leaves_of(layer: Layer, variables: tuple[Any, Any]) -> dict[str, Encoded]:
@@ -83,47 +54,6 @@ def _opaque(value: Array) -> Encoded:
     return (array.view("V2"), {"dtype": "bfloat16"}) if array.dtype == jnp.bfloat16 else (array, {})
 
 
-def load_weights(
-    layer: Layer, path: str | os.PathLike[str], variables: tuple[Any, Any], *, skip_mismatch: bool = False
-) -> Variables:
-    """The trees with the weights of a file that `save_weights` wrote, here or in Keras.
-
-    Values get the dtypes of the layer. What the file does not have stays as it is: states of random generators in a
-    file of Keras's, and a pair of LoRA, whose product must be 0 then, as it is after `init`.
-
-    Args:
-        layer: a built layer or model.
-        path: of the file.
-        variables: the two trees.
-        skip_mismatch: whether layers whose weights are missing, or others, keep theirs, with a warning.
-
-    Raises:
-        LeafError: weights are missing or have other shapes; names every such layer. Or the trees do not fit the layer.
-        DamagedFileError: the file is truncated, or its contents are not those that were written.
-        UnsafeFileError: the file holds what does not belong into a file of weights.
-        FileNotFoundError: there is no file.
-
-    >>> import jax, tempfile
-    >>> from jkeras import layers
-    >>> layer, other = layers.Dense(2), layers.Dense(3)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_weights(layer, f"{folder}/a.weights.h5", layer.init(jax.random.key(0), (1, 3)))
-    ...     load_weights(other, f"{folder}/a.weights.h5", other.init(jax.random.key(1), (1, 3)))
-    Traceback (most recent call last):
-    jkeras.errors.LeafError: ...a.weights.h5: the file does not have the weights of the layer:
-        'vars/0' has shape (3, 2), expected (3, 3)
-    ...
-    """
-    path = os.fspath(path)
-    values = dict(bind(layer.structure(), *variables, layer.name).values)
-    check_length(path)
-    with arrays_of(path, path) as found:
-        problems = fill(values, layer, found, path, strict=not skip_mismatch)
-    if problems:
-        warnings.warn(f"{path}: these layers keep their weights: {'; '.join(problems)}.", stacklevel=2)
-    return as_trees(layer, values)
-
-
 def as_trees(layer: Layer, values: Mapping[Variable, Array]) -> Variables:
     """The two trees of a layer from the values of its variables."""
     sides = layer.structure().split()
@@ -144,13 +74,26 @@ def arrays_of(source: Any, path: str) -> Iterator[dict[str, Stored]]:
     """
     import h5py
 
+    with reading(path), h5py.File(source, "r") as file:
+        yield datasets(file, path)
+
+
+@contextlib.contextmanager
+def reading(path: str) -> Iterator[None]:
+    """In the block, what HDF5 and the system say of a broken file is a `DamagedFileError`.
+
+    >>> with reading("a.h5"):
+    ...     raise RuntimeError("wrong B-tree signature")
+    Traceback (most recent call last):
+    jkeras.errors.DamagedFileError: a.h5: the file is damaged.
+      ...
+    """
     try:
-        with h5py.File(source, "r") as file:
-            yield datasets(file, path)
+        yield
     except (OSError, RuntimeError, KeyError) as error:  # HDF5 has many words for damage
-        if isinstance(error, JKerasError):
+        if isinstance(error, JKerasError | FileNotFoundError):
             raise
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+        raise damaged(path, f"{type(error).__name__}: {error}") from error
 
 
 def fill(
@@ -170,22 +113,25 @@ def fill(
     """
     fitting, problems = _paired(layer, found)
     if problems and strict:
-        raise _misfits(layer, path, problems)
-    declared = {variable.origin: variable for variable in values}
-    for variable, name in fitting:
-        values[declared[variable]] = _of(variable, read_array(found, name, path))
-        if isinstance(variable.representation, LowRank):  # the sum is the weight, until the pair comes
-            b = declared[variable.representation.b]
-            values[b] = jnp.zeros(b.shape, b.declared_dtype)
+        raise misfits(layer, path, problems)
+    take(values, fitting, found, path)
     for variable, place in layer.structure().paths.items():
         name = f"{BESIDE}/{place}"
         if variable in values and name in found and found[name].shape == tuple(variable.shape):
-            values[variable] = _of(variable, read_array(found, name, path))
+            values[variable] = _read(found[name], name, path, variable)
     return problems
 
 
-def _of(variable: Variable, values: np.ndarray) -> Array:
-    return jnp.asarray(values, variable.declared_dtype)
+def take(
+    values: dict[Variable, Any], pairs: list[tuple[Variable, str]], found: Mapping[str, Stored], path: str
+) -> None:
+    """Puts arrays of a file into the values of variables, given the name of each variable's array."""
+    declared = {variable.origin: variable for variable in values}
+    for variable, name in pairs:
+        values[declared[variable.origin]] = _read(found[name], name, path, variable)
+        if isinstance(variable.representation, LowRank):  # the sum is the weight, until the pair comes
+            b = declared[variable.representation.b]
+            values[b] = jnp.zeros(b.shape, b.declared_dtype)
 
 
 def _paired(layer: Layer, found: Mapping[str, Stored]) -> tuple[list[tuple[Variable, str]], list[str]]:
@@ -205,7 +151,8 @@ def _paired(layer: Layer, found: Mapping[str, Stored]) -> tuple[list[tuple[Varia
     return fitting, problems
 
 
-def _misfits(layer: Layer, path: str, problems: list[str]) -> LeafError:
+def misfits(layer: Layer, path: str, problems: list[str]) -> LeafError:
+    """The error of a file whose weights are others than those of a layer."""
     shown = problems if len(problems) <= SHOWN + 1 else [*problems[:SHOWN], f"and {len(problems) - SHOWN} more"]
     return LeafError(
         "the file does not have the weights of the layer:\n    " + "\n    ".join(shown),
@@ -226,20 +173,24 @@ def _misfit(
     return None
 
 
-def read_array(found: Mapping[str, Stored], name: str, path: str) -> np.ndarray:
-    """One array of a file. Raises `DamagedFileError` where its digest is that of other values."""
-    dataset = found[name].dataset
-    values = np.asarray(dataset[()])
-    attributes = {key: value for key, value in dataset.attrs.items() if key != DIGEST}
-    digest = dataset.attrs.get(DIGEST)
+def _read(stored: Stored, name: str, path: str, target: Variable) -> Array:
+    return jnp.asarray(read_array(stored, name, path), target.declared_dtype)
+
+
+def read_array(stored: Stored, name: str, path: str) -> np.ndarray:
+    """An array of a file, in its own dtype. Its digest is compared, where it has one."""
+    values = np.asarray(stored.dataset[()])
+    attributes = {key: value for key, value in stored.dataset.attrs.items() if key != DIGEST}
+    digest = stored.dataset.attrs.get(DIGEST)
     if digest is not None and bytes(digest) != digest_of(name, values, attributes):
-        raise _damaged(path, f"other values in {name!r}")
+        raise damaged(path, f"other values in {name!r}")
     if values.dtype.kind == "V" or "dtype" in attributes:
-        return values.view(jnp.bfloat16 if "dtype" not in attributes else np.dtype(attributes["dtype"]))
+        values = values.view(jnp.bfloat16 if "dtype" not in attributes else np.dtype(attributes["dtype"]))
     return values
 
 
-def _damaged(path: str, received: str) -> DamagedFileError:
+def damaged(path: str, received: str) -> DamagedFileError:
+    """The error of a file of weights that is not whole."""
     return DamagedFileError(
         "the file is damaged.",
         path=path,

@@ -87,8 +87,8 @@ def _filled(path: str, found: Mapping[str, Encoded], names: Collection[str], lik
     values = {name: decoded(*found[name]) for name in expected if name in found}
     problems += [line for name, value in values.items() if (line := _misfit(name, value, expected[name]))]
     if problems:
-        raise LeafError("the file does not fit the state:\n    " + "\n    ".join(_shortened(problems)), path=path)
-    return tree.map_with_path(lambda name, leaf: _placed(values[name or ROOT], leaf), like)
+        raise LeafError("the file does not fit the state:\n    " + "\n    ".join(shortened(problems)), path=path)
+    return tree.map_with_path(lambda name, leaf: placed(values[name or ROOT], leaf), like)
 
 
 ROOT = "value"  # where a tree is a single leaf
@@ -136,7 +136,12 @@ def _misfit(name: str, value: Array | np.ndarray, leaf: Array | np.ndarray) -> s
     return None
 
 
-def _placed(value: Array | np.ndarray, leaf: Array | np.ndarray) -> Any:
+def placed(value: Array | np.ndarray, leaf: Array | np.ndarray) -> Any:
+    """A value in the place of a leaf: an array with its sharding, or what else the leaf is.
+
+    >>> placed(np.ones(2), np.zeros(2)).tolist(), placed(np.array(3), 7)
+    ([1.0, 1.0], 3)
+    """
     if isinstance(
         leaf, jax.Array
     ):  # one that JAX may move stays so: a committed one in its place would be compiled for
@@ -146,8 +151,12 @@ def _placed(value: Array | np.ndarray, leaf: Array | np.ndarray) -> Any:
     return value if isinstance(leaf, np.ndarray) else value.item()
 
 
-def _shortened(problems: list[str]) -> list[str]:
-    """Lines for the first, and the paths of all others in one."""
+def shortened(problems: list[str]) -> list[str]:
+    """Lines for the first, and the paths of all others in one.
+
+    >>> shortened([f"'{name}' is missing" for name in "abcde"])
+    ["'a' is missing", "'b' is missing", "'c' is missing", 'and 2 more: d, e']
+    """
     if len(problems) <= SHOWN + 1:
         return problems
     others = ", ".join(problem.split("'")[1] for problem in problems[SHOWN:])

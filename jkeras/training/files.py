@@ -178,7 +178,9 @@ def state_in(trainer: Any, model: Layer, found: Mapping[str, Stored], path: str,
         if name.startswith(prefix):
             place = name.removeprefix(prefix)
             attributes = {k: v for k, v in found[name].dataset.attrs.items() if k != DIGEST}
-            values[place] = decoded(read_array(found, name, path), {k: v for k, v in attributes.items() if k == "key"})
+            values[place] = decoded(
+                read_array(found[name], name, path), {k: v for k, v in attributes.items() if k == "key"}
+            )
     problems = [f"'{name}' is unknown" for name in values if name not in leaves]
     problems += [
         f"'{name}' has shape {np.shape(value)}, expected {np.shape(leaves[name])}"
@@ -205,7 +207,7 @@ def _of_keras_form(
     count = sum(name.startswith(f"{OPTIMIZER}/") for name in found)
     if items is None or not count:
         return {}
-    arrays = [read_array(found, f"{OPTIMIZER}/{index}", path) for index in range(count)]
+    arrays = [read_array(found[name], name, path) for name in (f"{OPTIMIZER}/{index}" for index in range(count))]
     values: dict[str, Any] = {}
     if any(name.startswith(INNER) for name in found):
         if initial.loss_scale is not None:

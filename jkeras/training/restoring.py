@@ -75,7 +75,7 @@ def _step(path: str) -> int:
     if path.endswith(".keras"):
         with archive.opened(path) as file, file.open(archive.WEIGHTS) as weights, arrays_of(weights, path) as found:
             names = [name for name in (f"{BESIDE}/step", f"{OPTIMIZER}/0") if name in found]
-            return int(read_array(found, names[0], path)) if names else -1
+            return int(read_array(found[names[0]], names[0], path)) if names else -1
     leaves, _ = read_leaves(path, STEPS)
     return max((int(values) for values, _ in leaves.values()), default=-1)
 
