@@ -34,12 +34,6 @@ from jkeras.typing import ArraySpec, Config, Key, PyTree, RegularizerLike
 
 
 @elsewhere(
-    *("save_own_variables", "load_own_variables"),
-    expected="the two trees of values, which `jkeras.callbacks.write_state` and `read_state` keep in files",
-    write="jkeras.callbacks.write_state(path, variables)\n"
-    "            variables = jkeras.callbacks.read_state(path, like=variables)",
-)
-@elsewhere(
     *("metrics", "metrics_variables", "add_metric"),
     expected="metrics of a Trainer, and their states in its TrainState",
     write="trainer = jkeras.Trainer(model, metrics=['accuracy'])\n            values = trainer.results(state)",

@@ -1,7 +1,7 @@
 """WeightOwner: the declaring half of a layer. Names, dtypes, what is trainable, lists of variables and of values."""
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -77,6 +77,25 @@ class WeightOwner(Component):
                 expected="another name for the attribute",
                 write=f"self.my_{hidden} = ...",
             )
+
+    # -- files
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Puts the values of this layer's own variables into a file's group: by their order, trainable ones first.
+
+        A hook for subclasses. It runs in a scope, so a variable reads as its value: `store["kernel"] = self.kernel`.
+        """
+        for index, variable in enumerate(sorted(self.own_variables, key=lambda variable: variable.assignable)):
+            store[str(index)] = variable
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Assigns the values that `save_own_variables` kept: `self.kernel.assign(store["kernel"])`.
+
+        Args:
+            store: the arrays of the layer's group by name; a missing one raises `KeyError`.
+        """
+        for index, variable in enumerate(sorted(self.own_variables, key=lambda variable: variable.assignable)):
+            variable.assign(store[str(index)])
 
     # -- declaring
 

@@ -28,18 +28,25 @@ MAX_RATIO = 100  # of a member's size to what is stored of it
 COPIED = 2**20  # bytes at a time
 
 
-def write(path: str | os.PathLike[str], config: Mapping[str, Any], leaves: Mapping[str, Encoded]) -> None:
+def write(
+    path: str | os.PathLike[str],
+    config: Mapping[str, Any],
+    leaves: Mapping[str, Encoded],
+    assets: str | None = None,
+) -> None:
     """Writes an archive, complete or not at all.
 
     Args:
         path: of the archive.
         config: of the model.
         leaves: its weights, by their names in the file of weights.
+        assets: a folder of files that its layers wrote.
 
     Raises:
         FileWriteError: it cannot be written.
     """
     text = json.dumps(config).encode()
+    files = dict(_files_in(assets, ASSETS)) if assets is not None else {}
     with writing(path, leaves), replacing(path) as temporary:
         weights = f"{temporary.removesuffix('.tmp')}.weights.tmp"
         try:
@@ -48,12 +55,17 @@ def write(path: str | os.PathLike[str], config: Mapping[str, Any], leaves: Mappi
                 "keras_version": KERAS_VERSION,
                 "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
                 "jkeras_version": __version__,
-                "sha256": {CONFIG: hashlib.sha256(text).hexdigest(), WEIGHTS: _digest(weights)},
+                "sha256": {
+                    CONFIG: hashlib.sha256(text).hexdigest(),
+                    **{name: _digest(file) for name, file in {WEIGHTS: weights, **files}.items()},
+                },
             }
             with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
                 archive.writestr(METADATA, json.dumps(metadata))
                 archive.writestr(CONFIG, text)
                 archive.write(weights, WEIGHTS)
+                for name, file in files.items():
+                    archive.write(file, name)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(weights)
@@ -62,6 +74,14 @@ def write(path: str | os.PathLike[str], config: Mapping[str, Any], leaves: Mappi
 def _digest(path: str) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files_in(folder: str, prefix: str) -> Iterator[tuple[str, str]]:
+    """The names of the files below a folder, after a prefix and with slashes, and their paths."""
+    for place, _, names in sorted(os.walk(folder)):
+        for name in sorted(names):
+            path = os.path.join(place, name)
+            yield prefix + os.path.relpath(path, folder).replace(os.sep, "/"), path
 
 
 class Archive:
@@ -137,7 +157,12 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
     path = os.fspath(path)
     if os.path.isdir(path):
         names = [name for name in (METADATA, CONFIG, WEIGHTS) if os.path.isfile(os.path.join(path, name))]
-        yield Archive(path, {name: _opener(os.path.join(path, name)) for name in names})
+        files = {name: os.path.join(path, name) for name in names}
+        files |= dict(_files_in(os.path.join(path, ASSETS.rstrip("/")), ASSETS))
+        for name, member in files.items():
+            if os.path.islink(member):
+                raise _unsafe("link", "members must not be links", path, name)
+        yield Archive(path, {name: _opener(member) for name, member in files.items()})
         return
     with open(path, "rb") as file:
         try:

@@ -16,10 +16,11 @@ import numpy as np
 from jkeras import tree
 from jkeras.core import Layer, Variable, Variables
 from jkeras.core.stateless import bind
-from jkeras.errors import DamagedFileError, JKerasError, LeafError
+from jkeras.errors import DamagedFileError, JKerasError, LeafError, ShapeError
 from jkeras.representations import LowRank
 from jkeras.saving.files import DIGEST, SHOWN, Encoded, digest_of
 from jkeras.saving.hdf5 import Stored, datasets
+from jkeras.saving.hooks import loaded, overrides, own_arrays
 from jkeras.saving.state import encoded
 from jkeras.saving.walk import groups
 from jkeras.typing import Array
@@ -35,6 +36,11 @@ def leaves_of(layer: Layer, variables: tuple[Any, Any]) -> dict[str, Encoded]:
     leaves: dict[str, Encoded] = {}
     kept: set[Variable] = set()
     for group in groups(layer):
+        if overrides(group.layer, "save_own_variables"):
+            kept.update(declared[variable] for variable in group.variables)
+            arrays = own_arrays(group.layer, values, structure.paths)
+            leaves |= {f"{group.path}/{name}": _opaque(array) for name, array in arrays.items()}
+            continue
         for index, variable in enumerate(group.variables):
             value, form = values[declared[variable]], variable.representation
             if isinstance(form, LowRank):
@@ -48,7 +54,7 @@ def leaves_of(layer: Layer, variables: tuple[Any, Any]) -> dict[str, Encoded]:
     return leaves
 
 
-def _opaque(value: Array) -> Encoded:
+def _opaque(value: Array | np.ndarray) -> Encoded:
     """An array as Keras keeps it: bfloat16 as two bytes without meaning, and an attribute that gives it."""
     array = np.asarray(value)
     return (array.view("V2"), {"dtype": "bfloat16"}) if array.dtype == jnp.bfloat16 else (array, {})
@@ -115,10 +121,34 @@ def fill(
     if problems and strict:
         raise misfits(layer, path, problems)
     take(values, fitting, found, path)
+    problems += _load_own(values, layer, found, path, strict)
     for variable, place in layer.structure().paths.items():
         name = f"{BESIDE}/{place}"
         if variable in values and name in found and found[name].shape == tuple(variable.shape):
             values[variable] = _read(found[name], name, path, variable)
+    return problems
+
+
+def _load_own(
+    values: dict[Variable, Any], layer: Layer, found: Mapping[str, Stored], path: str, strict: bool
+) -> list[str]:
+    """Runs the hooks of layers that read their own arrays; what is wrong with those that keep their weights."""
+    problems = []
+    for group in groups(layer):
+        if not overrides(group.layer, "load_own_variables"):
+            continue
+        prefix = f"{group.path}/"
+        arrays = {
+            name.removeprefix(prefix): read_array(stored, name, path)
+            for name, stored in found.items()
+            if name.startswith(prefix)
+        }
+        try:
+            values |= loaded(group.layer, arrays, values, layer.structure().paths)
+        except (KeyError, ShapeError) as error:
+            problems.append(f"'{group.path}' has {sorted(arrays)}, and `load_own_variables` raises: {error!r}"[:200])
+    if problems and strict:
+        raise misfits(layer, path, problems)
     return problems
 
 
@@ -141,6 +171,8 @@ def _paired(layer: Layer, found: Mapping[str, Stored]) -> tuple[list[tuple[Varia
     problems: list[str] = []
     fitting: list[tuple[Variable, str]] = []
     for group in groups(layer):
+        if overrides(group.layer, "load_own_variables"):
+            continue
         names = [f"{group.path}/{index}" for index in range(len(group.variables))]
         targets = [declared[variable] for variable in group.variables]
         problem = _misfit(group.path, names, targets, found, sizes[group.path])

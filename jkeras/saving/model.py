@@ -12,7 +12,9 @@ from jkeras.core.stateless import as_key, drawing
 from jkeras.errors import ArgumentError, BuildError, UnsafeFileError
 from jkeras.saving.archive import WEIGHTS, Archive, opened, write
 from jkeras.saving.hdf5 import Stored
+from jkeras.saving.hooks import assets_of, load_assets
 from jkeras.saving.keras_weights import arrays_of, as_trees, fill, leaves_of
+from jkeras.saving.vocabularies import with_vocabularies
 from jkeras.typing import Config, Key
 
 SUFFIX = ".keras"
@@ -41,7 +43,9 @@ def save_model(model: Layer, path: str | os.PathLike[str], variables: tuple[Any,
     ...     os.listdir(folder)
     ['a.keras']
     """
-    write(check_path(path, f"{model.name}.save"), envelope(model), leaves_of(model, variables))
+    path = check_path(path, f"{model.name}.save")
+    with assets_of(model) as assets:
+        write(path, envelope(model), leaves_of(model, variables), assets)
 
 
 def check_path(path: str | os.PathLike[str], owner: str) -> str:
@@ -100,14 +104,16 @@ def load_model(
     """
     path = os.fspath(path)
     with opened(path) as archive:
-        model = model_of(archive, custom_objects)
         with archive.open(WEIGHTS) as file, arrays_of(file, f"{path}: {WEIGHTS}") as found:
-            return model, variables_of(model, found, f"{path}: {WEIGHTS}", key)
+            model = model_of(archive, found, custom_objects)
+            variables = variables_of(model, found, f"{path}: {WEIGHTS}", key)
+        load_assets(model, archive)
+        return model, variables
 
 
-def model_of(archive: Archive, custom_objects: Mapping[str, Any] | None) -> Any:
-    """The built model of an archive's config."""
-    model = registry.deserialize(archive.config, custom_objects)
+def model_of(archive: Archive, found: Mapping[str, Stored], custom_objects: Mapping[str, Any] | None) -> Any:
+    """The built model of an archive's config; `found` are the arrays of its weights."""
+    model = registry.deserialize(with_vocabularies(archive, found), custom_objects)
     if not isinstance(model, Layer) or not hasattr(model, "get_layer"):
         raise UnsafeFileError(
             f"the config must be that of a model, got {type(model).__name__}.",

@@ -23,6 +23,7 @@ from jkeras.optimizers import Optimizer
 from jkeras.saving import archive, optimizer_state
 from jkeras.saving.files import DIGEST, Encoded
 from jkeras.saving.hdf5 import Stored
+from jkeras.saving.hooks import assets_of, load_assets
 from jkeras.saving.keras_weights import arrays_of, leaves_of, read_array
 from jkeras.saving.model import check_path, envelope, model_of, variables_of
 from jkeras.saving.state import by_path, decoded, encoded
@@ -62,7 +63,8 @@ def save(trainer: Recipe, path: str | os.PathLike[str], state: TrainState) -> No
     weights = leaves_of(trainer.model, state.variables)
     beside = {f"{BESIDE}/{name}": encoded(leaf) for name, leaf in leaves.items() if name not in kept}
     config = {**envelope(trainer.model), **_configs(trainer, state)}
-    archive.write(path, config, {**weights, **stored, **beside})
+    with assets_of(trainer.model) as assets:
+        archive.write(path, config, {**weights, **stored, **beside}, assets)
 
 
 def _in_keras_form(
@@ -132,12 +134,14 @@ def load(
 ) -> tuple[T, TrainState]:
     """`Trainer.load`."""
     path = os.fspath(path)
+    label = f"{path}: {archive.WEIGHTS}"
     with registry.custom_object_scope(custom_objects), archive.opened(path) as file:
-        model = model_of(file, None)
-        trainer = cls.from_compile_config(model, _compile_config(cls, file.config, path, changes))
-        label = f"{path}: {archive.WEIGHTS}"
         with file.open(archive.WEIGHTS) as weights, arrays_of(weights, label) as found:
-            return trainer, state_in(trainer, model, found, label, key)
+            model = model_of(file, found, None)
+            trainer = cls.from_compile_config(model, _compile_config(cls, file.config, path, changes))
+            state = state_in(trainer, model, found, label, key)
+        load_assets(model, file)
+        return trainer, state
 
 
 def _compile_config(cls: type, config: Mapping[str, Any], path: str, changes: Mapping[str, Any]) -> Config:

@@ -1,6 +1,6 @@
 """What IntegerLookup and StringLookup share: a vocabulary, found in data or given, and what is made of indices."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -168,7 +168,15 @@ class Lookup(HostLayer):
         tokens = [table.get(index, self.oov_token) for index in indices.ravel().tolist()]
         return self.host_tokens(tokens).reshape(indices.shape)
 
-    # -- configs
+    # -- configs and files
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Keeps the weights of `"tf_idf"`, where Keras looks for them; here they are in the config."""
+        if self.output_mode == "tf_idf" and self.words.tokens is not None:
+            store["idf_weights"] = self.idf().astype("float32")
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Reads nothing: the config has the weights."""
 
     def get_config(self) -> Config:
         size = None if self.words.tokens is None else self.words.size

@@ -3,7 +3,7 @@
 import copy
 import re
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -224,6 +224,13 @@ class TextVectorization(HostLayer):
                 received=f"shape {shape}",
                 write="layer(np.array(['the first sentence', 'the second']))",
             )
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Keeps what the lookup keeps."""
+        self.lookup.save_own_variables(store)
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Reads nothing: the config has the weights."""
 
     def get_config(self) -> Config:
         return {**super().get_config(), "vocabulary_size": self.vocabulary_size()}
