@@ -46,5 +46,5 @@ def test_shards_that_are_saved_over_and_over_are_of_one_save_whenever_the_proces
         assert len({float(value) for leaf in jax.tree.leaves(variables) for value in np.unique(leaf)}) == 1
     model.save_weights(path, variables, max_shard_size=1.1 / 1024)
     left = sorted(os.listdir(tmp_path))
-    assert left[-1] == "a.weights.json" and len(left) <= 4  # two shards, and the empty one that Keras opens first
+    assert left[0] == "a.weights.json" and len(left) <= 4  # two shards, and the empty one that Keras opens first
     assert not any(name.endswith(".tmp") for name in left)
