@@ -243,8 +243,9 @@ def _needed(structure: Structure) -> list[str]:
 
 def _misfit(layer: Layer, problems: list[str], entries: Mapping[str, Entry], moves: list[Move]) -> LeafError:
     names = "" if moves else f" None of its names is known, such as {next(iter(entries), '')!r}."
+    counted = "1 weight does" if len(problems) == 1 else f"{len(problems)} weights do"
     return LeafError(
-        f"{len(problems)} weights do not fit the layer.{names}\n    " + "\n    ".join(shortened(problems)),
+        f"{counted} not fit the layer.{names}\n    " + "\n    ".join(shortened(problems)),
         path=layer.name,
         write="jkeras.saving.assign(..., rename={r'name in the file': 'path in the layer'}, skip_mismatch=True)",
     )

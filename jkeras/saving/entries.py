@@ -35,6 +35,23 @@ class Source(contextlib.ExitStack):
         super().close()
 
 
+@contextlib.contextmanager
+def opening(path: str) -> Iterator[Source]:
+    """A source that stays open after the block, unless that raises.
+
+    >>> with opening("a.npz") as source:
+    ...     pass
+    >>> source.is_closed
+    False
+    """
+    source = Source(path)
+    try:
+        yield source
+    except BaseException:
+        source.close()
+        raise
+
+
 class Entry:
     """One array of a file: its shape and its dtype are known, its values come from `read()`.
 

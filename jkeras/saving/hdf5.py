@@ -18,6 +18,10 @@ MAX_RATIO = 1000  # of what an array declares to what is stored of it
 KINDS = "biuf"  # of NumPy: booleans and numbers
 FILTERS = frozenset({1, 2, 3})  # deflate, shuffle, fletcher32
 HALF = np.dtype("V2")  # Keras's form of bfloat16, with an attribute that says so
+EXTENDED: dict[str, np.dtype] = {  # dtypes that HDF5 and NumPy's files have no name for
+    name: np.dtype(getattr(jnp, name))
+    for name in ("bfloat16", *(name for name in dir(jnp) if name.startswith("float8_")), "int4", "uint4")
+}
 
 
 class Stored(NamedTuple):
@@ -93,11 +97,13 @@ def _checked(h5py: Any, dataset: Any, path: str, place: str) -> Stored:
         raise _unsafe(
             "filter", f"arrays must be compressed by deflate or not at all, got filter {unknown[0]}", path, place
         )
-    dtype = dataset.dtype
-    if dtype == HALF and _attribute(dataset, "dtype") == "bfloat16":
-        dtype = np.dtype(jnp.bfloat16)
-    elif dtype.kind not in KINDS:
+    dtype, name = dataset.dtype, _attribute(dataset, "dtype")
+    if dtype.kind not in KINDS and not (dtype == HALF and name == "bfloat16"):
         raise _unsafe("dtype", f"arrays must hold numbers, got {dtype}", path, place)
+    if name:
+        if name not in EXTENDED or EXTENDED[name].itemsize != dtype.itemsize:
+            raise _unsafe("dtype", f"an array of {dtype} must have the bytes of {name[:40]!r}", path, place)
+        dtype = EXTENDED[name]
     shape = dataset.shape
     stored, declared = dataset.id.get_storage_size(), dtype.itemsize * _product(shape or ())
     if shape is None or declared > MAX_RATIO * max(stored, 1) or (stored < declared and not kept.get_nfilters()):

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -125,7 +126,7 @@ def fill(
     for variable, place in layer.structure().paths.items():
         name = f"{BESIDE}/{place}"
         if variable in values and name in found and found[name].shape == tuple(variable.shape):
-            values[variable] = _read(found[name], name, path, variable)
+            values[variable] = _read(found[name], name, path, variable, values[variable])
     return problems
 
 
@@ -158,7 +159,8 @@ def take(
     """Puts arrays of a file into the values of variables, given the name of each variable's array."""
     declared = {variable.origin: variable for variable in values}
     for variable, name in pairs:
-        values[declared[variable.origin]] = _read(found[name], name, path, variable)
+        target = declared[variable.origin]
+        values[target] = _read(found[name], name, path, variable, values[target])
         if isinstance(variable.representation, LowRank):  # the sum is the weight, until the pair comes
             b = declared[variable.representation.b]
             values[b] = jnp.zeros(b.shape, b.declared_dtype)
@@ -205,8 +207,10 @@ def _misfit(
     return None
 
 
-def _read(stored: Stored, name: str, path: str, target: Variable) -> Array:
-    return jnp.asarray(read_array(stored, name, path), target.declared_dtype)
+def _read(stored: Stored, name: str, path: str, target: Variable, leaf: Any) -> Array:
+    """An array in the dtype of its variable, and in the place of a leaf that has one."""
+    value = jnp.asarray(read_array(stored, name, path), target.declared_dtype)
+    return jax.device_put(value, leaf.sharding) if isinstance(leaf, jax.Array) and leaf.committed else value
 
 
 def read_array(stored: Stored, name: str, path: str) -> np.ndarray:

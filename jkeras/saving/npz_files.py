@@ -12,19 +12,15 @@ import zlib
 from collections.abc import Mapping
 from typing import IO, Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from jkeras.saving.entries import MAX_JSON, Entry, Source, Weights, check_dtypes, parse_untrusted, refused
+from jkeras.saving.entries import MAX_JSON, Entry, Source, Weights, check_dtypes, opening, parse_untrusted, refused
 from jkeras.saving.files import replacing, writing
+from jkeras.saving.hdf5 import EXTENDED
 from jkeras.saving.keras_weights import damaged
 
 SUFFIX = ".npy"
 NOTES = "jkeras.json"  # {"dtypes": {name: dtype}}
-EXTENDED: dict[str, np.dtype] = {
-    np.dtype(kind).name: np.dtype(kind)
-    for kind in (jnp.bfloat16, jnp.float8_e4m3fn, jnp.float8_e5m2, jnp.float8_e8m0fnu)
-}
 KINDS = "biufc"  # of NumPy: booleans and numbers
 MAX_RATIO = 1000  # of a member's size to what is stored of it
 SMALL = 2**20  # bytes to which any member may grow
@@ -45,26 +41,19 @@ def open_npz(path: str) -> Weights:
     ...         weights["kernel"].read().tolist()
     [1.0, 1.0]
     """
-    source = Source(path)
-    try:
-        archive = source.enter_context(zipfile.ZipFile(path))
-    except zipfile.BadZipFile as error:
-        raise damaged(path, f"{os.path.getsize(path):,} bytes that are not a zip: {error}") from error
-    try:
-        members = _checked(archive, path)
-        dtypes = _dtypes(archive, members, path)
-        entries = {}
-        for info in members.values():
-            if info.filename != NOTES:
-                name = info.filename.removesuffix(SUFFIX)
-                entries[name] = _entry(source, archive, info, name, dtypes.get(name))
-    except (zipfile.BadZipFile, EOFError) as error:
-        source.close()
-        raise damaged(path, f"{error}") from error
-    except BaseException:
-        source.close()
-        raise
-    return Weights(source, entries)
+    with opening(path) as source:
+        try:
+            archive = source.enter_context(zipfile.ZipFile(path))
+            members = _checked(archive, path)
+            dtypes = _dtypes(archive, members, path)
+            entries = {}
+            for info in members.values():
+                if info.filename != NOTES:
+                    name = info.filename.removesuffix(SUFFIX)
+                    entries[name] = _entry(source, archive, info, name, dtypes.get(name))
+        except (zipfile.BadZipFile, EOFError) as error:
+            raise damaged(path, f"{os.path.getsize(path):,} bytes that are not a whole zip: {error}") from error
+        return Weights(source, entries)
 
 
 def _checked(archive: zipfile.ZipFile, path: str) -> dict[str, zipfile.ZipInfo]:
@@ -159,7 +148,7 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) ->
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_npz(f"{folder}/a.npz", {"kernel": np.ones(2, jnp.bfloat16)})
+    ...     write_npz(f"{folder}/a.npz", {"kernel": np.ones(2, "bfloat16")})
     ...     open_npz(f"{folder}/a.npz")["kernel"]
     <Entry 'kernel', shape=(2,), dtype=bfloat16>
     """

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from jkeras.errors import ArgumentError
-from jkeras.saving.entries import Entry, Source, Weights
+from jkeras.saving.entries import Entry, Source, Weights, opening
 from jkeras.saving.hdf5 import Stored
 from jkeras.saving.keras_weights import damaged, read_array
 from jkeras.saving.legacy import layers_of, short_names
@@ -60,24 +60,24 @@ def open_weights(path: str | os.PathLike[str]) -> Weights:
 
 
 def _open_hdf5(path: str) -> Weights:
-    source = Source(path)
-    return _weights(source, hdf5(path, source)[1], {})
+    with opening(path) as source:
+        return _weights(source, hdf5(path, source)[1], {})
 
 
 def _open_legacy(path: str) -> Weights:
     """The arrays of a file of Keras's older form, or of any other HDF5 file."""
-    source = Source(path)
-    file, found = hdf5(path, source)
-    layers = layers_of(file, found, path)
-    if layers is None:
-        return _weights(source, found, {})
-    names = short_names(layers)
-    return _weights(source, {name: found[name] for name in names}, names)
+    with opening(path) as source:
+        file, found = hdf5(path, source)
+        layers = layers_of(file, found, path)
+        if layers is None:
+            return _weights(source, found, {})
+        names = short_names(layers)
+        return _weights(source, {name: found[name] for name in names}, names)
 
 
 def _open_shards(path: str) -> Weights:
-    source = Source(path)
-    return _weights(source, open_shards(path, source), {})
+    with opening(path) as source:
+        return _weights(source, open_shards(path, source), {})
 
 
 def _weights(source: Source, found: Mapping[str, Stored], names: Mapping[str, str]) -> Weights:
@@ -95,14 +95,15 @@ def _open_index(path: str) -> Weights:
     index, _ = read_index(path, ".safetensors")
     shards: dict[str, Weights] = {}
     entries = {}
-    for name, places in index.items():
-        shard = places[0] if places else ""
-        if shard and shard not in shards:
-            shards[shard] = open_safetensors(beside(path, shard))
-        if not shard or name not in shards[shard]:
-            raise damaged(f"{path}: weight_map/{name[:80]}", f"no such array in the shard {shard!r}")
-        entries[name] = shards[shard][name]
-    return Weights(Source(path), entries)
+    with opening(path) as source:
+        for name, places in index.items():
+            shard = places[0] if places else ""
+            if shard and shard not in shards:
+                shards[shard] = source.enter_context(open_safetensors(beside(path, shard)))
+            if not shard or name not in shards[shard]:
+                raise damaged(f"{path}: weight_map/{name[:80]}", f"no such array in the shard {shard!r}")
+            entries[name] = shards[shard][name]
+        return Weights(source, entries)
 
 
 OPENERS: Mapping[str, Callable[[str], Weights]] = {

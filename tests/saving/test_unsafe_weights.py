@@ -280,6 +280,14 @@ def test_hdf5_that_is_no_plain_array_is_refused(case, form, tmp_path):
         model.load_weights(tmp_path / f"a{form}", variables)
 
 
+@pytest.mark.parametrize("name", ("object", "bfloat16", "float32,float32", "V2"))
+def test_an_attribute_that_gives_another_dtype_is_refused(name, tmp_path):
+    with h5py.File(tmp_path / "a.weights.h5", "w") as file:
+        file["vars/0"] = np.zeros(4, "uint32")
+        file["vars/0"].attrs["dtype"] = name
+    refused(tmp_path / "a.weights.h5", "dtype")
+
+
 def legacy(path, layer_names, weight_names=(b"kernel",), config=None):
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = layer_names

@@ -13,6 +13,7 @@ import safetensors.numpy
 import jkeras
 from jkeras import Input, layers, lora, saving
 from jkeras.errors import ArgumentError, DamagedFileError, LeafError, MissingExtraError
+from jkeras.saving.weights import READ
 from tests.oracle import asking_keras, assert_close, keras
 from tests.saving.test_keras_files import KEY, MODELS, X, input_of, keras_outputs, model_of, outputs_of, randomized
 
@@ -265,7 +266,7 @@ def test_the_end_of_a_path_says_the_form(tmp_path):
         model.save_weights("a.safetensors", variables, max_shard_size=1)
     with pytest.raises(ArgumentError, match="`by_name` must"):
         model.load_weights("a.npz", variables, by_name=True)
-    for form in saving.weights.READ:
+    for form in READ:
         with pytest.raises(FileNotFoundError):
             model.load_weights(tmp_path / f"none{form}", variables)
         with pytest.raises(FileNotFoundError):
