@@ -11,12 +11,14 @@ from jkeras.registry import (
 from jkeras.registry import custom_object_scope as CustomObjectScope
 from jkeras.registry import serialize as serialize_keras_object
 from jkeras.saving.assigning import assign
+from jkeras.saving.editor import KerasFileEditor
 from jkeras.saving.model import load_model, save_model
 from jkeras.saving.opening import open_weights
 from jkeras.saving.weights import load_weights, save_weights
 
 __all__ = [
     "CustomObjectScope",
+    "KerasFileEditor",
     "assign",
     "custom_object_scope",
     "deserialize_keras_object",

@@ -92,19 +92,21 @@ class Archive:
         members: the members by their names, each a function that opens it.
 
     Attributes:
+        metadata: versions and digests, parsed.
         config: of the model, parsed.
     """
+
+    digests: Mapping[str, Any] = {}
 
     def __init__(self, path: str, members: Mapping[str, Any]) -> None:
         self.path, self.members = path, members
         for name in (CONFIG, WEIGHTS):
             if name not in members:
                 raise _unsafe("missing-member", f"the file must have a member {name!r}", path, sorted(members)[:8])
-        self.digests: Mapping[str, Any] = {}
-        if METADATA in members:
-            metadata = self._json(METADATA)
-            found = metadata.get("sha256") if isinstance(metadata, Mapping) else None
-            self.digests = found if isinstance(found, Mapping) else {}
+        metadata = self._json(METADATA) if METADATA in members else {}
+        self.metadata: Mapping[str, Any] = metadata if isinstance(metadata, Mapping) else {}
+        found = self.metadata.get("sha256")
+        self.digests = found if isinstance(found, Mapping) else {}
         self.config = self._json(CONFIG)
 
     def _json(self, name: str) -> Any:

@@ -40,7 +40,7 @@ def leaves_of(layer: Layer, variables: tuple[Any, Any]) -> dict[str, Encoded]:
         if overrides(group.layer, "save_own_variables"):
             kept.update(declared[variable] for variable in group.variables)
             arrays = own_arrays(group.layer, values, structure.paths)
-            leaves |= {f"{group.path}/{name}": _opaque(array) for name, array in arrays.items()}
+            leaves |= {f"{group.path}/{name}": opaque(array) for name, array in arrays.items()}
             continue
         for index, variable in enumerate(group.variables):
             value, form = values[declared[variable]], variable.representation
@@ -48,14 +48,14 @@ def leaves_of(layer: Layer, variables: tuple[Any, Any]) -> dict[str, Encoded]:
                 value = form.merged(value, values[declared[form.a]], values[declared[form.b]])
             else:
                 kept.add(declared[variable])
-            leaves[f"{group.path}/{index}"] = _opaque(value)
+            leaves[f"{group.path}/{index}"] = opaque(value)
     for variable, value in values.items():
         if variable not in kept:
             leaves[f"{BESIDE}/{structure.declarations[variable].path}"] = encoded(value)
     return leaves
 
 
-def _opaque(value: Array | np.ndarray) -> Encoded:
+def opaque(value: Array | np.ndarray) -> Encoded:
     """An array as Keras keeps it: bfloat16 as two bytes without meaning, and an attribute that gives it."""
     array = np.asarray(value)
     return (array.view("V2"), {"dtype": "bfloat16"}) if array.dtype == jnp.bfloat16 else (array, {})

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from jkeras.errors import ArgumentError
+from jkeras.saving.archive import WEIGHTS, opened
 from jkeras.saving.entries import Entry, Source, Weights, opening
 from jkeras.saving.hdf5 import Stored
-from jkeras.saving.keras_weights import damaged, read_array
+from jkeras.saving.keras_weights import arrays_of, damaged, read_array
 from jkeras.saving.legacy import layers_of, short_names
 from jkeras.saving.npz_files import open_npz
 from jkeras.saving.safetensors_files import open_safetensors
@@ -27,6 +28,7 @@ def open_weights(path: str | os.PathLike[str]) -> Weights:
             - `.safetensors`, or `.safetensors.index.json`, the index of several: names such as `h.0.ln_1.weight`;
             - `.weights.h5`, or `.weights.json`, the index of several: Keras's names, such as `layers/dense/vars/0`;
             - `.h5`, `.hdf5`: Keras's older form, whose names are `layer/weight`; of other files the names in them;
+            - `.keras`: those of the model's `.weights.h5`;
             - `.npz`: the names of the arrays.
 
     Returns:
@@ -106,7 +108,16 @@ def _open_index(path: str) -> Weights:
         return Weights(source, entries)
 
 
+def _open_model(path: str) -> Weights:
+    """The arrays of a `.keras` file."""
+    with opening(path) as source:
+        archive = source.enter_context(opened(path))
+        file = source.enter_context(archive.open(WEIGHTS))
+        return _weights(source, source.enter_context(arrays_of(file, path)), {})
+
+
 OPENERS: Mapping[str, Callable[[str], Weights]] = {
+    ".keras": _open_model,
     ".safetensors": open_safetensors,
     ".safetensors.index.json": _open_index,
     ".weights.h5": _open_hdf5,
