@@ -86,6 +86,13 @@ class Family:
             with registry.custom_object_scope(custom_objects):
                 return self._instance(self.lookup(config))
         thing = registry.deserialize(config, custom_objects, self.table)
+        if isinstance(thing, Mapping | list | tuple | bool | int | float):
+            raise ArgumentError(
+                f"the config must be that of {self.kind!r}, with the keys 'class_name' and 'config'.",
+                path=self.path,
+                expected="{'class_name': ..., 'config': {...}}",
+                received=repr(config)[:80],
+            )
         slots.check(thing, self.kind, self.path)
         return thing
 

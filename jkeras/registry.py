@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.errors import ArgumentError, ConfigError, SerializationError, UnknownNameError, did_you_mean
+from jkeras.errors import ArgumentError, ConfigError, JKerasError, SerializationError, UnknownNameError, did_you_mean
 from jkeras.typing import Config
 
 T = TypeVar("T")
@@ -277,13 +277,14 @@ def deserialize(
         return {key: deserialize(value, custom_objects, table) for key, value in config.items()}
     class_name, inner = config["class_name"], config["config"]
     named = inner if class_name == "function" else class_name
-    if not isinstance(named, str):
-        raise ConfigError(
-            f"the name of a class or function must be a string, got {type(named).__name__}.",
-            path="deserialize",
-            expected="a string",
-            received=repr(named)[:80],
-        )
+    for name in (named, config.get("module") or "", config.get("registered_name") or ""):
+        if not isinstance(name, str):
+            raise ConfigError(
+                f"the name of a class or function, and of its module, must be a string, got {type(name).__name__}.",
+                path="deserialize",
+                expected="a string",
+                received=repr(name)[:80],
+            )
     if class_name in _PLAIN:
         return _deserialize_plain(class_name, inner)
     if class_name == "function":
@@ -303,10 +304,24 @@ def deserialize(
             received=repr(inner)[:80],
         )
     with custom_object_scope(custom_objects or {}):
-        thing = cls.from_config(dict(inner))
-        build_config = config.get("build_config")
-        if build_config and hasattr(thing, "build_from_config"):
+        return _made(cls, class_name, inner, config.get("build_config"))
+
+
+def _made(cls: Any, name: str, config: Mapping[str, Any], build_config: Any) -> Any:
+    """The object of a config, built. What a class says of arguments that it cannot take is a `ConfigError`."""
+    try:
+        thing = cls.from_config(dict(config))
+        if isinstance(build_config, Mapping) and build_config and hasattr(thing, "build_from_config"):
             thing.build_from_config(build_config)
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
+        if isinstance(error, JKerasError):
+            raise
+        raise ConfigError(
+            f"the class cannot be made from the config: {type(error).__name__}: {error}"[:200],
+            path=name,
+            expected="the arguments of its constructor, as `get_config` returns them",
+            received=f"keys {sorted(map(str, config))}"[:200],
+        ) from error
     return thing
 
 

@@ -25,7 +25,7 @@ def size_of(array: Any) -> int:
     >>> size_of(np.zeros((2, 3), "float32"))
     24
     """
-    return int(math.prod(array.shape)) * np.dtype(array.dtype).itemsize
+    return int(math.prod(array.shape) * np.dtype(array.dtype).itemsize)
 
 
 def show_arrays(title: str, arrays: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from jkeras import arguments
 from jkeras.callbacks import Callback
 from jkeras.core import Layer
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
@@ -233,14 +234,8 @@ def check_trainer(
         steps_per_execution = check_count("steps_per_execution", steps_per_execution, "__init__", least=1)
     if run_eagerly and jit_compile is True:
         raise ArgumentError("`run_eagerly` and `jit_compile` exclude each other.", path="Trainer", expected="one")
-    if ema is not None and not 0 <= ema < 1:
-        raise ArgumentError(
-            f"`ema` must be a momentum in [0, 1), got {ema!r}.",
-            path="Trainer(ema=)",
-            expected="[0, 1)",
-            received=repr(ema),
-            write="Trainer(model, ..., ema=0.999)",
-        )
+    if ema is not None:
+        arguments.number(ema, "ema", "Trainer", "Trainer(model, ..., ema=0.999)", interval="[0, 1)")
     return steps_per_execution, check_count("gradient_accumulation_steps", accumulation_steps, "__init__", least=1) or 1
 
 
