@@ -17,7 +17,7 @@ import jkeras
 FOLDER = Path(__file__).parent / "reference"
 MODULES = (
     *("layers", "losses", "metrics", "optimizers", "callbacks", "activations", "initializers", "regularizers"),
-    *("constraints", "representations", "random", "ops"),
+    *("constraints", "representations", "random", "ops", "export"),
 )
 SECTION = re.compile(r"^[A-Z][A-Za-z ]*:$")
 WIDTH = 112  # of a line in a section: 120 columns, without the indentation

@@ -4,6 +4,6 @@ from jkeras.export.exported import Exported, load
 from jkeras.export.exporting import export
 from jkeras.export.formats import write_jax
 from jkeras.export.onnx import write_onnx
-from jkeras.export.tensorflow import write_saved_model
+from jkeras.export.saved_model import write_saved_model
 
 __all__ = ["Exported", "export", "load", "write_jax", "write_onnx", "write_saved_model"]

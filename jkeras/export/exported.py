@@ -125,7 +125,7 @@ class Exported:
     def _check(self, args: Sequence[PyTree], error: Exception) -> None:
         """Raises the error of ours for arguments that do not fit; nothing where they do."""
         expected, received = self.in_specs, tuple(args)
-        if jax.tree.structure(expected) != jax.tree.structure(received):
+        if not _same_structure(expected, received):
             raise ArgumentError(
                 "the arguments must have the structure of `in_specs`.",
                 path=self.name,
@@ -146,11 +146,12 @@ class Exported:
                     write=f'exported(x.astype("{spec.dtype.name}"))' if found.dtype != spec.dtype else None,
                 ) from error
         if jax_compat.is_of_other_platform(error):
+            here = jax_compat.target_platforms()[0]
             raise ArgumentError(
-                f"the program must run on one of the platforms that it is for, got {jax_compat.target_platforms()[0]!r}.",
+                f"the program must run on one of the platforms that it is for, got {here!r}.",
                 path=self.name,
                 expected=", ".join(map(repr, self.platforms)),
-                received=repr(jax_compat.target_platforms()[0]),
+                received=repr(here),
                 write="jkeras.export.export(model, variables, platforms=('cpu', 'cuda', 'tpu'))",
             ) from error
 
@@ -208,6 +209,10 @@ def _missing() -> MissingExtraError:
 
 def _specs(avals: Sequence[Any]) -> list[jax.ShapeDtypeStruct]:
     return [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in avals]
+
+
+def _same_structure(one: PyTree, other: PyTree) -> bool:
+    return bool(jax.tree.structure(one) == jax.tree.structure(other))  # type: ignore[operator]
 
 
 def _fits(shape: Sequence[Any], expected: Sequence[Any]) -> bool:

@@ -16,9 +16,6 @@ from jkeras.export.inference import CALL, Inference, Program, constants, inputs_
 from jkeras.export.specs import as_specs
 from jkeras.typing import PyTree
 
-WITHOUT_KERNELS = {("cuda",): ("cuda", "rocm")}
-"""What a program is traced for that is lowered for another. JAX promises nothing for cuDNN's calls, and writes none."""
-
 
 def export(
     function: Layer | Program,
@@ -83,7 +80,7 @@ def export(
     called.__name__ = owner
     if outside:
         inputs = (jax.tree.map(_spec, tuple(given) if isinstance(given, Variables) else given), *inputs)
-    with warning_of_lost_updates(run), lowering_for(*WITHOUT_KERNELS.get(targets, targets)):
+    with warning_of_lost_updates(run), lowering_for(*traced_for(targets)):
         program = jax.export.export(jax.jit(called), platforms=targets)(*inputs)
     return Exported(program, values=OUTSIDE if outside else INSIDE, vjp_order=vjp_order)
 
@@ -158,11 +155,21 @@ def targets_of(platforms: Sequence[str] | str | None) -> tuple[str, ...]:
     return (platforms,) if isinstance(platforms, str) else tuple(platforms)
 
 
+def traced_for(platforms: tuple[str, ...]) -> tuple[str, ...]:
+    """The platforms that a program is traced for. One for NVIDIA's GPUs alone is traced as one for several, which has
+    no kernel of cuDNN: JAX promises nothing for its calls, and refuses to write them.
+
+    >>> traced_for(("tpu",)), traced_for(("cuda",))
+    (('tpu',), ('cuda', 'rocm'))
+    """
+    return ("cuda", "rocm") if platforms == ("cuda",) else platforms
+
+
 def with_values(run: Program, values: PyTree, owner: str) -> Program:
     """The function of the inputs alone; the values are constants of its program.
 
     >>> with_values(lambda values, x: values * x, 2.0, "twice")(3.0)
-    Array(6., dtype=float32, weak_type=True)
+    Array(6., dtype=float32)
     """
     inside = constants(values, owner)
     return lambda *inputs: run(inside, *inputs)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from jkeras.errors import DamagedFileError, FileVersionError
-from jkeras.saving.files import replacing, writing
+from jkeras.saving.files import Encoded, replacing, writing
 
 MAGIC = b"jkeras.export\r\n\x00"  # a transfer as text changes it
 VERSION = 1
@@ -38,10 +38,10 @@ def write(path: str | os.PathLike[str], program: bytes, facts: dict[str, Any]) -
     end = text + len(text).to_bytes(LENGTH_BYTES, "little")
     digest = hashlib.sha256(program)
     digest.update(end)
-    with writing(path, {"program": (np.frombuffer(program, "uint8"), {})}), replacing(path) as temporary:
-        with open(temporary, "wb") as file:
-            file.write(program)
-            file.write(end + digest.digest() + MAGIC)
+    needed: dict[str, Encoded] = {"program": (np.frombuffer(program, "uint8"), {})}
+    with writing(path, needed), replacing(path) as temporary, open(temporary, "wb") as file:
+        file.write(program)
+        file.write(end + digest.digest() + MAGIC)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[bytes, dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from jkeras.export.exporting import export, signature
 from jkeras.export.onnx import write_onnx
-from jkeras.export.tensorflow import write_saved_model
+from jkeras.export.saved_model import write_saved_model
 from jkeras.models import Model
 from jkeras.models.formats import FORMATS
 from jkeras.typing import PyTree

@@ -118,7 +118,11 @@ def constants(values: PyTree, owner: str) -> PyTree:
     def constant(leaf: Any) -> Any:
         if isinstance(leaf, jax.ShapeDtypeStruct):
             raise refusal(
-                leaf, "variables", owner, "arrays where they are inside the program", write="export(..., values='outside')"
+                leaf,
+                "variables",
+                owner,
+                "arrays where they are inside the program",
+                write="export(..., values='outside')",
             )
         if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             return leaf

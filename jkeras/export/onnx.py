@@ -4,30 +4,30 @@ It gets the operations of JAX and not our functions, whose values it would trace
 matter, only the operations: one that it does not know is its error, which names it.
 """
 
+import contextlib
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
 import jax.extend.core
 
 from jkeras.config import lowering_for
-from jkeras.errors import ArgumentError, MissingExtraError
+from jkeras.errors import ArgumentError, MissingExtraError, SerializationError
 from jkeras.export.exporting import prepared, signature, with_values
 from jkeras.export.inference import warning_of_lost_updates
 from jkeras.export.names import input_names, output_names
 from jkeras.export.onnx_pooling import with_plain_pooling
+from jkeras.export.specs import is_free
+from jkeras.models import Model
 from jkeras.saving.files import replacing, writing
 from jkeras.typing import PyTree
-
-if TYPE_CHECKING:
-    from jkeras.models import Model
 
 SUFFIX = ".onnx"
 
 
 def write_onnx(
-    model: "Model",
+    model: Model,
     path: str | os.PathLike[str],
     variables: tuple[Any, Any],
     input_signature: Sequence[PyTree] | None = None,
@@ -51,6 +51,7 @@ def write_onnx(
     Raises:
         ArgumentError: the path ends otherwise.
         MissingExtraError: jax2onnx is not installed.
+        SerializationError: jax2onnx does not translate an operation, or does not for sizes that are free.
         FileWriteError: the file cannot be written.
 
     >>> import jkeras
@@ -82,14 +83,31 @@ def write_onnx(
     with warning_of_lost_updates(run), lowering_for("cpu"):
         traced, outputs = jax.make_jaxpr(with_values(run, given, model.name), return_shape=True)(*specs)
     options: dict[str, Any] = {} if opset_version is None else {"opset": opset_version}
-    translated = jax2onnx.to_onnx(
-        jax.extend.core.jaxpr_as_fun(traced),
-        jax.tree.leaves(specs),
-        model_name=model.name,
-        input_names=input_names(model, specs),
-        output_names=output_names(model, outputs),
-        **options,
-    )
+    with _explained(model.name, specs):
+        translated = jax2onnx.to_onnx(
+            jax.extend.core.jaxpr_as_fun(traced),
+            jax.tree.leaves(specs),
+            model_name=model.name,
+            input_names=input_names(model, specs),
+            output_names=output_names(model, outputs),
+            **options,
+        )
     contents = with_plain_pooling(translated).SerializeToString()
     with writing(path, {}), replacing(path) as temporary, open(temporary, "wb") as file:
         file.write(contents)
+
+
+@contextlib.contextmanager
+def _explained(owner: str, specs: tuple[PyTree, ...]) -> Iterator[None]:
+    """Errors of jax2onnx say what they mean for the model."""
+    try:
+        yield
+    except Exception as error:  # it has no class of its own
+        fixed = [tuple(1 if is_free(size) else size for size in spec.shape) for spec in jax.tree.leaves(specs)]
+        raise SerializationError(
+            "jax2onnx must have a translation of every operation of the model.",
+            path=f"{owner}.export",
+            expected="operations that jax2onnx translates, for sizes that are free too",
+            received=f"{type(error).__name__}: {str(error).splitlines()[0][:100]}",
+            write=f"{owner}.export(path, variables, format='onnx', input_signature={fixed})   # fixed sizes",
+        ) from error

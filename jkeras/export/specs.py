@@ -1,7 +1,7 @@
 """Specs: the shapes and dtypes of the inputs of an exported program, and the symbols for the sizes that are free.
 
-`None` is a free size. As a first axis it is the batch, the symbol `b`, which is one for all inputs; anywhere else it has
-a symbol of its own, `n`, `n1`, .... A string in a shape names its symbol, so that two inputs can share a length:
+`None` is a free size. As a first axis it is the batch, the symbol `b`, which is one for all inputs; anywhere else it
+has a symbol of its own, `n`, `n1`, .... A string in a shape names its symbol, so that two inputs can share a length:
 
     (("b", "t", 8), ("b", "t"))
 """
@@ -97,7 +97,9 @@ def _symbolic(shape: Sequence[Any], names: Iterator[str], scope: jax.export.Symb
         try:
             (found,) = jax.export.symbolic_shape(given, scope=scope)
         except ValueError as error:
-            raise refusal(given, "spec", "export", "a shape of sizes, names and None", write="(None, 't', 8)") from error
+            raise refusal(
+                given, "spec", "export", "a shape of sizes, names and None", write="(None, 't', 8)"
+            ) from error
         return found
 
     return tuple(size(axis, given) for axis, given in enumerate(shape))
@@ -112,7 +114,7 @@ def each_size(specs: PyTree, function: Callable[[tuple[Any, ...]], Any]) -> PyTr
     return jax.tree.map(lambda spec: function(spec.shape), specs)
 
 
-def is_free(size: object) -> bool:
+def is_free(size: Any) -> bool:
     """Whether a size of a spec is a symbol.
 
     >>> is_free(3)

@@ -66,7 +66,9 @@ def trained(model: jkeras.Model) -> jkeras.Variables:
     variables = model.init(jax.random.key(0))
     leaves, structure = jax.tree.flatten(variables)
     changed = [
-        leaf + jnp.abs(jnp.asarray(normal(*leaf.shape, seed=i))) * 0.1 if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+        leaf + jnp.abs(jnp.asarray(normal(*leaf.shape, seed=i))) * 0.1
+        if jnp.issubdtype(leaf.dtype, jnp.floating)
+        else leaf
         for i, leaf in enumerate(leaves)
     ]
     return jax.tree.unflatten(structure, [new.astype(old.dtype) for new, old in zip(changed, leaves, strict=True)])
@@ -87,5 +89,5 @@ def assert_same(one: PyTree, other: PyTree, ulps: int = 16) -> None:
         a, b = jnp.asarray(a), jnp.asarray(b)
         assert (a.shape, a.dtype) == (b.shape, b.dtype)
         # the compiler fuses another graph; sums of at most a few hundred terms round elsewhere
-        tolerance = ulps * float(jnp.finfo(a.dtype).eps)
+        tolerance = ulps * float(jnp.finfo(a.dtype).eps) if jnp.issubdtype(a.dtype, jnp.floating) else 0.0
         np.testing.assert_allclose(a.astype("float32"), b.astype("float32"), rtol=tolerance, atol=tolerance)

@@ -134,11 +134,10 @@ def test_a_subclass_takes_specs_for_all_its_arguments():
 
 @pytest.mark.parametrize("values", ["inside", "outside"])
 def test_another_method_can_be_exported(values):
-    model, x = Two(dtype="mixed_bfloat16"), normal(5, 3)
+    model, x = Two(), normal(5, 3)
     variables = model.init(jax.random.key(0), x, normal(5, 1))
     exported = export(model, variables, (None, 3), method="encode", values=values)
     found = exported(variables, x) if values == "outside" else exported(x)
-    assert found.dtype == "bfloat16"
     expected, _ = model.encoder.stateless_call(variables.trainable["encoder"], {}, x)
     assert_same(found, expected)
     with pytest.raises(UnknownNameError, match="'encode' \\(did you mean it"):
@@ -155,7 +154,9 @@ def test_functions_of_arrays_and_of_values():
     exported = export(trainer.predict_step, state, (None, 3))
     assert_same(exported(x), outputs_of(model, state.variables, x))
     variables = trained(model)
-    exported = export(lambda variables, x: x @ variables.trainable["dense"]["kernel"], variables, (None, 3), values="outside")
+    exported = export(
+        lambda variables, x: x @ variables.trainable["dense"]["kernel"], variables, (None, 3), values="outside"
+    )
     assert_same(exported(variables, x), x @ variables.trainable["dense"]["kernel"])
 
 
@@ -194,7 +195,7 @@ def test_the_platform_is_that_of_the_machine_or_of_the_block():
 
 
 def test_a_program_for_another_platform_is_refused_with_its_platforms():
-    with pytest.raises(ArgumentError, match="got 'cpu'.\n  expected: 'tpu'"):
+    with pytest.raises(ArgumentError, match=r"got 'cpu'\.\n  expected: 'tpu'"):
         export(jnp.sin, None, (2,), platforms="tpu")(np.ones(2, "float32"))
     with pytest.raises(ArgumentError, match="`platforms` must be some of"):
         export(jnp.sin, None, (2,), platforms=("gpu",))
@@ -261,7 +262,9 @@ def test_one_compilation_for_each_size():
 def test_inputs_that_do_not_fit_are_told_by_name():
     model, inputs = several()
     exported = export(model, trained(model))
-    with pytest.raises(ShapeError, match=r"args\[0\]\['right'\].*\n  expected: float32\(b, 4\)\n  received: float32\(5, 3\)"):
+    with pytest.raises(
+        ShapeError, match=r"args\[0\]\['right'\].*\n  expected: float32\(b, 4\)\n  received: float32\(5, 3\)"
+    ):
         exported({"left": inputs["left"], "right": inputs["left"]})
     with pytest.raises(ShapeError, match="received: int32"):
         exported(jax.tree.map(lambda leaf: leaf.astype("int32"), inputs))

@@ -140,7 +140,7 @@ def test_other_files_are_refused(tmp_path):
 
 def test_a_newer_version_says_so(saved, monkeypatch):
     monkeypatch.setattr(files, "VERSION", 2)
-    model, x = dense()
+    model, _ = dense()
     export(model, trained(model)).save(saved)
     monkeypatch.undo()
     with pytest.raises(FileVersionError, match="must be of version 1 or older, got version 2"):
@@ -148,7 +148,9 @@ def test_a_newer_version_says_so(saved, monkeypatch):
 
 
 def test_a_program_that_this_jax_does_not_read_names_the_versions(tmp_path):
-    files.write(tmp_path / "a", b"\x10\x00\x00\x00 a table of JAX 9", {"jax": "9.0.0", "values": "inside", "vjp_order": 0})
+    files.write(
+        tmp_path / "a", b"\x10\x00\x00\x00 a table of JAX 9", {"jax": "9.0.0", "values": "inside", "vjp_order": 0}
+    )
     with pytest.raises(FileVersionError, match=r"expected: JAX 9.0.0, which wrote it"):
         load(tmp_path / "a")
 

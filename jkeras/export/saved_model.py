@@ -7,24 +7,22 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 
 from jkeras.config import lowering_for
 from jkeras.errors import ArgumentError, MissingExtraError
-from jkeras.export.exporting import WITHOUT_KERNELS, prepared, signature, targets_of
+from jkeras.export.exporting import prepared, signature, targets_of, traced_for
 from jkeras.export.inference import constants, warning_of_lost_updates
 from jkeras.export.names import input_names, output_names
 from jkeras.export.specs import each_size, is_free
+from jkeras.models import Model
 from jkeras.typing import PyTree
-
-if TYPE_CHECKING:
-    from jkeras.models import Model
 
 
 def write_saved_model(
-    model: "Model",
+    model: Model,
     path: str | os.PathLike[str],
     variables: tuple[Any, Any],
     input_signature: Sequence[PyTree] | None = None,
@@ -66,8 +64,8 @@ def write_saved_model(
             write=f"shutil.rmtree({path!r})",
         )
     try:
+        import jax.experimental.jax2tf as jax2tf
         import tensorflow as tf
-        from jax.experimental import jax2tf
     except ImportError as error:
         raise MissingExtraError(
             "the format 'tf_saved_model' needs TensorFlow, which is not installed.",
@@ -78,26 +76,25 @@ def write_saved_model(
     run, given, specs = prepared(model, variables, signature(model, input_signature), constraints=constraints)
     targets = targets_of(platforms)
     leaves, structure = jax.tree.flatten(constants(tuple(given), model.name))
-
-    def call(values: list[Any], *inputs: PyTree) -> PyTree:
-        return run(jax.tree.unflatten(structure, values), *inputs)
-
-    shapes = each_size((leaves, *specs), lambda shape: f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})")
+    tensors = jax.tree.map(lambda spec: _tensor_spec(tf, spec), specs)
     program = jax2tf.convert(
-        call,
-        polymorphic_shapes=shapes,
+        lambda values, *inputs: run(jax.tree.unflatten(structure, values), *inputs),
+        polymorphic_shapes=each_size((leaves, *specs), _shape_as_text),
         polymorphic_constraints=constraints,
         with_gradient=False,
         native_serialization_platforms=targets,
     )
     module = tf.Module()
     module.values = [tf.Variable(leaf, trainable=False) for leaf in leaves]
-    tensors = jax.tree.map(lambda spec: _tensor_spec(tf, spec), specs)
     module.serve = tf.function(lambda *x: program(module.values, *x), input_signature=tensors, autograph=False)
-    with warning_of_lost_updates(run), lowering_for(*WITHOUT_KERNELS.get(targets, targets)):
+    with warning_of_lost_updates(run), lowering_for(*traced_for(targets)):
         outputs = jax.eval_shape(run, given, *specs)
-        default = _by_name(tf, module.serve, input_names(model, specs), output_names(model, outputs), tensors)
-        _save(tf, module, path, {"serving_default": default})
+        named = _by_name(tf, module.serve, input_names(model, specs), output_names(model, outputs), tensors)
+        _save(tf, module, path, {"serving_default": named})
+
+
+def _shape_as_text(shape: tuple[Any, ...]) -> str:
+    return f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
 
 
 def _tensor_spec(tf: Any, spec: jax.ShapeDtypeStruct) -> Any:
