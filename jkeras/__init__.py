@@ -8,7 +8,6 @@ from jkeras import (
     constraints,
     data,
     datasets,
-    export,
     initializers,
     layers,
     lora,
@@ -44,6 +43,7 @@ from jkeras.core import (
 )
 from jkeras.dtypes import DTypePolicy
 from jkeras.initializers import Initializer
+from jkeras.late import export
 from jkeras.losses import Loss
 from jkeras.metrics import Metric
 from jkeras.models import Model, Sequential

@@ -25,7 +25,8 @@ INSIDE, OUTSIDE = "inside", "outside"
 class Exported:
     """An exported program: a function of arrays, to call, to differentiate and to keep in a file.
 
-    `jkeras.export.export` and `jkeras.export.load` make it. A call compiles once for each set of sizes.
+    `jkeras.export.export` and `jkeras.export.load` make it. A call compiles once for each set of sizes. `jax.jit` and
+    `jax.grad` apply; `jax.vmap` and forward mode do not, for JAX has no rules for them.
 
     Attributes:
         program: the `jax.export.Exported`.
@@ -173,7 +174,7 @@ def load(path: str | os.PathLike[str]) -> Exported:
     Raises:
         FileNotFoundError: there is no file.
         DamagedFileError: it is truncated, or not what was written.
-        FileVersionError: a newer version of jkeras or JAX wrote it.
+        FileVersionError: a newer version of jkeras or JAX wrote it, or one that JAX reads no longer.
         MissingExtraError: the package `flatbuffers` is not installed.
 
     >>> import tempfile, jax.numpy as jnp, jkeras
@@ -192,9 +193,9 @@ def load(path: str | os.PathLike[str]) -> Exported:
         raise FileVersionError(
             "the program must be one that this version of JAX reads.",
             path=os.fspath(path),
-            expected=f"JAX {facts['jax']}, which wrote it, or newer; registered containers",
+            expected=f"JAX {facts['jax']}, which wrote it, or one at most six months newer; registered containers",
             received=f"JAX {jax.__version__}: {type(error).__name__}: {str(error)[:80]}",
-            write=f"pip install 'jax>={facts['jax']}'",
+            write=f"pip install 'jax=={facts['jax']}'",
         ) from error
     return Exported(program, values=facts["values"], vjp_order=facts["vjp_order"])
 

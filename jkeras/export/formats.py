@@ -8,14 +8,14 @@
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from jkeras.errors import UnknownNameError, did_you_mean
 from jkeras.export.exporting import export, signature
 from jkeras.export.onnx import write_onnx
 from jkeras.export.saved_model import write_saved_model
 from jkeras.models import Model
-from jkeras.models.formats import FORMATS
 from jkeras.typing import PyTree
 
 
@@ -45,4 +45,40 @@ def write_jax(
     export(model, variables, *signature(model, input_signature), **options).save(path)
 
 
-FORMATS.update(jax=write_jax, tf_saved_model=write_saved_model, onnx=write_onnx)
+FORMATS: dict[str, Callable[..., None]] = {
+    "jax": write_jax,
+    "tf_saved_model": write_saved_model,
+    "onnx": write_onnx,
+}
+
+
+def write_model(
+    model: Model, path: str | os.PathLike[str], variables: tuple[Any, Any], format: str, **options: Any
+) -> None:
+    """Writes a model in a format: `model.export(path, variables, format=...)`.
+
+    Args:
+        model: a built model.
+        path: of the file or folder.
+        variables: the two trees.
+        format: the name of the format.
+        options: those of its function.
+
+    Raises:
+        UnknownNameError: there is no such format.
+
+    >>> import jkeras
+    >>> write_model(jkeras.Sequential(), "model", ({}, {}), "onxx")
+    Traceback (most recent call last):
+    jkeras.errors.UnknownNameError: sequential.export: unknown format 'onxx'.
+      expected: 'onnx' (did you mean it?)
+      received: 'onxx'
+    """
+    if format not in FORMATS:
+        raise UnknownNameError(
+            f"unknown format {format!r}.",
+            path=f"{model.name}.export",
+            expected=did_you_mean(str(format), FORMATS),
+            received=repr(format),
+        )
+    FORMATS[format](model, path, variables, **options)

@@ -13,12 +13,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras import registry, saving, tree
+from jkeras import late, registry, saving, tree
 from jkeras.core import Layer, Variables, describe, stateless
 from jkeras.errors import ArgumentError, ConfigError, LeafError, UnknownNameError, did_you_mean, elsewhere
 from jkeras.models import config as configs
 from jkeras.models import summary as summaries
-from jkeras.models.formats import writer_of
 from jkeras.models.functional import GraphLayer, graph_arguments
 from jkeras.saving.parsing import parse
 from jkeras.typing import Config
@@ -298,7 +297,7 @@ class Model(GraphLayer):
             UnknownNameError: there is no such format.
             MissingExtraError: the package that the format needs is not installed.
         """
-        writer_of(format, self.name)(self, path, variables, **options)
+        late.export.write_model(self, path, variables, format, **options)
 
     # -- configs
 

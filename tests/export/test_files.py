@@ -151,7 +151,7 @@ def test_a_program_that_this_jax_does_not_read_names_the_versions(tmp_path):
     files.write(
         tmp_path / "a", b"\x10\x00\x00\x00 a table of JAX 9", {"jax": "9.0.0", "values": "inside", "vjp_order": 0}
     )
-    with pytest.raises(FileVersionError, match=r"expected: JAX 9.0.0, which wrote it"):
+    with pytest.raises(FileVersionError, match=r"expected: JAX 9.0.0, which wrote it, or"):
         load(tmp_path / "a")
 
 
