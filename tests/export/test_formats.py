@@ -1,6 +1,5 @@
 """`model.export`: the format of JAX, the names of inputs and outputs, and what is said where a package is missing."""
 
-import importlib.util
 import sys
 
 import jax
@@ -50,14 +49,6 @@ def test_without_the_package_the_extra_is_named(format, package, extra, name, tm
     model, _ = dense()
     with pytest.raises(MissingExtraError, match=rf"pip install 'jkeras\[{extra}\]'"):
         model.export(tmp_path / name, trained(model), format=format)
-
-
-def test_nothing_of_another_framework_is_imported():
-    model, _ = dense()
-    jkeras.export.export(model, trained(model))
-    if importlib.util.find_spec("tensorflow") is None:
-        assert "tensorflow" not in sys.modules
-    assert "jax2onnx" not in sys.modules
 
 
 def test_names_are_those_of_the_model():
