@@ -17,7 +17,8 @@ from jkeras.errors import ArgumentError, MissingExtraError, SerializationError
 from jkeras.export.exporting import prepared, signature, with_values
 from jkeras.export.inference import warning_of_lost_updates
 from jkeras.export.names import input_names, output_names
-from jkeras.export.onnx_pooling import with_plain_pooling
+from jkeras.export.onnx_check import check
+from jkeras.export.onnx_graph import with_outputs, with_plain_pooling
 from jkeras.export.specs import is_free
 from jkeras.models import Model
 from jkeras.saving.files import replacing, writing
@@ -37,8 +38,8 @@ def write_onnx(
 ) -> None:
     """Writes a model as an ONNX file: `model.export(path, variables, format="onnx")`.
 
-    Inputs and outputs are flat and have names: those that the model gives them, or their keys. The file appears
-    complete or not at all.
+    Inputs and outputs are flat and have names: those that the model gives them, or their keys. ONNX Runtime must
+    compute what the model computes, for inputs that are drawn, before the file appears, complete or not at all.
 
     Args:
         model: a built model.
@@ -50,8 +51,9 @@ def write_onnx(
 
     Raises:
         ArgumentError: the path ends otherwise.
-        MissingExtraError: jax2onnx is not installed.
-        SerializationError: jax2onnx does not translate an operation, or does not for sizes that are free.
+        MissingExtraError: jax2onnx or ONNX Runtime is not installed.
+        SerializationError: jax2onnx does not translate an operation, or does not for sizes that are free; or the
+            translation computes something else.
         FileWriteError: the file cannot be written.
 
     >>> import jkeras
@@ -72,40 +74,44 @@ def write_onnx(
         )
     try:
         import jax2onnx
+        import onnxruntime  # noqa: F401 - of `check`
     except ImportError as error:
         raise MissingExtraError(
-            "the format 'onnx' needs the package jax2onnx, which is not installed.",
+            "the format 'onnx' needs the packages jax2onnx and onnxruntime, which are not installed.",
             path=f"{model.name}.export",
             write="pip install 'jkeras[onnx]'",
         ) from error
 
     run, given, specs = prepared(model, variables, signature(model, input_signature), constraints=constraints)
+    call, inputs = with_values(run, given, model.name), input_names(model, specs)
     with warning_of_lost_updates(run), lowering_for("cpu"):
-        traced, outputs = jax.make_jaxpr(with_values(run, given, model.name), return_shape=True)(*specs)
+        traced, outputs = jax.make_jaxpr(call, return_shape=True)(*specs)
     options: dict[str, Any] = {} if opset_version is None else {"opset": opset_version}
     with _explained(model.name, specs):
         translated = jax2onnx.to_onnx(
             jax.extend.core.jaxpr_as_fun(traced),
             jax.tree.leaves(specs),
             model_name=model.name,
-            input_names=input_names(model, specs),
-            output_names=output_names(model, outputs),
+            input_names=inputs,
             **options,
         )
-    contents = with_plain_pooling(translated).SerializeToString()
+        contents = with_outputs(with_plain_pooling(translated), output_names(model, outputs)).SerializeToString()
+        check(contents, call, specs, inputs, model.name)
     with writing(path, {}), replacing(path) as temporary, open(temporary, "wb") as file:
         file.write(contents)
 
 
 @contextlib.contextmanager
 def _explained(owner: str, specs: tuple[PyTree, ...]) -> Iterator[None]:
-    """Errors of jax2onnx say what they mean for the model."""
+    """Errors of jax2onnx and ONNX Runtime say what they mean for the model."""
     try:
         yield
-    except Exception as error:  # it has no class of its own
+    except SerializationError:
+        raise
+    except Exception as error:  # they have no classes of their own
         fixed = [tuple(1 if is_free(size) else size for size in spec.shape) for spec in jax.tree.leaves(specs)]
         raise SerializationError(
-            "jax2onnx must have a translation of every operation of the model.",
+            "jax2onnx must have a translation of every operation of the model, and ONNX Runtime must run it.",
             path=f"{owner}.export",
             expected="operations that jax2onnx translates, for sizes that are free too",
             received=f"{type(error).__name__}: {str(error).splitlines()[0][:100]}",

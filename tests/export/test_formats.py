@@ -3,13 +3,15 @@
 import sys
 
 import jax
+import numpy as np
 import pytest
 
 import jkeras
 from jkeras import layers
 from jkeras.errors import ArgumentError, MissingExtraError, UnknownNameError
 from jkeras.export.names import input_names, output_names
-from jkeras.export.onnx_pooling import order_of
+from jkeras.export.onnx_check import distance
+from jkeras.export.onnx_graph import order_of
 from tests.export.models import assert_same, convolution, dense, outputs_of, several, trained
 
 
@@ -73,3 +75,12 @@ def test_pooling_has_two_axes_that_it_leaves_alone():
     assert order_of([1, 1, 2, 2, 2], [1, 1, 1, 1, 1], [0] * 10) == [0, 1, 2, 3, 4]
     assert order_of([2, 2, 2, 1], [1, 1, 1, 1], [0] * 8) is None
     assert order_of([1, 2, 2, 1], [1, 1, 1, 1], [0, 0, 0, 1] * 2) is None
+
+
+def test_the_distance_of_arrays_is_relative_and_takes_what_is_not_finite():
+    nan, infinite = float("nan"), float("inf")
+    assert distance(np.array([nan, infinite, 1.0]), np.array([nan, infinite, 1.0])) == 0.0
+    assert not distance(np.array([nan]), np.array([1.0])) <= 1.0
+    assert distance(np.array([infinite]), np.array([1.0])) == infinite
+    assert distance(np.array([1001.0, 1000.0]), np.array([1000.0, 1000.0])) == 1e-3
+    assert distance(np.zeros((0, 2)), np.zeros((0, 2))) == 0.0

@@ -99,3 +99,24 @@ def test_an_operation_that_needs_fixed_sizes_says_so(tmp_path):
     model.export(tmp_path / "a.onnx", variables, format="onnx", input_signature=[(1, 8, 8, 4)])
     found = run(tmp_path / "a.onnx", ["input_layer"], x[:1])
     np.testing.assert_array_equal(*found.values(), outputs_of(model, variables, x[:1]))
+
+
+def test_an_output_may_be_an_input_and_come_twice(tmp_path):
+    inputs = jkeras.Input((3,), name="x")
+    hidden = layers.Dense(2)(inputs)
+    model = jkeras.Model({"x": inputs}, {"x": inputs, "one": hidden, "two": hidden})
+    assert list(agrees(model, {"x": normal(2, 3)}, tmp_path)) == ["one", "two", "x_output"]
+
+
+def test_a_translation_that_computes_something_else_is_refused(tmp_path):
+    convolved = layers.TimeDistributed(layers.Conv1D(2, 2))  # reshapes in another order of the axes
+    model = jkeras.Sequential([jkeras.Input((3, 4, 1)), convolved])
+    with pytest.raises(SerializationError, match="must compute what the model computes"):
+        model.export(tmp_path / "a.onnx", model.init(jax.random.key(0)), format="onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dtype_that_the_runtime_does_not_take_is_refused(tmp_path):
+    model, _ = attention("bfloat16")
+    with pytest.raises(SerializationError, match="ONNX Runtime must run it"):
+        model.export(tmp_path / "a.onnx", trained(model), format="onnx")

@@ -1,4 +1,6 @@
-"""Max pooling in ONNX files, as runtimes have it.
+"""Graphs of ONNX: what jax2onnx writes, as runtimes take it.
+
+Each output has a node of its own: the name of one that is an input too, or another output, would be that of both.
 
 jax2onnx pools over all axes of an array, those of batch and channels included, by windows of size 1 there: ONNX allows
 it, and ONNX Runtime refuses more than three axes. Here the pooling has a batch, channels, and the axes that are left.
@@ -16,6 +18,19 @@ def with_plain_pooling(model: Any) -> Any:
         nodes = [plain for node in graph.node for plain in _rewritten(node)]
         del graph.node[:]
         graph.node.extend(nodes)
+    return model
+
+
+def with_outputs(model: Any, names: list[str]) -> Any:
+    """The `onnx.ModelProto` with the names of its outputs."""
+    from onnx import helper
+
+    graph = model.graph
+    sources = [output.name for output in graph.output]
+    taken = {each.name for each in graph.input}
+    for output, source, name in zip(graph.output, sources, names, strict=True):
+        output.name = f"{name}_output" if name in taken else name
+        graph.node.append(helper.make_node("Identity", [source], [output.name], name=f"{output.name}_named"))
     return model
 
 
