@@ -1,6 +1,7 @@
 # make train    set up, and train a small convolutional network on handwritten digits
 # make test     set up, and prove the repository: format, lint, types, tests, docstrings, README
-# make test-loaders   set up .venv-loaders with torch and TensorFlow, and test their loaders; `make test` has grain's
+# make test-loaders   set up .venv-loaders with torch, TensorFlow and ONNX Runtime, and test their loaders and the
+#               formats of `model.export`; `make test` has grain's loaders
 # make format   mend format and lint where a machine can
 # make docs     write docs/reference from the docstrings
 # make bench    run every benchmark; `make bench NAME=overhead` runs one
@@ -27,7 +28,7 @@ test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-loaders: $(LOADERS)/.installed
-	$(LOADERS)/bin/python -m pytest tests/loaders
+	$(LOADERS)/bin/python -m pytest tests/loaders tests/formats
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff format

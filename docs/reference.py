@@ -5,6 +5,7 @@
 The pages are part of the repository, and a test fails when they are not what this program writes.
 """
 
+import importlib
 import inspect
 import re
 import textwrap
@@ -12,12 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import jkeras
-
 FOLDER = Path(__file__).parent / "reference"
 MODULES = (
     *("layers", "losses", "metrics", "optimizers", "callbacks", "activations", "initializers", "regularizers"),
-    *("constraints", "representations", "random", "ops"),
+    *("constraints", "representations", "random", "ops", "export"),
 )
 SECTION = re.compile(r"^[A-Z][A-Za-z ]*:$")
 WIDTH = 112  # of a line in a section: 120 columns, without the indentation
@@ -26,8 +25,9 @@ ENTRY = re.compile(r"^([\w*, `]+): (.*)$", re.DOTALL)
 
 def pages() -> dict[str, str]:
     """The text of each page by its file name."""
-    made = {f"{name}.md": page(getattr(jkeras, name)) for name in MODULES}
-    rows = [f"| [{name}]({name}.md) | {first_line(getattr(jkeras, name))} |" for name in MODULES]
+    modules = {name: importlib.import_module(f"jkeras.{name}") for name in MODULES}
+    made = {f"{name}.md": page(module) for name, module in modules.items()}
+    rows = [f"| [{name}]({name}.md) | {first_line(module)} |" for name, module in modules.items()]
     heading = (
         "# Reference\n\nWritten by `make docs` from the docstrings, whose examples run as tests.\n\n| | |\n|---|---|\n"
     )

@@ -43,6 +43,7 @@ from jkeras.core import (
 )
 from jkeras.dtypes import DTypePolicy
 from jkeras.initializers import Initializer
+from jkeras.late import export
 from jkeras.losses import Loss
 from jkeras.metrics import Metric
 from jkeras.models import Model, Sequential
@@ -79,6 +80,7 @@ __all__ = [
     "data",
     "datasets",
     "dtype_policies",
+    "export",
     "functionalize",
     "get_mask",
     "initializers",

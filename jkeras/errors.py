@@ -166,6 +166,10 @@ class DamagedFileError(JKerasError, OSError):
     """A file that is truncated, or whose contents are not those that were written."""
 
 
+class FileVersionError(JKerasError, ValueError):
+    """A file of a newer version than this one reads."""
+
+
 class UnsafeFileError(JKerasError, ValueError):
     """A file that is refused before anything is made of it: what it holds does not belong there.
 

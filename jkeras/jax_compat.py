@@ -95,6 +95,16 @@ def is_of_unknown_size(error: Exception) -> bool:
     return isinstance(error, jax.errors.InconclusiveDimensionOperation) or "_DimExpr" in str(error)
 
 
+def is_of_other_platform(error: Exception) -> bool:
+    """Whether an error says that an exported program was called on a platform that it was not lowered for."""
+    return "was exported for platforms" in str(error)
+
+
+def is_of_other_containers(error: Exception) -> bool:
+    """Whether an error says that an exported program has containers that no serialization was registered for."""
+    return "register_pytree_node_serialization" in str(error)
+
+
 def canonical_dtype(dtype: Any) -> Any:
     """The dtype that an array of a dtype has in JAX: float64 is float32 unless 64 bits are enabled.
 

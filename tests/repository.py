@@ -15,8 +15,11 @@ OPTIONAL = frozenset(
         "flax",
         "grain",
         "graphviz",
+        "jax2onnx",
         "keras",
         "matplotlib",
+        "onnx",
+        "onnxruntime",
         "orbax",
         "pandas",
         "PIL",
@@ -67,4 +70,5 @@ def blocks(page: Path, *languages: str) -> list[Block]:
 
 # Dependencies that are imported when something is drawn or written: a quarter of what `import jkeras` would take.
 LATE = frozenset({"h5py", "rich"})
-LATE_OF_JAX = "jax.experimental.pallas"  # kernels of accelerators, as large
+# Kernels of accelerators, as large; and what needs TensorFlow.
+LATE_OF_JAX = ("jax.experimental.pallas", "jax.experimental.jax2tf")

@@ -7,7 +7,8 @@ The rooms of the library (the modules and packages directly under `jkeras`) stan
 - rooms on its own floor, as long as the graph of rooms has no cycle: `registry` serves `dtypes`, `losses` serve
   `metrics`.
 
-`jkeras/__init__.py` may import every room, and nothing imports it. No cycle runs through the modules either, the
+`jkeras/__init__.py` may import every room, and nothing imports it. `jkeras.late` has rooms that are imported when they
+are used. No cycle runs through the modules either, the
 `__init__.py` of a package included. Inside functions only optional extras are imported, and the packages that draw and
 write; at the top only what `pyproject.toml` declares.
 
@@ -30,7 +31,7 @@ import pytest
 from tests.repository import LATE, LATE_OF_JAX, OPTIONAL, ROOT, tracked_files
 
 FLOORS = (
-    ("typing", "errors", "arguments", "config", "version", "slots", "jax_compat"),
+    ("typing", "errors", "arguments", "config", "version", "slots", "late", "jax_compat"),
     (
         *("tree", "keys", "registry", "families", "dtypes", "configurable"),
         *("activations", "initializers", "regularizers", "constraints", "functional"),

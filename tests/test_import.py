@@ -44,3 +44,18 @@ def test_no_extra_is_imported():
     packages = {name.split(".")[0] for name in after_import()["modules"]}
     assert "jax" in packages
     assert not packages & (OPTIONAL | LATE)
+
+
+PROGRAM = """
+import sys, jkeras
+assert not [name for name in sys.modules if name.startswith("jkeras.export")]
+model = jkeras.Sequential([jkeras.Input((3,)), jkeras.layers.Dense(2)])
+assert "load" in dir(jkeras.export)
+from jkeras import export
+assert export is sys.modules["jkeras.export"] is jkeras.export, export
+"""
+
+
+def test_rooms_that_few_need_are_imported_when_they_are_used():
+    run = subprocess.run([sys.executable, "-W", "error", "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr

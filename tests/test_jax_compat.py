@@ -1,5 +1,7 @@
 """What may change with JAX: a test for each fact, so that another version fails here and not in silence elsewhere."""
 
+import collections
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -123,6 +125,27 @@ def test_a_program_inside_shard_map_is_whole():
         jax.jit(function)(jnp.ones(1))
     assert seen == [False]
     assert jax_compat.is_spread() == (jax.device_count() > 1)
+
+
+def test_a_program_says_that_it_is_for_another_platform():
+    exported = jax.export.export(jax.jit(jnp.sin), platforms=("tpu",))(jnp.ones(2))
+    with pytest.raises(ValueError) as caught:
+        exported.call(jnp.ones(2))
+    assert jax_compat.is_of_other_platform(caught.value)
+    assert not jax_compat.is_of_other_platform(ValueError("Rank mismatch"))
+
+
+def test_a_program_says_that_containers_are_not_registered():
+    Pair = collections.namedtuple("Pair", ["one", "other"])
+    exported = jax.export.export(jax.jit(lambda x: Pair(x, x)))(jnp.ones(2))
+    with pytest.raises(ValueError) as caught:
+        exported.serialize()
+    assert jax_compat.is_of_other_containers(caught.value)
+
+
+def test_a_program_is_read_where_more_follows_it():
+    blob = bytes(jax.export.export(jax.jit(jnp.sin))(jnp.ones(2)).serialize())
+    assert float(jax.export.deserialize(bytearray(blob + b"more")).call(jnp.zeros(2))[0]) == 0.0
 
 
 def test_the_compiler_knows_the_options():

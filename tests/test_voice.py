@@ -24,6 +24,7 @@ COVERED = (
     "random",
     "saving",
     "datasets",
+    "export",
     "registry",
     "families",
     "dtypes",

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jkeras import registry, saving, tree
+from jkeras import late, registry, saving, tree
 from jkeras.core import Layer, Variables, describe, stateless
 from jkeras.errors import ArgumentError, ConfigError, LeafError, UnknownNameError, did_you_mean, elsewhere
 from jkeras.models import config as configs
@@ -45,9 +45,9 @@ TRAINER = "trainer = jkeras.Trainer(model, optimizer='adam', loss='mse')\n      
     write=f"{TRAINER}config = trainer.get_compile_config()",
 )
 @elsewhere(
-    *("export", "get_quantization_layer_structure"),
-    expected="a function of values and inputs, which `jax.export` writes",
-    write="exported = jax.export.export(jax.jit(lambda x: model.stateless_call(*variables, x)[0]))(x)",
+    "get_quantization_layer_structure",
+    expected="layers that compute in the dtypes of their policy; they are not quantized",
+    write="layer = type(layer)(..., dtype='mixed_bfloat16')",
 )
 @elsewhere(
     "reset_states",
@@ -293,6 +293,24 @@ class Model(GraphLayer):
             UnsafeFileError: the file holds what does not belong into a file of weights.
         """
         return saving.load_weights(self, path, variables, skip_mismatch=skip_mismatch, by_name=by_name)
+
+    def export(
+        self, path: str | os.PathLike[str], variables: tuple[Any, Any], format: str = "jax", **options: Any
+    ) -> None:
+        """Writes the inference of the model, with its values, for a runtime that knows neither the class nor jkeras.
+
+        Args:
+            path: of the file or folder.
+            variables: the two trees.
+            format: `"jax"`, a file of `jkeras.export`; `"tf_saved_model"`; or `"onnx"`.
+            options: those of the format: `input_signature`, a spec for each argument of `call`, and the keywords of
+                `jkeras.export.write_jax`, `write_saved_model` or `write_onnx`.
+
+        Raises:
+            UnknownNameError: there is no such format.
+            MissingExtraError: the package that the format needs is not installed.
+        """
+        late.export.write_model(self, path, variables, format, **options)
 
     # -- configs
 
