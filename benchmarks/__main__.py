@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import compiling, depth, harness, hlo, hooks, imports, layers, loop, memory, overhead, replicas
+from benchmarks import compiling, depth, files, harness, hlo, hooks, imports, layers, loop, memory, overhead, replicas
 
 PROGRAMS = {
     "imports": imports.run,
@@ -15,6 +15,7 @@ PROGRAMS = {
     "depth": depth.run,
     "layers": layers.run,
     "memory": memory.run,
+    "files": files.run,
 }
 
 
