@@ -14,6 +14,7 @@ from jkeras.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from jkeras.callbacks.tensorboard import TensorBoard
 from jkeras.callbacks.terminate_on_nan import TerminateOnNaN
 from jkeras.saving.background import BackgroundWriter
+from jkeras.saving.orbax_states import read_orbax, write_orbax
 from jkeras.saving.state import read_state, write_state
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "ReduceLROnPlateau",
     "TensorBoard",
     "TerminateOnNaN",
+    "read_orbax",
     "read_state",
+    "write_orbax",
     "write_state",
 ]

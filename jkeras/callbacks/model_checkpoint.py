@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import string
 from collections.abc import Mapping
 from typing import Any
@@ -219,7 +220,10 @@ class ModelCheckpoint(Monitor):
     def _delete_outdated(self) -> None:
         for path in self.outdated:
             with contextlib.suppress(FileNotFoundError):
-                os.remove(path)
+                if os.path.isdir(path):  # that of another writer
+                    shutil.rmtree(path)
+                else:
+                    os.remove(path)
         self.outdated = []
 
     def _wanted(self, logs: Mapping[str, Any], epoch: int) -> float | None:

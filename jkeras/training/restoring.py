@@ -15,6 +15,7 @@ from jkeras.errors import DamagedFileError, JKerasError, LeafError
 from jkeras.saving import archive
 from jkeras.saving.files import read_leaves
 from jkeras.saving.keras_weights import arrays_of, read_array
+from jkeras.saving.orbax_states import read_orbax
 from jkeras.saving.state import read_state
 from jkeras.training.files import BESIDE, OPTIMIZER, state_in
 from jkeras.training.state import TrainState
@@ -23,11 +24,15 @@ from jkeras.typing import PyTree
 ENDINGS = (".keras", ".h5", ".h5.bkp")
 BACKUP = "state/step"  # where the step is in a file of `BackupAndRestore`
 STEPS = (BACKUP, "step")
+ORBAX = "_CHECKPOINT_METADATA"  # in each of orbax's folders
 
 
 def restore(trainer: Any, path: str | os.PathLike[str], inputs: tuple[PyTree, ...]) -> TrainState:
     """`Trainer.restore`."""
     path = os.fspath(path)
+    if os.path.exists(os.path.join(path, ORBAX)):
+        found: TrainState = read_orbax(path, _specs(trainer, inputs))
+        return found
     if not os.path.isdir(path) or os.path.exists(os.path.join(path, archive.CONFIG)):
         return _read(trainer, path, inputs)
     files = [
@@ -80,11 +85,15 @@ def _step(path: str) -> int:
     return max((int(values) for values, _ in leaves.values()), default=-1)
 
 
+def _specs(trainer: Any, inputs: tuple[PyTree, ...]) -> Any:
+    return jax.eval_shape(lambda: trainer.init(jax.random.key(0), *inputs))
+
+
 def _read(trainer: Any, path: str, inputs: tuple[PyTree, ...]) -> TrainState:
     if path.endswith(".keras") or os.path.isdir(path):
         with archive.opened(path) as file, file.open(archive.WEIGHTS) as weights, arrays_of(weights, path) as found:
             return state_in(trainer, trainer.model, found, path, None)
-    like: Any = jax.eval_shape(lambda: trainer.init(jax.random.key(0), *inputs))
+    like = _specs(trainer, inputs)
     if BACKUP in read_leaves(path, STEPS)[0]:
         like = {"epoch": 0, "batch": 0, "steps": 0, "state": like}
         state: TrainState = read_state(path, like)["state"]

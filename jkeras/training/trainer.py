@@ -343,9 +343,9 @@ class Trainer(Steps):
         """The state in a file of a training, or in the newest good file of a folder of such files.
 
         Args:
-            path: what `save`, `ModelCheckpoint`, `BackupAndRestore` or `write_state` wrote, or a folder of these. The
-                newest is the one with the most steps. Files that cannot be read are renamed to `*.damaged`, with a
-                warning, when another can be.
+            path: what `save`, `ModelCheckpoint`, `BackupAndRestore`, `write_state` or `write_orbax` wrote, or a folder
+                of such files. The newest is the one with the most steps. Files that cannot be read are renamed to
+                `*.damaged`, with a warning, when another can be.
             inputs: as `init` takes them.
 
         Raises:

@@ -1,0 +1,91 @@
+"""States in orbax's folders: for arrays that are spread over devices and processes, of which each writes its own part.
+
+The pair has the form of a writer and a reader (`state.py`): `ModelCheckpoint("{epoch}", writer=write_orbax, keep=2)`.
+All processes call it. Orbax writes under another name and renames the folder when every part is there.
+"""
+
+import os
+from typing import Any
+
+import jax
+
+from jkeras.errors import FileWriteError, LeafError, MissingExtraError
+from jkeras.typing import PyTree
+
+
+def write_orbax(path: str | os.PathLike[str], state: PyTree) -> None:
+    """Writes a state into a new folder of orbax's. Returns when it is there, whole.
+
+    Args:
+        path: of the folder, which must not exist.
+        state: arrays in any tree; they may be spread over devices and processes.
+
+    Raises:
+        MissingExtraError: orbax is not installed.
+        FileWriteError: the folder exists.
+
+    >>> import tempfile
+    >>> import jax.numpy as jnp
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_orbax(f"{folder}/1", {"kernel": jnp.arange(3.0)})
+    ...     state = read_orbax(f"{folder}/1", {"kernel": jnp.zeros(3)})
+    >>> state["kernel"].tolist()
+    [0.0, 1.0, 2.0]
+    """
+    checkpointer, path = _checkpointer(), os.path.abspath(os.fspath(path))
+    if os.path.exists(path):
+        raise FileWriteError(
+            "the folder must be a new one, because orbax would delete an old one first.",
+            path=path,
+            expected="a path that does not exist",
+            received="a folder",
+            write="ModelCheckpoint('run/{epoch}', writer=write_orbax, keep=2)",
+        )
+    with checkpointer:
+        checkpointer.save(path, state)
+        checkpointer.wait_until_finished()
+
+
+def read_orbax(path: str | os.PathLike[str], like: PyTree) -> PyTree:
+    """The state that `write_orbax` wrote, or another program by orbax's `StandardCheckpointer`.
+
+    Args:
+        path: of the folder.
+        like: a tree of the same form: arrays, whose values do not matter, or specs. Arrays come with the sharding of
+            what is in their place, whichever they had when they were written.
+
+    Raises:
+        MissingExtraError: orbax is not installed.
+        FileNotFoundError: there is no such folder.
+        LeafError: the folder has another tree, or arrays of other shapes.
+    """
+    checkpointer, path = _checkpointer(), os.path.abspath(os.fspath(path))
+    if not os.path.isdir(path):
+        raise FileNotFoundError(f"{path}: there is no folder of orbax's")
+    specs = jax.tree.map(_spec, like)
+    with checkpointer:
+        try:
+            return checkpointer.restore(path, specs)
+        except (ValueError, KeyError) as error:
+            raise LeafError(
+                f"the folder does not fit the state: {str(error).splitlines()[0]}"[:300],
+                path=path,
+                write="read_orbax(path, like=trainer.init(jax.random.key(0)))",
+            ) from error
+
+
+def _spec(leaf: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=getattr(leaf, "sharding", None))
+
+
+def _checkpointer() -> Any:
+    try:
+        import orbax.checkpoint
+    except ImportError as error:
+        raise MissingExtraError(
+            "states in orbax's folders need the package orbax-checkpoint, which is not installed.",
+            path="jkeras.saving",
+            expected="the extra `jkeras[orbax]`",
+            write="pip install 'jkeras[orbax]'",
+        ) from error
+    return orbax.checkpoint.StandardCheckpointer()
