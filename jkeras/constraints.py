@@ -16,7 +16,6 @@ import jax.numpy as jnp
 
 from jkeras import arguments, config, families
 from jkeras.configurable import Configurable
-from jkeras.errors import ArgumentError
 from jkeras.functional.roots import root
 from jkeras.typing import Array, Axes, Config, Identifier
 
@@ -237,13 +236,7 @@ def _norm(value: object, name: str, owner: str, *, least: float = 0, most: float
 def _checked_axis(axis: Any, owner: str) -> int | tuple[int, ...]:
     axes = tuple(axis) if isinstance(axis, list | tuple) else (axis,)
     if not axes or not all(isinstance(each, int) and not isinstance(each, bool) for each in axes):
-        raise ArgumentError(
-            f"`axis` must be an integer or a sequence of integers, got {arguments.shown(axis)}.",
-            path=owner,
-            expected="an int, or a list or tuple of ints",
-            received=repr(axis)[:80],
-            write=f"{owner}(axis=0)",
-        )
+        raise arguments.refusal(axis, "axis", owner, "an integer or a sequence of integers", write=f"{owner}(axis=0)")
     return axes if isinstance(axis, list | tuple) else axis
 
 

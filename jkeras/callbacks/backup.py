@@ -66,13 +66,8 @@ class BackupAndRestore(Callback):
     ) -> None:
         self.backup_dir = os.fspath(backup_dir)
         if not self.backup_dir:
-            raise ArgumentError(
-                "`backup_dir` must be the path of a folder, got an empty string.",
-                path="BackupAndRestore",
-                expected="a folder",
-                received=repr(self.backup_dir),
-                write="BackupAndRestore('run')",
-            )
+            rule, write = "`backup_dir` must be the path of a folder", "BackupAndRestore('run')"
+            raise ArgumentError.must(rule, "an empty string", path="BackupAndRestore", expected="a folder", write=write)
         self.path = os.path.join(self.backup_dir, "latest.h5")
         self.path_before = f"{self.path}.bkp"
         self.path_damaged = f"{self.path}.damaged"
@@ -89,11 +84,10 @@ class BackupAndRestore(Callback):
             return None
         steps = self._steps()
         if found["batch"] and found["steps"] != steps:
-            raise ArgumentError(
-                f"an epoch that resumes after batch {found['batch']} must have {found['steps']} batches, as before.",
+            raise ArgumentError.must(
+                f"an epoch that resumes after batch {found['batch']} must have {found['steps']} batches, as before",
+                f"{steps} batches",
                 path=f"BackupAndRestore({self.backup_dir!r})",
-                expected=f"an epoch of {found['steps']} batches",
-                received=f"an epoch of {steps} batches",
                 write="trainer.fit(..., batch_size=...)   # as before; or delete the folder to start again",
             )
         self.loop.initial_epoch, self.loop.initial_batch = found["epoch"], found["batch"]

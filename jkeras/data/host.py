@@ -135,11 +135,12 @@ def _pandas(value: Any, path: str) -> np.ndarray:
     wrong = [place for place, column in enumerate(columns) if not _is_numeric(column)]
     if wrong:
         names = [value.columns[place] for place in wrong]
+        dtype = f"dtype {value.dtypes.iloc[wrong[0]]}"
         raise DataError(
-            f"the column {names[0]!r} must hold numbers, got dtype {value.dtypes.iloc[wrong[0]]}.",
+            f"the column {names[0]!r} must hold numbers, got {dtype}.",
             path=path,
             expected="columns of numbers",
-            received=f"dtype {value.dtypes.iloc[wrong[0]]}; {len(wrong)} of {len(columns)} columns hold something else",
+            received=f"{dtype}; {len(wrong)} of {len(columns)} columns hold something else",
             write=f"{path} = {path}.drop(columns={names!r})   # or pandas.get_dummies({path}, columns={names!r})",
         )
     return np.stack([column.astype("float64") for column in columns], axis=-1)  # such as bool beside float

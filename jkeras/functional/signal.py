@@ -180,13 +180,8 @@ def join_complex(x: Any, path: str) -> Array:
     [1j]
     """
     if not isinstance(x, tuple | list) or len(x) != 2:
-        raise ShapeError(
-            f"`x` must be a pair of arrays (real, imaginary), got {type(x).__name__}.",
-            path=path,
-            expected="(real, imaginary)",
-            received=type(x).__name__,
-            write=f"{path}((jnp.real(x), jnp.imag(x)))",
-        )
+        rule, write = "`x` must be a pair of arrays (real, imaginary)", f"{path}((jnp.real(x), jnp.imag(x)))"
+        raise ShapeError.must(rule, type(x).__name__, path=path, write=write)
     real, imaginary = x
     if real.shape != imaginary.shape or not jnp.issubdtype(jnp.result_type(real, imaginary), jnp.floating):
         raise ShapeError(

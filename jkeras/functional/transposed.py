@@ -69,11 +69,11 @@ def conv_transpose(
     check_rank(inputs.shape, n, path)
     given = inputs.shape[channel_axis(n + 2, data_format)]
     if given != channels:
-        raise ShapeError(
-            f"the input must have the {channels} channels of the kernel, got {given}.",
+        raise ShapeError.must(
+            f"the input must have the {channels} channels of the kernel",
+            f"{given} channels",
             path=path,
             expected=f"{channels} channels, from kernel {kernel.shape}",
-            received=f"{given} channels",
             write="conv_transpose(..., data_format='channels_first')   # if that is the layout of the input",
         )
     rates = standardize_tuple(dilation, n, "dilation", path)

@@ -148,13 +148,10 @@ class Loss(PlainArguments):
         (1.3863, 2.0)
         """
         if self.reduction in UNREDUCED:
-            raise ArgumentError(
-                f"`reduction` must reduce the values to one number, got {self.reduction!r}.",
-                path=self.name,
-                expected='reduction="sum_over_batch_size", "sum" or "mean_with_sample_weight"',
-                received=f"reduction={self.reduction!r}",
-                write=f'{type(self).__name__}(reduction="sum_over_batch_size")',
-            )
+            wanted = 'reduction="sum_over_batch_size", "sum" or "mean_with_sample_weight"'
+            write = f'{type(self).__name__}(reduction="sum_over_batch_size")'
+            what = "such that it reduces the values to one number"
+            raise arguments.refusal(self.reduction, "reduction", self.name, what, expected=wanted, write=write)
         values, mask = self._values(y_true, y_pred, sample_weight, mask)
         return sum_and_count(values, sample_weight, mask, self.reduction, examples_of(y_pred))
 

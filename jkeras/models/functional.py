@@ -40,13 +40,9 @@ class GraphLayer(Layer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         described = graph_arguments(args, kwargs)
         if args and described is None:
-            raise ArgumentError(
-                "the positional arguments must be `inputs`, `outputs` and `name`.",
-                path=type(self).__name__,
-                expected="inputs, outputs and name; or keywords only",
-                received=f"{len(args)} arguments",
-                write="jkeras.Model(inputs, outputs)",
-            )
+            rule, received = "the positional arguments must be `inputs`, `outputs` and `name`", f"{len(args)} arguments"
+            wanted, write = "inputs, outputs and name; or keywords only", "jkeras.Model(inputs, outputs)"
+            raise ArgumentError.must(rule, received, path=type(self).__name__, expected=wanted, write=write)
         if kwargs.get("trainable", True) is None:
             kwargs = {**kwargs, "trainable": True}
         super().__init__(**(described[2] if described is not None else kwargs))

@@ -95,11 +95,6 @@ class AdamW(Adam):
 
     def __post_init__(self) -> None:
         if self.weight_decay is None:
-            raise ArgumentError(
-                "AdamW requires `weight_decay`, got None; use Adam for none.",
-                path="AdamW(weight_decay=)",
-                expected="a number",
-                received="None",
-                write="optimizers.Adam()",
-            )
+            problem, path = "AdamW requires `weight_decay`, got None; use Adam for none.", "AdamW(weight_decay=)"
+            raise ArgumentError(problem, path=path, expected="a number", received="None", write="optimizers.Adam()")
         super().__post_init__()

@@ -67,11 +67,12 @@ class ScoredAttention(Layer):
         """The inputs, or their shapes, if they are `[query, value]` or `[query, value, key]`."""
         if isinstance(inputs, list | tuple) and len(inputs) in (2, 3) and not is_shape(inputs):
             return inputs
-        raise ShapeError(
-            "the inputs must be a list of two or three tensors.",
+        received = f"{len(inputs)} inputs" if isinstance(inputs, list | tuple) else type(inputs).__name__
+        raise ShapeError.must(
+            "the inputs must be a list of two or three tensors",
+            received,
             path=self._label,
             expected="[query, value] or [query, value, key]",
-            received=f"{len(inputs)} inputs" if isinstance(inputs, list | tuple) else type(inputs).__name__,
             write=f"{self.name}([x, x])   # attention of a sequence to itself",
         )
 
@@ -80,13 +81,10 @@ class ScoredAttention(Layer):
         if mask is None:
             return None, None
         if not isinstance(mask, list | tuple) or len(mask) not in (2, 3):
-            raise ShapeError(
-                "the mask must be a list of two or three masks, as the inputs are a list.",
-                path=self._label,
-                expected="[query_mask, value_mask], with None for none",
-                received=type(mask).__name__,
-                write=f"{self.name}([x, y], mask=[x_mask, None])",
-            )
+            problem = "the mask must be a list of two or three masks, as the inputs are a list."
+            wanted, write = "[query_mask, value_mask], with None for none", f"{self.name}([x, y], mask=[x_mask, None])"
+            received = type(mask).__name__
+            raise ShapeError(problem, path=self._label, expected=wanted, received=received, write=write)
         return mask[0], mask[1]
 
 

@@ -71,12 +71,13 @@ class Conv(WindowLayer):
     def build(self, input_shape: Shape) -> None:
         channels = self.channels_of(input_shape)
         if channels % self.groups:
-            raise ShapeError(
-                "the number of channels of the input must be a multiple of `groups`.",
+            write = f"{type(self).__name__}(..., groups={math.gcd(channels, self.groups)})"
+            raise ShapeError.must(
+                "the number of channels of the input must be a multiple of `groups`",
+                f"{channels} channels, input shape {input_shape}",
                 path=self._label,
                 expected=f"a multiple of {self.groups} channels",
-                received=f"{channels} channels, input shape {input_shape}",
-                write=f"{type(self).__name__}(..., groups={math.gcd(channels, self.groups)})",
+                write=write,
             )
         self.kernel = declare(self, "kernel", (*self.kernel_size, channels // self.groups, self.filters))
         self.declare_bias(self.filters)

@@ -71,13 +71,9 @@ def _output_padding(value: Any, strides: tuple[int, ...], owner: str) -> tuple[i
         return None
     more = standardize_tuple(value, len(strides), "output_padding", owner, minimum=0)
     if any(added >= step for added, step in zip(more, strides, strict=True)):
-        raise ArgumentError(
-            f"`output_padding` must be less than `strides`, got {more} for strides {strides}.",
-            path=owner,
-            expected=f"output_padding below strides={strides}",
-            received=f"output_padding={more}",
-            write=f"{owner}(..., output_padding={tuple(step - 1 for step in strides)})",
-        )
+        rule, received = "`output_padding` must be less than `strides`", f"{more} for strides {strides}"
+        write = f"{owner}(..., output_padding={tuple(step - 1 for step in strides)})"
+        raise ArgumentError.must(rule, received, path=owner, expected=f"output_padding below {strides}", write=write)
     return more
 
 

@@ -66,13 +66,10 @@ class Discretization(Layer):
     ) -> None:
         super().__init__(dtype=dtype, name=name)
         if (bin_boundaries is None) == (num_bins is None):
-            raise ArgumentError(
-                "exactly one of `bin_boundaries` and `num_bins` must be given.",
-                path="Discretization",
-                expected="one of them",
-                received=f"bin_boundaries={bin_boundaries}, num_bins={num_bins}"[:80],
-                write="Discretization(num_bins=10)   # then layer = layer.adapt(data)",
-            )
+            problem = "exactly one of `bin_boundaries` and `num_bins` must be given."
+            received = f"bin_boundaries={bin_boundaries}, num_bins={num_bins}"[:80]
+            write = "Discretization(num_bins=10)   # then layer = layer.adapt(data)"
+            raise ArgumentError(problem, path="Discretization", expected="one of them", received=received, write=write)
         if num_bins is not None:
             arguments.positive_int(num_bins, "num_bins", "Discretization", "Discretization(num_bins=10)")
         line = "Discretization(num_bins=10, epsilon=0.01)"

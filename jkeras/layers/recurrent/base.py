@@ -269,13 +269,10 @@ def recurrence_of(cell: Layer, step_shape: tuple[Any, ...], training: bool | Non
 def check_cell(cell: object, owner: str) -> Any:
     """The cell, if it is a layer that has a `state_size`."""
     if not isinstance(cell, Layer) or getattr(cell, "state_size", None) is None:
-        raise ArgumentError(
-            f"the cell must be a layer with `state_size`, got {arguments.shown(cell)}.",
-            path=owner,
-            expected="a layer with `state_size` and `call(inputs, states) -> (output, states)`",
-            received=repr(cell)[:80],
-            write=f"{owner}({'[layers.LSTMCell(32)]' if owner == 'StackedRNNCells' else 'layers.LSTMCell(32)'})",
-        )
+        rule, received = "the cell must be a layer with `state_size`", arguments.shown(cell)
+        wanted = "a layer with `state_size` and `call(inputs, states) -> (output, states)`"
+        write = f"{owner}({'[layers.LSTMCell(32)]' if owner == 'StackedRNNCells' else 'layers.LSTMCell(32)'})"
+        raise ArgumentError.must(rule, received, path=owner, expected=wanted, write=write)
     return cell
 
 

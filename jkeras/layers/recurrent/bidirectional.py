@@ -138,13 +138,10 @@ class Bidirectional(Layer):
         if initial_state is not None:
             half, odd = divmod(len(initial_state), 2)
             if odd:
-                raise ShapeError(
-                    f"the initial states must be those of two layers, got {len(initial_state)}.",
-                    path=self._label,
-                    expected="an even number of states: the forward layer's, then the backward layer's",
-                    received=f"{len(initial_state)} states",
-                    write=f"{self.name}(x, initial_state=[*forward_states, *backward_states])",
-                )
+                rule, received = "the initial states must be those of two layers", len(initial_state)
+                wanted = "an even number of states: the forward layer's, then the backward layer's"
+                write = f"{self.name}(x, initial_state=[*forward_states, *backward_states])"
+                raise ShapeError.must(rule, received, path=self._label, expected=wanted, write=write)
             halves = [initial_state[:half], initial_state[half:]]
         outputs: list[Array] = []
         states: list[Array] = []

@@ -152,13 +152,10 @@ class RNN(Layer):
             ArgumentError: the layer is not stateful.
         """
         if self.states is None:
-            raise ArgumentError(
-                "`reset_state` needs states, and this layer has none.",
-                path=self._label,
-                expected="a stateful layer that is built",
-                received=f"stateful={self.stateful}, built={self.built}",
-                write=f"{type(self).__name__}(..., stateful=True)",
-            )
+            problem, wanted = "`reset_state` needs states, and this layer has none.", "a stateful layer that is built"
+            received = f"stateful={self.stateful}, built={self.built}"
+            write = f"{type(self).__name__}(..., stateful=True)"
+            raise ArgumentError(problem, path=self._label, expected=wanted, received=received, write=write)
         trainable, non_trainable = variables
         zeros = jax.tree.map(jnp.zeros_like, non_trainable["states"])
         return Variables(trainable, {**non_trainable, "states": zeros})
