@@ -161,21 +161,15 @@ def _torch(tensor: Any) -> np.ndarray:
 
 def _no_numbers(value: np.ndarray, path: str) -> DataError:
     if value.dtype.kind in "US" or (value.size and isinstance(value.flat[0], STRINGS)):
-        return DataError(
-            "the array must hold numbers, got strings.",
-            path=path,
-            expected="a numeric array",
-            received=f"dtype {value.dtype}, {value.size} of them, the first {value.ravel()[:1].tolist()}",
-            write="names, indices = np.unique(labels, return_inverse=True)   # an index per class",
-        )
+        received = f"dtype {value.dtype}, {value.size} of them, the first {value.ravel()[:1].tolist()}"
+        write = "names, indices = np.unique(labels, return_inverse=True)   # an index per class"
+        problem = "the array must hold numbers, got strings."
+        return DataError(problem, path=path, expected="a numeric array", received=received, write=write)
     if value.dtype != object:
-        return DataError(
-            f"the array must hold numbers, got dtype {value.dtype}.",
-            path=path,
-            expected="a numeric array",
-            received=f"dtype {value.dtype}",
-            write=f"{path} = {path}.astype('int64')" if value.dtype.kind in "mM" else None,
-        )
+        rule, write = "the array must hold numbers", f"{path} = {path}.astype('int64')"
+        mends = value.dtype.kind in "mM"
+        received = f"dtype {value.dtype}"
+        return DataError.must(rule, received, path=path, expected="a numeric array", write=write if mends else None)
     kinds = [_is_number(each) for each in value.flat]
     if all(kinds):
         return DataError(

@@ -101,13 +101,10 @@ class Uniform:
             return
         wanted = ["batch", *(str(n) if self.same_shapes else "any" for n in first[1:])]
         mends = path == "x" and len(shape) == len(first)
-        raise DataError(
-            f"{place} must have the shape of the first batch.",
-            path=path,
-            expected=f"shape ({', '.join(wanted)}{',' if len(wanted) == 1 else ''})",
-            received=f"shape {shape}",
-            write=f"jkeras.Input({_free_axes(first, shape)})   # for axes of variable length" if mends else None,
-        )
+        write = f"jkeras.Input({_free_axes(first, shape)})   # for axes of variable length" if mends else None
+        shape_of_first = f"shape ({', '.join(wanted)}{',' if len(wanted) == 1 else ''})"
+        problem, received = f"{place} must have the shape of the first batch.", f"shape {shape}"
+        raise DataError(problem, path=path, expected=shape_of_first, received=received, write=write)
 
     def _check_dtype(self, path: str, dtype: str, place: BatchPosition) -> None:
         _, first = self._forms[path]

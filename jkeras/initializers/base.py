@@ -180,11 +180,7 @@ def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[
     """The initializer of a config that `serialize` made, here or in Keras, or of a name.
 
     Args:
-        config: a name or an envelope.
-        custom_objects: functions and classes by name, before all other tables.
-
-    Raises:
-        UnknownNameError: no table has the name.
+        config, custom_objects: as in `saving.deserialize_keras_object`; the config may be a name.
 
     >>> from jkeras import initializers
     >>> initializers.deserialize({"class_name": "RandomNormal", "config": {"seed": 1}})

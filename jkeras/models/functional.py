@@ -26,15 +26,7 @@ from jkeras.typing import ArrayTree, PyTree, Shape
 class GraphLayer(Layer):
     """A layer that is described by symbolic inputs and outputs, or by the `call` of a subclass.
 
-    Args:
-        inputs, outputs: symbolic tensors or structures of them; both or neither.
-        name: its address in the tree of the owner.
-        kwargs: the arguments of `Layer`.
-
-    Raises:
-        ArgumentError: only one of `inputs` and `outputs`, or something other than a symbolic tensor.
-        GraphError: the graph is disconnected or has a cycle.
-        DuplicateNameError: two layers have the same explicit name.
+    Its arguments, and what it raises, are those of `Model`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -237,14 +237,7 @@ class Model(GraphLayer):
         The file appears complete or not at all.
 
         Args:
-            path: of the file, which ends in `.keras`; one that exists is replaced.
-            variables: the two trees.
-
-        Raises:
-            ArgumentError: the path ends otherwise.
-            LeafError: the trees do not fit the model.
-            SerializationError: a part of the model has no config.
-            FileWriteError: the file cannot be written.
+            path, variables: as in `saving.save_model`, which says what is raised.
         """
         saving.save_model(self, path, variables)
 

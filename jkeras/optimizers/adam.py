@@ -2,20 +2,19 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
 
 import jax.numpy as jnp
 import optax
 
 from jkeras.errors import ArgumentError
-from jkeras.optimizers.base import LearningRate, Optimizer
 from jkeras.optimizers.lookup import register
+from jkeras.optimizers.moments import TwoMoments
 from jkeras.typing import Array
 
 
 @register
 @dataclasses.dataclass(frozen=True)
-class Adam(Optimizer):
+class Adam(TwoMoments):
     """Adaptive moments.
 
         m = beta_1 * m + (1 - beta_1) * g
@@ -44,18 +43,7 @@ class Adam(Optimizer):
     Reddi et al., "On the Convergence of Adam and Beyond" (2018).
     """
 
-    learning_rate: LearningRate = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
     amsgrad: bool = False
-
-    intervals: ClassVar[Mapping[str, str]] = {
-        **Optimizer.intervals,
-        "beta_1": "[0, 1)",
-        "beta_2": "[0, 1)",
-        "epsilon": "[0, inf)",
-    }
 
     def hyperparameters(self) -> tuple[str, ...]:
         return ("step", "beta_1", "beta_2", "epsilon")

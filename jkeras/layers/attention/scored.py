@@ -68,13 +68,9 @@ class ScoredAttention(Layer):
         if isinstance(inputs, list | tuple) and len(inputs) in (2, 3) and not is_shape(inputs):
             return inputs
         received = f"{len(inputs)} inputs" if isinstance(inputs, list | tuple) else type(inputs).__name__
-        raise ShapeError.must(
-            "the inputs must be a list of two or three tensors",
-            received,
-            path=self._label,
-            expected="[query, value] or [query, value, key]",
-            write=f"{self.name}([x, x])   # attention of a sequence to itself",
-        )
+        rule, wanted = "the inputs must be a list of two or three tensors", "[query, value] or [query, value, key]"
+        write = f"{self.name}([x, x])   # attention of a sequence to itself"
+        raise ShapeError.must(rule, received, path=self._label, expected=wanted, write=write)
 
     def check_masks(self, mask: Sequence[Array | None] | None) -> tuple[Any, Any]:
         """The masks of query and value, out of a list of two or three."""

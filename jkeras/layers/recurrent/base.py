@@ -286,6 +286,14 @@ def initial_state_of(cell: Any, batch_size: int) -> States:
     return [jnp.zeros((batch_size, *shape), cell.compute_dtype) for shape in shapes]
 
 
+def check_step_mask(mask: Array, inputs: Array, layer: Layer) -> None:
+    """Raises `ShapeError` unless a mask has one entry for each step of the inputs `(b, t, ...)`."""
+    if mask.ndim < 2 or mask.shape[:2] != inputs.shape[:2]:
+        rule, wanted = "the mask must have one entry for each step of each sequence", f"shape {tuple(inputs.shape[:2])}"
+        write = f"{layer.name}(x, mask=mask)   # mask.shape == x.shape[:2]"
+        raise ShapeError.must(rule, f"shape {tuple(mask.shape)}", path=layer._label, expected=wanted, write=write)
+
+
 def check_states(given: ArrayTree, usual: States, path: str) -> None:
     """Raises `ShapeError` unless states have the shapes of those in which the cell begins."""
     expected, received = ([jnp.shape(leaf) for leaf in jax.tree.leaves(each)] for each in (usual, given))

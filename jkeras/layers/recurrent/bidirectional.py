@@ -174,13 +174,9 @@ class Bidirectional(Layer):
 def check_layer(layer: Layer) -> Any:
     """The layer, if it is one that knows a direction."""
     if not isinstance(layer, Layer) or not hasattr(layer, "go_backwards"):
-        raise ArgumentError(
-            f"the layer must be recurrent, got {arguments.shown(layer)}.",
-            path="Bidirectional",
-            expected="a layer with `go_backwards`, such as an RNN",
-            received=repr(layer)[:80],
-            write="Bidirectional(layers.LSTM(32))",
-        )
+        rule, wanted = "the layer must be recurrent", "a layer with `go_backwards`, such as an RNN"
+        received, write = arguments.shown(layer), "Bidirectional(layers.LSTM(32))"
+        raise ArgumentError.must(rule, received, path="Bidirectional", expected=wanted, write=write)
     return layer
 
 

@@ -42,11 +42,7 @@ class Dropout(RandomLayer):
     """
 
     def __init__(
-        self,
-        rate: float,
-        noise_shape: Any = None,
-        seed: int | None = None,
-        **kwargs: Unpack[LayerOptions],
+        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Unpack[LayerOptions]
     ) -> None:
         super().__init__(**kwargs)
         self.rate = arguments.fraction(rate, "rate", type(self).__name__)
