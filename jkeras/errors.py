@@ -2,7 +2,8 @@
 
 A message states the mistake, then, where they are known, the path of the object, what was expected, what was received,
 and the line of code to write. It has at most six lines. Every class also derives from the builtin exception that Keras
-raises for the same mistake, so `except ValueError` keeps working.
+raises for the same mistake, so `except ValueError` keeps working. Where a rule does not hold, `SomeError.must` makes
+the sentence of the rule and of what came; an argument with a wrong value has `jkeras.arguments.refusal`.
 
     Dense 'encoder/head': the last axis of the input does not fit the kernel.
       expected: shape (..., 16)

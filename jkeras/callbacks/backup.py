@@ -84,12 +84,11 @@ class BackupAndRestore(Callback):
             return None
         steps = self._steps()
         if found["batch"] and found["steps"] != steps:
-            raise ArgumentError.must(
-                f"an epoch that resumes after batch {found['batch']} must have {found['steps']} batches, as before",
-                f"{steps} batches",
-                path=f"BackupAndRestore({self.backup_dir!r})",
-                write="trainer.fit(..., batch_size=...)   # as before; or delete the folder to start again",
-            )
+            rule = f"an epoch that resumes after batch {found['batch']} must have {found['steps']} batches, as before"
+            wanted, received = f"an epoch of {found['steps']} batches", f"an epoch of {steps} batches"
+            path = f"BackupAndRestore({self.backup_dir!r})"
+            write = "trainer.fit(..., batch_size=...)   # as before; or delete the folder to start again"
+            raise ArgumentError.must(rule, received, path=path, expected=wanted, write=write)
         self.loop.initial_epoch, self.loop.initial_batch = found["epoch"], found["batch"]
         return found["state"]
 

@@ -111,7 +111,9 @@ class ModelCheckpoint(Monitor):
             rule = "every field in `filepath` must have a name"
             wanted = "'{epoch}', '{batch}' or the name of a logged value"
             write = "ModelCheckpoint('model-{epoch:02d}.h5')"
-            raise ArgumentError.must(rule, repr(self.filepath), path="ModelCheckpoint", expected=wanted, write=write)
+            raise ArgumentError.must(
+                rule, repr(self.filepath), path="ModelCheckpoint(filepath=)", expected=wanted, write=write
+            )
         return set(fields)
 
     def _check_names(self) -> None:
@@ -129,7 +131,9 @@ class ModelCheckpoint(Monitor):
         if "batch" in self.names and self.every.is_epoch:
             rule = "with `save_freq='epoch'`, `filepath` must not have the field '{batch}'"
             wanted, write = "'{epoch}', or save_freq=number of batches", "ModelCheckpoint(..., save_freq=100)"
-            raise ArgumentError.must(rule, repr(self.filepath), path="ModelCheckpoint", expected=wanted, write=write)
+            raise ArgumentError.must(
+                rule, repr(self.filepath), path="ModelCheckpoint(filepath=)", expected=wanted, write=write
+            )
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         """Remembers the epoch."""

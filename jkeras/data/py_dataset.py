@@ -95,5 +95,5 @@ class PyDataset(abc.ABC):
 def _checked_count(name: str, value: object, *, least: int) -> int:
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         wanted, write = f"an int >= {least}", f"PyDataset({name}={max(least, 2)})"
-        raise arguments.refusal(value, name, "PyDataset", wanted, write=write)
+        raise arguments.refusal(value, name, f"PyDataset({name}=)", wanted, write=write)
     return int(value)
