@@ -248,14 +248,16 @@ def string(value: Any, argument: str, owner: str | None, write: str | None = Non
     return value
 
 
-def function(value: Any, argument: str, owner: str | None, write: str | None = None) -> Callable[..., Any]:
+def function(
+    value: Any, argument: str, owner: str | None, write: str | None = None, *, expected: str | None = None
+) -> Callable[..., Any]:
     """The value, if it can be called.
 
     >>> function(abs, "schedule", "LearningRateScheduler")
     <built-in function abs>
     """
     if not callable(value):
-        raise refusal(value, argument, owner, "a function", write=write)
+        raise refusal(value, argument, owner, "a function", expected=expected, write=write)
     function: Callable[..., Any] = value
     return function
 

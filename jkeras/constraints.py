@@ -16,7 +16,6 @@ import jax.numpy as jnp
 
 from jkeras import arguments, config, families
 from jkeras.configurable import Configurable
-from jkeras.errors import ArgumentError
 from jkeras.functional.roots import root
 from jkeras.typing import Array, Axes, Config, Identifier
 
@@ -216,11 +215,7 @@ def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[
     """The constraint of a config that `serialize` made, here or in Keras, or of a name.
 
     Args:
-        config: a name or an envelope.
-        custom_objects: functions and classes by name, before all other tables.
-
-    Raises:
-        UnknownNameError: no table has the name.
+        config, custom_objects: as in `saving.deserialize_keras_object`; the config may be a name.
 
     >>> from jkeras import constraints
     >>> constraints.deserialize({"class_name": "UnitNorm", "config": {"axis": [0, 1]}})
@@ -237,13 +232,7 @@ def _norm(value: object, name: str, owner: str, *, least: float = 0, most: float
 def _checked_axis(axis: Any, owner: str) -> int | tuple[int, ...]:
     axes = tuple(axis) if isinstance(axis, list | tuple) else (axis,)
     if not axes or not all(isinstance(each, int) and not isinstance(each, bool) for each in axes):
-        raise ArgumentError(
-            f"`axis` must be an integer or a sequence of integers, got {arguments.shown(axis)}.",
-            path=owner,
-            expected="an int, or a list or tuple of ints",
-            received=repr(axis)[:80],
-            write=f"{owner}(axis=0)",
-        )
+        raise arguments.refusal(axis, "axis", owner, "an integer or a sequence of integers", write=f"{owner}(axis=0)")
     return axes if isinstance(axis, list | tuple) else axis
 
 

@@ -238,13 +238,8 @@ class DTypePolicyMap(MutableMapping[str, DTypePolicy]):
                 write=f"del policies[{path!r}]",
             )
         if not isinstance(policy, DTypePolicy):
-            raise ArgumentError(
-                f"`policy` must be a DTypePolicy, got {type(policy).__name__}.",
-                path=path,
-                expected="a DTypePolicy",
-                received=repr(policy),
-                write=f"policies[{path!r}] = DTypePolicy('bfloat16')",
-            )
+            write = f"policies[{path!r}] = DTypePolicy('bfloat16')"
+            raise ArgumentError.must("`policy` must be a DTypePolicy", type(policy).__name__, path=path, write=write)
         self._policies[path] = policy
 
     def __delitem__(self, path: str) -> None:
@@ -290,13 +285,8 @@ def get(identifier: PolicyLike) -> DTypePolicy | DTypePolicyMap:
     if isinstance(identifier, Mapping):
         policy = registry.deserialize(identifier)
         if not isinstance(policy, DTypePolicy | DTypePolicyMap):
-            raise ArgumentError(
-                "the config must be that of a DTypePolicy or a DTypePolicyMap.",
-                path="dtype",
-                expected="a DTypePolicy or a DTypePolicyMap",
-                received=repr(identifier)[:80],
-                write="dtype='bfloat16'",
-            )
+            rule = "the config must be that of a DTypePolicy or a DTypePolicyMap"
+            raise ArgumentError.must(rule, repr(identifier)[:80], path="dtype", write="dtype='bfloat16'")
         return policy
     return DTypePolicy(standardize(identifier))
 

@@ -2,7 +2,8 @@
 
 A message states the mistake, then, where they are known, the path of the object, what was expected, what was received,
 and the line of code to write. It has at most six lines. Every class also derives from the builtin exception that Keras
-raises for the same mistake, so `except ValueError` keeps working.
+raises for the same mistake, so `except ValueError` keeps working. Where a rule does not hold, `SomeError.must` makes
+the sentence of the rule and of what came; an argument with a wrong value has `jkeras.arguments.refusal`.
 
     Dense 'encoder/head': the last axis of the input does not fit the kernel.
       expected: shape (..., 16)
@@ -13,7 +14,7 @@ raises for the same mistake, so `except ValueError` keeps working.
 import contextlib
 import difflib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 
 class JKerasError(Exception):
@@ -43,6 +44,27 @@ class JKerasError(Exception):
     ) -> None:
         self.problem, self.path, self.expected, self.received, self.write = problem, path, expected, received, write
         super().__init__(self._message())
+
+    @classmethod
+    def must(
+        cls, rule: str, received: object, *, path: str | None = None, expected: object = None, write: str | None = None
+    ) -> Self:
+        """The error of a rule that does not hold: its sentence is the rule, and what came.
+
+        Args:
+            rule: what must be, with the word "must" and without a period.
+            received: what came, in words.
+            path, write: as above.
+            expected: by default, what follows "must be" or "must have" in the rule.
+
+        >>> print(ShapeError.must("`images` must have rank 4", "rank 3", write="sobel_edges(images[None])"))
+        `images` must have rank 4, got rank 3.
+          expected: rank 4
+          received: rank 3
+          write:    sobel_edges(images[None])
+        """
+        wanted = rule.partition(" must ")[2].removeprefix("be ").removeprefix("have ")
+        return cls(f"{rule}, got {received}.", path=path, expected=expected or wanted, received=received, write=write)
 
     def _message(self) -> str:
         lines = [f"{self.path}: {self.problem}" if self.path else self.problem]

@@ -47,10 +47,5 @@ def check_seed(seed: object, owner: str) -> int | None:
     """
     if seed is None or (isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0):
         return seed
-    raise ArgumentError(
-        "`seed` must be a non-negative integer or None.",
-        path=owner,
-        expected="an int >= 0 or None",
-        received=repr(seed),
-        write=f"{owner}(seed=0)",
-    )
+    rule, wanted = "`seed` must be a non-negative integer or None", "an int >= 0 or None"
+    raise ArgumentError.must(rule, repr(seed), path=owner, expected=wanted, write=f"{owner}(seed=0)")

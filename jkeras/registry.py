@@ -344,13 +344,10 @@ def deserialize_keras_object(
     Ellipsis
     """
     if not safe_mode:
-        raise ArgumentError(
-            f"`safe_mode` must be true, got {safe_mode!r}: jkeras never runs code from a config.",
-            path="deserialize_keras_object",
-            expected="safe_mode=True",
-            received=repr(safe_mode),
-            write="deserialize_keras_object(config, custom_objects={'my_function': my_function})",
-        )
+        problem = f"`safe_mode` must be true, got {safe_mode!r}: jkeras never runs code from a config."
+        path = "deserialize_keras_object"
+        write = "deserialize_keras_object(config, custom_objects={'my_function': my_function})"
+        raise ArgumentError(problem, path=path, expected="safe_mode=True", received=repr(safe_mode), write=write)
     return deserialize(config, custom_objects, kwargs.get("module_objects"))
 
 

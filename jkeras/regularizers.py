@@ -227,15 +227,11 @@ def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[
     """The regularizer of a config that `serialize` made, here or in Keras, or of a name.
 
     Args:
-        config: a name or an envelope.
-        custom_objects: functions and classes by name, before all other tables.
-
-    Raises:
-        UnknownNameError: no table has the name.
+        config, custom_objects: as in `saving.deserialize_keras_object`; the config may be a name.
 
     >>> from jkeras import regularizers
-    >>> regularizers.deserialize({"class_name": "L2", "config": {"l2": 0.5}})
-    L2(l2=0.5)
+    >>> regularizers.deserialize("l2") == regularizers.L2()
+    True
     """
     return family.deserialize(config, custom_objects)
 

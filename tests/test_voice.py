@@ -1,8 +1,8 @@
 """One voice: every message of an error or a warning says what must be and what came, in plain words.
 
-The messages are read off the source: the first argument of each class of `jkeras.errors` and of `warnings.warn`. An
-expression in an f-string reads as `{}`; a variable stands for the strings that its function assigns to it, a parameter
-for those that the module passes.
+The messages are read off the source: the first argument of each class of `jkeras.errors`, of their `must` (which adds
+what came, and the period) and of `warnings.warn`. An expression in an f-string reads as `{}`; a variable stands for the
+strings that its function assigns to it, a parameter for those that the module passes.
 """
 
 import ast
@@ -64,6 +64,12 @@ def name_of(call: ast.Call) -> str:
     return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
 
 
+def is_rule(call: ast.Call) -> bool:
+    """Whether a call is `SomeError.must(rule, ...)`."""
+    method = call.func
+    return isinstance(method, ast.Attribute) and method.attr == "must" and getattr(method.value, "id", "") in ERRORS
+
+
 @dataclass
 class Source:
     """The messages of one file."""
@@ -80,6 +86,15 @@ class Source:
         """Each message and its line; several where a message has alternatives."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Call) and node.args and (name_of(node) in ERRORS or name_of(node) == "warn"):
+                for text in self.read(node.args[0]):
+                    yield node.lineno, text
+        for line, rule in self.rules():
+            yield line, f"{rule}, got {{}}."
+
+    def rules(self) -> Iterator[tuple[int, str]]:
+        """Each rule that a `must` was given, and its line."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Call) and node.args and is_rule(node):
                 for text in self.read(node.args[0]):
                     yield node.lineno, text
 
@@ -142,6 +157,16 @@ def test_messages_say_what_must_be():
         for file in covered_files()
         for line, text in Source(file.read_text()).messages()
         for fault in faults(text)
+    ]
+    assert not problems, "\n" + "\n".join(problems)
+
+
+def test_rules_say_must():
+    problems = [
+        f"{file.relative_to(ROOT)}:{line}: {text!r}"
+        for file in covered_files()
+        for line, text in Source(file.read_text()).rules()
+        if " must " not in text or text.endswith(".")
     ]
     assert not problems, "\n" + "\n".join(problems)
 

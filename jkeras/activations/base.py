@@ -98,11 +98,7 @@ def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[
     """The activation of a config that `serialize` made, here or in Keras.
 
     Args:
-        config: a name or an envelope.
-        custom_objects: functions and classes by name, before all other tables.
-
-    Raises:
-        UnknownNameError: no table has the name.
+        config, custom_objects: as in `saving.deserialize_keras_object`; the config may be a name.
 
     >>> from jkeras import activations
     >>> activations.deserialize("relu6") is activations.relu6

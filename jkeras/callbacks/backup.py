@@ -68,13 +68,8 @@ class BackupAndRestore(Callback):
     ) -> None:
         self.backup_dir = os.fspath(backup_dir)
         if not self.backup_dir:
-            raise ArgumentError(
-                "`backup_dir` must be the path of a folder, got an empty string.",
-                path="BackupAndRestore",
-                expected="a folder",
-                received=repr(self.backup_dir),
-                write="BackupAndRestore('run')",
-            )
+            rule, write = "`backup_dir` must be the path of a folder", "BackupAndRestore('run')"
+            raise ArgumentError.must(rule, "an empty string", path="BackupAndRestore", expected="a folder", write=write)
         self.path = os.path.join(self.backup_dir, "latest.h5")
         self.path_before = f"{self.path}.bkp"
         self.path_damaged = f"{self.path}.damaged"
@@ -93,13 +88,11 @@ class BackupAndRestore(Callback):
             return None
         steps = self._steps()
         if found["batch"] and found["steps"] != steps:
-            raise ArgumentError(
-                f"an epoch that resumes after batch {found['batch']} must have {found['steps']} batches, as before.",
-                path=f"BackupAndRestore({self.backup_dir!r})",
-                expected=f"an epoch of {found['steps']} batches",
-                received=f"an epoch of {steps} batches",
-                write="trainer.fit(..., batch_size=...)   # as before; or delete the folder to start again",
-            )
+            rule = f"an epoch that resumes after batch {found['batch']} must have {found['steps']} batches, as before"
+            wanted, received = f"an epoch of {found['steps']} batches", f"an epoch of {steps} batches"
+            path = f"BackupAndRestore({self.backup_dir!r})"
+            write = "trainer.fit(..., batch_size=...)   # as before; or delete the folder to start again"
+            raise ArgumentError.must(rule, received, path=path, expected=wanted, write=write)
         self.loop.initial_epoch, self.loop.initial_batch = found["epoch"], found["batch"]
         return found["state"]
 

@@ -152,13 +152,9 @@ def _in_turn(hook: str) -> Callable[..., PyTree]:
                 continue
             new = getattr(callback, hook)(*given, state)
             if new is not None and not isinstance(new, type(state)):
-                raise ArgumentError(
-                    f"a callback hook must return None or a {type(state).__name__}, got a {type(new).__name__}.",
-                    path=f"{type(callback).__name__}.{hook}",
-                    expected=f"None or a {type(state).__name__}",
-                    received=f"a {type(new).__name__}",
-                    write="return state.replace(...)   # or nothing",
-                )
+                rule, came = f"a callback hook must return None or a {type(state).__name__}", f"a {type(new).__name__}"
+                write = "return state.replace(...)   # or nothing"
+                raise ArgumentError.must(rule, came, path=f"{type(callback).__name__}.{hook}", write=write)
             state = state if new is None else new
         return state
 

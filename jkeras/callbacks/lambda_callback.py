@@ -66,10 +66,10 @@ class LambdaCallback(Callback):
 
 def _check_name(name: str) -> None:
     if name not in HOOKS:
-        raise UnknownNameError(
-            f"every keyword must be the name of a hook, got {name!r}.",
+        raise UnknownNameError.must(
+            "every keyword must be the name of a hook",
+            repr(name),
             path="LambdaCallback",
             expected=did_you_mean(name, HOOKS),
-            received=repr(name),
             write="LambdaCallback(on_epoch_end=lambda epoch, logs, state: ...)",
         )

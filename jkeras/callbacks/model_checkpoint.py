@@ -121,12 +121,11 @@ class ModelCheckpoint(Monitor):
                 write="ModelCheckpoint('model-{epoch:02d}.h5')",
             ) from error
         if any(not field.isidentifier() for field in fields):
-            raise ArgumentError(
-                "every field in `filepath` must have a name.",
-                path="ModelCheckpoint(filepath=)",
-                expected="'{epoch}', '{batch}' or the name of a logged value",
-                received=repr(self.filepath),
-                write="ModelCheckpoint('model-{epoch:02d}.h5')",
+            rule = "every field in `filepath` must have a name"
+            wanted = "'{epoch}', '{batch}' or the name of a logged value"
+            write = "ModelCheckpoint('model-{epoch:02d}.h5')"
+            raise ArgumentError.must(
+                rule, repr(self.filepath), path="ModelCheckpoint(filepath=)", expected=wanted, write=write
             )
         return set(fields)
 
@@ -151,12 +150,10 @@ class ModelCheckpoint(Monitor):
                 write="ModelCheckpoint('model-{epoch:02d}.keras', keep=3)",
             )
         if "batch" in self.names and self.every.is_epoch:
-            raise ArgumentError(
-                "`filepath` must not have the field '{batch}' with `save_freq='epoch'`.",
-                path="ModelCheckpoint(filepath=)",
-                expected="'{epoch}', or save_freq=number of batches",
-                received=repr(self.filepath),
-                write="ModelCheckpoint(..., save_freq=100)",
+            rule = "with `save_freq='epoch'`, `filepath` must not have the field '{batch}'"
+            wanted, write = "'{epoch}', or save_freq=number of batches", "ModelCheckpoint(..., save_freq=100)"
+            raise ArgumentError.must(
+                rule, repr(self.filepath), path="ModelCheckpoint(filepath=)", expected=wanted, write=write
             )
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:

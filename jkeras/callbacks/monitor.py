@@ -39,13 +39,8 @@ class Monitor(Callback):
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0) -> None:
         owner = type(self).__name__
         if not isinstance(monitor, str):
-            raise ArgumentError(
-                f"`monitor` must be the name of a logged value, got {monitor!r}.",
-                path=owner,
-                expected="a string, such as 'val_loss'",
-                received=repr(monitor),
-                write=f"{owner}(monitor='val_loss')",
-            )
+            wanted, write = "the name of a logged value, such as 'val_loss'", f"{owner}(monitor='val_loss')"
+            raise arguments.refusal(monitor, "monitor", owner, wanted, write=write)
         self.monitor = monitor
         self.mode = arguments.one_of(mode, "mode", owner, ("auto", "min", "max"), error=UnknownNameError)
         self.min_delta = abs(arguments.number(min_delta, "min_delta", owner, interval="[-inf, inf]"))

@@ -146,24 +146,16 @@ def _length(x: Any) -> int | None:
 def _check_end(x: SourceLike, endless: bool, plan: Plan) -> None:
     if endless and plan.steps is None:
         steps = "steps_per_epoch" if not plan.is_evaluation else "validation_steps" if plan.name else "steps"
-        raise DataError(
-            f"`{steps}` must be given, because the data is infinite.",
-            path="x",
-            expected=f"`{steps}`",
-            received=_name(x),
-            write=f"{'evaluate' if steps == 'steps' else 'fit'}(state, dataset, {steps}=100)",
-        )
+        write = f"{'evaluate' if steps == 'steps' else 'fit'}(state, dataset, {steps}=100)"
+        problem = f"`{steps}` must be given, because the data is infinite."
+        raise DataError(problem, path="x", expected=f"`{steps}`", received=_name(x), write=write)
 
 
 def _refuse(name: str, value: object, x: SourceLike, write: str) -> None:
     if value is not None:
-        raise DataError(
-            f"`{name}` must be None, because `x` yields batches.",
-            path=name,
-            expected="None",
-            received=f"{_name(value)}, beside x of type {_name(x)}",
-            write=write,
-        )
+        problem = f"`{name}` must be None, because `x` yields batches."
+        received = f"{_name(value)}, beside x of type {_name(x)}"
+        raise DataError(problem, path=name, expected="None", received=received, write=write)
 
 
 def _name(value: object) -> str:

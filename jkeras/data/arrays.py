@@ -114,11 +114,11 @@ def check_arrays(x: ArrayTree, y: ArrayTree | None = None, sample_weight: ArrayT
         )
     parts = {name: host_arrays(value, name) for name, value in (("x", x), ("y", y), ("sample_weight", sample_weight))}
     if not jax.tree.leaves(parts["x"]):
-        raise DataError(
-            "`x` must contain at least one array.",
+        raise DataError.must(
+            "`x` must contain at least one array",
+            repr(x)[:60],
             path="x",
             expected="at least one array",
-            received=repr(x)[:60],
             write="trainer.fit(state, {'image': images, 'age': ages}, y)",
         )
     size, *others = {leaf.shape[0] for leaf in jax.tree.leaves(parts)}

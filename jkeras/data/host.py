@@ -135,11 +135,12 @@ def _pandas(value: Any, path: str) -> np.ndarray:
     wrong = [place for place, column in enumerate(columns) if not _is_numeric(column)]
     if wrong:
         names = [value.columns[place] for place in wrong]
+        dtype = f"dtype {value.dtypes.iloc[wrong[0]]}"
         raise DataError(
-            f"the column {names[0]!r} must hold numbers, got dtype {value.dtypes.iloc[wrong[0]]}.",
+            f"the column {names[0]!r} must hold numbers, got {dtype}.",
             path=path,
             expected="columns of numbers",
-            received=f"dtype {value.dtypes.iloc[wrong[0]]}; {len(wrong)} of {len(columns)} columns hold something else",
+            received=f"{dtype}; {len(wrong)} of {len(columns)} columns hold something else",
             write=f"{path} = {path}.drop(columns={names!r})   # or pandas.get_dummies({path}, columns={names!r})",
         )
     return np.stack([column.astype("float64") for column in columns], axis=-1)  # such as bool beside float
@@ -160,21 +161,15 @@ def _torch(tensor: Any) -> np.ndarray:
 
 def _no_numbers(value: np.ndarray, path: str) -> DataError:
     if value.dtype.kind in "US" or (value.size and isinstance(value.flat[0], STRINGS)):
-        return DataError(
-            "the array must hold numbers, got strings.",
-            path=path,
-            expected="a numeric array",
-            received=f"dtype {value.dtype}, {value.size} of them, the first {value.ravel()[:1].tolist()}",
-            write="names, indices = np.unique(labels, return_inverse=True)   # an index per class",
-        )
+        received = f"dtype {value.dtype}, {value.size} of them, the first {value.ravel()[:1].tolist()}"
+        write = "names, indices = np.unique(labels, return_inverse=True)   # an index per class"
+        problem = "the array must hold numbers, got strings."
+        return DataError(problem, path=path, expected="a numeric array", received=received, write=write)
     if value.dtype != object:
-        return DataError(
-            f"the array must hold numbers, got dtype {value.dtype}.",
-            path=path,
-            expected="a numeric array",
-            received=f"dtype {value.dtype}",
-            write=f"{path} = {path}.astype('int64')" if value.dtype.kind in "mM" else None,
-        )
+        rule, write = "the array must hold numbers", f"{path} = {path}.astype('int64')"
+        mends = value.dtype.kind in "mM"
+        received = f"dtype {value.dtype}"
+        return DataError.must(rule, received, path=path, expected="a numeric array", write=write if mends else None)
     kinds = [_is_number(each) for each in value.flat]
     if all(kinds):
         return DataError(

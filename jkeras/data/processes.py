@@ -265,13 +265,11 @@ class ProcessWorkers:
         try:
             pickled = pickle.dumps(dataset, protocol=5)
         except Exception as error:
-            raise DataError(
-                "cannot send the dataset to worker processes, because it cannot be pickled.",
-                path=type(dataset).__name__,
-                expected="an object that can be pickled",
-                received=f"{type(error).__name__}: {error}",
-                write="PyDataset(use_multiprocessing=False)   # use threads",
-            ) from error
+            problem = "cannot send the dataset to worker processes, because it cannot be pickled."
+            wanted, received = "an object that can be pickled", f"{type(error).__name__}: {error}"
+            write = "PyDataset(use_multiprocessing=False)   # use threads"
+            path = type(dataset).__name__
+            raise DataError(problem, path=path, expected=wanted, received=received, write=write) from error
         if pickled != self._dataset:
             self._dataset = pickled
 

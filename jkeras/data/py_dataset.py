@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any
 
+from jkeras import arguments
 from jkeras.errors import ArgumentError, MissingCallError
 
 
@@ -74,13 +75,10 @@ class PyDataset(abc.ABC):
     def num_batches(self) -> int | None:
         """The number of batches, `None` if it is infinite. By default, the dataset's length."""
         if not hasattr(self, "__len__"):
-            raise MissingCallError(
-                "the dataset must define `__len__`, the number of its batches.",
-                path=type(self).__name__,
-                expected="__len__, or num_batches",
-                received="neither",
-                write="def __len__(self): return math.ceil(len(self.x) / self.batch_size)",
-            )
+            problem = "the dataset must define `__len__`, the number of its batches."
+            write = "def __len__(self): return math.ceil(len(self.x) / self.batch_size)"
+            path, wanted = type(self).__name__, "__len__, or num_batches"
+            raise MissingCallError(problem, path=path, expected=wanted, received="neither", write=write)
         return len(self)
 
     def on_epoch_begin(self) -> None:  # noqa: B027
@@ -96,11 +94,6 @@ class PyDataset(abc.ABC):
 
 def _checked_count(name: str, value: object, *, least: int) -> int:
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ArgumentError(
-            f"`{name}` must be an int >= {least}, got {value!r}.",
-            path=f"PyDataset({name}=)",
-            expected=f"an int >= {least}",
-            received=repr(value),
-            write=f"PyDataset({name}={max(least, 2)})",
-        )
+        wanted, write = f"an int >= {least}", f"PyDataset({name}={max(least, 2)})"
+        raise arguments.refusal(value, name, f"PyDataset({name}=)", wanted, write=write)
     return int(value)

@@ -100,15 +100,11 @@ class Uniform:
         if len(shape) == len(first) and (not self.same_shapes or shape[1:] == first[1:]):
             return
         wanted = ["batch", *(str(n) if self.same_shapes else "any" for n in first[1:])]
-        raise DataError(
-            f"{place} must have the shape of the first batch.",
-            path=path,
-            expected=f"shape ({', '.join(wanted)}{',' if len(wanted) == 1 else ''})",
-            received=f"shape {shape}",
-            write=f"jkeras.Input({_free_axes(first, shape)})   # for axes of variable length"
-            if path == "x" and len(shape) == len(first)
-            else None,
-        )
+        mends = path == "x" and len(shape) == len(first)
+        write = f"jkeras.Input({_free_axes(first, shape)})   # for axes of variable length" if mends else None
+        shape_of_first = f"shape ({', '.join(wanted)}{',' if len(wanted) == 1 else ''})"
+        problem, received = f"{place} must have the shape of the first batch.", f"shape {shape}"
+        raise DataError(problem, path=path, expected=shape_of_first, received=received, write=write)
 
     def _check_dtype(self, path: str, dtype: str, place: BatchPosition) -> None:
         _, first = self._forms[path]

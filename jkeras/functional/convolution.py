@@ -146,18 +146,13 @@ def _check_groups(channels: int, kernel_shape: tuple[int, ...], groups: int, pat
     """Raises unless channels and filters divide into groups that fit the kernel."""
     *_, per_group, filters = kernel_shape
     if not isinstance(groups, int) or groups < 1 or filters % groups:
-        raise ArgumentError(
-            f"`groups` must be a positive divisor of the {filters} filters, got {groups!r}.",
-            path=path,
-            expected=f"groups that divide {filters} filters",
-            received=f"groups={groups!r}",
-            write="groups=1",
-        )
+        rule = f"`groups` must be a positive divisor of the {filters} filters"
+        raise ArgumentError.must(rule, repr(groups), path=path, write="groups=1")
     if channels != per_group * groups:
-        raise ShapeError(
-            f"the input must have the {per_group * groups} channels of the kernel, got {channels}.",
+        raise ShapeError.must(
+            f"the input must have the {per_group * groups} channels of the kernel",
+            f"{channels} channels",
             path=path,
             expected=f"{per_group * groups} channels: {groups} group(s) of {per_group}, from kernel {kernel_shape}",
-            received=f"{channels} channels",
             write="conv(..., data_format='channels_first')   # if that is the layout of the input",
         )

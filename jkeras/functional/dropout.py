@@ -51,11 +51,8 @@ def noise_dimensions(shape: Sequence[Any], noise_shape: Sequence[int | None] | N
     if noise_shape is None:
         return tuple(shape)
     if len(noise_shape) != len(shape):
-        raise ShapeError(
-            f"`noise_shape` must have one entry per axis of the inputs, {len(shape)}, got {len(noise_shape)}.",
-            path="noise_shape",
-            expected=f"{len(shape)} entries, for inputs of shape {tuple(shape)}",
-            received=tuple(noise_shape),
-            write=f"noise_shape={(None, *(1,) * (len(shape) - 1))}   # 1 where it is shared, else None",
-        )
+        rule = f"`noise_shape` must have one entry per axis of the inputs, {len(shape)}"
+        wanted = f"{len(shape)} entries, for inputs of shape {tuple(shape)}"
+        write = f"noise_shape={(None, *(1,) * (len(shape) - 1))}   # 1 where it is shared, else None"
+        raise ShapeError.must(rule, tuple(noise_shape), path="noise_shape", expected=wanted, write=write)
     return tuple(size if noise is None else noise for size, noise in zip(shape, noise_shape, strict=True))

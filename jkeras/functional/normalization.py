@@ -250,13 +250,8 @@ def group_normalize(
     axis %= x.ndim
     channels = x.shape[axis]
     if groups < 1 or channels % groups:
-        raise ShapeError(
-            f"`groups` must be a positive divisor of the {channels} channels, got {groups}.",
-            path="group_normalize",
-            expected=f"groups that divide {channels} channels",
-            received=f"groups={groups}",
-            write="groups=1   # all channels together",
-        )
+        rule = f"`groups` must be a positive divisor of the {channels} channels"
+        raise ShapeError.must(rule, groups, path="group_normalize", write="groups=1   # all channels together")
     split = (*x.shape[:axis], groups, channels // groups, *x.shape[axis + 1 :])  # (b, ..., groups, c / groups, ...)
     wide = jnp.reshape(_widen(x), split)
     mean, variance = moments(wide, [a for a in range(1, wide.ndim) if a != axis], keepdims=True)

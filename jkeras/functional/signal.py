@@ -180,13 +180,8 @@ def join_complex(x: Any, path: str) -> Array:
     [1j]
     """
     if not isinstance(x, tuple | list) or len(x) != 2:
-        raise ShapeError(
-            f"`x` must be a pair of arrays (real, imaginary), got {type(x).__name__}.",
-            path=path,
-            expected="(real, imaginary)",
-            received=type(x).__name__,
-            write=f"{path}((jnp.real(x), jnp.imag(x)))",
-        )
+        rule, write = "`x` must be a pair of arrays (real, imaginary)", f"{path}((jnp.real(x), jnp.imag(x)))"
+        raise ShapeError.must(rule, type(x).__name__, path=path, write=write)
     real, imaginary = x
     if real.shape != imaginary.shape or not jnp.issubdtype(jnp.result_type(real, imaginary), jnp.floating):
         raise ShapeError(
@@ -254,32 +249,17 @@ def _window(
 ) -> Array | None:
     """The window in the middle of `fft_length` elements; `None` where there is none."""
     if dtype not in ("float32", "float64"):
-        raise ShapeError(
-            f"the signal must be float32 or float64, got {dtype}.",
-            path=path,
-            expected="float32 or float64",
-            received=str(dtype),
-            write=f"{path}(x.astype('float32'), ...)",
-        )
+        rule, write = "the signal must be float32 or float64", f"{path}(x.astype('float32'), ...)"
+        raise ShapeError.must(rule, dtype, path=path, write=write)
     if fft_length < length:
-        raise ArgumentError(
-            f"`fft_length` must be at least `sequence_length`, {length}, got {fft_length}.",
-            path=path,
-            expected=f"fft_length >= sequence_length, {length}",
-            received=f"fft_length={fft_length}",
-            write=f"{path}(..., fft_length={length})",
-        )
+        rule, write = f"`fft_length` must be at least `sequence_length`, {length}", f"{path}(..., fft_length={length})"
+        raise ArgumentError.must(rule, fft_length, path=path, write=write)
     if window is None:
         return None
     if isinstance(window, str):
         if window not in COSINES:
-            raise ArgumentError(
-                f"`window` must be 'hann', 'hamming', an array or None, got {window!r}.",
-                path=path,
-                expected="'hann', 'hamming', an array or None",
-                received=repr(window),
-                write=f"{path}(..., window='hann')",
-            )
+            rule, write = "`window` must be 'hann', 'hamming', an array or None", f"{path}(..., window='hann')"
+            raise ArgumentError.must(rule, repr(window), path=path, write=write)
         mean = COSINES[window]
         window = mean - (1 - mean) * np.cos(2 * np.pi * np.arange(length) / length)  # of one period, in float64
     weights = jnp.asarray(window, dtype)

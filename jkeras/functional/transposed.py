@@ -69,13 +69,9 @@ def conv_transpose(
     check_rank(inputs.shape, n, path)
     given = inputs.shape[channel_axis(n + 2, data_format)]
     if given != channels:
-        raise ShapeError(
-            f"the input must have the {channels} channels of the kernel, got {given}.",
-            path=path,
-            expected=f"{channels} channels, from kernel {kernel.shape}",
-            received=f"{given} channels",
-            write="conv_transpose(..., data_format='channels_first')   # if that is the layout of the input",
-        )
+        rule, wanted = f"the input must have the {channels} channels of the kernel", f"{channels}, from {kernel.shape}"
+        write = "conv_transpose(..., data_format='channels_first')   # if that is the layout of the input"
+        raise ShapeError.must(rule, f"{given} channels", path=path, expected=wanted, write=write)
     rates = standardize_tuple(dilation, n, "dilation", path)
     steps = standardize_tuple(strides, n, "strides", path)
     more: tuple[int | None, ...] = (None,) * n

@@ -109,13 +109,10 @@ class RandomInitializer(Initializer):
         if self.seed is not None:
             return keys.from_seed(self.seed)
         if key is None:
-            raise ArgumentError(
-                "`key` is required: jkeras has no global random generator.",
-                path=type(self).__name__,
-                expected="a key, or an initializer with a seed",
-                received="key=None, seed=None",
-                write="initializer(shape, key=jax.random.key(0))",
-            )
+            problem = "`key` is required: jkeras has no global random generator."
+            wanted, received = "a key, or an initializer with a seed", "key=None, seed=None"
+            write = "initializer(shape, key=jax.random.key(0))"
+            raise ArgumentError(problem, path=type(self).__name__, expected=wanted, received=received, write=write)
         return key
 
     def get_config(self) -> Config:
@@ -134,13 +131,8 @@ def static_shape(shape: Sequence[int], owner: str) -> tuple[int, ...]:
     except TypeError:
         sizes = (-1,)
     if any(size < 0 for size in sizes):
-        raise ShapeError(
-            f"`shape` must be a tuple of integers >= 0, got {shape!r}.",
-            path=owner,
-            expected="a tuple of ints >= 0",
-            received=repr(shape),
-            write=f"{owner}()((2, 3))",
-        )
+        rule = "`shape` must be a tuple of integers >= 0"
+        raise ShapeError.must(rule, repr(shape), path=owner, write=f"{owner}()((2, 3))")
     return sizes
 
 
@@ -188,11 +180,7 @@ def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[
     """The initializer of a config that `serialize` made, here or in Keras, or of a name.
 
     Args:
-        config: a name or an envelope.
-        custom_objects: functions and classes by name, before all other tables.
-
-    Raises:
-        UnknownNameError: no table has the name.
+        config, custom_objects: as in `saving.deserialize_keras_object`; the config may be a name.
 
     >>> from jkeras import initializers
     >>> initializers.deserialize({"class_name": "RandomNormal", "config": {"seed": 1}})

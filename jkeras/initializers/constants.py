@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jkeras import arguments, dtypes, registry
-from jkeras.errors import ArgumentError, ShapeError
+from jkeras.errors import ShapeError
 from jkeras.initializers.base import Initializer, family, static_shape
 from jkeras.initializers.literal import Literal
 from jkeras.typing import Array, ArrayLike, Config, DTypeLike, InitializerLike, Key
@@ -170,13 +170,8 @@ def _held(value: object) -> Any:
         return tuple(_held(item) for item in value)
     if isinstance(value, bool | int | float | Literal):
         return value
-    raise ArgumentError(
-        f"`value` must be a number, or a list or array of numbers, got {arguments.shown(value)}.",
-        path="Constant",
-        expected="a number or numbers",
-        received=repr(value)[:80],
-        write="Constant(0.5)",
-    )
+    wanted = "a number, or a list or array of numbers"
+    raise arguments.refusal(value, "value", "Constant", wanted, write="Constant(0.5)")
 
 
 def _array(value: object) -> np.ndarray:

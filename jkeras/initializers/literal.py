@@ -47,13 +47,8 @@ class Literal:
             )
         value = np.asarray(array)
         if value.dtype.kind in "OSUM":
-            raise ArgumentError(
-                f"the value must hold numbers, got {arguments.shown(array)}.",
-                path="initializers",
-                expected="numbers",
-                received=repr(array)[:80],
-                write="Constant(0.5)",
-            )
+            rule, received = "the value must hold numbers", arguments.shown(array)
+            raise ArgumentError.must(rule, received, path="initializers", expected="numbers", write="Constant(0.5)")
         return cls(value.tobytes(), value.shape, value.dtype.name)
 
     def array(self) -> np.ndarray:

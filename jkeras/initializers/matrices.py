@@ -36,13 +36,8 @@ class Identity(Initializer):
         """The scaled identity matrix."""
         sizes = static_shape(shape, type(self).__name__)
         if len(sizes) != 2:
-            raise ShapeError(
-                "`shape` must have rank 2, because only matrices have an identity.",
-                path=type(self).__name__,
-                expected="rank 2",
-                received=f"shape {sizes}",
-                write=f"{type(self).__name__}()((3, 3))",
-            )
+            rule, owner = "`shape` must have rank 2, because only matrices have an identity", type(self).__name__
+            raise ShapeError.must(rule, f"shape {sizes}", path=owner, expected="rank 2", write=f"{owner}()((3, 3))")
         gain = np.asarray(self.gain).astype(dtypes.standardize(dtype))
         return jnp.asarray(gain) * jnp.eye(*sizes, dtype=gain.dtype)
 
@@ -82,13 +77,10 @@ class Orthogonal(RandomInitializer):
     def draw(self, key: Key, shape: tuple[int, ...], dtype: str) -> Array:
         """The values for a key."""
         if len(shape) < 2:
-            raise ShapeError(
-                "`shape` must have at least rank 2, because the values are the orthogonal rows of a matrix.",
-                path=type(self).__name__,
-                expected="rank >= 2",
-                received=f"shape {shape}",
-                write=f"{type(self).__name__}()((3, 3), key=jax.random.key(0))",
-            )
+            rule = "`shape` must have at least rank 2, because the values are the orthogonal rows of a matrix"
+            owner = type(self).__name__
+            write = f"{owner}()((3, 3), key=jax.random.key(0))"
+            raise ShapeError.must(rule, f"shape {shape}", path=owner, expected="rank >= 2", write=write)
         array: Array = draws.orthogonal(key, shape, dtype, self.gain)
         return array
 

@@ -6,8 +6,21 @@ from jkeras.initializers.base import RandomInitializer, family
 from jkeras.typing import Array, Config, Key
 
 
+class _Normal(RandomInitializer):
+    """Normal values, of a mean and a standard deviation."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean = arguments.number(mean, "mean", type(self).__name__)
+        self.stddev = arguments.number(stddev, "stddev", type(self).__name__, interval="[0, inf]")
+
+    def get_config(self) -> Config:
+        """`{"seed", "mean", "stddev"}`."""
+        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
+
+
 @family.register("normal")
-class RandomNormal(RandomInitializer):
+class RandomNormal(_Normal):
     """Normal values: density `exp(-(w - mean)² / (2 * stddev²)) / (stddev * sqrt(2 * pi))`.
 
     Args:
@@ -26,23 +39,14 @@ class RandomNormal(RandomInitializer):
     Source: `keras.initializers.RandomNormal`.
     """
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        super().__init__(seed)
-        self.mean = arguments.number(mean, "mean", type(self).__name__)
-        self.stddev = arguments.number(stddev, "stddev", type(self).__name__, interval="[0, inf]")
-
     def draw(self, key: Key, shape: tuple[int, ...], dtype: str) -> Array:
         """The values for a key."""
         array: Array = draws.normal(key, shape, dtype, self.mean, self.stddev)
         return array
 
-    def get_config(self) -> Config:
-        """`{"seed", "mean", "stddev"}`."""
-        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
-
 
 @family.register()
-class TruncatedNormal(RandomInitializer):
+class TruncatedNormal(_Normal):
     """Normal values within two standard deviations of the mean; those outside are drawn again.
 
     Args:
@@ -61,19 +65,10 @@ class TruncatedNormal(RandomInitializer):
     Source: `keras.initializers.TruncatedNormal`.
     """
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        super().__init__(seed)
-        self.mean = arguments.number(mean, "mean", type(self).__name__)
-        self.stddev = arguments.number(stddev, "stddev", type(self).__name__, interval="[0, inf]")
-
     def draw(self, key: Key, shape: tuple[int, ...], dtype: str) -> Array:
         """The values for a key."""
         array: Array = draws.truncated_normal(key, shape, dtype, self.mean, self.stddev)
         return array
-
-    def get_config(self) -> Config:
-        """`{"seed", "mean", "stddev"}`."""
-        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
 
 
 @family.register("uniform")

@@ -85,13 +85,10 @@ class STFT(Initializer):
         else:
             window = np.asarray(self.window)
         if window.shape != (length,):
-            raise ShapeError(
-                f"`window` must have {length} numbers, one for each step of the kernel.",
-                path="STFT",
-                expected=f"shape ({length},)",
-                received=f"shape {window.shape}",
-                write="STFT(window='hann')   # of any length",
-            )
+            rule = f"`window` must have {length} numbers, one for each step of the kernel"
+            write = "STFT(window='hann')   # of any length"
+            wanted = f"shape ({length},)"
+            raise ShapeError.must(rule, f"shape {window.shape}", path="STFT", expected=wanted, write=write)
         if self.scaling is None:
             return window
         scaled: np.ndarray = window / (
@@ -133,11 +130,6 @@ def _checked_window(window: Any) -> str | tuple[float, ...] | None:
         return window
     values = np.asarray(window)
     if values.ndim != 1:
-        raise ArgumentError(
-            f"`window` must have one axis, got shape {values.shape}.",
-            path="STFT",
-            expected="rank 1",
-            received=f"shape {values.shape}",
-            write="STFT(window='hann')",
-        )
+        rule, write = "`window` must have one axis", "STFT(window='hann')"
+        raise ArgumentError.must(rule, f"shape {values.shape}", path="STFT", write=write)
     return tuple(values.tolist())

@@ -52,11 +52,8 @@ def deserialize(config: Config, custom_objects: Mapping[str, Any] | None = None)
     known = {"module": "keras.layers", **config} if isinstance(config, Mapping) else config
     layer = registry.deserialize(known, custom_objects)
     if not isinstance(layer, Layer):
-        raise ConfigError(
-            "`config` must be the config of a layer.",
-            path="layers.deserialize",
-            expected='{"module": "keras.layers", "class_name": ..., "config": {...}}',
-            received=repr(config)[:80],
-            write="layers.deserialize(layers.serialize(layers.Dense(8)))",
-        )
+        problem = "`config` must be the config of a layer."
+        wanted = '{"module": "keras.layers", "class_name": ..., "config": {...}}'
+        received, write = repr(config)[:80], "layers.deserialize(layers.serialize(layers.Dense(8)))"
+        raise ConfigError(problem, path="layers.deserialize", expected=wanted, received=received, write=write)
     return layer

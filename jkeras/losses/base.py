@@ -21,12 +21,13 @@ import numpy as np
 from jkeras import arguments, config, dtypes, families, registry
 from jkeras.configurable import PlainArguments
 from jkeras.dtypes import PolicyLike
-from jkeras.errors import ArgumentError, MissingCallError
+from jkeras.errors import MissingCallError
 from jkeras.losses import entries
 from jkeras.losses.arrays import as_arrays, examples_of, match_ranks
 from jkeras.losses.entries import check_takes_labels, check_values
 from jkeras.losses.validation import check_same_shape
 from jkeras.losses.weighting import (
+    MEAN,
     REDUCTIONS,
     UNREDUCED,
     divide,
@@ -66,9 +67,7 @@ class Loss(PlainArguments):
     integer_labels: bool = False
     """Whether `call` gets the labels uncast, because they are class indices."""
 
-    def __init__(
-        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: PolicyLike = None
-    ) -> None:
+    def __init__(self, name: str | None = None, reduction: str | None = MEAN, dtype: PolicyLike = None) -> None:
         owner = type(self).__name__
         line = f'{owner}(reduction="sum_over_batch_size")'
         arguments.one_of(reduction, "reduction", owner, REDUCTIONS, write=line)
@@ -148,13 +147,10 @@ class Loss(PlainArguments):
         (1.3863, 2.0)
         """
         if self.reduction in UNREDUCED:
-            raise ArgumentError(
-                f"`reduction` must reduce the values to one number, got {self.reduction!r}.",
-                path=self.name,
-                expected='reduction="sum_over_batch_size", "sum" or "mean_with_sample_weight"',
-                received=f"reduction={self.reduction!r}",
-                write=f'{type(self).__name__}(reduction="sum_over_batch_size")',
-            )
+            wanted = 'reduction="sum_over_batch_size", "sum" or "mean_with_sample_weight"'
+            write = f'{type(self).__name__}(reduction="sum_over_batch_size")'
+            what = "such that it reduces the values to one number"
+            raise arguments.refusal(self.reduction, "reduction", self.name, what, expected=wanted, write=write)
         values, mask = self._values(y_true, y_pred, sample_weight, mask)
         return sum_and_count(values, sample_weight, mask, self.reduction, examples_of(y_pred))
 
@@ -307,19 +303,13 @@ class LossFunctionWrapper(FunctionLoss):
     def __init__(
         self,
         fn: LossFunction,
-        reduction: str | None = "sum_over_batch_size",
+        reduction: str | None = MEAN,
         name: str | None = None,
         dtype: PolicyLike = None,
         **kwargs: Any,
     ) -> None:
-        if not callable(fn):
-            raise ArgumentError(
-                f"`fn` must be a function, got {arguments.shown(fn)}.",
-                path="LossFunctionWrapper",
-                expected="a function of (y_true, y_pred)",
-                received=repr(fn)[:80],
-                write="LossFunctionWrapper(lambda y_true, y_pred: ...)   # a value for each example",
-            )
+        write = "LossFunctionWrapper(lambda y_true, y_pred: ...)   # a value for each example"
+        arguments.function(fn, "fn", "LossFunctionWrapper", write, expected="a function of (y_true, y_pred)")
         check_takes_labels(fn, str(name or getattr(fn, "__name__", "LossFunctionWrapper")), kwargs)
         super().__init__(fn, reduction, name, dtype, **kwargs)
 
@@ -386,11 +376,7 @@ def deserialize(name: Callable[..., Any], custom_objects: Mapping[str, Any] | No
     """The loss of a config or of a name.
 
     Args:
-        name: a name or an envelope.
-        custom_objects: functions and classes by name, before all other tables.
-
-    Raises:
-        UnknownNameError: no table has the name.
+        name, custom_objects: as in `saving.deserialize_keras_object`; the config may be a name.
 
     >>> from jkeras import losses
     >>> losses.deserialize({"class_name": "Huber", "config": {"delta": 2.0}}).arguments

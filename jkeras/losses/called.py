@@ -54,13 +54,8 @@ class CalledLoss(Loss):
             given["sample_weight"] = sample_weight
         value = jnp.asarray(self.loss(y_true, y_pred, **given))
         if value.ndim:
-            raise ShapeError(
-                "`__call__` of a loss must return one number.",
-                path=self.name,
-                expected="shape ()",
-                received=f"shape {value.shape}",
-                write="return jnp.mean(values)",
-            )
+            rule, write = "`__call__` of a loss must return one number", "return jnp.mean(values)"
+            raise ShapeError.must(rule, f"shape {value.shape}", path=self.name, expected="shape ()", write=write)
         return value
 
     def sum_and_count(

@@ -4,6 +4,9 @@ With `from_logits=True` the logarithms are taken of the logits (log-sigmoid, log
 prefer it. Given probabilities, they are clipped to `[epsilon, 1 - epsilon]` first, so that the loss stays finite.
 """
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +16,7 @@ from jkeras.dtypes import PolicyLike
 from jkeras.losses.arrays import divide_no_nan, in_float32, paired
 from jkeras.losses.base import FunctionLoss, public
 from jkeras.losses.validation import check_probabilities, check_several_classes
+from jkeras.losses.weighting import MEAN
 from jkeras.typing import Array, ArrayLike, Axes, Shape
 
 
@@ -113,6 +117,27 @@ def mean_over(x: Array, axis: Axes) -> Array:
     return jnp.mean(x, axis=axis if isinstance(axis, int) else tuple(axis))
 
 
+CHECKS: dict[str, Callable[[Any, str, str], Any]] = {
+    "apply_class_balancing": arguments.boolean,
+    "alpha": arguments.fraction,
+    "gamma": arguments.non_negative_number,
+    "from_logits": arguments.boolean,
+    "label_smoothing": arguments.fraction,
+    "ignore_class": arguments.optional_int,
+}
+
+
+def checked(owner: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a crossentropy, each checked as its name says. Binary ones may have several axes.
+
+    >>> checked("BinaryCrossentropy", {"from_logits": True, "axis": (1, 2)})
+    {'from_logits': True, 'axis': [1, 2]}
+    """
+    axis = arguments.axes if owner.startswith("Binary") else arguments.axis
+    checks = {**CHECKS, "axis": axis}
+    return {name: checks[name](value, name, owner) for name, value in given.items()}
+
+
 @public("bce", "BCE")
 @in_float32
 def binary_crossentropy(
@@ -163,15 +188,13 @@ class BinaryCrossentropy(FunctionLoss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: Axes = -1,
-        reduction: str | None = "sum_over_batch_size",
+        reduction: str | None = MEAN,
         name: str | None = "binary_crossentropy",
         dtype: PolicyLike = None,
     ) -> None:
-        owner = "BinaryCrossentropy"
-        self.from_logits = arguments.boolean(from_logits, "from_logits", owner)
-        self.label_smoothing = arguments.fraction(label_smoothing, "label_smoothing", owner)
-        self.axis = arguments.axes(axis, "axis", owner)
-        kept = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
+        given = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        kept = checked("BinaryCrossentropy", given)
+        self.from_logits, self.label_smoothing, self.axis = kept.values()
         super().__init__(binary_crossentropy, reduction, name, dtype, **kept)
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
@@ -233,15 +256,13 @@ class CategoricalCrossentropy(FunctionLoss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
+        reduction: str | None = MEAN,
         name: str | None = "categorical_crossentropy",
         dtype: PolicyLike = None,
     ) -> None:
-        owner = "CategoricalCrossentropy"
-        self.from_logits = arguments.boolean(from_logits, "from_logits", owner)
-        self.label_smoothing = arguments.fraction(label_smoothing, "label_smoothing", owner)
-        self.axis = arguments.axis(axis, "axis", owner)
-        kept = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
+        given = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        kept = checked("CategoricalCrossentropy", given)
+        self.from_logits, self.label_smoothing, self.axis = kept.values()
         super().__init__(categorical_crossentropy, reduction, name, dtype, **kept)
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:

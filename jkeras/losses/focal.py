@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import arguments
 from jkeras.dtypes import PolicyLike
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import FunctionLoss, public
 from jkeras.losses.crossentropy import (
     binary_elements,
+    checked,
     log_softmax,
     mean_over,
     normalized,
@@ -23,6 +23,7 @@ from jkeras.losses.crossentropy import (
     times,
 )
 from jkeras.losses.validation import check_probabilities, check_several_classes
+from jkeras.losses.weighting import MEAN
 from jkeras.typing import Array, ArrayLike, Axes, Shape
 
 
@@ -100,19 +101,13 @@ class BinaryFocalCrossentropy(FunctionLoss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: Axes = -1,
-        reduction: str | None = "sum_over_batch_size",
+        reduction: str | None = MEAN,
         name: str | None = "binary_focal_crossentropy",
         dtype: PolicyLike = None,
     ) -> None:
-        owner = "BinaryFocalCrossentropy"
-        kept = {
-            "apply_class_balancing": arguments.boolean(apply_class_balancing, "apply_class_balancing", owner),
-            "alpha": arguments.fraction(alpha, "alpha", owner),
-            "gamma": arguments.non_negative_number(gamma, "gamma", owner),
-            "from_logits": arguments.boolean(from_logits, "from_logits", owner),
-            "label_smoothing": arguments.fraction(label_smoothing, "label_smoothing", owner),
-            "axis": arguments.axes(axis, "axis", owner),
-        }
+        given = {"alpha": alpha, "gamma": gamma, "from_logits": from_logits, "label_smoothing": label_smoothing}
+        balanced = {"apply_class_balancing": apply_class_balancing, **given}
+        kept = checked("BinaryFocalCrossentropy", {**balanced, "axis": axis})
         super().__init__(binary_focal_crossentropy, reduction, name, dtype, **kept)
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
@@ -187,18 +182,12 @@ class CategoricalFocalCrossentropy(FunctionLoss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
+        reduction: str | None = MEAN,
         name: str | None = "categorical_focal_crossentropy",
         dtype: PolicyLike = None,
     ) -> None:
-        owner = "CategoricalFocalCrossentropy"
-        kept = {
-            "alpha": arguments.fraction(alpha, "alpha", owner),
-            "gamma": arguments.non_negative_number(gamma, "gamma", owner),
-            "from_logits": arguments.boolean(from_logits, "from_logits", owner),
-            "label_smoothing": arguments.fraction(label_smoothing, "label_smoothing", owner),
-            "axis": arguments.axis(axis, "axis", owner),
-        }
+        given = {"alpha": alpha, "gamma": gamma, "from_logits": from_logits, "label_smoothing": label_smoothing}
+        kept = checked("CategoricalFocalCrossentropy", {**given, "axis": axis})
         super().__init__(categorical_focal_crossentropy, reduction, name, dtype, **kept)
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:

@@ -6,6 +6,7 @@ from jkeras.dtypes import PolicyLike
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
 from jkeras.losses.crossentropy import times
+from jkeras.losses.weighting import MEAN
 from jkeras.typing import Array, ArrayLike
 
 
@@ -51,9 +52,7 @@ class Hinge(SameShapeLoss):
     1.0
     """
 
-    def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "hinge", dtype: PolicyLike = None
-    ) -> None:
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "hinge", dtype: PolicyLike = None) -> None:
         super().__init__(hinge, reduction, name, dtype)
 
 
@@ -91,10 +90,7 @@ class SquaredHinge(SameShapeLoss):
     """
 
     def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "squared_hinge",
-        dtype: PolicyLike = None,
+        self, reduction: str | None = MEAN, name: str | None = "squared_hinge", dtype: PolicyLike = None
     ) -> None:
         super().__init__(squared_hinge, reduction, name, dtype)
 
@@ -141,9 +137,6 @@ class CategoricalHinge(SameShapeLoss):
     """
 
     def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "categorical_hinge",
-        dtype: PolicyLike = None,
+        self, reduction: str | None = MEAN, name: str | None = "categorical_hinge", dtype: PolicyLike = None
     ) -> None:
         super().__init__(categorical_hinge, reduction, name, dtype)

@@ -13,6 +13,7 @@ from jkeras.dtypes import PolicyLike
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
 from jkeras.losses.entries import declare
+from jkeras.losses.weighting import MEAN
 from jkeras.typing import Array, ArrayLike, Axes
 
 
@@ -72,7 +73,7 @@ class Dice(SameShapeLoss):
 
     def __init__(
         self,
-        reduction: str | None = "sum_over_batch_size",
+        reduction: str | None = MEAN,
         name: str | None = "dice",
         axis: Axes | None = None,
         dtype: PolicyLike = None,
@@ -142,7 +143,7 @@ class Tversky(SameShapeLoss):
         self,
         alpha: float = 0.5,
         beta: float = 0.5,
-        reduction: str | None = "sum_over_batch_size",
+        reduction: str | None = MEAN,
         name: str | None = "tversky",
         axis: Axes | None = None,
         dtype: PolicyLike = None,

@@ -6,6 +6,7 @@ from jkeras import config
 from jkeras.dtypes import PolicyLike
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
+from jkeras.losses.weighting import MEAN
 from jkeras.typing import Array, ArrayLike
 
 
@@ -48,10 +49,7 @@ class KLDivergence(SameShapeLoss):
     """
 
     def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "kl_divergence",
-        dtype: PolicyLike = None,
+        self, reduction: str | None = MEAN, name: str | None = "kl_divergence", dtype: PolicyLike = None
     ) -> None:
         super().__init__(kl_divergence, reduction, name, dtype)
 
@@ -90,7 +88,5 @@ class Poisson(SameShapeLoss):
     1.5
     """
 
-    def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "poisson", dtype: PolicyLike = None
-    ) -> None:
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "poisson", dtype: PolicyLike = None) -> None:
         super().__init__(poisson, reduction, name, dtype)

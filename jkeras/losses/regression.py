@@ -16,6 +16,7 @@ from jkeras.dtypes import PolicyLike
 from jkeras.losses.arrays import in_float32, paired
 from jkeras.losses.base import SameShapeLoss, public
 from jkeras.losses.entries import declare
+from jkeras.losses.weighting import MEAN
 from jkeras.typing import Array, ArrayLike
 
 
@@ -52,10 +53,7 @@ class MeanSquaredError(SameShapeLoss):
     """
 
     def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_squared_error",
-        dtype: PolicyLike = None,
+        self, reduction: str | None = MEAN, name: str | None = "mean_squared_error", dtype: PolicyLike = None
     ) -> None:
         super().__init__(mean_squared_error, reduction, name, dtype)
 
@@ -93,10 +91,7 @@ class MeanAbsoluteError(SameShapeLoss):
     """
 
     def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_absolute_error",
-        dtype: PolicyLike = None,
+        self, reduction: str | None = MEAN, name: str | None = "mean_absolute_error", dtype: PolicyLike = None
     ) -> None:
         super().__init__(mean_absolute_error, reduction, name, dtype)
 
@@ -136,7 +131,7 @@ class MeanAbsolutePercentageError(SameShapeLoss):
 
     def __init__(
         self,
-        reduction: str | None = "sum_over_batch_size",
+        reduction: str | None = MEAN,
         name: str | None = "mean_absolute_percentage_error",
         dtype: PolicyLike = None,
     ) -> None:
@@ -178,7 +173,7 @@ class MeanSquaredLogarithmicError(SameShapeLoss):
 
     def __init__(
         self,
-        reduction: str | None = "sum_over_batch_size",
+        reduction: str | None = MEAN,
         name: str | None = "mean_squared_logarithmic_error",
         dtype: PolicyLike = None,
     ) -> None:
@@ -231,7 +226,7 @@ class Huber(SameShapeLoss):
     def __init__(
         self,
         delta: float = 1.0,
-        reduction: str | None = "sum_over_batch_size",
+        reduction: str | None = MEAN,
         name: str | None = "huber_loss",
         dtype: PolicyLike = None,
     ) -> None:
@@ -271,9 +266,7 @@ class LogCosh(SameShapeLoss):
     0.2169
     """
 
-    def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "log_cosh", dtype: PolicyLike = None
-    ) -> None:
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "log_cosh", dtype: PolicyLike = None) -> None:
         super().__init__(log_cosh, reduction, name, dtype)
 
 
@@ -335,7 +328,7 @@ class CosineSimilarity(SameShapeLoss):
     def __init__(
         self,
         axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
+        reduction: str | None = MEAN,
         name: str | None = "cosine_similarity",
         dtype: PolicyLike = None,
     ) -> None:

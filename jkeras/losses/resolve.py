@@ -3,7 +3,6 @@
 import inspect
 
 from jkeras import arguments
-from jkeras.errors import ArgumentError
 from jkeras.losses.base import Loss, LossFunctionWrapper, class_loss_of, get
 from jkeras.losses.called import CalledLoss
 from jkeras.typing import Identifier, Shape
@@ -66,13 +65,8 @@ def resolve(identifier: Identifier, y_true_shape: Shape, y_pred_shape: Shape) ->
         overridden = type(found).__call__ is not Loss.__call__ and type(found).sum_and_count is Loss.sum_and_count
         return CalledLoss(found) if overridden else found
     if found is None or inspect.isclass(found):
-        raise ArgumentError(
-            f"`loss` must be a loss, got {arguments.shown(identifier)}.",
-            path="loss",
-            expected="a loss",
-            received=repr(identifier)[:80],
-            write="loss='mse'   # or an instance, such as losses.MeanSquaredError()",
-        )
+        write = "loss='mse'   # or an instance, such as losses.MeanSquaredError()"
+        raise arguments.refusal(identifier, "loss", "loss", "a loss", write=write)
     loss = LossFunctionWrapper(found, name=identifier if isinstance(identifier, str) else name_of(found))
     loss.class_loss = class_loss_of(found, {})
     return loss

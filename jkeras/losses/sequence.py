@@ -15,6 +15,7 @@ from jkeras.losses.base import FunctionLoss, public
 from jkeras.losses.crossentropy import below_largest
 from jkeras.losses.entries import along, declare, zeroed
 from jkeras.losses.validation import check_by_hand, check_sequences
+from jkeras.losses.weighting import MEAN
 from jkeras.typing import Array, ArrayLike, Shape
 
 IMPOSSIBLE = -1e5  # a log probability, for that of 0
@@ -112,9 +113,7 @@ class CTC(FunctionLoss):
     Source: A. Graves et al., "Connectionist Temporal Classification", ICML 2006.
     """
 
-    def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "ctc", dtype: PolicyLike = None
-    ) -> None:
+    def __init__(self, reduction: str | None = MEAN, name: str | None = "ctc", dtype: PolicyLike = None) -> None:
         super().__init__(ctc, reduction, name, dtype)
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:

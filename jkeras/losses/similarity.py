@@ -11,6 +11,7 @@ from jkeras.errors import ShapeError
 from jkeras.losses.arrays import as_arrays, as_float, in_float32
 from jkeras.losses.base import FunctionLoss, public
 from jkeras.losses.entries import along, declare, zeroed
+from jkeras.losses.weighting import MEAN
 from jkeras.typing import Array, ArrayLike
 
 ABSENT = jnp.iinfo("int32").min  # the label of an embedding that does not count: neither partner nor opponent
@@ -127,7 +128,7 @@ class Circle(FunctionLoss):
         gamma: float = 80.0,
         margin: float = 0.4,
         remove_diagonal: bool = True,
-        reduction: str | None = "sum_over_batch_size",
+        reduction: str | None = MEAN,
         name: str | None = "circle",
         dtype: PolicyLike = None,
     ) -> None:

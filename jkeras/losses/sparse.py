@@ -17,9 +17,10 @@ from jkeras.dtypes import PolicyLike
 from jkeras.errors import ShapeError
 from jkeras.losses.arrays import as_arrays, as_float, divide_no_nan, in_float32
 from jkeras.losses.base import FunctionLoss, public
-from jkeras.losses.crossentropy import below_largest, clip_probabilities, power
+from jkeras.losses.crossentropy import below_largest, checked, clip_probabilities, power
 from jkeras.losses.entries import along, declare, zeroed
 from jkeras.losses.validation import check_by_hand, check_class_indices, check_several_classes
+from jkeras.losses.weighting import MEAN
 from jkeras.typing import Array, ArrayLike, Shape
 
 
@@ -172,16 +173,14 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         self,
         from_logits: bool = False,
         ignore_class: int | None = None,
-        reduction: str | None = "sum_over_batch_size",
+        reduction: str | None = MEAN,
         axis: int = -1,
         name: str | None = "sparse_categorical_crossentropy",
         dtype: PolicyLike = None,
     ) -> None:
-        owner = "SparseCategoricalCrossentropy"
-        self.from_logits = arguments.boolean(from_logits, "from_logits", owner)
-        self.ignore_class = arguments.optional_int(ignore_class, "ignore_class", owner)
-        self.axis = arguments.axis(axis, "axis", owner)
-        kept = {"from_logits": self.from_logits, "ignore_class": self.ignore_class, "axis": self.axis}
+        given = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
+        kept = checked("SparseCategoricalCrossentropy", given)
+        self.from_logits, self.ignore_class, self.axis = kept.values()
         super().__init__(sparse_categorical_crossentropy, reduction, name, dtype, **kept)
 
     def validate(self, y_true: np.ndarray, y_pred_shape: Shape, path: str = "y") -> None:
@@ -239,7 +238,7 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss):
     def __init__(
         self,
         q: float = 0.5,
-        reduction: str | None = "sum_over_batch_size",
+        reduction: str | None = MEAN,
         name: str | None = "categorical_generalized_cross_entropy",
         dtype: PolicyLike = None,
     ) -> None:

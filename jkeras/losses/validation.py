@@ -118,14 +118,13 @@ def check_class_indices(loss: Labelled, y_true: np.ndarray, y_pred_shape: Shape,
     if not (labels.ndim == len(expected) and _fit(labels.shape, expected)):
         one_hot = y_true.ndim == len(y_pred_shape) and y_true.shape[axis] == classes
         arguments = _kept(loss)
+        mended = written("CategoricalCrossentropy", arguments, {"axis": -1})
         raise DataError(
             f"{type(loss).__name__} needs one class index for each prediction.",
             path=path,
             expected=f"integers of shape {_batch(expected)}",
             received=f"{y_true.dtype} labels of shape {_batch(y_true.shape)}",
-            write=f"loss={written('CategoricalCrossentropy', arguments, {'axis': -1})}   # one-hot labels"
-            if one_hot
-            else None,
+            write=f"loss={mended}   # one-hot labels" if one_hot else None,
         )
     if classes is not None and labels.size:
         _check_range(loss, labels, classes, path)

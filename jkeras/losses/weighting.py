@@ -16,7 +16,8 @@ from jkeras.losses.arrays import append_axes, as_arrays, broadcasts, divide_no_n
 from jkeras.typing import Array, ArrayLike, DTypeLike
 
 REDUCTIONS = ("sum", "sum_over_batch_size", "mean", "mean_with_sample_weight", "none", None)
-MEANS = ("sum_over_batch_size", "mean")
+MEAN = "sum_over_batch_size"  # of losses that are not told another
+MEANS = (MEAN, "mean")
 UNREDUCED = ("none", None)
 
 
@@ -164,7 +165,7 @@ def reduce_weighted(
     values: Array,
     sample_weight: ArrayLike | None,
     mask: ArrayLike | None,
-    reduction: str | None = "sum_over_batch_size",
+    reduction: str | None = MEAN,
 ) -> Array:
     """Weighs values and reduces them.
 

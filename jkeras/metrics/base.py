@@ -173,11 +173,7 @@ def deserialize(config: str | Mapping[str, Any] | None, custom_objects: Mapping[
     """The metric of a config or of a name.
 
     Args:
-        config: a name or an envelope.
-        custom_objects: functions and classes by name, before all other tables.
-
-    Raises:
-        UnknownNameError: no table has the name.
+        config, custom_objects: as in `saving.deserialize_keras_object`; the config may be a name.
 
     >>> from jkeras import metrics
     >>> metrics.deserialize({"class_name": "BinaryAccuracy", "config": {"threshold": 0.25}}).arguments

@@ -67,14 +67,13 @@ class FalsePositives(_Count):
     """The weight of negative labels with positive decisions: `sum(w [not y_true and y_pred > threshold])`.
 
     Args:
-        thresholds: a number in [0, 1] or a sequence of them; 0.5 by default.
-        name, dtype: as in `Metric`.
+        thresholds, name, dtype: as in `TruePositives`.
 
     Shapes:
-        `y_true`, `y_pred`: `(...)`; result `()`, or `(thresholds,)` for several.
+        As in `TruePositives`.
 
     Raises:
-        ArgumentError: a threshold is not a number in [0, 1].
+        ArgumentError: as in `TruePositives`.
 
     >>> FalsePositives(thresholds=[0.2, 0.8])([0, 0, 1], [0.5, 0.9, 1]).tolist()
     [2.0, 1.0]
@@ -88,14 +87,13 @@ class TrueNegatives(_Count):
     """The weight of negative labels with negative decisions: `sum(w [not y_true and y_pred <= threshold])`.
 
     Args:
-        thresholds: a number in [0, 1] or a sequence of them; 0.5 by default.
-        name, dtype: as in `Metric`.
+        thresholds, name, dtype: as in `TruePositives`.
 
     Shapes:
-        `y_true`, `y_pred`: `(...)`; result `()`, or `(thresholds,)` for several.
+        As in `TruePositives`.
 
     Raises:
-        ArgumentError: a threshold is not a number in [0, 1].
+        ArgumentError: as in `TruePositives`.
 
     >>> float(TrueNegatives()([0, 1, 0, 0], [1, 1, 0, 0], sample_weight=[0, 0, 1, 0.5]))
     1.5
@@ -109,14 +107,13 @@ class FalseNegatives(_Count):
     """The weight of positive labels with negative decisions: `sum(w [y_true and y_pred <= threshold])`.
 
     Args:
-        thresholds: a number in [0, 1] or a sequence of them; 0.5 by default.
-        name, dtype: as in `Metric`.
+        thresholds, name, dtype: as in `TruePositives`.
 
     Shapes:
-        `y_true`, `y_pred`: `(...)`; result `()`, or `(thresholds,)` for several.
+        As in `TruePositives`.
 
     Raises:
-        ArgumentError: a threshold is not a number in [0, 1].
+        ArgumentError: as in `TruePositives`.
 
     >>> float(FalseNegatives()([0, 1, 1, 1], [0, 1, 0, 0]))
     2.0

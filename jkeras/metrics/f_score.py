@@ -127,17 +127,13 @@ class F1Score(_FScore):
     """The harmonic mean of precision and recall: `2 P R / (P + R)`.
 
     Args:
-        average: `None` for a score per class; `"micro"` for that of all decisions together; `"macro"` for the mean over
-            classes; `"weighted"` for the mean in which a class counts as often as it occurs.
-        threshold: above which a prediction is a positive decision; `None` for the largest of an example.
-        name, dtype: as in `Metric`.
+        average, threshold, name, dtype: as in `FBetaScore`.
 
     Shapes:
-        `y_true`, `y_pred`: `(b, classes)`, one-hot or multi-hot labels; result `()`, without an average `(classes,)`.
+        As in `FBetaScore`.
 
     Raises:
-        ArgumentError: an argument is out of range.
-        ShapeError: the predictions are not `(b, classes)`.
+        ArgumentError, ShapeError: as in `FBetaScore`.
 
     Source: C. J. van Rijsbergen, "Information retrieval", 1979, chapter 7.
 

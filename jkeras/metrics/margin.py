@@ -3,11 +3,11 @@
 from jkeras.dtypes import PolicyLike
 from jkeras.losses.margin import categorical_hinge, hinge, squared_hinge
 from jkeras.metrics.base import FAMILY
-from jkeras.metrics.reduction import FunctionMean
+from jkeras.metrics.reduction import LossMean
 
 
 @FAMILY.register()
-class Hinge(FunctionMean):
+class Hinge(LossMean):
     """The mean of `max(1 - y_true y_pred, 0)`, for labels -1 and 1 (or 0 and 1).
 
     Args:
@@ -17,14 +17,12 @@ class Hinge(FunctionMean):
     1.0
     """
 
-    direction = "down"
-
     def __init__(self, name: str | None = "hinge", dtype: PolicyLike = None) -> None:
         super().__init__(hinge, name, dtype)
 
 
 @FAMILY.register()
-class SquaredHinge(FunctionMean):
+class SquaredHinge(LossMean):
     """The mean of `max(1 - y_true y_pred, 0)^2`, for labels -1 and 1 (or 0 and 1).
 
     Args:
@@ -34,14 +32,12 @@ class SquaredHinge(FunctionMean):
     1.25
     """
 
-    direction = "down"
-
     def __init__(self, name: str | None = "squared_hinge", dtype: PolicyLike = None) -> None:
         super().__init__(squared_hinge, name, dtype)
 
 
 @FAMILY.register()
-class CategoricalHinge(FunctionMean):
+class CategoricalHinge(LossMean):
     """The mean of `max(neg - pos + 1, 0)`: by how much the true class's score falls short of leading by 1.
 
     Args:
@@ -50,8 +46,6 @@ class CategoricalHinge(FunctionMean):
     >>> float(CategoricalHinge()([[0.0, 1.0]], [[0.25, 0.75]]))
     0.5
     """
-
-    direction = "down"
 
     def __init__(self, name: str | None = "categorical_hinge", dtype: PolicyLike = None) -> None:
         super().__init__(categorical_hinge, name, dtype)

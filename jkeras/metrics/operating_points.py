@@ -94,12 +94,10 @@ class SpecificityAtSensitivity(_OperatingPoint):
 
     Args:
         sensitivity: how much is enough, in [0, 1].
-        num_thresholds: even ones from 0 to 1; 1 means 0.5.
-        class_id: the one class that is looked at.
-        name, dtype: as in `Metric`.
+        num_thresholds, class_id, name, dtype: as in `SensitivityAtSpecificity`.
 
     Shapes:
-        `y_true`, `y_pred`: `(...)`, with `class_id` `(..., classes)`; result `()`.
+        As in `SensitivityAtSpecificity`.
 
     Raises:
         ArgumentError: an argument is out of range.
@@ -127,12 +125,10 @@ class PrecisionAtRecall(_OperatingPoint):
 
     Args:
         recall: how much is enough, in [0, 1].
-        num_thresholds: even ones from 0 to 1; 1 means 0.5.
-        class_id: the one class that is looked at.
-        name, dtype: as in `Metric`.
+        num_thresholds, class_id, name, dtype: as in `SensitivityAtSpecificity`.
 
     Shapes:
-        `y_true`, `y_pred`: `(...)`, with `class_id` `(..., classes)`; result `()`.
+        As in `SensitivityAtSpecificity`.
 
     Raises:
         ArgumentError: an argument is out of range.
@@ -160,12 +156,10 @@ class RecallAtPrecision(_OperatingPoint):
 
     Args:
         precision: how much is enough, in [0, 1].
-        num_thresholds: even ones from 0 to 1; 1 means 0.5.
-        class_id: the one class that is looked at.
-        name, dtype: as in `Metric`.
+        num_thresholds, class_id, name, dtype: as in `SensitivityAtSpecificity`.
 
     Shapes:
-        `y_true`, `y_pred`: `(...)`, with `class_id` `(..., classes)`; result `()`.
+        As in `SensitivityAtSpecificity`.
 
     Raises:
         ArgumentError: an argument is out of range.

@@ -124,13 +124,10 @@ def _targets(given: Sequence[int] | None, num_classes: int, owner: str) -> list[
 def _check_countable(weight: Array, dtype: str, owner: str) -> None:
     """Raises `ArgumentError` for fractions where the state counts in integers."""
     if jnp.issubdtype(weight.dtype, jnp.floating) and not dtypes.is_float(dtype):
-        raise ArgumentError(
-            "the weights must be integers, because the state counts in integers.",
-            path=owner,
-            expected=f"weights of dtype {dtype}, or a state of floats",
-            received=f"weights of dtype {weight.dtype}",
-            write=f'{owner}(..., dtype="float32")',
-        )
+        rule = "the weights must be integers, because the state counts in integers"
+        wanted, received = f"weights of dtype {dtype}, or a state of floats", f"weights of dtype {weight.dtype}"
+        write = f'{owner}(..., dtype="float32")'
+        raise ArgumentError.must(rule, received, path=owner, expected=wanted, write=write)
 
 
 class _Encoded(_Overlap):

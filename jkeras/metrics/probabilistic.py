@@ -1,16 +1,15 @@
 """Crossentropies and divergences, averaged over all samples seen."""
 
-from jkeras import arguments
 from jkeras.dtypes import PolicyLike
-from jkeras.losses.crossentropy import binary_crossentropy, categorical_crossentropy
+from jkeras.losses.crossentropy import binary_crossentropy, categorical_crossentropy, checked
 from jkeras.losses.probabilistic import kl_divergence, poisson
 from jkeras.losses.sparse import sparse_categorical_crossentropy
 from jkeras.metrics.base import FAMILY
-from jkeras.metrics.reduction import FunctionMean
+from jkeras.metrics.reduction import LossMean
 
 
 @FAMILY.register()
-class KLDivergence(FunctionMean):
+class KLDivergence(LossMean):
     """The mean of `sum(y_true log(y_true / y_pred))`.
 
     Args:
@@ -20,14 +19,12 @@ class KLDivergence(FunctionMean):
     0.1438
     """
 
-    direction = "down"
-
     def __init__(self, name: str | None = "kl_divergence", dtype: PolicyLike = None) -> None:
         super().__init__(kl_divergence, name, dtype)
 
 
 @FAMILY.register()
-class Poisson(FunctionMean):
+class Poisson(LossMean):
     """The mean of `y_pred - y_true log y_pred`.
 
     Args:
@@ -37,14 +34,12 @@ class Poisson(FunctionMean):
     1.5
     """
 
-    direction = "down"
-
     def __init__(self, name: str | None = "poisson", dtype: PolicyLike = None) -> None:
         super().__init__(poisson, name, dtype)
 
 
 @FAMILY.register("bce", "BCE")
-class BinaryCrossentropy(FunctionMean):
+class BinaryCrossentropy(LossMean):
     """The mean of `-y log p - (1 - y) log(1 - p)`.
 
     Args:
@@ -59,8 +54,6 @@ class BinaryCrossentropy(FunctionMean):
     0.3466
     """
 
-    direction = "down"
-
     def __init__(
         self,
         name: str | None = "binary_crossentropy",
@@ -68,15 +61,13 @@ class BinaryCrossentropy(FunctionMean):
         from_logits: bool = False,
         label_smoothing: float = 0,
     ) -> None:
-        owner = "BinaryCrossentropy"
-        self.from_logits = arguments.boolean(from_logits, "from_logits", owner)
-        self.label_smoothing = arguments.fraction(label_smoothing, "label_smoothing", owner)
-        kept = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
+        kept = checked("BinaryCrossentropy", {"from_logits": from_logits, "label_smoothing": label_smoothing})
+        self.from_logits, self.label_smoothing = kept.values()
         super().__init__(binary_crossentropy, name, dtype, **kept)
 
 
 @FAMILY.register()
-class CategoricalCrossentropy(FunctionMean):
+class CategoricalCrossentropy(LossMean):
     """The mean of `-sum(y log p)`, for labels that are distributions over classes.
 
     Args:
@@ -92,8 +83,6 @@ class CategoricalCrossentropy(FunctionMean):
     0.3466
     """
 
-    direction = "down"
-
     def __init__(
         self,
         name: str | None = "categorical_crossentropy",
@@ -102,16 +91,14 @@ class CategoricalCrossentropy(FunctionMean):
         label_smoothing: float = 0,
         axis: int = -1,
     ) -> None:
-        owner = "CategoricalCrossentropy"
-        self.from_logits = arguments.boolean(from_logits, "from_logits", owner)
-        self.label_smoothing = arguments.fraction(label_smoothing, "label_smoothing", owner)
-        self.axis = arguments.axis(axis, "axis", owner)
-        kept = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis}
+        given = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        kept = checked("CategoricalCrossentropy", given)
+        self.from_logits, self.label_smoothing, self.axis = kept.values()
         super().__init__(categorical_crossentropy, name, dtype, **kept)
 
 
 @FAMILY.register()
-class SparseCategoricalCrossentropy(FunctionMean):
+class SparseCategoricalCrossentropy(LossMean):
     """The mean of `-log p[label]`, for labels that are class indices.
 
     Args:
@@ -129,8 +116,6 @@ class SparseCategoricalCrossentropy(FunctionMean):
     0.3466
     """
 
-    direction = "down"
-
     def __init__(
         self,
         name: str | None = "sparse_categorical_crossentropy",
@@ -139,9 +124,7 @@ class SparseCategoricalCrossentropy(FunctionMean):
         ignore_class: int | None = None,
         axis: int = -1,
     ) -> None:
-        owner = "SparseCategoricalCrossentropy"
-        self.from_logits = arguments.boolean(from_logits, "from_logits", owner)
-        self.ignore_class = arguments.optional_int(ignore_class, "ignore_class", owner)
-        self.axis = arguments.axis(axis, "axis", owner)
-        kept = {"from_logits": self.from_logits, "ignore_class": self.ignore_class, "axis": self.axis}
+        given = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
+        kept = checked("SparseCategoricalCrossentropy", given)
+        self.from_logits, self.ignore_class, self.axis = kept.values()
         super().__init__(sparse_categorical_crossentropy, name, dtype, **kept)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jkeras import arguments, registry
 from jkeras.dtypes import PolicyLike
-from jkeras.errors import ArgumentError, ShapeError
+from jkeras.errors import ShapeError
 from jkeras.losses import entries
 from jkeras.losses.arrays import append_axes, as_arrays, broadcasts, divide_no_nan, match_ranks, widened
 from jkeras.losses.base import FAMILY as LOSSES
@@ -260,6 +260,12 @@ class FunctionMean(_MeanState):
         return {**super().get_config(), **registry.serialize(kept)}
 
 
+class LossMean(FunctionMean):
+    """The mean of a loss function."""
+
+    direction = "down"
+
+
 @FAMILY.register()
 class MeanMetricWrapper(FunctionMean):
     """The mean of a function's values.
@@ -278,14 +284,8 @@ class MeanMetricWrapper(FunctionMean):
     """
 
     def __init__(self, fn: MetricFunction, name: str | None = None, dtype: PolicyLike = None, **kwargs: Any) -> None:
-        if not callable(fn):
-            raise ArgumentError(
-                f"`fn` must be a function, got {arguments.shown(fn)}.",
-                path="MeanMetricWrapper",
-                expected="a function of (y_true, y_pred)",
-                received=repr(fn)[:80],
-                write="MeanMetricWrapper(lambda y_true, y_pred: ...)   # a value for each example",
-            )
+        write = "MeanMetricWrapper(lambda y_true, y_pred: ...)   # a value for each example"
+        arguments.function(fn, "fn", "MeanMetricWrapper", write, expected="a function of (y_true, y_pred)")
         check_takes_labels(fn, str(name or getattr(fn, "__name__", "MeanMetricWrapper")), kwargs)
         super().__init__(fn, name, dtype, **kwargs)
         if isinstance(fn, Loss) or any(fn is each for each in LOSSES.table.values()):

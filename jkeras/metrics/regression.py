@@ -19,12 +19,12 @@ from jkeras.losses.regression import (
 )
 from jkeras.metrics import sums
 from jkeras.metrics.base import FAMILY, Metric, State
-from jkeras.metrics.reduction import FunctionMean, init_mean, result_mean, update_mean
+from jkeras.metrics.reduction import FunctionMean, LossMean, init_mean, result_mean, update_mean
 from jkeras.typing import Array, ArrayLike
 
 
 @FAMILY.register("mse", "MSE")
-class MeanSquaredError(FunctionMean):
+class MeanSquaredError(LossMean):
     """The mean of `(y_true - y_pred)^2`.
 
     Args:
@@ -33,8 +33,6 @@ class MeanSquaredError(FunctionMean):
     >>> float(MeanSquaredError()([[0.0, 1.0]], [[1.0, 3.0]]))
     2.5
     """
-
-    direction = "down"
 
     def __init__(self, name: str | None = "mean_squared_error", dtype: PolicyLike = None) -> None:
         super().__init__(mean_squared_error, name, dtype)
@@ -83,7 +81,7 @@ class RootMeanSquaredError(Metric):
 
 
 @FAMILY.register("mae", "MAE")
-class MeanAbsoluteError(FunctionMean):
+class MeanAbsoluteError(LossMean):
     """The mean of `|y_true - y_pred|`.
 
     Args:
@@ -93,14 +91,12 @@ class MeanAbsoluteError(FunctionMean):
     1.5
     """
 
-    direction = "down"
-
     def __init__(self, name: str | None = "mean_absolute_error", dtype: PolicyLike = None) -> None:
         super().__init__(mean_absolute_error, name, dtype)
 
 
 @FAMILY.register("mape", "MAPE")
-class MeanAbsolutePercentageError(FunctionMean):
+class MeanAbsolutePercentageError(LossMean):
     """The mean of `100 |y_true - y_pred| / |y_true|`.
 
     Args:
@@ -110,14 +106,12 @@ class MeanAbsolutePercentageError(FunctionMean):
     37.5
     """
 
-    direction = "down"
-
     def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: PolicyLike = None) -> None:
         super().__init__(mean_absolute_percentage_error, name, dtype)
 
 
 @FAMILY.register("msle", "MSLE")
-class MeanSquaredLogarithmicError(FunctionMean):
+class MeanSquaredLogarithmicError(LossMean):
     """The mean of `(log(1 + y_true) - log(1 + y_pred))^2`.
 
     Args:
@@ -127,14 +121,12 @@ class MeanSquaredLogarithmicError(FunctionMean):
     0.4805
     """
 
-    direction = "down"
-
     def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: PolicyLike = None) -> None:
         super().__init__(mean_squared_logarithmic_error, name, dtype)
 
 
 @FAMILY.register()
-class LogCoshError(FunctionMean):
+class LogCoshError(LossMean):
     """The mean of `log cosh(y_pred - y_true)`.
 
     Args:
@@ -143,8 +135,6 @@ class LogCoshError(FunctionMean):
     >>> round(float(LogCoshError()([[0.0, 0.0]], [[0.0, 1.0]])), 4)
     0.2169
     """
-
-    direction = "down"
 
     def __init__(self, name: str | None = "logcosh", dtype: PolicyLike = None) -> None:
         super().__init__(log_cosh, name, dtype)

@@ -20,7 +20,7 @@ import numpy as np
 
 from jkeras import arguments, config
 from jkeras.dtypes import PolicyLike
-from jkeras.errors import ArgumentError, ShapeError
+from jkeras.errors import ShapeError
 from jkeras.losses.arrays import as_float, divide_no_nan, paired, widened
 from jkeras.metrics import sums
 from jkeras.metrics.base import Metric, State
@@ -98,13 +98,8 @@ def check_thresholds(given: Any, owner: str) -> list[float]:
     """
     values = list(given) if isinstance(given, list | tuple) else [given]
     if not values or not all(isinstance(value, int | float) and 0 <= value <= 1 for value in values):
-        raise ArgumentError(
-            f"`thresholds` must be numbers in [0, 1], got {arguments.shown(given)}.",
-            path=owner,
-            expected="numbers in [0, 1]",
-            received=repr(given)[:80],
-            write=f"{owner}(thresholds=[0.25, 0.5, 0.75])",
-        )
+        wanted, write = "numbers in [0, 1]", f"{owner}(thresholds=[0.25, 0.5, 0.75])"
+        raise arguments.refusal(given, "thresholds", owner, wanted, write=write)
     return values
 
 
@@ -116,13 +111,8 @@ def check_class_id(class_id: object, owner: str) -> int | None:
     """
     found = arguments.optional_int(class_id, "class_id", owner)
     if found is not None and found < 0:
-        raise ArgumentError(
-            f"`class_id` must be a non-negative integer or None, got {class_id!r}.",
-            path=owner,
-            expected="an int >= 0 or None",
-            received=repr(class_id),
-            write=f"{owner}(class_id=0)",
-        )
+        wanted, write = "a non-negative integer or None", f"{owner}(class_id=0)"
+        raise arguments.refusal(class_id, "class_id", owner, wanted, expected="an int >= 0 or None", write=write)
     return found
 
 

@@ -59,13 +59,9 @@ def clone_model(
         )
     if isinstance(model, Sequential):
         if call_function is not None:
-            raise ArgumentError(
-                "`call_function` must be None for a Sequential, which calls its layers in order.",
-                path="clone_model: call_function",
-                expected="None",
-                received=type(call_function).__name__,
-                write="clone_model(model, clone_function=clone_function)",
-            )
+            rule = "`call_function` must be None for a Sequential, which calls its layers in order"
+            path, write = "clone_model: call_function", "clone_model(model, clone_function=clone_function)"
+            raise ArgumentError.must(rule, type(call_function).__name__, path=path, expected="None", write=write)
         return _clone_chain(model, input_tensors, _cloner(model, clone_function, None, recursive, cache))
     if model.function is not None:
         clone = _cloner(model, clone_function, call_function, recursive, cache)
@@ -114,13 +110,9 @@ def _clone_chain(model: Sequential, input_tensors: TensorTree | None, clone: Clo
     layers = [clone(layer) for layer in model.layers]
     given = unpack(input_tensors)
     if given is not None and not isinstance(given, KerasTensor):
-        raise ArgumentError(
-            "`input_tensors` must be one symbolic tensor for a Sequential.",
-            path="clone_model: input_tensors",
-            expected="one symbolic tensor",
-            received=repr(given)[:80],
-            write="clone_model(model, jkeras.Input((8,)))",
-        )
+        rule, received = "`input_tensors` must be one symbolic tensor for a Sequential", repr(given)[:80]
+        path, write = "clone_model: input_tensors", "clone_model(model, jkeras.Input((8,)))"
+        raise ArgumentError.must(rule, received, path=path, expected="one symbolic tensor", write=write)
     begin = model.declared_input
     if given is not None and not isinstance(given.history.operation, InputLayer):
         layers = [Input(batch_shape=given.shape, dtype=given.dtype), *layers]

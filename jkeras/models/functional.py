@@ -26,27 +26,15 @@ from jkeras.typing import ArrayTree, PyTree, Shape
 class GraphLayer(Layer):
     """A layer that is described by symbolic inputs and outputs, or by the `call` of a subclass.
 
-    Args:
-        inputs, outputs: symbolic tensors or structures of them; both or neither.
-        name: its address in the tree of the owner.
-        kwargs: the arguments of `Layer`.
-
-    Raises:
-        ArgumentError: only one of `inputs` and `outputs`, or something other than a symbolic tensor.
-        GraphError: the graph is disconnected or has a cycle.
-        DuplicateNameError: two layers have the same explicit name.
+    Its arguments, and what it raises, are those of `Model`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         described = graph_arguments(args, kwargs)
         if args and described is None:
-            raise ArgumentError(
-                "the positional arguments must be `inputs`, `outputs` and `name`.",
-                path=type(self).__name__,
-                expected="inputs, outputs and name; or keywords only",
-                received=f"{len(args)} arguments",
-                write="jkeras.Model(inputs, outputs)",
-            )
+            rule, received = "the positional arguments must be `inputs`, `outputs` and `name`", f"{len(args)} arguments"
+            wanted, write = "inputs, outputs and name; or keywords only", "jkeras.Model(inputs, outputs)"
+            raise ArgumentError.must(rule, received, path=type(self).__name__, expected=wanted, write=write)
         if kwargs.get("trainable", True) is None:
             kwargs = {**kwargs, "trainable": True}
         super().__init__(**(described[2] if described is not None else kwargs))

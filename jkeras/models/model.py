@@ -119,13 +119,9 @@ class Model(GraphLayer):
             ArgumentError: both or neither are given, or the index is out of range.
         """
         if (name is None) == (index is None):
-            raise ArgumentError(
-                "exactly one of `name` and `index` must be given.",
-                path="get_layer",
-                expected="a name or an index",
-                received="both" if name is not None else "neither",
-                write="model.get_layer(index=0)",
-            )
+            problem, write = "exactly one of `name` and `index` must be given.", "model.get_layer(index=0)"
+            wanted, received = "a name or an index", "both" if name is not None else "neither"
+            raise ArgumentError(problem, path="get_layer", expected=wanted, received=received, write=write)
         addresses = self.addresses()
         if index is not None:
             if not -len(addresses) <= index < len(addresses):
@@ -241,14 +237,7 @@ class Model(GraphLayer):
         The file appears complete or not at all.
 
         Args:
-            path: of the file, which ends in `.keras`; one that exists is replaced.
-            variables: the two trees.
-
-        Raises:
-            ArgumentError: the path ends otherwise.
-            LeafError: the trees do not fit the model.
-            SerializationError: a part of the model has no config.
-            FileWriteError: the file cannot be written.
+            path, variables: as in `saving.save_model`, which says what is raised.
         """
         saving.save_model(self, path, variables)
 
@@ -386,11 +375,8 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     """
     model = registry.deserialize(parse(json_string), custom_objects)
     if not isinstance(model, Model):
-        raise ConfigError(
-            f"`json_string` must be the config of a model, got that of a {type(model).__name__}.",
-            path="model_from_json",
-            expected="the config of a model",
-            received=type(model).__name__,
-            write="jkeras.saving.deserialize_keras_object(json.loads(json_string))   # for other objects",
-        )
+        problem = f"`json_string` must be the config of a model, got that of a {type(model).__name__}."
+        wanted, received = "the config of a model", type(model).__name__
+        write = "jkeras.saving.deserialize_keras_object(json.loads(json_string))   # for other objects"
+        raise ConfigError(problem, path="model_from_json", expected=wanted, received=received, write=write)
     return model

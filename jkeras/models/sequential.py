@@ -82,13 +82,9 @@ class Sequential(Model):
     def pop(self, rebuild: bool = True) -> Layer:
         """Takes the last layer away and returns it."""
         if not self._chain:
-            raise BuildError(
-                "cannot remove the last layer, because the model has no layers.",
-                path=self.name,
-                expected="a model with layers",
-                received="no layers",
-                write=f"{self.name}.add(layers.Dense(10))",
-            )
+            problem = "cannot remove the last layer, because the model has no layers."
+            wanted, write = "a model with layers", f"{self.name}.add(layers.Dense(10))"
+            raise BuildError(problem, path=self.name, expected=wanted, received="no layers", write=write)
         layer = self._chain.pop()
         if layer not in self._chain:
             del self._names[layer]
@@ -105,13 +101,11 @@ class Sequential(Model):
             self._chain.append(layer)
             return
         if self._begin is not None or self._chain:
-            raise BuildError(
-                "an `Input` must be the first item of a Sequential, and the only `Input`.",
-                path=self.name,
-                expected="an `Input` before all layers",
-                received=f"another after {self._begin.batch_shape if self._begin is not None else self._chain[-1]}",
-                write="jkeras.Sequential([jkeras.Input((8,)), layers.Dense(10)])",
-            )
+            earlier = self._begin.batch_shape if self._begin is not None else self._chain[-1]
+            problem = "an `Input` must be the first item of a Sequential, and the only `Input`."
+            wanted, received = "an `Input` before all layers", f"another after {earlier}"
+            write = "jkeras.Sequential([jkeras.Input((8,)), layers.Dense(10)])"
+            raise BuildError(problem, path=self.name, expected=wanted, received=received, write=write)
         self._begin = layer
 
     def _connect(self) -> None:
@@ -286,13 +280,10 @@ class Sequential(Model):
     def from_config(cls, config: Config, custom_objects: Mapping[str, Any] | None = None) -> Any:
         """The model of a config. Raises `ConfigError` where it has no `name` or no `layers`."""
         if "name" not in config or "layers" not in config:
-            raise ConfigError(
-                "the config of a Sequential must have the keys 'name' and 'layers'.",
-                path=cls.__name__,
-                expected="the keys 'name' and 'layers'",
-                received=f"keys {sorted(config)}",
-                write=f"{cls.__name__}.from_config(model.get_config())",
-            )
+            rule = "the config of a Sequential must have the keys 'name' and 'layers'"
+            wanted = "the keys 'name' and 'layers'"
+            received, write = f"keys {sorted(config)}", f"{cls.__name__}.from_config(model.get_config())"
+            raise ConfigError.must(rule, received, path=cls.__name__, expected=wanted, write=write)
         layers = [registry.deserialize(layer, custom_objects) for layer in config["layers"]]
         model = cls(layers, trainable=config.get("trainable", True), name=config["name"])
         shape: Any = config.get("build_input_shape")
@@ -323,13 +314,10 @@ def _check_single_input(layer: Layer) -> None:
     required = [p for p in positional if p.default is p.empty]
     takes_any = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     if len(required) > 1 or not (positional or takes_any):
-        raise ArgumentError(
-            "a layer in a Sequential must take exactly one input.",
-            path=layer.name,
-            expected="call(self, inputs)",
-            received=f"call(self, {', '.join(map(str, parameters))})",
-            write="jkeras.Model(inputs, outputs)   # for layers of several inputs",
-        )
+        rule = "a layer in a Sequential must take exactly one input"
+        received = f"call(self, {', '.join(map(str, parameters))})"
+        write = "jkeras.Model(inputs, outputs)   # for layers of several inputs"
+        raise ArgumentError.must(rule, received, path=layer.name, expected="call(self, inputs)", write=write)
 
 
 def _known_inputs(model: Model) -> list[KerasTensor] | None:

@@ -225,13 +225,10 @@ def _table(
         if len(fractions) < len(headers):
             fractions = (*(0.9 * fraction for fraction in fractions), last)
     if len(fractions) != len(headers):
-        raise ArgumentError(
-            f"`positions` must have one entry per column, {len(headers)}, got {len(fractions)}.",
-            path="summary",
-            expected=f"{len(headers)} fractions, where these end: {', '.join(headers)}",
-            received=positions,
-            write=f"positions={tuple(round((i + 1) / len(headers), 2) for i in range(len(headers)))}",
-        )
+        rule = f"`positions` must have one entry per column, {len(headers)}"
+        wanted = f"{len(headers)} fractions, where these end: {', '.join(headers)}"
+        write = f"positions={tuple(round((i + 1) / len(headers), 2) for i in range(len(headers)))}"
+        raise ArgumentError.must(rule, len(fractions), path="summary", expected=wanted, write=write)
     width = line_length or min(width, shutil.get_terminal_size().columns - 4)
     ends = [int(fraction * width if last == 1 else fraction) for fraction in fractions]
     widths = [end - start for start, end in zip([0, *ends], ends, strict=False)]

@@ -141,13 +141,9 @@ def convert_to_numpy(x: ArrayTree) -> np.ndarray:
     array([0, 2, 4], dtype=int32)
     """
     if isinstance(x, KerasTensor) or is_traced(x):
-        raise ArgumentError(
-            "`x` has no values while a graph or a JAX transform is being traced, so it cannot become a NumPy array.",
-            path="convert_to_numpy",
-            expected="an array",
-            received=repr(x),
-            write="jax.pure_callback(...)   # NumPy inside a compiled function",
-        )
+        problem = "`x` has no values while a graph or a JAX transform is traced, so it cannot become a NumPy array."
+        write = "jax.pure_callback(...)   # NumPy inside a compiled function"
+        raise ArgumentError(problem, path="convert_to_numpy", expected="an array", received=repr(x), write=write)
     return np.array(x.value if isinstance(x, Variable) else x)
 
 

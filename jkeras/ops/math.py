@@ -71,13 +71,9 @@ _SEGMENTS = """The {what} of the rows of every segment.
 def _segment(function: Callable[..., Array], op: str, **words: str) -> Callable[..., PyTree]:
     def segment(data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False) -> Array:
         if jnp.ndim(segment_ids) != 1:
-            raise ShapeError(
-                f"`segment_ids` must have one axis, got shape {jnp.shape(segment_ids)}.",
-                path=op,
-                expected="segment_ids of shape (n,)",
-                received=f"shape {jnp.shape(segment_ids)}",
-                write=f"ops.{op}(ops.ravel(data), ops.ravel(segment_ids))   # one segment per element",
-            )
+            rule, received = "`segment_ids` must have one axis", f"shape {jnp.shape(segment_ids)}"
+            write = f"ops.{op}(ops.ravel(data), ops.ravel(segment_ids))   # one segment per element"
+            raise ShapeError.must(rule, received, path=op, expected="segment_ids of shape (n,)", write=write)
         if num_segments is None and is_traced(segment_ids):
             raise ArgumentError(
                 "`num_segments` must be given: it depends on values, unknown in a graph and under `jit`.",
@@ -119,13 +115,8 @@ def top_k(x: Array, k: int, sorted: bool = True) -> list[Array]:
     """
     x = jnp.asarray(x)
     if k < 0 or (x.ndim and isinstance(x.shape[-1], int) and k > x.shape[-1]):
-        raise ArgumentError(
-            f"`k` must be between 0 and the length of the last axis, got {k}.",
-            path="top_k",
-            expected=f"0 <= k <= {x.shape[-1]}",
-            received=f"{k=}",
-            write=f"ops.top_k(x, k={x.shape[-1]})",
-        )
+        rule, write = "`k` must be between 0 and the length of the last axis", f"ops.top_k(x, k={x.shape[-1]})"
+        raise ArgumentError.must(rule, k, path="top_k", expected=f"0 <= k <= {x.shape[-1]}", write=write)
     return list(jax.lax.top_k(x, k))
 
 

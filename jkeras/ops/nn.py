@@ -146,13 +146,9 @@ def psnr(x1: Array, x2: Array, max_val: float) -> Array:
     20.0
     """
     if x1.shape != x2.shape:
-        raise ShapeError(
-            f"`x2` must have the shape of `x1`, {x1.shape}, got {x2.shape}.",
-            path="psnr",
-            expected=f"{x1.shape}",
-            received=f"{x2.shape}",
-            write="ops.psnr(x1, ops.broadcast_to(x2, x1.shape), max_val)   # one signal against several",
-        )
+        rule = f"`x2` must have the shape of `x1`, {x1.shape}"
+        write = "ops.psnr(x1, ops.broadcast_to(x2, x1.shape), max_val)   # one signal against several"
+        raise ShapeError.must(rule, x2.shape, path="psnr", expected=x1.shape, write=write)
     return 20 * jnp.log10(jnp.asarray(max_val, x2.dtype)) - 10 * jnp.log10(jnp.mean(jnp.square(x1 - x2)))
 
 

@@ -179,13 +179,8 @@ def _check_counts(argument: str, counts: Any, path: str) -> None:
     """Raises `ArgumentError` for negative numbers among those that are known."""
     known = [count for count in np.ravel(counts) if isinstance(count, int | np.integer)] if _known(counts) else []
     if any(count < 0 for count in known):
-        raise ArgumentError(
-            f"`{argument}` must not be negative, got {counts!r}.",
-            path=path,
-            expected="ints >= 0",
-            received=f"{argument}={counts!r}",
-            write=f"ops.{path}(x, {argument}=2)",
-        )
+        rule, received = f"`{argument}` must not be negative", f"{counts!r}"
+        raise ArgumentError.must(rule, received, path=path, expected="ints >= 0", write=f"ops.{path}(x, {argument}=2)")
 
 
 def _known(counts: object) -> bool:

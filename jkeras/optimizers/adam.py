@@ -2,20 +2,19 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
 
 import jax.numpy as jnp
 import optax
 
 from jkeras.errors import ArgumentError
-from jkeras.optimizers.base import LearningRate, Optimizer
 from jkeras.optimizers.lookup import register
+from jkeras.optimizers.moments import TwoMoments
 from jkeras.typing import Array
 
 
 @register
 @dataclasses.dataclass(frozen=True)
-class Adam(Optimizer):
+class Adam(TwoMoments):
     """Adaptive moments.
 
         m = beta_1 * m + (1 - beta_1) * g
@@ -44,18 +43,7 @@ class Adam(Optimizer):
     Reddi et al., "On the Convergence of Adam and Beyond" (2018).
     """
 
-    learning_rate: LearningRate = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
     amsgrad: bool = False
-
-    intervals: ClassVar[Mapping[str, str]] = {
-        **Optimizer.intervals,
-        "beta_1": "[0, 1)",
-        "beta_2": "[0, 1)",
-        "epsilon": "[0, inf)",
-    }
 
     def hyperparameters(self) -> tuple[str, ...]:
         return ("step", "beta_1", "beta_2", "epsilon")
@@ -95,11 +83,6 @@ class AdamW(Adam):
 
     def __post_init__(self) -> None:
         if self.weight_decay is None:
-            raise ArgumentError(
-                "AdamW requires `weight_decay`, got None; use Adam for none.",
-                path="AdamW(weight_decay=)",
-                expected="a number",
-                received="None",
-                write="optimizers.Adam()",
-            )
+            problem, path = "AdamW requires `weight_decay`, got None; use Adam for none.", "AdamW(weight_decay=)"
+            raise ArgumentError(problem, path=path, expected="a number", received="None", write="optimizers.Adam()")
         super().__post_init__()

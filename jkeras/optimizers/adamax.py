@@ -2,19 +2,18 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
 
 import jax
 import optax
 
-from jkeras.optimizers.base import LearningRate, Optimizer
 from jkeras.optimizers.lookup import register
+from jkeras.optimizers.moments import TwoMoments
 from jkeras.typing import Array, ArrayTree, PyTree
 
 
 @register
 @dataclasses.dataclass(frozen=True)
-class Adamax(Optimizer):
+class Adamax(TwoMoments):
     """`Adam` with the infinity norm in place of the second moment.
 
         m = beta_1 * m + (1 - beta_1) * g
@@ -38,21 +37,6 @@ class Adamax(Optimizer):
 
     The source is Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), section 7.1.
     """
-
-    learning_rate: LearningRate = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
-
-    intervals: ClassVar[Mapping[str, str]] = {
-        **Optimizer.intervals,
-        "beta_1": "[0, 1)",
-        "beta_2": "[0, 1)",
-        "epsilon": "[0, inf)",
-    }
-
-    def hyperparameters(self) -> tuple[str, ...]:
-        return ("beta_1", "beta_2", "epsilon")
 
     def transformation(self, hyper: Mapping[str, Array]) -> optax.GradientTransformation:
         return optax.chain(

@@ -12,6 +12,8 @@ from jkeras.optimizers.base import LearningRate, Optimizer
 from jkeras.optimizers.lookup import register
 from jkeras.typing import Array, ArrayTree, PyTree
 
+STRENGTHS = ("l1_regularization_strength", "l2_regularization_strength", "l2_shrinkage_regularization_strength")
+
 
 @register
 @dataclasses.dataclass(frozen=True)
@@ -58,16 +60,11 @@ class Ftrl(Optimizer):
         **Optimizer.intervals,
         "learning_rate": "(0, inf)",
         "learning_rate_power": "(-inf, 0]",
-        "initial_accumulator_value": "[0, inf)",
-        "l1_regularization_strength": "[0, inf)",
-        "l2_regularization_strength": "[0, inf)",
-        "l2_shrinkage_regularization_strength": "[0, inf)",
-        "beta": "[0, inf)",
+        **dict.fromkeys(("initial_accumulator_value", *STRENGTHS, "beta"), "[0, inf)"),
     }
 
     def hyperparameters(self) -> tuple[str, ...]:
-        strengths = ("l1_regularization_strength", "l2_regularization_strength", "l2_shrinkage_regularization_strength")
-        return ("learning_rate_power", *strengths, "beta")
+        return ("learning_rate_power", *STRENGTHS, "beta")
 
     def transformation(self, hyper: Mapping[str, Array]) -> optax.GradientTransformation:
         return _follow_the_leader(hyper, self.initial_accumulator_value)

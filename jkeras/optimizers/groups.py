@@ -35,13 +35,10 @@ def by_path(optimizers: Mapping[str, Any]) -> optax.GradientTransformationExtraA
     {'bias': -1.0, 'kernel': 0.0}
     """
     if not optimizers:
-        raise ArgumentError(
-            "`optimizers` must have at least one entry, got an empty dict.",
-            path="optimizers.by_path",
-            expected="{pattern: optimizer}",
-            received=repr(optimizers)[:80],
-            write='by_path({".*": "adam"})',
-        )
+        rule = "`optimizers` must have at least one entry"
+        wanted, received = "{pattern: optimizer}", repr(optimizers)[:80]
+        write = 'by_path({".*": "adam"})'
+        raise ArgumentError.must(rule, received, path="optimizers.by_path", expected=wanted, write=write)
     parts = {pattern: optax.set_to_zero() if each is None else get(each) for pattern, each in optimizers.items()}
     transformations = {pattern: _as_transformation(each) for pattern, each in parts.items()}
 

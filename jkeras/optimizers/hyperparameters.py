@@ -148,13 +148,10 @@ def _replacement(found: Any, name: str, value: ArrayLike) -> Array:
     old = jnp.asarray(found.hyperparams[name])
     new = jnp.asarray(value, old.dtype)
     if new.shape not in ((), old.shape):
-        raise ArgumentError(
-            f"`{name}` must be one number, or have the shape of the present value.",
-            path=name,
-            expected=f"shape () or {old.shape}",
-            received=f"shape {new.shape}",
-            write="opt_state = jax.vmap(optimizer.init)(stacked_params)   # one value per member",
-        )
+        rule, received = f"`{name}` must be one number, or have the shape of the present value", f"shape {new.shape}"
+        wanted = f"shape () or {old.shape}"
+        write = "opt_state = jax.vmap(optimizer.init)(stacked_params)   # one value per member"
+        raise ArgumentError.must(rule, received, path=name, expected=wanted, write=write)
     return jnp.broadcast_to(new, old.shape)
 
 

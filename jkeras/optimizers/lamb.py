@@ -2,18 +2,17 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
 
 import optax
 
-from jkeras.optimizers.base import LearningRate, Optimizer
 from jkeras.optimizers.lookup import register
+from jkeras.optimizers.moments import TwoMoments
 from jkeras.typing import Array
 
 
 @register
 @dataclasses.dataclass(frozen=True)
-class Lamb(Optimizer):
+class Lamb(TwoMoments):
     """`Adam` whose step on each array is as long as the array, for large batches.
 
         m = beta_1 * m + (1 - beta_1) * g
@@ -40,21 +39,6 @@ class Lamb(Optimizer):
     The source is You et al., "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes" (2020),
     arXiv:1904.00962.
     """
-
-    learning_rate: LearningRate = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
-
-    intervals: ClassVar[Mapping[str, str]] = {
-        **Optimizer.intervals,
-        "beta_1": "[0, 1)",
-        "beta_2": "[0, 1)",
-        "epsilon": "[0, inf)",
-    }
-
-    def hyperparameters(self) -> tuple[str, ...]:
-        return ("beta_1", "beta_2", "epsilon")
 
     def transformation(self, hyper: Mapping[str, Array]) -> optax.GradientTransformation:
         return optax.chain(

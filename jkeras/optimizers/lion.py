@@ -47,6 +47,5 @@ class Lion(Optimizer):
 
     def transformation(self, hyper: Mapping[str, Array]) -> optax.GradientTransformation:
         return optax.chain(
-            optax.scale_by_lion(hyper["beta_1"], hyper["beta_2"]),
-            optax.scale_by_learning_rate(hyper["learning_rate"]),
+            optax.scale_by_lion(hyper["beta_1"], hyper["beta_2"]), optax.scale_by_learning_rate(hyper["learning_rate"])
         )

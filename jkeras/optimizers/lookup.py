@@ -12,7 +12,7 @@ import optax
 
 from jkeras import arguments, families, slots
 from jkeras.configurable import with_plain_arguments
-from jkeras.errors import ArgumentError, SerializationError
+from jkeras.errors import SerializationError
 from jkeras.optimizers.base import Optimizer
 from jkeras.typing import Config
 
@@ -85,13 +85,9 @@ def get(identifier: OptimizerLike) -> Any:
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
         return FAMILY.get(identifier)
     slots.check(identifier, "optimizer", "optimizers.get")
-    raise ArgumentError(
-        f"`identifier` must be an optimizer, got {arguments.shown(identifier)}.",
-        path="optimizers.get",
-        expected="a name, a config, a jkeras optimizer or an optax transformation",
-        received=repr(identifier)[:80],
-        write='optimizers.get("adam")   # or optax.adam(1e-3)',
-    )
+    wanted = "a name, a config, a jkeras optimizer or an optax transformation"
+    write = 'optimizers.get("adam")   # or optax.adam(1e-3)'
+    raise arguments.refusal(identifier, "identifier", "optimizers.get", "an optimizer", expected=wanted, write=write)
 
 
 def serialize(optimizer: OptimizerLike) -> Any:
@@ -121,11 +117,7 @@ def deserialize(config: Config | str | Mapping[str, Any], custom_objects: Mappin
     """The optimizer of a config, of ours or of Keras's.
 
     Args:
-        config: a name or an envelope.
-        custom_objects: functions and classes by name, before all other tables.
-
-    Raises:
-        UnknownNameError: no table has the name.
+        config, custom_objects: as in `saving.deserialize_keras_object`; the config may be a name.
 
     >>> from jkeras import optimizers
     >>> deserialize(serialize(optimizers.SGD(0.5))) == optimizers.SGD(0.5)

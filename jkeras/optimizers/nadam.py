@@ -2,14 +2,14 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jkeras.optimizers.base import LearningRate, Optimizer
 from jkeras.optimizers.lookup import register
+from jkeras.optimizers.moments import TwoMoments
 from jkeras.typing import Array, ArrayTree, PyTree
 
 SCHEDULE_DECAY = 0.96  # of the paper's momentum schedule, per step
@@ -17,7 +17,7 @@ SCHEDULE_DECAY = 0.96  # of the paper's momentum schedule, per step
 
 @register
 @dataclasses.dataclass(frozen=True)
-class Nadam(Optimizer):
+class Nadam(TwoMoments):
     """`Adam` with Nesterov momentum that warms up.
 
         u(t) = beta_1 * (1 - 0.96**t / 2)                        the momentum at step t;  U(t) = u(1) * ... * u(t)
@@ -43,21 +43,6 @@ class Nadam(Optimizer):
 
     The source is Dozat, "Incorporating Nesterov Momentum into Adam" (2016).
     """
-
-    learning_rate: LearningRate = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
-
-    intervals: ClassVar[Mapping[str, str]] = {
-        **Optimizer.intervals,
-        "beta_1": "[0, 1)",
-        "beta_2": "[0, 1)",
-        "epsilon": "[0, inf)",
-    }
-
-    def hyperparameters(self) -> tuple[str, ...]:
-        return ("beta_1", "beta_2", "epsilon")
 
     def transformation(self, hyper: Mapping[str, Array]) -> optax.GradientTransformation:
         return optax.chain(

@@ -252,13 +252,9 @@ def categorical(logits: ArrayLike, num_samples: int, dtype: DTypeLike = "int32",
     """
     logits = jnp.asarray(logits)
     if logits.ndim != 2:
-        raise ShapeError(
-            f"`logits` must have shape (b, classes), got {logits.shape}.",
-            path="random.categorical",
-            expected="logits of shape (b, classes)",
-            received=f"shape {logits.shape}",
-            write="random.categorical(logits[None], num_samples, seed=key)" if logits.ndim == 1 else None,
-        )
+        rule, received = "`logits` must have shape (b, classes)", f"shape {logits.shape}"
+        write = "random.categorical(logits[None], num_samples, seed=key)" if logits.ndim == 1 else None
+        raise ShapeError.must(rule, received, path="random.categorical", write=write)
     key, shape = draw_key(seed, "categorical"), (logits.shape[0], num_samples)
     return jax.random.categorical(key, jnp.expand_dims(logits, -1), axis=1, shape=shape).astype(dtype)
 

@@ -83,13 +83,9 @@ def sobel_edges(images: Array, data_format: str | None = None) -> Array:
     [0.0, 8.0]
     """
     if images.ndim != 4:
-        raise ShapeError(
-            f"`images` must be a batch of images, of rank 4, got rank {images.ndim}.",
-            path="sobel_edges",
-            expected="rank 4",
-            received=f"rank {images.ndim}",
-            write="sobel_edges(images[None])" if images.ndim == 3 else None,
-        )
+        rule = "`images` must be a batch of images, of rank 4"
+        write = "sobel_edges(images[None])" if images.ndim == 3 else None
+        raise ShapeError.must(rule, f"rank {images.ndim}", path="sobel_edges", write=write)
     height, width, _ = image_axes(4, data_format, "sobel_edges")
     smooth, slope = jnp.array([1, 2, 1], images.dtype), jnp.array([-1, 0, 1], images.dtype)
     dy = _correlate(_correlate(images, smooth, width), slope, height)
@@ -136,13 +132,9 @@ def ssim(
     """
     height, width, channels = image_axes(image1.ndim, data_format, "ssim")
     if image1.shape != image2.shape:
-        raise ShapeError(
-            f"`image2` must have the shape of `image1`, {image1.shape}, got {image2.shape}.",
-            path="ssim",
-            expected=f"{image1.shape}",
-            received=f"{image2.shape}",
-            write="ssim(image1, jnp.broadcast_to(image2, image1.shape))   # one image against a batch",
-        )
+        rule = f"`image2` must have the shape of `image1`, {image1.shape}"
+        write = "ssim(image1, jnp.broadcast_to(image2, image1.shape))   # one image against a batch"
+        raise ShapeError.must(rule, image2.shape, path="ssim", expected=image1.shape, write=write)
     check_windows((image1.shape[height], image1.shape[width]), (filter_size, filter_size), "valid", "ssim")
     dtype = jnp.promote_types(image1.dtype, jnp.float32)
     one, two = image1.astype(dtype), image2.astype(dtype)

@@ -45,13 +45,10 @@ def map_coordinates(
     """
     coordinates = jnp.asarray(coordinates)
     if coordinates.ndim < 2 or coordinates.shape[0] != inputs.ndim:
-        raise ShapeError(
-            f"`coordinates` must have one row for each of the {inputs.ndim} axes of `inputs`.",
-            path="map_coordinates",
-            expected=f"shape ({inputs.ndim}, ...)",
-            received=f"shape {coordinates.shape}",
-            write="map_coordinates(inputs, jnp.stack([rows, columns]), order=1)   # of inputs with two axes",
-        )
+        rule = f"`coordinates` must have one row for each of the {inputs.ndim} axes of `inputs`"
+        wanted, received = f"shape ({inputs.ndim}, ...)", f"shape {coordinates.shape}"
+        write = "map_coordinates(inputs, jnp.stack([rows, columns]), order=1)   # of inputs with two axes"
+        raise ShapeError.must(rule, received, path="map_coordinates", expected=wanted, write=write)
     check_choice(fill_mode, FILL_MODES, "fill_mode", "map_coordinates")
     if order not in (0, 1):
         raise ArgumentError(

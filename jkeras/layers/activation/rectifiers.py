@@ -164,12 +164,13 @@ class PReLU(Layer):
         shared = self.shared_axes or ()
         shape = tuple(1 if axis in shared else size for axis, size in enumerate(input_shape))[1:]
         if None in shape:
-            raise BuildError(
-                "the dimensions of the slopes must be known, and at least one is not.",
+            unknown = [axis for axis, size in enumerate(input_shape) if axis and size is None]
+            raise BuildError.must(
+                "the dimensions of the slopes must be known",
+                input_shape,
                 path=self._label,
                 expected="known dimensions, or one slope along the unknown ones",
-                received=input_shape,
-                write=f"PReLU(shared_axes={[axis for axis, size in enumerate(input_shape) if axis and size is None]})",
+                write=f"PReLU(shared_axes={unknown})",
             )
         self.alpha = declare(self, "alpha", tuple(size or 0 for size in shape))
         axes = {axis: size for axis, size in enumerate(input_shape) if axis and axis not in shared}

@@ -171,8 +171,9 @@ class HeadedAttention(Layer):
             strict = self.flash_attention is True
             return dot_product_attention(query, key, value, implementation=how, strict=strict, **visible), None
         if self.flash_attention:
+            problem = "`return_attention_scores` cannot be used with `flash_attention`, which keeps no scores."
             raise ArgumentError(
-                "`return_attention_scores` cannot be used with `flash_attention`, which keeps no scores.",
+                problem,
                 path=self._label,
                 expected="return_attention_scores=False or flash_attention=None",
                 received="return_attention_scores=True, flash_attention=True",
@@ -200,11 +201,11 @@ class HeadedAttention(Layer):
             None in (a, b) or a == b for a, b in zip(value[:-1], key[:-1], strict=True)
         )
         if not same:
-            raise ShapeError(
-                "query, value and key must have the same rank and batch axes, and value and key the same positions.",
+            raise ShapeError.must(
+                "query, value and key must have the same rank and batch axes, and value and key the same positions",
+                f"{tuple(query)}, {tuple(value)} and {tuple(key)}",
                 path=self._label,
                 expected="(b, t, i), (b, s, j) and (b, s, k)",
-                received=f"{tuple(query)}, {tuple(value)} and {tuple(key)}",
                 write=f"{self.name}(x, x)   # attention of a sequence to itself",
             )
 
@@ -258,13 +259,10 @@ def _layer(embedding: Layer | Mapping[str, Any] | None, owner: str) -> Any:
     """The layer of a `position_embedding`, which may be a config; `None` stays."""
     layer = registry.deserialize(embedding) if isinstance(embedding, dict) else embedding
     if layer is not None and not isinstance(layer, Layer):
-        raise ArgumentError(
-            f"`position_embedding` must be a layer or None, got {arguments.shown(embedding)}.",
-            path=owner,
-            expected="a layer of queries and keys (b, t, n, c), or None",
-            received=repr(embedding),
-            write=f"{owner}(..., position_embedding=layers.RotaryEmbedding())",
-        )
+        wanted = "a layer of queries and keys (b, t, n, c), or None"
+        write = f"{owner}(..., position_embedding=layers.RotaryEmbedding())"
+        what = "a layer or None"
+        raise arguments.refusal(embedding, "position_embedding", owner, what, expected=wanted, write=write)
     return layer
 
 

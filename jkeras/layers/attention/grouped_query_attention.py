@@ -111,11 +111,11 @@ class GroupQueryAttention(HeadedAttention):
     def check_shapes(self, query: Array, value: Array, key: Array) -> None:
         super().check_shapes(query, value, key)
         if len(query) != 3:
-            raise ShapeError(
-                "the query must be a sequence with one axis of positions.",
+            raise ShapeError.must(
+                "the query must be a sequence with one axis of positions",
+                f"shape {tuple(query)}",
                 path=self._label,
                 expected="(b, t, i)",
-                received=tuple(query),
                 write="MultiHeadAttention(...)   # attends over any axes",
             )
 

@@ -67,26 +67,20 @@ class ScoredAttention(Layer):
         """The inputs, or their shapes, if they are `[query, value]` or `[query, value, key]`."""
         if isinstance(inputs, list | tuple) and len(inputs) in (2, 3) and not is_shape(inputs):
             return inputs
-        raise ShapeError(
-            "the inputs must be a list of two or three tensors.",
-            path=self._label,
-            expected="[query, value] or [query, value, key]",
-            received=f"{len(inputs)} inputs" if isinstance(inputs, list | tuple) else type(inputs).__name__,
-            write=f"{self.name}([x, x])   # attention of a sequence to itself",
-        )
+        received = f"{len(inputs)} inputs" if isinstance(inputs, list | tuple) else type(inputs).__name__
+        rule, wanted = "the inputs must be a list of two or three tensors", "[query, value] or [query, value, key]"
+        write = f"{self.name}([x, x])   # attention of a sequence to itself"
+        raise ShapeError.must(rule, received, path=self._label, expected=wanted, write=write)
 
     def check_masks(self, mask: Sequence[Array | None] | None) -> tuple[Any, Any]:
         """The masks of query and value, out of a list of two or three."""
         if mask is None:
             return None, None
         if not isinstance(mask, list | tuple) or len(mask) not in (2, 3):
-            raise ShapeError(
-                "the mask must be a list of two or three masks, as the inputs are a list.",
-                path=self._label,
-                expected="[query_mask, value_mask], with None for none",
-                received=type(mask).__name__,
-                write=f"{self.name}([x, y], mask=[x_mask, None])",
-            )
+            problem = "the mask must be a list of two or three masks, as the inputs are a list."
+            wanted, write = "[query_mask, value_mask], with None for none", f"{self.name}([x, y], mask=[x_mask, None])"
+            received = type(mask).__name__
+            raise ShapeError(problem, path=self._label, expected=wanted, received=received, write=write)
         return mask[0], mask[1]
 
 

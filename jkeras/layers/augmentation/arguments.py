@@ -50,11 +50,6 @@ def value_bounds(value_range: Sequence[float], owner: str) -> tuple[Any, Any]:
     entries = tuple(value_range) if isinstance(value_range, Sequence) and not isinstance(value_range, str) else ()
     numbers = all(isinstance(entry, int | float) and not isinstance(entry, bool) for entry in entries)
     if len(entries) != 2 or not numbers or entries[0] == entries[1]:
-        raise ArgumentError(
-            f"`value_range` must be two different numbers, got {arguments.shown(value_range)}.",
-            path=owner,
-            expected="two different numbers",
-            received=f"value_range={value_range!r}",
-            write=f"{owner}(..., value_range=(0, 255))",
-        )
+        write = f"{owner}(..., value_range=(0, 255))"
+        raise arguments.refusal(value_range, "value_range", owner, "two different numbers", write=write)
     return min(entries), max(entries)

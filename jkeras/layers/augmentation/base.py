@@ -17,14 +17,14 @@ from jkeras import keys
 from jkeras.config import standardize_data_format
 from jkeras.core import Layer, SeedGenerator
 from jkeras.core.options import LayerOptions
-from jkeras.errors import ArgumentError, ShapeError
+from jkeras.errors import ShapeError
 from jkeras.functional.layout import channel_axis, spatial_axes
+from jkeras.layers.arguments import check_image_names
 from jkeras.layers.augmentation.arguments import factor_range, value_bounds
 from jkeras.layers.augmentation.options import ImageOptions
 from jkeras.typing import Array, Key, PyTree, Range
 
 Transformation = dict[str, Any]
-KEYS = ("images", "labels", "segmentation_masks")
 
 
 class ImageLayer(Layer):
@@ -168,14 +168,7 @@ class ImageLayer(Layer):
 
     def check_names(self, data: Mapping[str, Any]) -> None:
         """Raises `ArgumentError` for a dict without images, or with what no layer here can transform."""
-        if "images" not in data or set(data) - set(KEYS):
-            raise ArgumentError(
-                "the inputs must be images, with labels and masks beside them or not.",
-                path=self._label,
-                expected='"images", and perhaps "labels" and "segmentation_masks"',
-                received=sorted(data),
-                write="layer({'images': images, 'labels': labels})",
-            )
+        check_image_names(data, self._label)
 
 
 class RandomImageLayer(ImageLayer):

@@ -72,15 +72,13 @@ class RandomHue(RandomColor):
     Args:
         factor: the range of `f`, within [0, 1]; a number `u` means `(0, u)`. The sign is drawn too. With 1 the hues are
             turned by half a circle.
-        value_range: `(low, high)`, the values that pixels may have.
-        seed, data_format: as for every random image layer.
+        value_range, seed, data_format: as in `RandomSaturation`.
 
     Shapes:
-        `(b, h, w, 3)` or `(h, w, 3)` -> the same, in the compute dtype.
+        As in `RandomSaturation`.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is not a range.
-        ShapeError: the images have not three channels.
+        ArgumentError, ShapeError: as in `RandomSaturation`.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomHue((1.0, 1.0), value_range=(0, 1))
@@ -151,15 +149,13 @@ class RandomColorDegeneration(RandomFactorLayer):
     Args:
         factor: the range of the factor, within [-1, 1]; a number `f` means `(0, f)`. 1 takes all colour away, what is
             below 0 adds some.
-        value_range: the values that pixels may have.
-        seed, data_format: as for every random image layer.
+        value_range, seed, data_format: as in `RandomSaturation`.
 
     Shapes:
-        `(b, h, w, 3)` or `(h, w, 3)` -> the same, in the compute dtype.
+        As in `RandomSaturation`.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is not a range.
-        ShapeError: the images have not three channels.
+        ArgumentError, ShapeError: as in `RandomSaturation`.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomColorDegeneration((0.5, 0.5))

@@ -32,14 +32,13 @@ class RandomSharpness(RandomFactorLayer):
     Args:
         factor: the range of the factor, within [0, 1]; a number `f` means `(0, f)`. 0 smooths, 0.5 changes nothing, 1
             sharpens.
-        value_range: the values that pixels may have.
-        seed, data_format: as for every random image layer.
+        value_range, seed, data_format: as in `RandomBrightness`.
 
     Shapes:
-        `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
+        As in `RandomBrightness`.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is not a range.
+        ArgumentError: as in `RandomBrightness`.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomSharpness((0.0, 0.0))

@@ -64,14 +64,13 @@ class RandomContrast(RandomImageLayer):
     Args:
         factor: `(lower, upper)` within [0, 1]: factors are drawn between `1 - lower` and `1 + upper`. A number `f`
             means `(f, f)`.
-        value_range: the values that pixels may have.
-        seed, data_format: as for every random image layer.
+        value_range, seed, data_format: as in `RandomBrightness`.
 
     Shapes:
-        `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
+        As in `RandomBrightness`.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is not a range.
+        ArgumentError: as in `RandomBrightness`.
 
     >>> import jax.numpy as jnp
     >>> layer = RandomContrast(1.0)

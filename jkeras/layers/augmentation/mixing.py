@@ -28,13 +28,9 @@ class MixingLayer(RandomImageLayer):
     def check_labels(self, labels: Array) -> None:
         """Raises `ShapeError` for class indices: there is nothing between two of them."""
         if labels.ndim == 1 and not jnp.issubdtype(labels.dtype, jnp.floating):
-            raise ShapeError(
-                "the labels must be vectors, because class indices cannot be mixed.",
-                path=self._label,
-                expected="a row per example",
-                received=f"labels of shape {labels.shape}, {labels.dtype}",
-                write="jax.nn.one_hot(labels, num_classes)",
-            )
+            rule = "the labels must be vectors, because class indices cannot be mixed"
+            received, write = f"labels of shape {labels.shape}, {labels.dtype}", "jax.nn.one_hot(labels, num_classes)"
+            raise ShapeError.must(rule, received, path=self._label, expected="a row per example", write=write)
 
 
 def partners(values: Array, transformation: Transformation) -> Array:

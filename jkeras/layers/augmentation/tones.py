@@ -28,14 +28,13 @@ class RandomInvert(RandomImageLayer):
 
     Args:
         factor: the range of the probability that an image is inverted, within [0, 1]; a number `p` means `(0, p)`.
-        value_range: `(low, high)`, the values that pixels may have.
-        seed, data_format: as for every random image layer.
+        value_range, seed, data_format: as in `RandomBrightness`.
 
     Shapes:
-        `(b, h, w, c)` or `(h, w, c)` -> the same, in the compute dtype.
+        As in `RandomBrightness`.
 
     Raises:
-        ArgumentError: `factor` or `value_range` is not a range.
+        ArgumentError: as in `RandomBrightness`.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = RandomInvert((1.0, 1.0))

@@ -125,11 +125,7 @@ class CustomScaleLayer(Layer):
 
     def call(self, inputs: Sequence[Array]) -> Array:
         if not isinstance(inputs, list | tuple) or len(inputs) != 2:
-            raise ShapeError(
-                "the inputs must be a list of two.",
-                path=self._label,
-                expected="[shortcut, branch]",
-                received=f"a list of {len(inputs)}" if isinstance(inputs, list | tuple) else type(inputs).__name__,
-                write=f"{self.name}([shortcut, branch])",
-            )
+            received = f"a list of {len(inputs)}" if isinstance(inputs, list | tuple) else type(inputs).__name__
+            rule, write = "the inputs must be a list of two", f"{self.name}([shortcut, branch])"
+            raise ShapeError.must(rule, received, path=self._label, expected="[shortcut, branch]", write=write)
         return inputs[0] + self.scale * inputs[1]

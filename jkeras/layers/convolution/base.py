@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Unpack
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, Layer, Variable
 from jkeras.core.options import LayerOptions
-from jkeras.errors import ArgumentError, BuildError
+from jkeras.errors import BuildError
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
 from jkeras.functional.layout import along, channel_axis
-from jkeras.layers.arguments import ActivationAttribute
+from jkeras.layers.arguments import ActivationAttribute, check_strides_or_dilation
 from jkeras.layers.weights import declare, describe
 from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape, Sizes
 
@@ -58,14 +58,8 @@ class WindowLayer(Layer):
         describe(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
         self.bias: Variable | None = None
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        if self.strides_or_dilation and max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ArgumentError(
-                "`strides` and `dilation_rate` cannot both be above 1.",
-                path=owner,
-                expected="strides=1 or dilation_rate=1",
-                received=f"strides={self.strides}, dilation_rate={self.dilation_rate}",
-                write=f"{owner}(..., strides=1, dilation_rate={max(self.dilation_rate)})",
-            )
+        if self.strides_or_dilation:
+            check_strides_or_dilation(self.strides, self.dilation_rate, owner)
 
     @property
     def channel_axis(self) -> int:

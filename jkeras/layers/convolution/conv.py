@@ -71,12 +71,13 @@ class Conv(WindowLayer):
     def build(self, input_shape: Shape) -> None:
         channels = self.channels_of(input_shape)
         if channels % self.groups:
-            raise ShapeError(
-                "the number of channels of the input must be a multiple of `groups`.",
+            write = f"{type(self).__name__}(..., groups={math.gcd(channels, self.groups)})"
+            raise ShapeError.must(
+                "the number of channels of the input must be a multiple of `groups`",
+                f"{channels} channels, input shape {input_shape}",
                 path=self._label,
                 expected=f"a multiple of {self.groups} channels",
-                received=f"{channels} channels, input shape {input_shape}",
-                write=f"{type(self).__name__}(..., groups={math.gcd(channels, self.groups)})",
+                write=write,
             )
         self.kernel = declare(self, "kernel", (*self.kernel_size, channels // self.groups, self.filters))
         self.declare_bias(self.filters)
@@ -153,27 +154,19 @@ class Conv2D(Conv):
     with steps and distances as strides and dilation say.
 
     Args:
-        filters: the number `o` of output channels.
-        kernel_size: height and width of a window, one int or two.
-        strides: steps between windows, one int or two.
+        filters, data_format, groups, activation, use_bias: as in `Conv1D`.
+        kernel_size, strides: height and width of a window, and steps between windows, one int or two.
         padding: `"valid"` pads nothing; `"same"` pads zeros evenly, the odd one below and to the right.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         dilation_rate: distance between the elements of a window, one int or two. Not together with strides.
-        groups: into how many groups channels and filters are divided; filters see the channels of their group.
-        activation: a name or function; linear by default.
-        use_bias: whether a bias is added.
-        kernel_initializer, bias_initializer: names, configs or objects.
-        kernel_regularizer, bias_regularizer: penalties on the weights.
-        activity_regularizer: penalty on the output.
-        kernel_constraint, bias_constraint: projections applied after each update.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer: as in `Conv1D`.
+        activity_regularizer, kernel_constraint, bias_constraint: as in `Conv1D`.
 
     Shapes:
         `(b, h, w, i)` -> `(b, windows, windows, o)`; `kernel (k, l, i // groups, o)`, `bias (o,)`. With
         `"channels_first"` `(b, i, h, w)` -> `(b, o, windows, windows)`. Windows as in `Conv1D`.
 
     Raises:
-        ArgumentError: an argument has a value that it cannot have.
-        ShapeError: the input has another rank, other channels than the kernel, or is smaller than a window.
+        ArgumentError, ShapeError: as in `Conv1D`.
 
     Source: Y. LeCun et al., "Backpropagation applied to handwritten zip code recognition", Neural Computation 1989;
     arithmetic in V. Dumoulin and F. Visin, arXiv:1603.07285.
@@ -194,27 +187,18 @@ class Conv3D(Conv):
     `outputs[b, z, y, x, o]` is the activation of the weighted sum over the window at `(z, y, x)`, as in `Conv2D`.
 
     Args:
-        filters: the number `o` of output channels.
-        kernel_size: the sides of a window, one int or three.
-        strides: steps between windows, one int or three.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        dilation_rate: distance between the elements of a window, one int or three. Not together with strides.
-        groups: into how many groups channels and filters are divided; filters see the channels of their group.
-        activation: a name or function; linear by default.
-        use_bias: whether a bias is added.
-        kernel_initializer, bias_initializer: names, configs or objects.
-        kernel_regularizer, bias_regularizer: penalties on the weights.
-        activity_regularizer: penalty on the output.
-        kernel_constraint, bias_constraint: projections applied after each update.
+        filters, data_format, groups, activation, use_bias: as in `Conv1D`.
+        kernel_size, strides, dilation_rate: one int or three, as in `Conv2D`.
+        padding: as in `Conv2D`, with an odd zero at the end.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer: as in `Conv1D`.
+        activity_regularizer, kernel_constraint, bias_constraint: as in `Conv1D`.
 
     Shapes:
         `(b, d, h, w, i)` -> `(b, windows, windows, windows, o)`; `kernel (k, l, m, i // groups, o)`, `bias (o,)`. With
         `"channels_first"` the channels come before the spatial axes. Windows as in `Conv1D`.
 
     Raises:
-        ArgumentError: an argument has a value that it cannot have.
-        ShapeError: the input has another rank, other channels than the kernel, or is smaller than a window.
+        ArgumentError, ShapeError: as in `Conv1D`.
 
     Source: S. Ji et al., "3D convolutional neural networks for human action recognition", ICML 2010.
 

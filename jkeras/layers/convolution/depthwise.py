@@ -110,26 +110,17 @@ class DepthwiseConv2D(DepthwiseConv):
     bias, with depth multiplier `m`.
 
     Args:
-        kernel_size: the sides of a window, one int or two.
-        strides: steps between windows, one int or two.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end.
-        depth_multiplier: how many outputs `m` every channel has.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        dilation_rate: distance between the elements of a window, one int or two.
-        activation: a name or function; linear by default.
-        use_bias: whether a bias is added.
-        depthwise_initializer, bias_initializer: names, configs or objects.
-        depthwise_regularizer, bias_regularizer: penalties on the weights.
-        activity_regularizer: penalty on the output.
-        depthwise_constraint, bias_constraint: projections applied after each update.
+        padding, depth_multiplier, data_format, activation, use_bias: as in `DepthwiseConv1D`.
+        kernel_size, strides, dilation_rate: one int or two, as in `DepthwiseConv1D`.
+        depthwise_initializer, bias_initializer, depthwise_regularizer, bias_regularizer: as in `DepthwiseConv1D`.
+        activity_regularizer, depthwise_constraint, bias_constraint: as in `DepthwiseConv1D`.
 
     Shapes:
         `(b, h, w, c)` -> the same rank with `c m` channels; `kernel (k, l, c, m)`, `bias (c m,)`. Windows as in
         `Conv1D`.
 
     Raises:
-        ArgumentError: an argument has a value that it cannot have.
-        ShapeError: the input has another rank, other channels than the kernel, or is smaller than a window.
+        ArgumentError, ShapeError: as in `DepthwiseConv1D`.
 
     Source: L. Sifre, "Rigid-motion scattering for image classification", 2014, section 6.2.
 

@@ -120,27 +120,18 @@ class SeparableConv2D(SeparableConv):
     is what `DepthwiseConv2D` computes without bias.
 
     Args:
-        filters: the number `o` of output channels.
-        kernel_size: the sides of a window, one int or two.
-        strides: steps between windows, one int or two.
-        padding: `"valid"` pads nothing; `"same"` pads zeros evenly, an odd one at the end.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        dilation_rate: distance between the elements of a window, one int or two.
-        depth_multiplier: how many outputs `m` every channel has in the first step.
-        activation: a name or function; linear by default.
-        use_bias: whether a bias is added.
-        depthwise_initializer, pointwise_initializer, bias_initializer: names, configs or objects.
-        depthwise_regularizer, pointwise_regularizer, bias_regularizer: penalties on the weights.
-        activity_regularizer: penalty on the output.
-        depthwise_constraint, pointwise_constraint, bias_constraint: projections applied after each update.
+        filters, padding, data_format, depth_multiplier, activation, use_bias: as in `SeparableConv1D`.
+        kernel_size, strides, dilation_rate: one int or two, as in `SeparableConv1D`.
+        depthwise_initializer, depthwise_regularizer, depthwise_constraint: as in `SeparableConv1D`.
+        pointwise_initializer, pointwise_regularizer, pointwise_constraint: as in `SeparableConv1D`.
+        bias_initializer, bias_regularizer, bias_constraint, activity_regularizer: as in `SeparableConv1D`.
 
     Shapes:
         `(b, h, w, c)` -> the same rank with `o` channels; `depthwise_kernel (k, l, c, m)`,
         `pointwise_kernel (1, 1, c m, o)`, `bias (o,)`. Windows as in `Conv1D`.
 
     Raises:
-        ArgumentError: an argument has a value that it cannot have.
-        ShapeError: the input has another rank, other channels than the kernel, or is smaller than a window.
+        ArgumentError, ShapeError: as in `SeparableConv1D`.
 
     Source: F. Chollet, "Xception: Deep learning with depthwise separable convolutions", arXiv:1610.02357.
 

@@ -71,13 +71,9 @@ def _output_padding(value: Any, strides: tuple[int, ...], owner: str) -> tuple[i
         return None
     more = standardize_tuple(value, len(strides), "output_padding", owner, minimum=0)
     if any(added >= step for added, step in zip(more, strides, strict=True)):
-        raise ArgumentError(
-            f"`output_padding` must be less than `strides`, got {more} for strides {strides}.",
-            path=owner,
-            expected=f"output_padding below strides={strides}",
-            received=f"output_padding={more}",
-            write=f"{owner}(..., output_padding={tuple(step - 1 for step in strides)})",
-        )
+        rule, received = "`output_padding` must be less than `strides`", f"{more} for strides {strides}"
+        write = f"{owner}(..., output_padding={tuple(step - 1 for step in strides)})"
+        raise ArgumentError.must(rule, received, path=owner, expected=f"output_padding below {strides}", write=write)
     return more
 
 
@@ -131,28 +127,17 @@ class Conv2DTranspose(ConvTranspose):
     strides `s` and dilation `r`, on every spatial axis.
 
     Args:
-        filters: the number `o` of output channels.
-        kernel_size: the sides of a window, one int or two.
-        strides: steps between the windows that inputs spread over, one int or two.
-        padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
-        output_padding: how many outputs to add after what the windows cover, less than the strides; by default what
-            `padding` needs.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        dilation_rate: distance between the elements of a window, one int or two. Not together with strides.
-        activation: a name or function; linear by default.
-        use_bias: whether a bias is added.
-        kernel_initializer, bias_initializer: names, configs or objects.
-        kernel_regularizer, bias_regularizer: penalties on the weights.
-        activity_regularizer: penalty on the output.
-        kernel_constraint, bias_constraint: projections applied after each update.
+        filters, padding, output_padding, data_format, activation, use_bias: as in `Conv1DTranspose`.
+        kernel_size, strides, dilation_rate: one int or two, as in `Conv1DTranspose`.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer: as in `Conv1DTranspose`.
+        activity_regularizer, kernel_constraint, bias_constraint: as in `Conv1DTranspose`.
 
     Shapes:
         `(b, h, w, c)` -> the same rank with `o` channels; `kernel (k, l, o, c)`, `bias (o,)`. Per spatial axis
         `(n - 1) s + max(extent, s)` outputs with `"valid"`, `n s` with `"same"`, where `extent = (k - 1) r + 1`.
 
     Raises:
-        ArgumentError: an argument has a value that it cannot have.
-        ShapeError: the input has another rank, or other channels than the kernel.
+        ArgumentError, ShapeError: as in `Conv1DTranspose`.
 
     Source: M. D. Zeiler et al., "Deconvolutional networks", CVPR 2010; V. Dumoulin and F. Visin, arXiv:1603.07285.
 
@@ -174,28 +159,17 @@ class Conv3DTranspose(ConvTranspose):
     strides `s` and dilation `r`, on every spatial axis.
 
     Args:
-        filters: the number `o` of output channels.
-        kernel_size: the sides of a window, one int or three.
-        strides: steps between the windows that inputs spread over, one int or three.
-        padding: `"valid"` keeps every window whole; `"same"` makes `strides` outputs out of every input.
-        output_padding: how many outputs to add after what the windows cover, less than the strides; by default what
-            `padding` needs.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        dilation_rate: distance between the elements of a window, one int or three. Not together with strides.
-        activation: a name or function; linear by default.
-        use_bias: whether a bias is added.
-        kernel_initializer, bias_initializer: names, configs or objects.
-        kernel_regularizer, bias_regularizer: penalties on the weights.
-        activity_regularizer: penalty on the output.
-        kernel_constraint, bias_constraint: projections applied after each update.
+        filters, padding, output_padding, data_format, activation, use_bias: as in `Conv1DTranspose`.
+        kernel_size, strides, dilation_rate: one int or three, as in `Conv1DTranspose`.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer: as in `Conv1DTranspose`.
+        activity_regularizer, kernel_constraint, bias_constraint: as in `Conv1DTranspose`.
 
     Shapes:
         `(b, d, h, w, c)` -> the same rank with `o` channels; `kernel (k, l, m, o, c)`, `bias (o,)`. Per spatial axis
         `(n - 1) s + max(extent, s)` outputs with `"valid"`, `n s` with `"same"`, where `extent = (k - 1) r + 1`.
 
     Raises:
-        ArgumentError: an argument has a value that it cannot have.
-        ShapeError: the input has another rank, or other channels than the kernel.
+        ArgumentError, ShapeError: as in `Conv1DTranspose`.
 
     Source: M. D. Zeiler et al., "Deconvolutional networks", CVPR 2010; V. Dumoulin and F. Visin, arXiv:1603.07285.
 

@@ -82,13 +82,9 @@ class Dense(LowRankAdaptable):
     def build(self, input_shape: Shape) -> None:
         features = input_shape[-1]
         if features is None:
-            raise BuildError(
-                "the last axis of the input must be known, because it is in the shape of the kernel.",
-                path=self._label,
-                expected="an int as last dimension",
-                received=input_shape,
-                write="jkeras.Input((8,))",
-            )
+            rule = "the last axis of the input must be known, because it is in the shape of the kernel"
+            write = "jkeras.Input((8,))"
+            raise BuildError.must(rule, input_shape, path=self._label, expected="an int as last dimension", write=write)
         self.kernel = declare(self, "kernel", (features, self.units))
         if self.use_bias:
             self.bias = declare(self, "bias", (self.units,))

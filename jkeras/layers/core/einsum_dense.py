@@ -6,9 +6,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jkeras import initializers, registry
+from jkeras import arguments, initializers, registry
 from jkeras.core import InputSpec, Variable
-from jkeras.errors import ArgumentError
 from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.core.einsum_equation import Equation, known
 from jkeras.layers.core.low_rank import LowRankAdaptable
@@ -80,13 +79,10 @@ class EinsumDense(LowRankAdaptable):
         self.output_shape = _sizes(output_shape)
         self.activation = activation
         if bias_axes is not None and not (bias_axes and {*bias_axes} <= {*self.axes.outputs}):
-            raise ArgumentError(
-                f"`bias_axes` must be axes of the outputs, got {bias_axes!r}.",
-                path="EinsumDense",
-                expected=f"some of '{self.axes.outputs}', or None",
-                received=repr(bias_axes),
-                write=f"EinsumDense({equation!r}, ..., bias_axes={self.axes.outputs[-1]!r})",
-            )
+            wanted = f"some of '{self.axes.outputs}', or None"
+            write = f"EinsumDense({equation!r}, ..., bias_axes={self.axes.outputs[-1]!r})"
+            what = "axes of the outputs"
+            raise arguments.refusal(bias_axes, "bias_axes", "EinsumDense", what, expected=wanted, write=write)
         self.bias_axes = bias_axes
         describe(self, "kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         describe(self, "bias", bias_initializer, bias_regularizer, bias_constraint)
@@ -134,11 +130,7 @@ def _sizes(output_shape: int | Sequence[int | None]) -> tuple[int | None, ...]:
     except TypeError:
         sizes = (0,)
     if any(size is not None and size < 1 for size in sizes):
-        raise ArgumentError(
-            f"`output_shape` must be a positive integer, or a tuple of them and None, got {output_shape!r}.",
-            path="EinsumDense",
-            expected="a positive int, or a tuple of such and None",
-            received=repr(output_shape),
-            write='EinsumDense("abc,cd->abd", output_shape=(None, 64))',
-        )
+        wanted = "a positive integer, or a tuple of them and None"
+        write = 'EinsumDense("abc,cd->abd", output_shape=(None, 64))'
+        raise arguments.refusal(output_shape, "output_shape", "EinsumDense", wanted, write=write)
     return sizes

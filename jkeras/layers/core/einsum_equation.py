@@ -68,26 +68,21 @@ class Equation:
         sizes = dict(zip(self.inputs, visible, strict=True))
         told = self.outputs if self.left and hidden else self.outputs[1:]
         if len(told) != len(output_shape):
-            raise BuildError(
-                f"`output_shape` must have a size, or None, for each of the axes '{told}'.",
-                path=path,
-                expected=f"{len(told)} entries",
-                received=f"output_shape={tuple(output_shape)}",
-                write=f"EinsumDense(..., output_shape={tuple(None if each in self.inputs else 64 for each in told)})",
-            )
+            example = tuple(None if each in self.inputs else 64 for each in told)
+            rule = f"`output_shape` must have a size, or None, for each of the axes '{told}'"
+            received = tuple(output_shape)
+            wanted, write = f"{len(told)} entries", f"EinsumDense(..., output_shape={example})"
+            raise BuildError.must(rule, received, path=path, expected=wanted, write=write)
         for letter, size in zip(told, output_shape, strict=True):
             if sizes.get(letter) is None:
                 sizes[letter] = size
             elif size is not None and sizes[letter] != size:
                 pairs = zip(told, output_shape, strict=True)
                 new = tuple(None if each in self.inputs else entry for each, entry in pairs)
-                raise BuildError(
-                    f"`output_shape` must have the size of the inputs along the axis '{letter}', got {size}.",
-                    path=path,
-                    expected=f"size {sizes[letter]}, as in inputs of shape {tuple(input_shape)}",
-                    received=f"output_shape={tuple(output_shape)}",
-                    write=f"EinsumDense(..., output_shape={new})   # None: as in the inputs",
-                )
+                rule = f"`output_shape` must have the size of the inputs along the axis '{letter}'"
+                wanted = f"size {sizes[letter]}, as in inputs of shape {tuple(input_shape)}"
+                write = f"EinsumDense(..., output_shape={new})   # None: as in the inputs"
+                raise BuildError.must(rule, size, path=path, expected=wanted, write=write)
         return sizes
 
     def bias_axes(self, letters: str) -> str:

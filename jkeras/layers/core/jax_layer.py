@@ -7,7 +7,7 @@ from typing import Any, Never, Self, Unpack
 import jax
 import jax.numpy as jnp
 
-from jkeras import dtypes, registry
+from jkeras import arguments, dtypes, registry
 from jkeras.core import Layer, SeedGenerator, Variable
 from jkeras.core.describe import base_config
 from jkeras.core.options import LayerOptions
@@ -85,11 +85,12 @@ class JaxLayer(Layer):
                 write="JaxLayer(call_fn, init_fn=lambda inputs: params)",
             )
         if native_serialization_platforms is not None:
-            raise ArgumentError(
-                "`native_serialization_platforms` must be None, because it is for TensorFlow only.",
-                path="JaxLayer",
+            raise arguments.refusal(
+                native_serialization_platforms,
+                "native_serialization_platforms",
+                "JaxLayer",
+                "None, because it is for TensorFlow only",
                 expected="native_serialization_platforms=None",
-                received=f"native_serialization_platforms={native_serialization_platforms!r}"[:80],
                 write="JaxLayer(call_fn, init_fn=init_fn)   # without native_serialization_platforms",
             )
         self.call_fn, self.init_fn, self.seed = call_fn, init_fn, seed

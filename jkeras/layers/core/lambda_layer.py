@@ -132,10 +132,7 @@ def _serialize(value: object, argument: str) -> Any:
 
 def _deserialize(value: object, argument: str) -> Any:
     if isinstance(value, Mapping) and value.get("class_name") == "__lambda__":
-        raise ConfigError(
-            f"`{argument}` cannot be read, because it is a Python lambda written as bytecode.",
-            path="Lambda",
-            expected="a named function",
-            write="layers.Lambda(my_function)   # make the layer again, with a named function",
-        )
+        problem = f"`{argument}` cannot be read, because it is a Python lambda written as bytecode."
+        write = "layers.Lambda(my_function)   # make the layer again, with a named function"
+        raise ConfigError(problem, path="Lambda", expected="a named function", write=write)
     return registry.deserialize(value)

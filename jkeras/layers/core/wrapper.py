@@ -76,10 +76,5 @@ def check_wrapped(layer: Layer, owner: str) -> Layer:
     """The layer; raises `ArgumentError` where it is not one."""
     if isinstance(layer, Layer):
         return layer
-    raise ArgumentError(
-        f"a wrapper must be given a layer, got {arguments.shown(layer)}.",
-        path=owner,
-        expected="a layer",
-        received=repr(layer)[:60],
-        write=f"{owner}(layers.Dense(8))",
-    )
+    rule, write = "a wrapper must be given a layer", f"{owner}(layers.Dense(8))"
+    raise ArgumentError.must(rule, arguments.shown(layer), path=owner, expected="a layer", write=write)

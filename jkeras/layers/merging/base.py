@@ -67,25 +67,15 @@ class Merge(Layer):
         """The inputs, or their shapes, if they are a list of one or more."""
         if isinstance(inputs, list | tuple) and len(inputs) > 0 and not is_shape(inputs):
             return inputs
-        raise ShapeError(
-            "the input must be a list of tensors.",
-            path=self._label,
-            expected="a list of tensors",
-            received=type(inputs).__name__,
-            write=f"{self.name}([x, y])",
-        )
+        rule, write = "the input must be a list of tensors", f"{self.name}([x, y])"
+        raise ShapeError.must(rule, type(inputs).__name__, path=self._label, write=write)
 
     def check_two(self, inputs: Sequence[Array]) -> Any:
         """The inputs, or their shapes, if they are exactly two."""
         if len(self.check_list(inputs)) == 2:
             return inputs
-        raise ShapeError(
-            f"{type(self).__name__} must have two inputs, got {len(inputs)}.",
-            path=self._label,
-            expected="2 inputs",
-            received=f"{len(inputs)} inputs",
-            write=f"{self.name}([x, y])",
-        )
+        rule, write = f"{type(self).__name__} must have two inputs", f"{self.name}([x, y])"
+        raise ShapeError.must(rule, f"{len(inputs)} inputs", path=self._label, expected="2 inputs", write=write)
 
     def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
         """The union of the inputs' masks; none where an input has none."""

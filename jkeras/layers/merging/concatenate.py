@@ -61,11 +61,12 @@ class Concatenate(Merge):
             ranks_agree = ranks_agree and len(known) <= 1
             joined.append(known.pop() if known else None)
         if not ranks_agree:
-            raise ShapeError(
-                f"the inputs must have the same shape except along axis {self.axis}.",
+            received = f"shapes {', '.join(map(str, shapes))}"
+            raise ShapeError.must(
+                f"the inputs must have the same shape except along axis {self.axis}",
+                received,
                 path=self._label,
                 expected=f"shapes that differ along axis {self.axis} at most",
-                received=f"shapes {', '.join(map(str, shapes))}",
                 write="Concatenate(axis=1)   # the one axis along which the shapes differ",
             )
         return tuple(joined)

@@ -76,26 +76,20 @@ class Dot(Computed):
             -len(shape) <= axis < len(shape) and axis % len(shape) for axis, shape in zip(pair, shapes, strict=True)
         )
         if not fits:
-            raise ShapeError(
-                f"`axes` must be axes of the inputs, got {pair}.",
-                path=self._label,
-                expected=f"inputs with axes {pair} after the batch axis",
-                received=f"shapes {shapes[0]}, {shapes[1]}",
-                write="Dot(axes=-1)   # the last axis of both inputs",
-            )
+            problem = f"`axes` must be axes of the inputs, got {pair}."
+            wanted = f"inputs with axes {pair} after the batch axis"
+            received, write = f"shapes {shapes[0]}, {shapes[1]}", "Dot(axes=-1)   # the last axis of both inputs"
+            raise ShapeError(problem, path=self._label, expected=wanted, received=received, write=write)
         return [axis % len(shape) for axis, shape in zip(pair, shapes, strict=True)]
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         x, y = shapes = [tuple(shape) for shape in self.check_two(input_shape)]
         i, j = self._axes(shapes)
         if any(None not in (a, b) and a != b for a, b in ((x[i], y[j]), (x[0], y[0]))):
-            raise ShapeError(
-                "the inputs must have the same batch size, and the same size along `axes`.",
-                path=self._label,
-                expected=f"equal batch axes, and equal sizes along the axes {i} and {j}",
-                received=f"shapes {x}, {y}",
-                write="Dot(axes=(1, 2))   # one axis of each input, of the same size",
-            )
+            rule = "the inputs must have the same batch size, and the same size along `axes`"
+            wanted = f"equal batch axes, and equal sizes along the axes {i} and {j}"
+            write = "Dot(axes=(1, 2))   # one axis of each input, of the same size"
+            raise ShapeError.must(rule, f"shapes {x}, {y}", path=self._label, expected=wanted, write=write)
         batch = y[0] if x[0] is None else x[0]
         rest = (*x[1:i], *x[i + 1 :], *y[1:j], *y[j + 1 :])
         return (batch, *(rest or (1,)))

@@ -5,7 +5,7 @@ from typing import Any
 
 from jkeras import arguments
 from jkeras.core import Layer, Variable
-from jkeras.errors import ArgumentError, BuildError
+from jkeras.errors import BuildError
 from jkeras.layers.weights import declare, describe
 from jkeras.typing import Array, Axes
 
@@ -59,13 +59,8 @@ def check_axes(axes: Axes, owner: str) -> int | list[int]:
         return axes
     if isinstance(axes, Sequence) and axes and all(type(axis) is int for axis in axes) and len({*axes}) == len(axes):
         return list(axes)
-    raise ArgumentError(
-        f"`axis` must be an integer or a sequence of different integers, got {arguments.shown(axes)}.",
-        path=owner,
-        expected="an int, or a sequence of different ints",
-        received=repr(axes),
-        write=f"{owner}(axis=-1)",
-    )
+    wanted = "an integer or a sequence of different integers"
+    raise arguments.refusal(axes, "axis", owner, wanted, write=f"{owner}(axis=-1)")
 
 
 def sizes_along(shape: Sequence[int | None], axes: int | Sequence[int], path: str) -> dict[int, int]:

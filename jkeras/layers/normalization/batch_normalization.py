@@ -145,13 +145,10 @@ class BatchNormalization(AffineNormalization):
         if mask is None:
             return None
         if mask.ndim != inputs.ndim - 1:
-            raise ShapeError(
-                "the mask must have all axes of the inputs but the last one.",
-                path=self._label,
-                expected=f"a mask of shape {inputs.shape[:-1]}",
-                received=f"a mask of shape {mask.shape}",
-                write=f"{self.name}(x, mask=mask)   # mask.shape == x.shape[:-1]",
-            )
+            rule = "the mask must have all axes of the inputs but the last one"
+            wanted, received = f"a mask of shape {inputs.shape[:-1]}", f"a mask of shape {mask.shape}"
+            write = f"{self.name}(x, mask=mask)   # mask.shape == x.shape[:-1]"
+            raise ShapeError.must(rule, received, path=self._label, expected=wanted, write=write)
         return jnp.expand_dims(mask, -1)
 
     def _renormalize(

@@ -50,15 +50,13 @@ class AdaptiveAveragePooling2D(AdaptiveAveragePooling):
     Window `i` of `m` on an axis of `n` elements is `[floor(i n / m), ceil((i + 1) n / m))`.
 
     Args:
-        output_size: the number of windows, one int or two.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        output_size, data_format: as in `AdaptiveAveragePooling1D`, with one int or two.
 
     Shapes:
         `(b, h, w, c)` -> `(b, *output_size, c)`; `(b, c, h, w)` with `"channels_first"`. The dtype stays.
 
     Raises:
-        ArgumentError: `output_size` has a value that it cannot have.
-        ShapeError: the input has another rank.
+        ArgumentError, ShapeError: as in `AdaptiveAveragePooling1D`.
 
     Source: K. He et al., "Spatial pyramid pooling in deep convolutional networks", arXiv:1406.4729, section 2.3.
 
@@ -79,15 +77,13 @@ class AdaptiveAveragePooling3D(AdaptiveAveragePooling):
     Window `i` of `m` on an axis of `n` elements is `[floor(i n / m), ceil((i + 1) n / m))`.
 
     Args:
-        output_size: the number of windows, one int or three.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        output_size, data_format: as in `AdaptiveAveragePooling1D`, with one int or three.
 
     Shapes:
         `(b, d, h, w, c)` -> `(b, *output_size, c)`; `(b, c, d, h, w)` with `"channels_first"`. The dtype stays.
 
     Raises:
-        ArgumentError: `output_size` has a value that it cannot have.
-        ShapeError: the input has another rank.
+        ArgumentError, ShapeError: as in `AdaptiveAveragePooling1D`.
 
     Source: K. He et al., "Spatial pyramid pooling in deep convolutional networks", arXiv:1406.4729, section 2.3.
 

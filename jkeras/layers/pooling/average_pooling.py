@@ -50,19 +50,15 @@ class AveragePooling2D(AveragePooling):
     """The mean of every window of an image. Padding is not counted: the mean is over the elements that exist.
 
     Args:
-        pool_size: size of a window, one int or two.
-        strides: steps between windows, one int or two; the pool size by default.
-        padding: `"valid"` drops what does not fill a window; `"same"` keeps `ceil(n / stride)` windows.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        name: the address in the tree of the owner.
+        pool_size, strides: one int or two, as in `AveragePooling1D`.
+        padding, data_format, name: as in `AveragePooling1D`.
 
     Shapes:
         `(b, h, w, c)` -> `(b, windows, windows, c)`; `(b, c, h, w)` with `"channels_first"`.
         `floor((n - size) / stride) + 1` windows with `"valid"`. The dtype stays.
 
     Raises:
-        ArgumentError: an argument has a value that it cannot have.
-        ShapeError: the input has another rank, or is smaller than a window.
+        ArgumentError, ShapeError: as in `AveragePooling1D`.
 
     Source: Y. LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 1998.
 
@@ -80,19 +76,15 @@ class AveragePooling3D(AveragePooling):
     """The mean of every window of a volume. Padding is not counted: the mean is over the elements that exist.
 
     Args:
-        pool_size: size of a window, one int or three.
-        strides: steps between windows, one int or three; the pool size by default.
-        padding: `"valid"` drops what does not fill a window; `"same"` keeps `ceil(n / stride)` windows.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        name: the address in the tree of the owner.
+        pool_size, strides: one int or three, as in `AveragePooling1D`.
+        padding, data_format, name: as in `AveragePooling1D`.
 
     Shapes:
         `(b, d, h, w, c)` -> `(b, windows, windows, windows, c)`; `(b, c, d, h, w)` with `"channels_first"`.
         `floor((n - size) / stride) + 1` windows with `"valid"`. The dtype stays.
 
     Raises:
-        ArgumentError: an argument has a value that it cannot have.
-        ShapeError: the input has another rank, or is smaller than a window.
+        ArgumentError, ShapeError: as in `AveragePooling1D`.
 
     Source: Y. LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 1998.
 

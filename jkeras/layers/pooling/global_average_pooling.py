@@ -61,8 +61,7 @@ class GlobalAveragePooling2D(GlobalAveragePooling):
     `outputs[b, c] = mean over h, w of inputs[b, h, w, c]`
 
     Args:
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        keepdims: whether the spatial axes stay, with length 1.
+        data_format, keepdims: as in `GlobalAveragePooling1D`.
 
     Shapes:
         `(b, h, w, c)` -> `(b, c)`, with `keepdims` `(b, 1, 1, c)`; `(b, c, h, w)` with `"channels_first"`. The
@@ -88,8 +87,7 @@ class GlobalAveragePooling3D(GlobalAveragePooling):
     `outputs[b, c] = mean over d, h, w of inputs[b, d, h, w, c]`
 
     Args:
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        keepdims: whether the spatial axes stay, with length 1.
+        data_format, keepdims: as in `GlobalAveragePooling1D`.
 
     Shapes:
         `(b, d, h, w, c)` -> `(b, c)`, with `keepdims` `(b, 1, 1, 1, c)`; `(b, c, d, h, w)` with

@@ -46,8 +46,7 @@ class GlobalMaxPooling2D(GlobalMaxPooling):
     `outputs[b, c] = max over h, w of inputs[b, h, w, c]`
 
     Args:
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        keepdims: whether the spatial axes stay, with length 1.
+        data_format, keepdims: as in `GlobalMaxPooling1D`.
 
     Shapes:
         `(b, h, w, c)` -> `(b, c)`, with `keepdims` `(b, 1, 1, c)`; `(b, c, h, w)` with `"channels_first"`. The
@@ -73,8 +72,7 @@ class GlobalMaxPooling3D(GlobalMaxPooling):
     `outputs[b, c] = max over d, h, w of inputs[b, d, h, w, c]`
 
     Args:
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        keepdims: whether the spatial axes stay, with length 1.
+        data_format, keepdims: as in `GlobalMaxPooling1D`.
 
     Shapes:
         `(b, d, h, w, c)` -> `(b, c)`, with `keepdims` `(b, 1, 1, 1, c)`; `(b, c, d, h, w)` with

@@ -20,19 +20,14 @@ class MaxPooling1D(MaxPooling):
     """The maximum of every window of a sequence. Padding is never the maximum.
 
     Args:
-        pool_size: size of a window, one int.
-        strides: steps between windows, one int; the pool size by default.
-        padding: `"valid"` drops what does not fill a window; `"same"` keeps `ceil(n / stride)` windows.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        name: the address in the tree of the owner.
+        pool_size, strides, padding, data_format, name: as in `AveragePooling1D`.
 
     Shapes:
         `(b, t, c)` -> `(b, windows, c)`; `(b, c, t)` with `"channels_first"`.
         `floor((n - size) / stride) + 1` windows with `"valid"`. The dtype stays.
 
     Raises:
-        ArgumentError: an argument has a value that it cannot have.
-        ShapeError: the input has another rank, or is smaller than a window.
+        ArgumentError, ShapeError: as in `AveragePooling1D`.
 
     Source: K. Yamaguchi et al., "A neural network for speaker-independent isolated word recognition", ICSLP 1990.
 
@@ -50,19 +45,15 @@ class MaxPooling2D(MaxPooling):
     """The maximum of every window of an image. Padding is never the maximum.
 
     Args:
-        pool_size: size of a window, one int or two.
-        strides: steps between windows, one int or two; the pool size by default.
-        padding: `"valid"` drops what does not fill a window; `"same"` keeps `ceil(n / stride)` windows.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        name: the address in the tree of the owner.
+        pool_size, strides: one int or two, as in `MaxPooling1D`.
+        padding, data_format, name: as in `MaxPooling1D`.
 
     Shapes:
         `(b, h, w, c)` -> `(b, windows, windows, c)`; `(b, c, h, w)` with `"channels_first"`.
         `floor((n - size) / stride) + 1` windows with `"valid"`. The dtype stays.
 
     Raises:
-        ArgumentError: an argument has a value that it cannot have.
-        ShapeError: the input has another rank, or is smaller than a window.
+        ArgumentError, ShapeError: as in `MaxPooling1D`.
 
     Source: K. Yamaguchi et al., "A neural network for speaker-independent isolated word recognition", ICSLP 1990.
 
@@ -80,19 +71,15 @@ class MaxPooling3D(MaxPooling):
     """The maximum of every window of a volume. Padding is never the maximum.
 
     Args:
-        pool_size: size of a window, one int or three.
-        strides: steps between windows, one int or three; the pool size by default.
-        padding: `"valid"` drops what does not fill a window; `"same"` keeps `ceil(n / stride)` windows.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        name: the address in the tree of the owner.
+        pool_size, strides: one int or three, as in `MaxPooling1D`.
+        padding, data_format, name: as in `MaxPooling1D`.
 
     Shapes:
         `(b, d, h, w, c)` -> `(b, windows, windows, windows, c)`; `(b, c, d, h, w)` with `"channels_first"`.
         `floor((n - size) / stride) + 1` windows with `"valid"`. The dtype stays.
 
     Raises:
-        ArgumentError: an argument has a value that it cannot have.
-        ShapeError: the input has another rank, or is smaller than a window.
+        ArgumentError, ShapeError: as in `MaxPooling1D`.
 
     Source: K. Yamaguchi et al., "A neural network for speaker-independent isolated word recognition", ICSLP 1990.
 

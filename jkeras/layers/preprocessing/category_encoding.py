@@ -62,13 +62,10 @@ class CategoryEncoding(Layer):
     def call(self, inputs: Array, count_weights: Array | None = None) -> Array:
         if count_weights is not None:
             if self.output_mode != "count":
-                raise ArgumentError(
-                    f"`count_weights` needs `output_mode='count'`, got {self.output_mode!r}.",
-                    path=self._label,
-                    expected="output_mode='count'",
-                    received=f"output_mode={self.output_mode!r}",
-                    write=f"CategoryEncoding(num_tokens={self.num_tokens}, output_mode='count')",
-                )
+                problem = f"`count_weights` needs `output_mode='count'`, got {self.output_mode!r}."
+                wanted, received = "output_mode='count'", f"output_mode={self.output_mode!r}"
+                write = f"CategoryEncoding(num_tokens={self.num_tokens}, output_mode='count')"
+                raise ArgumentError(problem, path=self._label, expected=wanted, received=received, write=write)
             count_weights = count_weights.astype(self.compute_dtype)
         indices = inputs.astype("int32") if dtypes.is_float(inputs.dtype) else inputs
         return encode(indices, self.output_mode, self.num_tokens, self.compute_dtype, count_weights)

@@ -66,13 +66,10 @@ class Discretization(Layer):
     ) -> None:
         super().__init__(dtype=dtype, name=name)
         if (bin_boundaries is None) == (num_bins is None):
-            raise ArgumentError(
-                "exactly one of `bin_boundaries` and `num_bins` must be given.",
-                path="Discretization",
-                expected="one of them",
-                received=f"bin_boundaries={bin_boundaries}, num_bins={num_bins}"[:80],
-                write="Discretization(num_bins=10)   # then layer = layer.adapt(data)",
-            )
+            problem = "exactly one of `bin_boundaries` and `num_bins` must be given."
+            received = f"bin_boundaries={bin_boundaries}, num_bins={num_bins}"[:80]
+            write = "Discretization(num_bins=10)   # then layer = layer.adapt(data)"
+            raise ArgumentError(problem, path="Discretization", expected="one of them", received=received, write=write)
         if num_bins is not None:
             arguments.positive_int(num_bins, "num_bins", "Discretization", "Discretization(num_bins=10)")
         line = "Discretization(num_bins=10, epsilon=0.01)"
@@ -116,12 +113,9 @@ class Discretization(Layer):
             DataError: there are no data.
         """
         if self.num_bins is None:
-            raise ArgumentError(
-                "`adapt` cannot find boundaries, because the layer was given `bin_boundaries`.",
-                path=self.name,
-                expected="a layer with `num_bins`",
-                write="Discretization(num_bins=10)",
-            )
+            problem = "`adapt` cannot find boundaries, because the layer was given `bin_boundaries`."
+            wanted, write = "a layer with `num_bins`", "Discretization(num_bins=10)"
+            raise ArgumentError(problem, path=self.name, expected=wanted, write=write)
         summary = np.zeros((2, 0), "float32")
         for batch in batches_of(data, "Discretization", steps):
             values = np.asarray(batch, "float32").ravel()
@@ -145,12 +139,7 @@ class Discretization(Layer):
 def _ascending(boundaries: Sequence[float] | np.ndarray) -> list[float]:
     array = np.asarray(boundaries)
     if array.ndim != 1 or array.dtype.kind not in "iuf" or not (np.diff(array) >= 0).all():
-        raise ArgumentError(
-            f"`bin_boundaries` must be numbers in ascending order, got {arguments.shown(boundaries)}.",
-            path="Discretization",
-            expected="numbers in ascending order",
-            received=repr(boundaries)[:80],
-            write="Discretization(bin_boundaries=[0.0, 1.0, 2.0])",
-        )
+        wanted, write = "numbers in ascending order", "Discretization(bin_boundaries=[0.0, 1.0, 2.0])"
+        raise arguments.refusal(boundaries, "bin_boundaries", "Discretization", wanted, write=write)
     numbers: list[float] = array.tolist()
     return numbers

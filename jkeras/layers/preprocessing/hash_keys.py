@@ -42,13 +42,8 @@ def check_salt(salt: int | Sequence[int] | None, owner: str) -> list[int] | None
         return None
     pair = [salt, salt] if isinstance(salt, int) else list(salt) if isinstance(salt, Sequence) else []
     if len(pair) != 2 or not all(isinstance(half, int) for half in pair):
-        raise ArgumentError(
-            f"`salt` must be an integer, a pair of integers or None, got {arguments.shown(salt)}.",
-            path=owner,
-            expected="an int, two ints, or None",
-            received=repr(salt)[:60],
-            write=f"{owner}(..., salt=1337)",
-        )
+        wanted, write = "an integer, a pair of integers or None", f"{owner}(..., salt=1337)"
+        raise arguments.refusal(salt, "salt", owner, wanted, write=write)
     return pair
 
 

@@ -126,11 +126,8 @@ def _word(feature: np.ndarray) -> np.ndarray:
     if feature.dtype.kind in KINDS:
         return hash_texts([text.encode() for text in as_texts(feature, "HashedCrossing")[0]])
     if feature.dtype.kind not in "iu":
-        raise ArgumentError(
-            f"a feature must hold strings or integers, got dtype {feature.dtype}.",
-            path="HashedCrossing",
-            expected="str, bytes or integers",
-            received=feature.dtype,
-            write="feature.astype('int64')   # or Discretization(...)(feature)",
-        )
+        rule = "a feature must hold strings or integers"
+        write = "feature.astype('int64')   # or Discretization(...)(feature)"
+        received = f"dtype {feature.dtype}"
+        raise ArgumentError.must(rule, received, path="HashedCrossing", expected="str, bytes or integers", write=write)
     return feature.ravel().astype("uint64")

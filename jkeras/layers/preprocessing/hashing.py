@@ -73,13 +73,9 @@ class Hashing(HostLayer):
         self.sparse = False
         self.autocast = False  # hashes are of the inputs as they come
         if self.output_mode == "int" and self.compute_dtype not in ("int32", "int64"):
-            raise ArgumentError(
-                f"`dtype` must be int32 or int64 with `output_mode='int'`, got {self.compute_dtype}.",
-                path="Hashing",
-                expected="dtype='int32' or 'int64'",
-                received=self.compute_dtype,
-                write="Hashing(num_bins=10, dtype='int32')",
-            )
+            rule = "with `output_mode='int'`, `dtype` must be int32 or int64"
+            write = "Hashing(num_bins=10, dtype='int32')"
+            raise ArgumentError.must(rule, self.compute_dtype, path="Hashing", write=write)
 
     def call(self, inputs: Array) -> Array:
         masked = self._check_mask(texts=False)

@@ -7,10 +7,8 @@ from jkeras import arguments
 from jkeras.config import standardize_data_format
 from jkeras.core import Layer
 from jkeras.core.options import LayerOptions
-from jkeras.errors import ArgumentError
+from jkeras.layers.arguments import check_image_names
 from jkeras.typing import Array, PyTree
-
-NAMES = ("images", "labels", "segmentation_masks")
 
 
 class ImageShape(Layer):
@@ -43,14 +41,7 @@ class ImageShape(Layer):
     def call(self, data: PyTree) -> PyTree:
         if not isinstance(data, Mapping):
             return self.transform_images(data)
-        if "images" not in data or set(data) - set(NAMES):
-            raise ArgumentError(
-                "the inputs must be images, with labels and masks beside them or not.",
-                path=self._label,
-                expected='"images", and perhaps "labels" and "segmentation_masks"',
-                received=sorted(data),
-                write="layer({'images': images, 'labels': labels})",
-            )
+        check_image_names(data, self._label)
         outputs = dict(data, images=self.transform_images(data["images"]))
         if "segmentation_masks" in data:
             outputs["segmentation_masks"] = self.transform_segmentation_masks(data["segmentation_masks"])

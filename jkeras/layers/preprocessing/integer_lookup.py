@@ -181,13 +181,8 @@ class IntegerLookup(Lookup):
     def host_indices(self, inputs: ArrayTree) -> np.ndarray:
         values = np.asarray(inputs)
         if values.dtype.kind not in "iu" and values.size:
-            raise ArgumentError(
-                f"the inputs must be integers, got dtype {values.dtype}.",
-                path=self.name,
-                expected="integers",
-                received=f"dtype {values.dtype}",
-                write=f"{self.name}(values.astype('int64'))",
-            )
+            rule, write = "the inputs must be integers", f"{self.name}(values.astype('int64'))"
+            raise ArgumentError.must(rule, f"dtype {values.dtype}", path=self.name, write=write)
         indices = self.host_table(values.ravel().tolist(), self._unknown_on_host)
         return indices.reshape(values.shape)
 

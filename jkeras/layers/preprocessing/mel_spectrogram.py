@@ -83,13 +83,11 @@ class MelSpectrogram(Layer):
             sequence_length or fft_length, "sequence_length", "MelSpectrogram", write
         )
         if self.sequence_length > self.fft_length:
-            raise ArgumentError(
-                f"`sequence_length` must be at most `fft_length`, got {self.sequence_length} and {self.fft_length}.",
-                path="MelSpectrogram",
-                expected=f"sequence_length <= fft_length = {fft_length}",
-                received=sequence_length,
-                write=f"MelSpectrogram(fft_length={self.sequence_length}, sequence_length={self.sequence_length})",
-            )
+            rule = "`sequence_length` must be at most `fft_length`"
+            received = f"{self.sequence_length} and {self.fft_length}"
+            wanted = f"sequence_length <= fft_length = {fft_length}"
+            write = f"MelSpectrogram(fft_length={self.sequence_length}, sequence_length={self.sequence_length})"
+            raise ArgumentError.must(rule, received, path="MelSpectrogram", expected=wanted, write=write)
         self.window = _checked_window(window, self.sequence_length)
         self.sampling_rate = sampling_rate
         self.num_mel_bins = arguments.positive_int(num_mel_bins, "num_mel_bins", "MelSpectrogram", write)

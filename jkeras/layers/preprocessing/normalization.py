@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Unpack
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras import config, registry
+from jkeras import arguments, config, registry
 from jkeras.core import InputSpec, Layer, Variable, Variables
 from jkeras.core.options import LayerOptions
 from jkeras.errors import ArgumentError, BuildError, DataError
@@ -200,26 +200,17 @@ def _wide(dtype: str) -> str:
 def _axes(axis: Axes | None) -> tuple[int, ...]:
     axes = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
     if any(type(each) is not int for each in axes) or len({*axes}) != len(axes):
-        raise ArgumentError(
-            f"`axis` must be an integer, a sequence of different integers or None, got {axis!r}.",
-            path="Normalization",
-            expected="an int, different ints, or None",
-            received=repr(axis),
-            write="Normalization(axis=-1)",
-        )
+        wanted = "an integer, a sequence of different integers or None"
+        raise arguments.refusal(axis, "axis", "Normalization", wanted, write="Normalization(axis=-1)")
     return axes
 
 
 def _statistics(mean: ArrayLike | Sequence[Any], variance: ArrayLike | Sequence[Any], axes: int) -> tuple[Any, Any]:
     """Mean and variance as numbers or nested lists: a layer holds no arrays."""
     if (mean is None) != (variance is None):
-        raise ArgumentError(
-            "`mean` and `variance` must be given together.",
-            path="Normalization",
-            expected="both or neither",
-            received=f"mean={mean}, variance={variance}"[:80],
-            write="Normalization(mean=3.0, variance=2.0)",
-        )
+        problem, received = "`mean` and `variance` must be given together.", f"mean={mean}, variance={variance}"[:80]
+        write = "Normalization(mean=3.0, variance=2.0)"
+        raise ArgumentError(problem, path="Normalization", expected="both or neither", received=received, write=write)
     if mean is None:
         return None, None
     shapes = np.shape(mean), np.shape(variance)
@@ -239,13 +230,11 @@ def _laid(numbers: ArrayLike, sizes: Any, rank: int, path: str) -> np.ndarray:
     array = np.asarray(numbers, "float64")
     axes = list(sizes)[len(sizes) - array.ndim :]
     if any(size not in (1, sizes[axis]) for axis, size in zip(axes, array.shape, strict=True)):
-        raise BuildError(
-            "`mean` and `variance` must broadcast to the normalized axes of the input.",
-            path=path,
-            expected=f"statistics that broadcast to {tuple(sizes.values())}",
-            received=f"shape {array.shape}",
-            write=f"Normalization(mean=np.zeros({tuple(sizes.values())}), variance=np.ones({tuple(sizes.values())}))",
-        )
+        known = tuple(sizes.values())
+        rule = "`mean` and `variance` must broadcast to the normalized axes of the input"
+        wanted = f"statistics that broadcast to {known}"
+        write = f"Normalization(mean=np.zeros({known}), variance=np.ones({known}))"
+        raise BuildError.must(rule, f"shape {array.shape}", path=path, expected=wanted, write=write)
     shape = [1] * rank
     for axis, size in zip(axes, array.shape, strict=True):
         shape[axis] = size

@@ -40,13 +40,8 @@ class Pipeline(Layer):
     def __init__(self, layers: Sequence[Layer], name: str | None = None) -> None:
         super().__init__(name=name)
         if isinstance(layers, str) or not isinstance(layers, Sequence) or not layers:
-            raise ArgumentError(
-                f"`layers` must be a list of at least one layer, got {arguments.shown(layers)}.",
-                path="Pipeline",
-                expected="at least one layer",
-                received=repr(layers)[:80],
-                write="Pipeline([Rescaling(1 / 255), Normalization()])",
-            )
+            wanted, write = "a list of at least one layer", "Pipeline([Rescaling(1 / 255), Normalization()])"
+            raise arguments.refusal(layers, "layers", "Pipeline", wanted, write=write)
         strangers = [each for each in layers if not isinstance(each, Layer)]
         if strangers:
             raise ArgumentError(

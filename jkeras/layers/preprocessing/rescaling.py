@@ -9,7 +9,6 @@ import numpy as np
 from jkeras import arguments, config, registry
 from jkeras.core import Layer
 from jkeras.core.options import LayerOptions
-from jkeras.errors import ArgumentError
 from jkeras.typing import Array, ArrayLike, Config
 
 
@@ -72,13 +71,8 @@ def _numbers(value: object, argument: str) -> Any:
     try:
         array = np.asarray(value, "float64")
     except (TypeError, ValueError):
-        raise ArgumentError(
-            f"`{argument}` must be a number or a list of numbers, got {arguments.shown(value)}.",
-            path="Rescaling",
-            expected="a number or a list",
-            received=repr(value)[:60],
-            write="Rescaling(scale=1 / 255)",
-        ) from None
+        wanted, write = "a number or a list of numbers", "Rescaling(scale=1 / 255)"
+        raise arguments.refusal(value, argument, "Rescaling", wanted, write=write) from None
     if array.ndim == 0:
         return value if isinstance(value, int | float) else float(array)
     return array.tolist()

@@ -96,21 +96,18 @@ class STFTSpectrogram(Layer):
         for name, value, options in (("mode", self.mode, MODES), ("padding", self.padding, ("valid", "same"))):
             arguments.one_of(value, name, "STFTSpectrogram", options)
         if self.step > self.frame_length:
-            raise ArgumentError(
-                f"`frame_step` must be at most `frame_length`, got {self.step} and {self.frame_length}.",
-                path="STFTSpectrogram",
-                expected=f"frame_step <= frame_length = {self.frame_length}",
-                received=f"frame_step={self.frame_step}",
-                write=f"STFTSpectrogram(frame_length={self.frame_length}, frame_step={self.frame_length})",
-            )
+            rule, received = "`frame_step` must be at most `frame_length`", f"{self.step} and {self.frame_length}"
+            wanted = f"frame_step <= frame_length = {self.frame_length}"
+            write = f"STFTSpectrogram(frame_length={self.frame_length}, frame_step={self.frame_length})"
+            raise ArgumentError.must(rule, received, path="STFTSpectrogram", expected=wanted, write=write)
         if self.fft_length is None:
             return
         if self.fft_length < self.frame_length:
-            raise ArgumentError(
-                f"`fft_length` must be at least `frame_length`, got {self.fft_length} and {self.frame_length}.",
+            raise ArgumentError.must(
+                "`fft_length` must be at least `frame_length`",
+                f"{self.fft_length} and {self.frame_length}",
                 path="STFTSpectrogram",
                 expected=f"fft_length >= frame_length = {self.frame_length}",
-                received=f"fft_length={self.fft_length}",
                 write=f"STFTSpectrogram(frame_length={self.frame_length}, fft_length={self.frame_length})",
             )
 

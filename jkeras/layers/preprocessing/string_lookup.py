@@ -101,13 +101,9 @@ class StringLookup(Lookup):
         if isinstance(entry, bytes):
             return entry.decode(self.encoding)
         if not isinstance(entry, str):
-            raise ArgumentError(
-                f"every vocabulary entry must be a string, got {arguments.shown(entry)}.",
-                path="StringLookup",
-                expected="str or bytes",
-                received=repr(entry)[:60],
-                write="StringLookup(vocabulary=['a', 'b'])",
-            )
+            rule, received = "every vocabulary entry must be a string", arguments.shown(entry)
+            write = "StringLookup(vocabulary=['a', 'b'])"
+            raise ArgumentError.must(rule, received, path="StringLookup", expected="str or bytes", write=write)
         return str(entry)
 
     def host_indices(self, inputs: ArrayTree) -> np.ndarray:

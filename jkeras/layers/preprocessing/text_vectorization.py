@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core.tensor import check_dense
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.layers.preprocessing.batches import batches_of
@@ -247,23 +247,13 @@ class TextVectorization(HostLayer):
 
 def _check_choice(value: object, known: Sequence[Any], argument: str) -> None:
     if not callable(value) and value not in known:
-        raise ArgumentError(
-            f"`{argument}` must be {', '.join(map(repr, known))} or a function, got {value!r}.",
-            path="TextVectorization",
-            expected=f"one of {', '.join(map(repr, known))}, or a function",
-            received=repr(value),
-            write=f"TextVectorization({argument}={known[0]!r})",
-        )
+        wanted, write = f"{', '.join(map(repr, known))} or a function", f"TextVectorization({argument}={known[0]!r})"
+        raise arguments.refusal(value, argument, "TextVectorization", wanted, write=write)
 
 
 def _checked_ngrams(ngrams: int | Sequence[int] | None) -> Any:
     lengths = ngrams if isinstance(ngrams, tuple) else (1 if ngrams is None else ngrams,)
     if not lengths or any(type(length) is not int or length < 1 for length in lengths):
-        raise ArgumentError(
-            f"`ngrams` must be a positive integer, a tuple of them or None, got {ngrams!r}.",
-            path="TextVectorization",
-            expected="a positive int, a tuple of them, or None",
-            received=repr(ngrams),
-            write="TextVectorization(ngrams=2)",
-        )
+        wanted, write = "a positive integer, a tuple of them or None", "TextVectorization(ngrams=2)"
+        raise arguments.refusal(ngrams, "ngrams", "TextVectorization", wanted, write=write)
     return ngrams

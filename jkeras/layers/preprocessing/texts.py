@@ -92,13 +92,9 @@ def as_texts(data: ArrayTree, owner: str, encoding: str = "utf-8") -> tuple[list
             write="TextVectorization(...)(sentences)",
         ) from None
     if array.dtype.kind not in KINDS and array.size:
-        raise ArgumentError(
-            f"the inputs must be strings, got dtype {array.dtype}.",
-            path=owner,
-            expected="an array or list of str",
-            received=f"dtype {array.dtype}",
-            write=f"{owner}(...)(np.array(['a', 'b']))",
-        )
+        rule, write = "the inputs must be strings", f"{owner}(...)(np.array(['a', 'b']))"
+        wanted = "an array or list of str"
+        raise ArgumentError.must(rule, f"dtype {array.dtype}", path=owner, expected=wanted, write=write)
     texts = array.ravel().tolist()
     if array.dtype.kind in "SO":
         texts = [text.decode(encoding) if isinstance(text, bytes) else text for text in texts]

@@ -103,13 +103,10 @@ def vocabulary_of(layer: Any) -> Vocabulary:
         return words
     weights = layer.idf_weights
     if len(weights) != len(entries):
-        raise ArgumentError(
-            f"`idf_weights` must have one weight for each of the {len(entries)} tokens, got {len(weights)}.",
-            path=owner,
-            expected=f"{len(entries)} weights",
-            received=f"{len(weights)} weights",
-            write=f"{owner}(vocabulary=tokens, output_mode='tf_idf', idf_weights=[1.0] * len(tokens))",
-        )
+        rule = f"`idf_weights` must have one weight for each of the {len(entries)} tokens"
+        wanted, received = f"{len(entries)} weights", f"{len(weights)} weights"
+        write = f"{owner}(vocabulary=tokens, output_mode='tf_idf', idf_weights=[1.0] * len(tokens))"
+        raise ArgumentError.must(rule, received, path=owner, expected=wanted, write=write)
     front = [] if complete else [sum(weights) / len(weights)] * empty.start
     return dataclasses.replace(words, idf=(*front, *weights))
 
@@ -149,13 +146,8 @@ def _check_tokens(layer: Any, tokens: Sequence[Any], empty: Vocabulary, owner: s
         )
     if len(set(tokens)) < len(tokens):
         repeated = [token for token, count in collections.Counter(tokens).items() if count > 1]
-        raise ArgumentError(
-            "`vocabulary` must have each token once.",
-            path=owner,
-            expected="each once",
-            received=repr(repeated)[:80],
-            write=f"{owner}(vocabulary=list(dict.fromkeys(tokens)))",
-        )
+        problem, write = "`vocabulary` must have each token once.", f"{owner}(vocabulary=list(dict.fromkeys(tokens)))"
+        raise ArgumentError(problem, path=owner, expected="each once", received=repr(repeated)[:80], write=write)
     for name, token, forbidden in (("mask", layer.mask_token, True), ("OOV", layer.oov_token, layer.invert)):
         if forbidden and token is not None and token in tokens:
             raise ArgumentError(

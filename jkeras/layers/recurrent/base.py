@@ -269,13 +269,10 @@ def recurrence_of(cell: Layer, step_shape: tuple[Any, ...], training: bool | Non
 def check_cell(cell: object, owner: str) -> Any:
     """The cell, if it is a layer that has a `state_size`."""
     if not isinstance(cell, Layer) or getattr(cell, "state_size", None) is None:
-        raise ArgumentError(
-            f"the cell must be a layer with `state_size`, got {arguments.shown(cell)}.",
-            path=owner,
-            expected="a layer with `state_size` and `call(inputs, states) -> (output, states)`",
-            received=repr(cell)[:80],
-            write=f"{owner}({'[layers.LSTMCell(32)]' if owner == 'StackedRNNCells' else 'layers.LSTMCell(32)'})",
-        )
+        rule, received = "the cell must be a layer with `state_size`", arguments.shown(cell)
+        wanted = "a layer with `state_size` and `call(inputs, states) -> (output, states)`"
+        write = f"{owner}({'[layers.LSTMCell(32)]' if owner == 'StackedRNNCells' else 'layers.LSTMCell(32)'})"
+        raise ArgumentError.must(rule, received, path=owner, expected=wanted, write=write)
     return cell
 
 
@@ -287,6 +284,14 @@ def initial_state_of(cell: Any, batch_size: int) -> States:
     sizes = cell.state_size if isinstance(cell.state_size, list | tuple) else [cell.state_size]
     shapes = [tuple(size) if isinstance(size, list | tuple) else (size,) for size in sizes]
     return [jnp.zeros((batch_size, *shape), cell.compute_dtype) for shape in shapes]
+
+
+def check_step_mask(mask: Array, inputs: Array, layer: Layer) -> None:
+    """Raises `ShapeError` unless a mask has one entry for each step of the inputs `(b, t, ...)`."""
+    if mask.ndim < 2 or mask.shape[:2] != inputs.shape[:2]:
+        rule, wanted = "the mask must have one entry for each step of each sequence", f"shape {tuple(inputs.shape[:2])}"
+        write = f"{layer.name}(x, mask=mask)   # mask.shape == x.shape[:2]"
+        raise ShapeError.must(rule, f"shape {tuple(mask.shape)}", path=layer._label, expected=wanted, write=write)
 
 
 def check_states(given: ArrayTree, usual: States, path: str) -> None:

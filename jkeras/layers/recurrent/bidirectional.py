@@ -138,13 +138,10 @@ class Bidirectional(Layer):
         if initial_state is not None:
             half, odd = divmod(len(initial_state), 2)
             if odd:
-                raise ShapeError(
-                    f"the initial states must be those of two layers, got {len(initial_state)}.",
-                    path=self._label,
-                    expected="an even number of states: the forward layer's, then the backward layer's",
-                    received=f"{len(initial_state)} states",
-                    write=f"{self.name}(x, initial_state=[*forward_states, *backward_states])",
-                )
+                rule, received = "the initial states must be those of two layers", len(initial_state)
+                wanted = "an even number of states: the forward layer's, then the backward layer's"
+                write = f"{self.name}(x, initial_state=[*forward_states, *backward_states])"
+                raise ShapeError.must(rule, received, path=self._label, expected=wanted, write=write)
             halves = [initial_state[:half], initial_state[half:]]
         outputs: list[Array] = []
         states: list[Array] = []
@@ -177,13 +174,9 @@ class Bidirectional(Layer):
 def check_layer(layer: Layer) -> Any:
     """The layer, if it is one that knows a direction."""
     if not isinstance(layer, Layer) or not hasattr(layer, "go_backwards"):
-        raise ArgumentError(
-            f"the layer must be recurrent, got {arguments.shown(layer)}.",
-            path="Bidirectional",
-            expected="a layer with `go_backwards`, such as an RNN",
-            received=repr(layer)[:80],
-            write="Bidirectional(layers.LSTM(32))",
-        )
+        rule, wanted = "the layer must be recurrent", "a layer with `go_backwards`, such as an RNN"
+        received, write = arguments.shown(layer), "Bidirectional(layers.LSTM(32))"
+        raise ArgumentError.must(rule, received, path="Bidirectional", expected=wanted, write=write)
     return layer
 
 

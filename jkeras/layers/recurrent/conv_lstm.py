@@ -9,11 +9,11 @@ from jkeras import arguments, registry
 from jkeras.config import standardize_data_format
 from jkeras.core import InputSpec, describe
 from jkeras.core.options import LayerOptions, PlainOptions
-from jkeras.errors import ArgumentError, BuildError
+from jkeras.errors import BuildError
 from jkeras.functional import conv
 from jkeras.functional.arguments import standardize_padding, standardize_tuple
 from jkeras.functional.recurrence import Blocks
-from jkeras.layers.arguments import ActivationAttribute
+from jkeras.layers.arguments import ActivationAttribute, check_strides_or_dilation
 from jkeras.layers.recurrent.base import ForgetBias, Recurrence, RecurrentCell, States, plus, summing, times, value_of
 from jkeras.layers.recurrent.gates import remember
 from jkeras.layers.recurrent.own_cell import OfCell, OwnCellRNN, inherited
@@ -65,14 +65,7 @@ class ConvLSTMCell(RecurrentCell):
         self.unit_forget_bias = bool(unit_forget_bias)
         self.state_size, self.output_size = [self.filters, self.filters], self.filters
         self.state_shape: tuple[int, ...] | None = None
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ArgumentError(
-                "`strides` and `dilation_rate` cannot both be above 1.",
-                path=owner,
-                expected="strides=1 or dilation_rate=1",
-                received=f"strides={self.strides}, dilation_rate={self.dilation_rate}",
-                write=f"{owner}(..., strides=1, dilation_rate={max(self.dilation_rate)})",
-            )
+        check_strides_or_dilation(self.strides, self.dilation_rate, owner)
 
     @property
     def axis(self) -> int:

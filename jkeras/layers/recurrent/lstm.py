@@ -81,20 +81,12 @@ class LSTMCell(RecurrentCell):
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
+            *(activation, use_bias),
+            *(kernel_initializer, recurrent_initializer, bias_initializer),
+            *(kernel_regularizer, recurrent_regularizer, bias_regularizer),
+            *(kernel_constraint, recurrent_constraint, bias_constraint),
+            *(dropout, recurrent_dropout),
+            seed,
             **kwargs,
         )
         self.units = arguments.positive_int(units, "units", "LSTMCell", "LSTMCell(units=64)")
@@ -204,7 +196,8 @@ class LSTM(OwnCellRNN):
             *(kernel_initializer, recurrent_initializer, bias_initializer, unit_forget_bias),
             *(kernel_regularizer, recurrent_regularizer, bias_regularizer),
             *(kernel_constraint, recurrent_constraint, bias_constraint),
-            *(dropout, recurrent_dropout, seed),
+            *(dropout, recurrent_dropout),
+            seed,
             **inherited(kwargs),
             name="lstm_cell",
         )

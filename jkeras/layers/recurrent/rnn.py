@@ -10,10 +10,17 @@ from jkeras import core, registry
 from jkeras.core import Layer, Variable, Variables, get_mask
 from jkeras.core.options import LayerOptions
 from jkeras.core.structure import Component
-from jkeras.core.tensor import standardize_shape
-from jkeras.errors import ArgumentError, BuildError, ShapeError, elsewhere
+from jkeras.errors import ArgumentError, BuildError, elsewhere
 from jkeras.functional.recurrence import selected, widened
-from jkeras.layers.recurrent.base import Recurrence, States, check_cell, check_states, initial_state_of, recurrence_of
+from jkeras.layers.recurrent.base import (
+    Recurrence,
+    States,
+    check_cell,
+    check_states,
+    check_step_mask,
+    initial_state_of,
+    recurrence_of,
+)
 from jkeras.layers.recurrent.stacked import StackedRNNCells
 from jkeras.typing import Array, ArrayTree, Config, PyTree, Shape
 
@@ -152,13 +159,10 @@ class RNN(Layer):
             ArgumentError: the layer is not stateful.
         """
         if self.states is None:
-            raise ArgumentError(
-                "`reset_state` needs states, and this layer has none.",
-                path=self._label,
-                expected="a stateful layer that is built",
-                received=f"stateful={self.stateful}, built={self.built}",
-                write=f"{type(self).__name__}(..., stateful=True)",
-            )
+            problem, wanted = "`reset_state` needs states, and this layer has none.", "a stateful layer that is built"
+            received = f"stateful={self.stateful}, built={self.built}"
+            write = f"{type(self).__name__}(..., stateful=True)"
+            raise ArgumentError(problem, path=self._label, expected=wanted, received=received, write=write)
         trainable, non_trainable = variables
         zeros = jax.tree.map(jnp.zeros_like, non_trainable["states"])
         return Variables(trainable, {**non_trainable, "states": zeros})
@@ -236,14 +240,7 @@ class RNN(Layer):
         if not leaves:
             return None
         keep = jnp.asarray(leaves[0]).astype(bool)
-        if keep.ndim < 2 or keep.shape[:2] != sequences.shape[:2]:
-            raise ShapeError(
-                "the mask must have one entry for each step of each sequence.",
-                path=self._label,
-                expected=f"shape {standardize_shape(sequences.shape)[:2]}",
-                received=keep.shape,
-                write=f"{self.name}(x, mask=mask)   # mask.shape == x.shape[:2]",
-            )
+        check_step_mask(keep, sequences, self)
         return jnp.swapaxes(jnp.any(keep, axis=tuple(range(2, keep.ndim))), 0, 1)
 
     def compute_mask(self, inputs: ArrayTree, mask: Array | None = None) -> PyTree:

@@ -12,6 +12,7 @@ from jkeras.core.tensor import standardize_shape
 from jkeras.errors import ShapeError
 from jkeras.functional.layout import hide
 from jkeras.layers.core.wrapper import Wrapper
+from jkeras.layers.recurrent.base import check_step_mask
 from jkeras.typing import Array, PyTree, Shape
 
 
@@ -70,14 +71,8 @@ class TimeDistributed(Wrapper):
     def call(self, inputs: Array, training: bool | None = None, mask: Array | None = None) -> PyTree:
         """The layer on each step."""
         self.check_shape(standardize_shape(inputs.shape))
-        if mask is not None and (mask.ndim < 2 or mask.shape[:2] != inputs.shape[:2]):
-            raise ShapeError(
-                "the mask must have one entry for each step of each sequence.",
-                path=self._label,
-                expected=f"shape {standardize_shape(inputs.shape)[:2]}",
-                received=mask.shape,
-                write=f"{self.name}(x, mask=mask)   # mask.shape == x.shape[:2]",
-            )
+        if mask is not None:
+            check_step_mask(mask, inputs, self)
         inputs = hide(inputs, mask)
         takes_mask = mask is not None and self.layer.call_signature.accepts("mask")
 

@@ -46,11 +46,7 @@ class AlphaDropout(RandomLayer):
     """
 
     def __init__(
-        self,
-        rate: float,
-        noise_shape: Any = None,
-        seed: int | None = None,
-        **kwargs: Unpack[LayerOptions],
+        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Unpack[LayerOptions]
     ) -> None:
         super().__init__(**kwargs)
         self.rate = arguments.fraction(rate, "rate", "AlphaDropout", interval="[0, 1)")

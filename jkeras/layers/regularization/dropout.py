@@ -7,7 +7,6 @@ import jax.numpy as jnp
 
 from jkeras import arguments, registry
 from jkeras.core.options import LayerOptions
-from jkeras.errors import ArgumentError
 from jkeras.functional.dropout import dropout
 from jkeras.layers.regularization.base import RandomLayer
 from jkeras.typing import Array, Key
@@ -43,11 +42,7 @@ class Dropout(RandomLayer):
     """
 
     def __init__(
-        self,
-        rate: float,
-        noise_shape: Any = None,
-        seed: int | None = None,
-        **kwargs: Unpack[LayerOptions],
+        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Unpack[LayerOptions]
     ) -> None:
         super().__init__(**kwargs)
         self.rate = arguments.fraction(rate, "rate", type(self).__name__)
@@ -77,11 +72,6 @@ def standardize_noise_shape(noise_shape: Sequence[int | None], owner: str) -> tu
         return None
     entries = tuple(noise_shape) if isinstance(noise_shape, Iterable) and not isinstance(noise_shape, str) else ("",)
     if any(size is not None and (not isinstance(size, int) or size <= 0) for size in entries):
-        raise ArgumentError(
-            f"`noise_shape` must be a tuple of positive integers and None, got {noise_shape!r}.",
-            path=owner,
-            expected="a tuple of positive ints and None",
-            received=repr(noise_shape),
-            write=f"{owner}(..., noise_shape=(None, 1, None))",
-        )
+        wanted, write = "a tuple of positive integers and None", f"{owner}(..., noise_shape=(None, 1, None))"
+        raise arguments.refusal(noise_shape, "noise_shape", owner, wanted, write=write)
     return entries

@@ -57,8 +57,23 @@ class SpatialDropout1D(SpatialDropout):
     spatial_rank = 1
 
 
+class SpatialDropoutOfFormat(SpatialDropout):
+    """A `SpatialDropout` whose channels are the first axis or the last one."""
+
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: PolicyLike = None,
+    ) -> None:
+        super().__init__(rate, seed=seed, name=name, dtype=dtype)
+        self.data_format = config.standardize_data_format(data_format)
+
+
 @registry.export("keras.layers")
-class SpatialDropout2D(SpatialDropout):
+class SpatialDropout2D(SpatialDropoutOfFormat):
     """In training, drops whole channels of images.
 
     `outputs[b, :, :, c] = keep[b, c] * inputs[b, :, :, c] / (1 - rate)`
@@ -87,36 +102,21 @@ class SpatialDropout2D(SpatialDropout):
 
     spatial_rank = 2
 
-    def __init__(
-        self,
-        rate: float,
-        data_format: str | None = None,
-        seed: int | None = None,
-        name: str | None = None,
-        dtype: PolicyLike = None,
-    ) -> None:
-        super().__init__(rate, seed=seed, name=name, dtype=dtype)
-        self.data_format = config.standardize_data_format(data_format)
-
 
 @registry.export("keras.layers")
-class SpatialDropout3D(SpatialDropout):
+class SpatialDropout3D(SpatialDropoutOfFormat):
     """In training, drops whole channels of volumes.
 
     `outputs[b, :, :, :, c] = keep[b, c] * inputs[b, :, :, :, c] / (1 - rate)`
 
     Args:
-        rate: the fraction of channels that are dropped.
-        data_format: `"channels_last"`, `"channels_first"`, or `None` for the configured one.
-        seed: an int, for the same stream after every `init`.
-        name, dtype: as for any layer.
+        rate, data_format, seed, name, dtype: as in `SpatialDropout2D`.
 
     Shapes:
         `(b, d, h, w, c)`, or `(b, c, d, h, w)` with `"channels_first"` -> the same.
 
     Raises:
-        ArgumentError: `rate` is not a number in [0, 1], or the data format is unknown.
-        ShapeError: the input has another rank than 5.
+        ArgumentError, ShapeError: as in `SpatialDropout2D`, of rank 5.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = SpatialDropout3D(0.5, seed=1)
@@ -128,14 +128,3 @@ class SpatialDropout3D(SpatialDropout):
     """
 
     spatial_rank = 3
-
-    def __init__(
-        self,
-        rate: float,
-        data_format: str | None = None,
-        seed: int | None = None,
-        name: str | None = None,
-        dtype: PolicyLike = None,
-    ) -> None:
-        super().__init__(rate, seed=seed, name=name, dtype=dtype)
-        self.data_format = config.standardize_data_format(data_format)

@@ -86,15 +86,13 @@ class Cropping3D(Cropping):
     """Cuts off the ends of a volume.
 
     Args:
-        cropping: one int, one per spatial axis, or a pair (before, after) per spatial axis.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        cropping, data_format: as in `Cropping2D`.
 
     Shapes:
         `(b, d, h, w, c)`, or `(b, c, d, h, w)` with `"channels_first"`; the spatial axes shrink. The dtype stays.
 
     Raises:
-        ArgumentError: `cropping` has a value that it cannot have.
-        ShapeError: the input has another rank, or nothing of it would be left.
+        ArgumentError, ShapeError: as in `Cropping2D`.
 
     >>> import jax.numpy as jnp
     >>> layer, x = Cropping3D(((1, 0), (0, 0), (0, 1))), jnp.arange(8.0).reshape(1, 2, 2, 2, 1)

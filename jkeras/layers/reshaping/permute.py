@@ -5,10 +5,9 @@ from typing import Unpack
 
 import jax.numpy as jnp
 
-from jkeras import registry
+from jkeras import arguments, registry
 from jkeras.core import InputSpec, Layer
 from jkeras.core.options import LayerOptions
-from jkeras.errors import ArgumentError
 from jkeras.typing import Array
 
 
@@ -37,13 +36,9 @@ class Permute(Layer):
         super().__init__(**kwargs)
         entries = tuple(dims) if isinstance(dims, Sequence) else ()
         if not entries or set(entries) != set(range(1, len(entries) + 1)):
-            raise ArgumentError(
-                f"`dims` must be a permutation of the axes from 1 on, got {dims!r}.",
-                path="Permute",
-                expected=f"the numbers 1 to {len(entries) or 2}, each once; the batch axis is not among them",
-                received=f"dims={dims!r}",
-                write="Permute((2, 1))",
-            )
+            what = "a permutation of the axes from 1 on"
+            wanted = f"the numbers 1 to {len(entries) or 2}, each once; the batch axis is not among them"
+            raise arguments.refusal(dims, "dims", "Permute", what, expected=wanted, write="Permute((2, 1))")
         self.dims = tuple(int(dim) for dim in entries)
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 

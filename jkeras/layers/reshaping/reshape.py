@@ -44,13 +44,10 @@ class Reshape(Layer):
         is_known = all(isinstance(dim, int) for dim in dims)
         free = -1 in self.target_shape
         if is_known and (size != known if not free else known == 0 or size % known):
-            raise ShapeError(
-                f"an example must have {'a multiple of ' if free else ''}{known} elements, got {size}.",
-                path=self._label,
-                expected=f"{'a multiple of ' if free else ''}{known} elements for {self.target_shape}",
-                received=f"{size} elements, shape {inputs.shape}",
-                write="layers.Reshape((-1,))   # any number of elements",
-            )
+            elements = f"{'a multiple of ' if free else ''}{known} elements"
+            rule, received = f"an example must have {elements}", f"{size} elements, shape {inputs.shape}"
+            wanted, write = f"{elements} for {self.target_shape}", "layers.Reshape((-1,))   # any number of elements"
+            raise ShapeError.must(rule, received, path=self._label, expected=wanted, write=write)
         shape = (batch, *(size // known if dim == -1 else dim for dim in self.target_shape))
         if not is_known and in_building_scope():  # whether they fit is known when the dimensions are
             return jnp.zeros(shape, inputs.dtype)

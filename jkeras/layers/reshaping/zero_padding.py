@@ -78,15 +78,13 @@ class ZeroPadding3D(ZeroPadding):
     """Zeros around a volume.
 
     Args:
-        padding: one int, one per spatial axis, or a pair (before, after) per spatial axis.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        padding, data_format: as in `ZeroPadding2D`.
 
     Shapes:
         `(b, d, h, w, c)`, or `(b, c, d, h, w)` with `"channels_first"`; the spatial axes grow. The dtype stays.
 
     Raises:
-        ArgumentError: `padding` has a value that it cannot have.
-        ShapeError: the input has another rank.
+        ArgumentError, ShapeError: as in `ZeroPadding2D`.
 
     >>> import jax.numpy as jnp
     >>> ZeroPadding3D(((1, 0), (0, 0), (0, 1))).stateless_call({}, {}, jnp.ones((1, 1, 1, 1, 1)))[0][0, ..., 0].tolist()

@@ -53,6 +53,8 @@ class BuiltInSchedule(LearningRateSchedule):
     """A built-in: its fields are its config, its numbers lie in `intervals`, its formula is in float32."""
 
     intervals: ClassVar[Mapping[str, str]] = {}
+    decay: ClassVar[Mapping[str, str]] = {"initial_learning_rate": "[0, inf)", "decay_steps": "(0, inf)"}
+    """The intervals of the two numbers with which most of them begin."""
 
     def __post_init__(self) -> None:
         optional = optional_fields(self)

@@ -46,8 +46,7 @@ class CosineDecay(BuiltInSchedule):
     warmup_steps: float = 0
 
     intervals: ClassVar[Mapping[str, str]] = {
-        "initial_learning_rate": "[0, inf)",
-        "decay_steps": "(0, inf)",
+        **BuiltInSchedule.decay,
         "alpha": "[0, inf)",
         "warmup_target": "[0, inf)",
         "warmup_steps": "[0, inf)",

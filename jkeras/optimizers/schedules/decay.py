@@ -34,11 +34,7 @@ class ExponentialDecay(BuiltInSchedule):
     staircase: bool = False
     name: str = "ExponentialDecay"
 
-    intervals: ClassVar[Mapping[str, str]] = {
-        "initial_learning_rate": "[0, inf)",
-        "decay_steps": "(0, inf)",
-        "decay_rate": "(0, inf)",
-    }
+    intervals: ClassVar[Mapping[str, str]] = {**BuiltInSchedule.decay, "decay_rate": "(0, inf)"}
 
     def _at(self, step: Array) -> ArrayLike:
         decay = optax.exponential_decay(
@@ -71,11 +67,7 @@ class InverseTimeDecay(BuiltInSchedule):
     staircase: bool = False
     name: str = "InverseTimeDecay"
 
-    intervals: ClassVar[Mapping[str, str]] = {
-        "initial_learning_rate": "[0, inf)",
-        "decay_steps": "(0, inf)",
-        "decay_rate": "[0, inf)",
-    }
+    intervals: ClassVar[Mapping[str, str]] = {**BuiltInSchedule.decay, "decay_rate": "[0, inf)"}
 
     def _at(self, step: Array) -> ArrayLike:
         time = step / self.decay_steps

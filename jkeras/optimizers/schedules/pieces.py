@@ -86,8 +86,7 @@ class PolynomialDecay(BuiltInSchedule):
     name: str = "PolynomialDecay"
 
     intervals: ClassVar[Mapping[str, str]] = {
-        "initial_learning_rate": "[0, inf)",
-        "decay_steps": "(0, inf)",
+        **BuiltInSchedule.decay,
         "end_learning_rate": "[0, inf)",
         "power": "[0, inf)",
     }
