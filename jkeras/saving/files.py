@@ -6,6 +6,7 @@ file one over all of these; reading compares them. HDF5 itself notices a damaged
 value. Files without any digest, of versions that wrote none, are read as they are.
 """
 
+import collections
 import contextlib
 import hashlib
 import json
@@ -13,14 +14,18 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from jkeras.errors import DamagedFileError, FileWriteError, JKerasError
 
 Encoded: TypeAlias = tuple[np.ndarray, dict[str, str]]  # what HDF5 holds of a leaf, and the attributes that say more
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 DIGEST = "sha256"
 DIGEST_BYTES = 32
@@ -144,15 +149,38 @@ def write_hdf5(path: str, leaves: Mapping[str, Encoded]) -> None:
     """
     import h5py
 
+    def hashed(leaf: tuple[str, Encoded]) -> tuple[str, np.ndarray, Mapping[str, str], bytes]:
+        name, (values, attributes) = leaf
+        values = np.require(values, requirements="C")
+        return name, values, attributes, digest_of(name, values, attributes)
+
     with h5py.File(path, "w") as file:
         digests = {}
-        for name, (values, attributes) in leaves.items():
-            values = np.require(values, requirements="C")
-            digests[name] = digest_of(name, values, attributes)
-            _write_leaf(h5py, file, name, values, digests[name])
+        for name, values, attributes, digest in ahead(hashed, leaves.items()):
+            digests[name] = digest
+            _write_leaf(h5py, file, name, values, digest)
             if attributes:
                 file[name].attrs.update(attributes)
         file.attrs.create(DIGEST, np.frombuffer(_digest_of_all(digests), "uint8"))
+
+
+AHEAD = 2
+
+
+def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """The results of a function for items, in their order, from a thread that is at most two ahead.
+
+    >>> list(ahead(abs, [-1, 2, -3]))
+    [1, 2, 3]
+    """
+    pending: collections.deque[Future[Result]] = collections.deque()
+    with ThreadPoolExecutor(1) as pool:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > AHEAD:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def _free(path: str | os.PathLike[str]) -> str:

@@ -19,8 +19,8 @@ from jkeras.core import Layer, Variable, Variables
 from jkeras.core.stateless import bind
 from jkeras.errors import DamagedFileError, JKerasError, LeafError, ShapeError
 from jkeras.representations import LowRank
-from jkeras.saving.files import DIGEST, SHOWN, Encoded, digest_of
-from jkeras.saving.hdf5 import Stored, datasets
+from jkeras.saving.files import DIGEST, SHOWN, Encoded, ahead, digest_of
+from jkeras.saving.hdf5 import Stored, datasets, read
 from jkeras.saving.hooks import loaded, overrides, own_arrays
 from jkeras.saving.state import encoded
 from jkeras.saving.walk import groups
@@ -126,7 +126,7 @@ def fill(
     for variable, place in layer.structure().paths.items():
         name = f"{BESIDE}/{place}"
         if variable in values and name in found and found[name].shape == tuple(variable.shape):
-            values[variable] = _read(found[name], name, path, variable, values[variable])
+            values[variable] = _placed(read_array(found[name], name, path), variable, values[variable])
     return problems
 
 
@@ -158,9 +158,10 @@ def take(
 ) -> None:
     """Puts arrays of a file into the values of variables, given the name of each variable's array."""
     declared = {variable.origin: variable for variable in values}
-    for variable, name in pairs:
+    arrays = ahead(lambda pair: read(found[pair[1]]), pairs)  # one is read while another is checked
+    for (variable, name), array in zip(pairs, arrays, strict=True):
         target = declared[variable.origin]
-        values[target] = _read(found[name], name, path, variable, values[target])
+        values[target] = _placed(checked(array, found[name], name, path), variable, values[target])
         if isinstance(variable.representation, LowRank):  # the sum is the weight, until the pair comes
             b = declared[variable.representation.b]
             values[b] = jnp.zeros(b.shape, b.declared_dtype)
@@ -207,15 +208,19 @@ def _misfit(
     return None
 
 
-def _read(stored: Stored, name: str, path: str, target: Variable, leaf: Any) -> Array:
+def _placed(array: np.ndarray, target: Variable, leaf: Any) -> Array:
     """An array in the dtype of its variable, and in the place of a leaf that has one."""
-    value = jnp.asarray(read_array(stored, name, path), target.declared_dtype)
+    value = jnp.asarray(array, target.declared_dtype)
     return jax.device_put(value, leaf.sharding) if isinstance(leaf, jax.Array) and leaf.committed else value
 
 
 def read_array(stored: Stored, name: str, path: str) -> np.ndarray:
     """An array of a file, in its own dtype. Its digest is compared, where it has one."""
-    values = np.asarray(stored.dataset[()])
+    return checked(read(stored), stored, name, path)
+
+
+def checked(values: np.ndarray, stored: Stored, name: str, path: str) -> np.ndarray:
+    """What was read of an array, in its own dtype, if its digest is that of the values."""
     attributes = {key: value for key, value in stored.dataset.attrs.items() if key != DIGEST}
     digest = stored.dataset.attrs.get(DIGEST)
     if digest is not None and bytes(digest) != digest_of(name, values, attributes):
