@@ -157,6 +157,24 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
         DamagedFileError: it is not whole.
     """
     path = os.fspath(path)
+    found: list[Archive] = []
+    try:
+        with _opened(path) as archive:
+            found.append(archive)
+            yield archive
+    except JKerasError as error:
+        version = found[0].metadata.get("jkeras_version") if found else None
+        if isinstance(version, str) and _numbers(version) > _numbers(__version__):
+            error.add_note(f"{path} was written by jkeras {version}; this is {__version__}.")
+        raise
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")[:3] if part.isdigit()]
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[Archive]:
     if os.path.isdir(path):
         names = [name for name in (METADATA, CONFIG, WEIGHTS) if os.path.isfile(os.path.join(path, name))]
         files = {name: os.path.join(path, name) for name in names}

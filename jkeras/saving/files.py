@@ -21,6 +21,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 
 from jkeras.errors import DamagedFileError, FileWriteError, JKerasError
+from jkeras.saving import disk
 
 Encoded: TypeAlias = tuple[np.ndarray, dict[str, str]]  # what HDF5 holds of a leaf, and the attributes that say more
 
@@ -154,7 +155,7 @@ def write_hdf5(path: str, leaves: Mapping[str, Encoded]) -> None:
         values = np.require(values, requirements="C")
         return name, values, attributes, digest_of(name, values, attributes)
 
-    with h5py.File(path, "w") as file:
+    with disk.written(path) as opened, h5py.File(opened, "w") as file:
         digests = {}
         for name, values, attributes, digest in ahead(hashed, leaves.items()):
             digests[name] = digest

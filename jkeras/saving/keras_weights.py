@@ -7,6 +7,7 @@ every array in it has a digest.
 
 import collections
 import contextlib
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -159,12 +160,31 @@ def take(
     """Puts arrays of a file into the values of variables, given the name of each variable's array."""
     declared = {variable.origin: variable for variable in values}
     arrays = ahead(lambda pair: read(found[pair[1]]), pairs)  # one is read while another is checked
+    odd = []
     for (variable, name), array in zip(pairs, arrays, strict=True):
         target = declared[variable.origin]
-        values[target] = _placed(checked(array, found[name], name, path), variable, values[target])
+        array = checked(array, found[name], name, path)
+        if jnp.issubdtype(array.dtype, jnp.floating) and not is_finite(array):
+            odd.append(variable.path or name)
+        values[target] = _placed(array, variable, values[target])
         if isinstance(variable.representation, LowRank):  # the sum is the weight, until the pair comes
             b = declared[variable.representation.b]
             values[b] = jnp.zeros(b.shape, b.declared_dtype)
+    if odd:
+        more = f" and {len(odd) - SHOWN} more" if len(odd) > SHOWN else ""
+        warnings.warn(f"{path}: these weights have NaN or infinity: {', '.join(odd[:SHOWN])}{more}.", stacklevel=4)
+
+
+def is_finite(array: np.ndarray) -> bool:
+    """Whether no entry of an array of floats is NaN or infinite.
+
+    >>> is_finite(np.array([1.0, np.nan])), is_finite(np.array([1e308, 1e308]))
+    (False, True)
+    """
+    with np.errstate(all="ignore"):
+        if np.isfinite(array.sum(dtype="float32" if array.dtype.itemsize < 8 else None)):  # one pass, without a copy
+            return True
+        return bool(np.isfinite(array).all())
 
 
 def _paired(layer: Layer, found: Mapping[str, Stored]) -> tuple[list[tuple[Variable, str]], list[str]]:

@@ -67,17 +67,20 @@ def weights(members, change, tmp_path):
 
 
 def refused(path, error, match=None):
-    """Loads a file, which must end in an error of ours, with nothing done."""
-    WATCHED.clear()
-    _watching[0] = True
-    try:
-        with pytest.raises(error, match=match) as caught:
-            jkeras.models.load_model(path)
-    finally:
-        _watching[0] = False
-    assert not WATCHED
-    assert isinstance(caught.value, JKerasError)
-    return caught.value
+    """Opens a file by both doors, which must end in an error of ours, with nothing done; the error of the first."""
+    errors = []
+    for door in (jkeras.models.load_model, lambda path: jkeras.Trainer.load(path, loss="mse")):
+        WATCHED.clear()
+        _watching[0] = True
+        try:
+            with pytest.raises(error, match=match) as caught:
+                door(path)
+        finally:
+            _watching[0] = False
+        assert not WATCHED
+        assert isinstance(caught.value, JKerasError)
+        errors.append(caught.value)
+    return errors[0]
 
 
 def into(name, value):
