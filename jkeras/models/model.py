@@ -231,15 +231,15 @@ class Model(GraphLayer):
 
     # -- files
 
-    def save(self, path: str | os.PathLike[str], variables: tuple[Any, Any]) -> None:
+    def save(self, path: str | os.PathLike[str], variables: tuple[Any, Any], *, zipped: bool = True) -> None:
         """Writes the config and the values into a `.keras` file, which `load_model` reads, here and in Keras.
 
         The file appears complete or not at all.
 
         Args:
-            path, variables: as in `saving.save_model`, which says what is raised.
+            path, variables, zipped: as in `saving.save_model`, which says what is raised.
         """
-        saving.save_model(self, path, variables)
+        saving.save_model(self, path, variables, zipped=zipped)
 
     def save_weights(
         self, path: str | os.PathLike[str], variables: tuple[Any, Any], *, max_shard_size: float | None = None

@@ -10,6 +10,7 @@ import datetime
 import hashlib
 import json
 import os
+import shutil
 import stat
 import tempfile
 import zipfile
@@ -17,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from jkeras.errors import DamagedFileError, JKerasError, UnsafeFileError
-from jkeras.saving.files import Encoded, replacing, write_hdf5, writing
+from jkeras.saving.files import Encoded, new_folder, replacing, write_hdf5, writing
 from jkeras.saving.parsing import parse
 from jkeras.version import __version__
 
@@ -33,6 +34,8 @@ def write(
     config: Mapping[str, Any],
     leaves: Mapping[str, Encoded],
     assets: str | None = None,
+    *,
+    zipped: bool = True,
 ) -> None:
     """Writes an archive, complete or not at all.
 
@@ -41,34 +44,51 @@ def write(
         config: of the model.
         leaves: its weights, by their names in the file of weights.
         assets: a folder of files that its layers wrote.
+        zipped: whether it is a zip; else a new folder of the same members.
 
     Raises:
-        FileWriteError: it cannot be written.
+        FileWriteError: it cannot be written, or is a folder that exists.
     """
     text = json.dumps(config).encode()
     files = dict(_files_in(assets, ASSETS)) if assets is not None else {}
-    with writing(path, leaves), replacing(path) as temporary:
-        weights = f"{temporary.removesuffix('.tmp')}.weights.tmp"
-        try:
-            write_hdf5(weights, leaves)
-            metadata = {
-                "keras_version": KERAS_VERSION,
-                "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
-                "jkeras_version": __version__,
-                "sha256": {
-                    CONFIG: hashlib.sha256(text).hexdigest(),
-                    **{name: _digest(file) for name, file in {WEIGHTS: weights, **files}.items()},
-                },
-            }
-            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-                archive.writestr(METADATA, json.dumps(metadata))
-                archive.writestr(CONFIG, text)
-                archive.write(weights, WEIGHTS)
-                for name, file in files.items():
-                    archive.write(file, name)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(weights)
+    if zipped:
+        with writing(path, leaves), replacing(path) as temporary:
+            weights = f"{temporary.removesuffix('.tmp')}.weights.tmp"
+            try:
+                write_hdf5(weights, leaves)
+                _zip(temporary, text, {WEIGHTS: weights, **files})
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.remove(weights)
+        return
+    with writing(path, leaves), new_folder(path) as folder:
+        weights = os.path.join(folder, WEIGHTS)
+        write_hdf5(weights, leaves)
+        for name, file in files.items():
+            os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+            shutil.copyfile(file, os.path.join(folder, name))
+        for name, content in ((METADATA, _metadata(text, {WEIGHTS: weights, **files})), (CONFIG, text)):
+            with open(os.path.join(folder, name), "wb") as member:
+                member.write(content)
+
+
+def _zip(path: str, config: bytes, files: Mapping[str, str]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(METADATA, _metadata(config, files))
+        archive.writestr(CONFIG, config)
+        for name, file in files.items():
+            archive.write(file, name)
+
+
+def _metadata(config: bytes, files: Mapping[str, str]) -> bytes:
+    digests = {CONFIG: hashlib.sha256(config).hexdigest(), **{name: _digest(file) for name, file in files.items()}}
+    metadata = {
+        "keras_version": KERAS_VERSION,
+        "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
+        "jkeras_version": __version__,
+        "sha256": digests,
+    }
+    return json.dumps(metadata).encode()
 
 
 def _digest(path: str) -> str:

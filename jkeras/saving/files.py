@@ -66,6 +66,44 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
             raise
 
 
+@contextlib.contextmanager
+def new_folder(path: str | os.PathLike[str]) -> Iterator[str]:
+    """The name of a temporary folder, which becomes a new one of another name when the block ends without error.
+
+    Raises `FileWriteError` where there is something of that name: nothing can take the place of a folder in one step.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     with new_folder(f"{place}/a") as folder:
+    ...         _ = shutil.copyfile("/dev/null", f"{folder}/b")
+    ...     os.listdir(place), os.listdir(f"{place}/a")
+    (['a'], ['b'])
+    """
+    path = os.fspath(path)
+    if os.path.exists(path):
+        raise FileWriteError(
+            "a folder must be a new one.",
+            path=path,
+            expected="a path that does not exist",
+            received="a path that exists",
+            write=f"shutil.rmtree({path!r})   # or another path",
+        )
+    temporary = f"{path}.{socket.gethostname()}-{os.getpid()}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    os.makedirs(temporary)
+    try:
+        yield temporary
+        for place, _, names in os.walk(temporary):
+            for name in names:
+                _force_to_disk(os.path.join(place, name))
+            _force_to_disk(place)
+        os.rename(temporary, path)
+        _force_to_disk(os.path.dirname(os.path.abspath(path)))
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
 def _force_to_disk(path: str) -> None:
     if os.name != "posix" and os.path.isdir(path):  # other systems open no folders
         return

@@ -20,7 +20,7 @@ from jkeras.typing import Config, Key
 SUFFIX = ".keras"
 
 
-def save_model(model: Layer, path: str | os.PathLike[str], variables: tuple[Any, Any]) -> None:
+def save_model(model: Layer, path: str | os.PathLike[str], variables: tuple[Any, Any], *, zipped: bool = True) -> None:
     """Writes a model into a `.keras` file, which `load_model` reads, here and in Keras: `model.save(path, variables)`.
 
     The file appears complete or not at all.
@@ -29,6 +29,7 @@ def save_model(model: Layer, path: str | os.PathLike[str], variables: tuple[Any,
         model: a built model.
         path: of the file, which ends in `.keras`; one that exists is replaced.
         variables: the two trees.
+        zipped: whether it is one file; else a new folder of the same members, at a path that ends in anything.
 
     Raises:
         ArgumentError: the path ends otherwise.
@@ -43,9 +44,9 @@ def save_model(model: Layer, path: str | os.PathLike[str], variables: tuple[Any,
     ...     os.listdir(folder)
     ['a.keras']
     """
-    path = check_path(path, f"{model.name}.save")
+    path = check_path(path, f"{model.name}.save") if zipped else os.fspath(path)
     with assets_of(model) as assets:
-        write(path, envelope(model), leaves_of(model, variables), assets)
+        write(path, envelope(model), leaves_of(model, variables), assets, zipped=zipped)
 
 
 def check_path(path: str | os.PathLike[str], owner: str) -> str:

@@ -182,7 +182,8 @@ def test_files_of_every_version_are_read(version):
     trainer, state = jkeras.Trainer.load(golden.FOLDER / f"{version}.keras")
     assert trainer.optimizer == golden.trainer().optimizer
     assert int(state.step) == 3
-    expected = np.load(golden.FOLDER / f"{version}.outputs.npz")
+    with np.load(golden.FOLDER / f"{version}.outputs.npz") as file:
+        expected = dict(file)
     outputs = trainer.predict(state, golden.X, verbose=0)
     weights = trainer.model.load_weights(golden.FOLDER / f"{version}.weights.h5", trainer.init(KEY).variables)
     for name in ("a", "b"):

@@ -12,7 +12,7 @@ import pytest
 
 import jkeras
 from jkeras import Input, layers, registry
-from jkeras.errors import LeafError, UnsafeFileError
+from jkeras.errors import FileWriteError, LeafError, UnsafeFileError
 from tests.oracle import asking_keras, keras
 
 X = np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)
@@ -113,11 +113,16 @@ def test_hooks_go_both_ways(tmp_path):
 
 def test_assets_in_a_folder_are_read_and_links_refused(tmp_path):
     model, variables = model_with_a_note("in a folder")
-    model.save(tmp_path / "a.keras", variables)
-    with zipfile.ZipFile(tmp_path / "a.keras") as file:
-        file.extractall(tmp_path / "a")
-    again, _ = jkeras.models.load_model(tmp_path / "a")
+    model.save(tmp_path / "a", variables, zipped=False)
+    assert sorted(os.listdir(tmp_path / "a")) == ["assets", "config.json", "metadata.json", "model.weights.h5"]
+    again, values = jkeras.models.load_model(tmp_path / "a")
     assert again.get_layer("halved").note == "in a folder"
+    with asking_keras():
+        theirs = keras.models.load_model(tmp_path / "a", {"hooks>Halved": HalvedOfKeras})
+        np.testing.assert_allclose(theirs.predict(X, verbose=0), outputs(again, values), atol=1e-6)
+    with pytest.raises(FileWriteError, match="must be a new one"):
+        model.save(tmp_path / "a", variables, zipped=False)
+    assert os.listdir(tmp_path) == ["a"]
     note = tmp_path / "a" / "assets" / "layers" / "halved" / "inner" / "note.txt"
     note.unlink()
     note.symlink_to("/etc/hostname")
