@@ -190,7 +190,7 @@ class ModelCheckpoint(Monitor):
         if self.verbose:
             print(f"epoch {epoch + 1}: wrote {path}")
 
-    def _write(self, path: str, state: Any) -> None:
+    def _write(self, path: str, state: State) -> None:
         """Writes a file of the form that its name says; runs in the writer's thread."""
         trainer = self.loop.trainer
         if trainer is not None and self.save_weights_only:

@@ -6,7 +6,6 @@ The exit status is 0 where a file is whole, and where two files are equal; else 
 import argparse
 import sys
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -62,11 +61,11 @@ def _show(path: str) -> int:
     return 0
 
 
-def _show_config(envelope: Any, depth: int) -> None:
+def _show_config(envelope: object, depth: int) -> None:
     """Prints the tree of a config: classes and names."""
-    config = envelope.get("config") if isinstance(envelope, Mapping) else None
-    if not isinstance(config, Mapping):
+    if not isinstance(envelope, Mapping) or not isinstance(envelope.get("config"), Mapping):
         return
+    config = envelope["config"]
     name = config.get("name")
     print(f"{'  ' * depth}{envelope.get('class_name')}{f' {name!r}' if name else ''}")
     inner = config.get("layers")

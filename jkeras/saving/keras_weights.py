@@ -9,7 +9,7 @@ import collections
 import contextlib
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import IO, Any
 
 import jax
 import jax.numpy as jnp
@@ -69,7 +69,7 @@ def as_trees(layer: Layer, values: Mapping[Variable, Array]) -> Variables:
 
 
 @contextlib.contextmanager
-def arrays_of(source: Any, path: str) -> Iterator[dict[str, Stored]]:
+def arrays_of(source: str | IO[bytes], path: str) -> Iterator[dict[str, Stored]]:
     """The arrays of a file of weights by name, which are not read yet; the file is open in the block.
 
     Args:
@@ -228,7 +228,7 @@ def _misfit(
     return None
 
 
-def _placed(array: np.ndarray, target: Variable, leaf: Any) -> Array:
+def _placed(array: np.ndarray, target: Variable, leaf: object) -> Array:
     """An array in the dtype of its variable, and in the place of a leaf that has one."""
     value = jnp.asarray(array, target.declared_dtype)
     return jax.device_put(value, leaf.sharding) if isinstance(leaf, jax.Array) and leaf.committed else value

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jkeras import tree
@@ -88,7 +89,7 @@ def layout(optimizer: object) -> Rounds | None:
 
 
 def plan(
-    optimizer: Any, found: Mapping[Field, str], weights: Sequence[tuple[str, int]], average: str | None
+    optimizer: object, found: Mapping[Field, str], weights: Sequence[tuple[str, int]], average: str | None
 ) -> list[Item] | None:
     """Keras's list of arrays for the state of an optimizer.
 
@@ -102,7 +103,7 @@ def plan(
         The items, or `None` where Keras has no form for the state.
     """
     rounds = layout(optimizer)
-    if rounds is None:
+    if rounds is None or not isinstance(optimizer, Optimizer):
         return None
     items = [Item(ITERATION)]
     if not callable(optimizer.learning_rate):
@@ -174,7 +175,7 @@ def exact(items: Sequence[Item]) -> set[str]:
     return {item.leaves[0] for item in items if item.kind == SLOT}
 
 
-def calls_of(optimizer: Any, leaves: Mapping[str, Any], found: Mapping[Field, str]) -> int:
+def calls_of(optimizer: Optimizer, leaves: Mapping[str, Any], found: Mapping[Field, str]) -> int:
     """How often an optimizer was called, from the counters of its state."""
     every = optimizer.gradient_accumulation_steps or 1
     if every > 1:
@@ -183,7 +184,7 @@ def calls_of(optimizer: Any, leaves: Mapping[str, Any], found: Mapping[Field, st
     return int(leaves[found["hyperparams", "learning_rate"].rsplit("/", 2)[0] + "/count"])
 
 
-def counters(optimizer: Any, initial: Mapping[str, Any], calls: int) -> dict[str, np.ndarray]:
+def counters(optimizer: Optimizer, initial: Mapping[str, Any], calls: int) -> dict[str, np.ndarray]:
     """The counters that optax keeps, after so many calls of an optimizer.
 
     Args:
@@ -207,7 +208,7 @@ def counters(optimizer: Any, initial: Mapping[str, Any], calls: int) -> dict[str
         elif last == "weight_sum":
             found[name] = updates
         elif name.endswith("hyperparams/learning_rate") and callable(optimizer.learning_rate):
-            found[name] = optimizer.learning_rate(np.int32(max(updates - 1, 0) * every + every - 1))
+            found[name] = optimizer.learning_rate(jnp.int32(max(updates - 1, 0) * every + every - 1))
         else:
             continue
         found[name] = np.asarray(found[name], np.asarray(leaf).dtype)

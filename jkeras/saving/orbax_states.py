@@ -10,7 +10,7 @@ from typing import Any
 import jax
 
 from jkeras.errors import FileWriteError, LeafError, MissingExtraError
-from jkeras.typing import PyTree
+from jkeras.typing import Array, PyTree
 
 
 def write_orbax(path: str | os.PathLike[str], state: PyTree) -> None:
@@ -74,7 +74,7 @@ def read_orbax(path: str | os.PathLike[str], like: PyTree) -> PyTree:
             ) from error
 
 
-def _spec(leaf: Any) -> jax.ShapeDtypeStruct:
+def _spec(leaf: Array | jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=getattr(leaf, "sharding", None))
 
 

@@ -28,10 +28,10 @@ def with_vocabularies(archive: Archive, found: Mapping[str, Stored]) -> Any:
     return _visited(archive.config, "", archive, found)
 
 
-def _visited(envelope: Any, place: str, archive: Archive, found: Mapping[str, Stored]) -> Any:
-    config = envelope.get("config") if isinstance(envelope, Mapping) else None
-    if not isinstance(config, Mapping):
+def _visited(envelope: object, place: str, archive: Archive, found: Mapping[str, Stored]) -> Any:
+    if not isinstance(envelope, Mapping) or not isinstance(envelope.get("config"), Mapping):
         return envelope
+    config = envelope["config"]
     if envelope.get("class_name") in KINDS:
         return {**envelope, "config": _with_vocabulary(envelope["class_name"], config, place, archive, found)}
     if not isinstance(config.get(LAYERS), list):

@@ -9,7 +9,7 @@ bit, and one that Keras has written since comes back with what Keras has.
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +30,7 @@ from jkeras.saving.state import by_path, decoded, encoded
 from jkeras.training.recipe import Recipe
 from jkeras.training.state import TrainState, check_alive
 from jkeras.training.trainer_states import refusal
-from jkeras.typing import Config, Key
+from jkeras.typing import Config, Key, PyTree
 
 T = TypeVar("T", bound="Recipe")
 
@@ -41,6 +41,20 @@ SCALING = "LossScaleOptimizer"
 SCALE = ("loss_scale/good_steps", "loss_scale/scale")
 BEFORE = 2 + len(SCALE)  # arrays of Keras's loss scaling: its own iteration and learning rate, and these
 VARIABLES = ("trainable/", "non_trainable/")
+
+
+class Restored(Protocol):
+    """A trainer whose states are read: the two ways to a state, and the arguments that say what is in one."""
+
+    model: Layer
+    optimizer: Any
+    ema: float | None
+
+    def init(self, key: Key, *inputs: PyTree) -> TrainState:
+        """The state before the first step."""
+
+    def state_of(self, variables: tuple[PyTree, PyTree], *inputs: PyTree) -> TrainState:
+        """A state around given values."""
 
 
 def save(trainer: Recipe, path: str | os.PathLike[str], state: TrainState) -> None:
@@ -85,7 +99,7 @@ def _in_keras_form(
     return stored, optimizer_state.exact(items)
 
 
-def _plan(trainer: Recipe, state: TrainState) -> list[optimizer_state.Item] | None:
+def _plan(trainer: Recipe | Restored, state: TrainState) -> list[optimizer_state.Item] | None:
     weights = [
         (declaration.path, len(declaration.variable.shape)) for declaration in trainer.model.structure().split()[0]
     ]
@@ -139,7 +153,7 @@ def load(
         with file.open(archive.WEIGHTS) as weights, arrays_of(weights, label) as found:
             model = model_of(file, found, None)
             trainer = cls.from_compile_config(model, _compile_config(cls, file.config, path, changes))
-            state = state_in(trainer, model, found, label, key)
+            state = state_in(cast(Restored, trainer), model, found, label, key)
         load_assets(model, file)
         return trainer, state
 
@@ -172,7 +186,7 @@ def _compile_config(cls: type, config: Mapping[str, Any], path: str, changes: Ma
     return given
 
 
-def state_in(trainer: Any, model: Layer, found: Mapping[str, Stored], path: str, key: Key | None) -> TrainState:
+def state_in(trainer: Restored, model: Layer, found: Mapping[str, Stored], path: str, key: Key | None) -> TrainState:
     """The state of a trainer in the arrays of a file."""
     initial: TrainState = trainer.state_of(variables_of(model, found, path, key))
     leaves = by_path(initial)
@@ -199,12 +213,12 @@ def state_in(trainer: Any, model: Layer, found: Mapping[str, Stored], path: str,
     return state
 
 
-def _placed(value: Any, leaf: jax.Array) -> jax.Array:
+def _placed(value: object, leaf: jax.Array) -> jax.Array:
     return value if isinstance(value, jax.Array) else jnp.array(value, leaf.dtype)
 
 
 def _of_keras_form(
-    trainer: Recipe, initial: TrainState, leaves: Mapping[str, Any], found: Mapping[str, Stored], path: str
+    trainer: Restored, initial: TrainState, leaves: Mapping[str, Any], found: Mapping[str, Stored], path: str
 ) -> dict[str, Any]:
     """The leaves that follow from Keras's arrays of the optimizer."""
     items = _plan(trainer, initial)

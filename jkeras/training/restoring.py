@@ -17,7 +17,7 @@ from jkeras.saving.files import read_leaves
 from jkeras.saving.keras_weights import arrays_of, read_array
 from jkeras.saving.orbax_states import read_orbax
 from jkeras.saving.state import read_state
-from jkeras.training.files import BESIDE, OPTIMIZER, state_in
+from jkeras.training.files import BESIDE, OPTIMIZER, Restored, state_in
 from jkeras.training.state import TrainState
 from jkeras.typing import PyTree
 
@@ -27,7 +27,7 @@ STEPS = (BACKUP, "step")
 ORBAX = "_CHECKPOINT_METADATA"  # in each of orbax's folders
 
 
-def restore(trainer: Any, path: str | os.PathLike[str], inputs: tuple[PyTree, ...]) -> TrainState:
+def restore(trainer: Restored, path: str | os.PathLike[str], inputs: tuple[PyTree, ...]) -> TrainState:
     """`Trainer.restore`."""
     path = os.fspath(path)
     if os.path.exists(os.path.join(path, ORBAX)):
@@ -85,11 +85,11 @@ def _step(path: str) -> int:
     return max((int(values) for values, _ in leaves.values()), default=-1)
 
 
-def _specs(trainer: Any, inputs: tuple[PyTree, ...]) -> Any:
+def _specs(trainer: Restored, inputs: tuple[PyTree, ...]) -> Any:
     return jax.eval_shape(lambda: trainer.init(jax.random.key(0), *inputs))
 
 
-def _read(trainer: Any, path: str, inputs: tuple[PyTree, ...]) -> TrainState:
+def _read(trainer: Restored, path: str, inputs: tuple[PyTree, ...]) -> TrainState:
     if path.endswith(".keras") or os.path.isdir(path):
         with archive.opened(path) as file, file.open(archive.WEIGHTS) as weights, arrays_of(weights, path) as found:
             return state_in(trainer, trainer.model, found, path, None)
