@@ -58,6 +58,14 @@ def read_orbax(path: str | os.PathLike[str], like: PyTree) -> PyTree:
         MissingExtraError: orbax is not installed.
         FileNotFoundError: there is no such folder.
         LeafError: the folder has another tree, or arrays of other shapes.
+
+    >>> import tempfile
+    >>> import jax.numpy as jnp
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_orbax(f"{folder}/1", {"epoch": jnp.int32(7)})
+    ...     state = read_orbax(f"{folder}/1", {"epoch": jnp.int32(0)})
+    >>> int(state["epoch"])
+    7
     """
     checkpointer, path = _checkpointer(), os.path.abspath(os.fspath(path))
     if not os.path.isdir(path):
