@@ -3,8 +3,8 @@
     model_weights/dense_1/sequential/dense_1/kernel     a whole model; weights alone begin with the layer
     attributes `layer_names`, `weight_names`            the order of the layers, and of the weights of each
 
-Weights come to a model by the order of its layers, or by their names. The config in such a file may hold code, and is
-not read: describe the model, or take its config from a `.keras` file.
+Weights come to a model by the order of its layers, or by their names. The config of a whole model is an attribute,
+which only `load_model` reads, as it reads that of a `.keras` file: code in it is not run.
 
 Source: the files of Keras 3.15, which the tests write.
 """

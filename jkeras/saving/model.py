@@ -11,13 +11,19 @@ from jkeras.core import Layer, Variable, Variables
 from jkeras.core.stateless import as_key, drawing
 from jkeras.errors import ArgumentError, BuildError, UnsafeFileError
 from jkeras.saving.archive import WEIGHTS, Archive, opened, write
+from jkeras.saving.entries import Source
 from jkeras.saving.hdf5 import Stored
 from jkeras.saving.hooks import assets_of, load_assets
-from jkeras.saving.keras_weights import arrays_of, as_trees, fill, leaves_of
+from jkeras.saving.keras_weights import arrays_of, as_trees, fill, leaves_of, reading
+from jkeras.saving.legacy import fill_legacy, layers_of
+from jkeras.saving.parsing import parse
+from jkeras.saving.sharded import hdf5
 from jkeras.saving.vocabularies import with_vocabularies
 from jkeras.typing import Config, Key
 
 SUFFIX = ".keras"
+OLDER = (".h5", ".hdf5")
+MODEL_CONFIG = "model_config"
 
 
 def save_model(model: Layer, path: str | os.PathLike[str], variables: tuple[Any, Any], *, zipped: bool = True) -> None:
@@ -80,7 +86,7 @@ def load_model(
     `custom_objects`. The shapes of all weights are compared before memory is taken for them.
 
     Args:
-        path: of the file, or of a folder with the same members.
+        path: of the file, or of a folder with the same members; or of a whole model in Keras's older form, `.h5`.
         custom_objects: classes and functions by name.
         key: draws what the file does not have: states of random generators in a file of Keras's.
 
@@ -104,6 +110,8 @@ def load_model(
     ((None, 2), True)
     """
     path = os.fspath(path)
+    if path.endswith(OLDER):
+        return _load_older(path, custom_objects, key)
     with opened(path) as archive:
         with archive.open(WEIGHTS) as file, arrays_of(file, f"{path}: {WEIGHTS}") as found:
             model = model_of(archive, found, custom_objects)
@@ -112,21 +120,48 @@ def load_model(
         return model, variables
 
 
+def _load_older(path: str, custom_objects: Mapping[str, Any] | None, key: Key | None) -> tuple[Any, Variables]:
+    """The model of a file of Keras's older form, whose config is an attribute."""
+    with Source(path) as source:
+        file, found = hdf5(path, source)
+        layers = layers_of(file, found, path)
+        text = file.attrs.get(MODEL_CONFIG)
+        if layers is None or text is None:
+            raise UnsafeFileError(
+                f"the file must have the config of a model, as its attribute `{MODEL_CONFIG}`.",
+                code="missing-member",
+                path=path,
+                expected="a file of `model.save('a.h5')` in Keras",
+                received="weights alone",
+                write="variables = model.load_weights(path, variables)",
+            )
+        config = parse(text.decode() if isinstance(text, bytes) else str(text), path)
+        model = _checked(registry.deserialize(config, custom_objects), path)
+        values = _missing(model)
+        with reading(path):
+            fill_legacy(values, model, layers, found, path, by_name=False, strict=True)
+        return model, _drawn(model, values, key)
+
+
 def model_of(archive: Archive, found: Mapping[str, Stored], custom_objects: Mapping[str, Any] | None) -> Any:
     """The built model of an archive's config; `found` are the arrays of its weights."""
-    model = registry.deserialize(with_vocabularies(archive, found), custom_objects)
+    return _checked(registry.deserialize(with_vocabularies(archive, found), custom_objects), archive.path)
+
+
+def _checked(model: Any, path: str) -> Any:
+    """What a config made, if it is a model that is built."""
     if not isinstance(model, Layer) or not hasattr(model, "get_layer"):
         raise UnsafeFileError(
             f"the config must be that of a model, got {type(model).__name__}.",
             code="not-a-model",
-            path=archive.path,
+            path=path,
             expected="the config of a model",
             received=type(model).__name__,
         )
     if not model.built:
         raise BuildError(
             "the model in the file is not built, because its config does not say for which inputs.",
-            path=archive.path,
+            path=path,
             expected="a model that had been built when it was saved",
             write="variables = model.init(key, x)   # before model.save(path, variables)",
         )
@@ -135,12 +170,23 @@ def model_of(archive: Archive, found: Mapping[str, Stored], custom_objects: Mapp
 
 def variables_of(model: Layer, found: Mapping[str, Stored], path: str, key: Key | None) -> Variables:
     """The values of a model in the arrays of a file; a key draws what the file does not have."""
-    structure = model.structure()
-    missing = jax.ShapeDtypeStruct((), "float32")
-    values: dict[Variable, Any] = dict.fromkeys(structure.declarations, missing)
+    values = _missing(model)
     fill(values, model, found, path, strict=True)
+    return _drawn(model, values, key)
+
+
+MISSING = jax.ShapeDtypeStruct((), "float32")  # in place of a value that no file has given yet
+
+
+def _missing(model: Layer) -> dict[Variable, Any]:
+    return dict.fromkeys(model.structure().declarations, MISSING)
+
+
+def _drawn(model: Layer, values: dict[Variable, Any], key: Key | None) -> Variables:
+    """The two trees of a model, with drawn values for those that are missing."""
+    structure = model.structure()
     draw = drawing(structure, jax.random.key(0) if key is None else as_key(key, "load_model"))
     for variable, value in values.items():
-        if value is missing:
+        if value is MISSING:
             values[variable] = draw(structure.declarations[variable])
     return as_trees(model, values)

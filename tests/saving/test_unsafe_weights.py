@@ -298,7 +298,14 @@ def legacy(path, layer_names, weight_names=(b"kernel",), config=None):
     return path
 
 
-def test_m44_the_config_of_an_older_file_is_never_read(tmp_path):
+def test_m44_code_in_the_config_of_an_older_file_is_refused(tmp_path):
+    layer = {"class_name": "Lambda", "config": {"name": "dense", "function": watch.LAMBDA}}
+    config = {"class_name": "Sequential", "config": {"name": "a", "layers": [layer], "build_input_shape": [None, 5]}}
+    path = legacy(tmp_path / "a.h5", [b"dense"], config=config)
+    watch.refused(path, JKerasError)
+
+
+def test_m44_weights_of_an_older_file_are_read_without_its_config(tmp_path):
     path = legacy(tmp_path / "a.h5", [b"dense"], config=watch.LAMBDA)
     model = jkeras.Sequential([Input((5,)), layers.Dense(3, use_bias=False)])
     watch.WATCHED.clear()

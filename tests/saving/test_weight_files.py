@@ -197,6 +197,13 @@ def test_older_files_of_keras_by_order_and_by_name(name, tmp_path):
         back = model.load_weights(tmp_path / "a.h5", model.init(jax.random.key(1)), **options)
         for ours, other in zip(outputs_of(model, variables, x), outputs_of(model, back, x), strict=True):
             assert_close(other, ours)
+    if name in (
+        "chain",
+        "recurrent",
+    ):  # operators of graphs have no module in such a config, so nobody finds them again
+        whole, values = jkeras.models.load_model(tmp_path / "a.h5")
+        for ours, other in zip(outputs_of(model, variables, x), outputs_of(whole, values, x), strict=True):
+            assert_close(other, ours)
     with saving.open_weights(tmp_path / "a.h5") as weights:
         assert len(weights) == len(model.weights)
         assert all("model_weights" not in entry and ":" not in entry for entry in weights)
