@@ -36,6 +36,7 @@ T = TypeVar("T", bound="Recipe")
 
 OPTIMIZER, INNER, BESIDE = "optimizer/vars", "optimizer/inner_optimizer/vars", "jkeras_state"  # groups of the file
 OWN, TRAINER, COMPILE = "jkeras", "trainer", "compile_config"  # entries of the config
+FOR_KERAS = ("loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "jit_compile")
 ARGUMENTS = ("gradient_accumulation_steps", "ema", "skip_nonfinite", "log_norms")  # that Keras does not have
 SCALING = "LossScaleOptimizer"
 SCALE = ("loss_scale/good_steps", "loss_scale/scale")
@@ -120,7 +121,7 @@ def _configs(trainer: Recipe, state: TrainState) -> Config:
         steps = config["steps_per_execution"]
         scales = state.loss_scale is not None
         configs[COMPILE] = {
-            **config,
+            **{name: config[name] for name in FOR_KERAS},
             "optimizer": _optimizer_for_keras(trainer, scales),
             "steps_per_execution": 1 if steps == "auto" else steps,
             "auto_scale_loss": scales,

@@ -221,8 +221,28 @@ def test_a_file_of_keras_with_another_optimizer_state_is_refused(tmp_path):
         jkeras.Trainer.load(tmp_path / "a.keras", optimizer="sgd")
 
 
+class Labelled(jkeras.Trainer):
+    """A trainer with an argument of its own."""
+
+    def __init__(self, *args, label="none", **kwargs):
+        super().__init__(*args, **kwargs)
+        self.label = label
+
+    def get_compile_config(self):
+        return {**super().get_compile_config(), "label": self.label}
+
+
+def test_the_config_of_a_subclass_comes_back(tmp_path):
+    trainer = Labelled(network(), "adam", "mse", label="mine")
+    trainer.save(tmp_path / "a.keras", trainer.init(jax.random.key(0)))
+    again, _ = Labelled.load(tmp_path / "a.keras")
+    assert again.label == "mine"
+    with asking_keras():
+        assert keras.models.load_model(tmp_path / "a.keras").compiled
+
+
 def test_the_config_for_keras_has_keras_s_entries_alone(tmp_path):
-    trainer = jkeras.Trainer(network(), optimizers.AdamW(0.01), "mse", ema=0.9, steps_per_execution=3)
+    trainer = Labelled(network(), optimizers.AdamW(0.01), "mse", ema=0.9, steps_per_execution=3)
     trainer.save(tmp_path / "a.keras", trainer.init(jax.random.key(0)))
     with zipfile.ZipFile(tmp_path / "a.keras") as file:
         config = json.loads(file.read("config.json"))["compile_config"]
