@@ -588,7 +588,7 @@ MISTAKES = {
     ),
     "groups that do not divide": (
         ArgumentError,
-        "groups=3",
+        r"`groups` must be a positive divisor of the 4 filters, got 3\.",
         lambda: functional.conv(draw(2, 8, 6), draw(3, 2, 4), groups=3),
     ),
     "an empty convolution": (
@@ -609,7 +609,11 @@ MISTAKES = {
     ),
     "an empty crop": (ShapeError, "`cropping` must leave", lambda: functional.crop(draw(2, 4, 1), 2)),
     "a mask of another rank": (ShapeError, "rank", lambda: functional.moments(draw(2, 4), 0, mask=jnp.ones(2, bool))),
-    "group sizes": (ShapeError, "groups=4", lambda: functional.group_normalize(draw(2, 6), 4)),
+    "group sizes": (
+        ShapeError,
+        r"`groups` must be a positive divisor of the 6 channels, got 4\.",
+        lambda: functional.group_normalize(draw(2, 6), 4),
+    ),
 }
 
 
