@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jkeras.errors import UnsafeFileError
+from jkeras.errors import JKerasError, UnsafeFileError
 
 MAX_DEPTH = 64
 MAX_LINKS = 200_000
@@ -49,6 +49,15 @@ def datasets(file: Any, path: str) -> dict[str, Stored]:
     """
     import h5py
 
+    try:
+        return _datasets(h5py, file, path)
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:  # h5py's words for odd headers
+        if isinstance(error, JKerasError):
+            raise
+        raise _unsafe("structure", f"the structure must be that of HDF5, got {error!r}"[:200], path, "/") from error
+
+
+def _datasets(h5py: Any, file: Any, path: str) -> dict[str, Stored]:
     found: dict[str, Stored] = {}
     root = file["/"]
     seen: set[Any] = {_address(h5py, root)}
@@ -61,6 +70,8 @@ def datasets(file: Any, path: str) -> dict[str, Stored]:
         inner = []
         for prefix, group in level:
             for name in group:
+                if isinstance(name, bytes):  # h5py cannot decode it
+                    raise _unsafe("bad-name", "the names of members must be UTF-8", path, repr(name)[:80])
                 links += 1
                 place = f"{prefix}/{name}" if prefix else name
                 if links > MAX_LINKS:
