@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 from jkeras.errors import FileWriteError, LeafError, MissingExtraError
+from jkeras.saving.state import by_path, shortened
 from jkeras.typing import Array, PyTree
 
 
@@ -70,16 +71,28 @@ def read_orbax(path: str | os.PathLike[str], like: PyTree) -> PyTree:
     checkpointer, path = _checkpointer(), os.path.abspath(os.fspath(path))
     if not os.path.isdir(path):
         raise FileNotFoundError(f"{path}: there is no folder of orbax's")
-    specs = jax.tree.map(_spec, like)
     with checkpointer:
-        try:
-            return checkpointer.restore(path, specs)
-        except (ValueError, KeyError) as error:
-            raise LeafError(
-                f"the folder does not fit the state: {str(error).splitlines()[0]}"[:300],
-                path=path,
-                write="read_orbax(path, like=trainer.init(jax.random.key(0)))",
-            ) from error
+        _compare(path, checkpointer.metadata(path).item_metadata, like)  # orbax begins to read before it compares
+        return checkpointer.restore(path, jax.tree.map(_spec, like))
+
+
+def _compare(path: str, metadata: Any, like: PyTree) -> None:
+    """Raises `LeafError` where a folder does not have the leaves of a tree, by their paths and shapes."""
+    found = {name: tuple(leaf.shape) for name, leaf in by_path(getattr(metadata, "tree", metadata)).items()}
+    expected = {name: tuple(leaf.shape) for name, leaf in by_path(like).items()}
+    problems = [f"{name!r} is missing" for name in expected if name not in found]
+    problems += [f"{name!r} is unknown" for name in found if name not in expected]
+    problems += [
+        f"{name!r} has shape {found[name]}, expected {shape}"
+        for name, shape in expected.items()
+        if found.get(name, shape) != shape
+    ]
+    if problems:
+        raise LeafError(
+            "the folder does not fit the state:\n    " + "\n    ".join(shortened(problems)),
+            path=path,
+            write="read_orbax(path, like=trainer.init(jax.random.key(0)))",
+        )
 
 
 def _spec(leaf: Array | jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
