@@ -249,7 +249,8 @@ def digest_of(name: str, values: np.ndarray, attributes: Mapping[str, str]) -> b
     >>> digest_of("kernel", np.zeros(2), {}) == digest_of("bias", np.zeros(2), {})
     False
     """
-    found = hashlib.sha256(json.dumps([name, values.dtype.str, values.shape, sorted(attributes.items())]).encode())
+    texts = sorted((key, value if isinstance(value, str) else repr(value)) for key, value in attributes.items())
+    found = hashlib.sha256(json.dumps([name, values.dtype.str, values.shape, texts]).encode())  # ours are all strings
     found.update(values.data if values.size else b"")
     return found.digest()
 

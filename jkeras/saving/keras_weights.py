@@ -243,7 +243,7 @@ def checked(values: np.ndarray, stored: Stored, name: str, path: str) -> np.ndar
     """What was read of an array, in its own dtype, if its digest is that of the values."""
     attributes = {key: value for key, value in stored.dataset.attrs.items() if key != DIGEST}
     digest = stored.dataset.attrs.get(DIGEST)
-    if digest is not None and bytes(digest) != digest_of(name, values, attributes):
+    if digest is not None and np.asarray(digest).tobytes() != digest_of(name, values, attributes):
         raise damaged(path, f"other values in {name!r}")
     if values.dtype.kind == "V" or "dtype" in attributes:
         values = values.view(jnp.bfloat16 if "dtype" not in attributes else np.dtype(attributes["dtype"]))

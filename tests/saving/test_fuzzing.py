@@ -35,6 +35,15 @@ ODD = (
 )  # fmt: skip
 
 
+class Files(tuple):
+    """Honest files, their model and its values; with a short name, for hypothesis writes down what a test was given."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        return "files"
+
+
 def model():
     return jkeras.Sequential(
         [Input((3,)), layers.Dense(4, "relu", kernel_regularizer="l2"), layers.BatchNormalization(), layers.Dense(2)]
@@ -51,7 +60,7 @@ def files(tmp_path_factory):
     trainer.save(folder / "a.keras", trainer.state_of(variables))
     for suffix in (".weights.h5", ".safetensors", ".npz"):
         made.save_weights(folder / f"a{suffix}", variables)
-    return {path.name[1:]: path.read_bytes() for path in folder.iterdir()}, made, variables
+    return Files(({path.name[1:]: path.read_bytes() for path in folder.iterdir()}, made, variables))
 
 
 def load(path, made, variables):

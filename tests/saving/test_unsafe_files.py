@@ -259,6 +259,17 @@ def same(one, other):
     )
 
 
+def test_attributes_that_nobody_wrote_are_noticed(tmp_path):
+    model = jkeras.Sequential([Input((5,)), layers.Dense(3)])
+    variables = model.init(KEY)
+    for name, value in (("other", np.zeros(3)), ("other", b"x"), ("other", 1.5), ("sha256", "x"), ("sha256", 1.5)):
+        model.save_weights(tmp_path / "a.weights.h5", variables)
+        with h5py.File(tmp_path / "a.weights.h5", "a") as file:
+            file["layers/dense/vars/0"].attrs[name] = value
+        with pytest.raises(DamagedFileError, match="other values"):
+            model.load_weights(tmp_path / "a.weights.h5", variables)
+
+
 def test_a_flipped_bit_is_an_error_or_changes_nothing(tmp_path):
     model = jkeras.Sequential([Input((5,)), layers.Dense(3), layers.Dense(2)])
     variables = model.init(KEY)
