@@ -116,7 +116,7 @@ class Archive:
         config: of the model, parsed.
     """
 
-    digests: Mapping[str, Any] = {}
+    digests: Mapping[str, Any] = {}  # none while the metadata is read, which has them
 
     def __init__(self, path: str, members: Mapping[str, Any]) -> None:
         self.path, self.members = path, members

@@ -1,1 +1,1 @@
-"""Longer runs of what the suite tries briefly. Each is a command of its own; `docs/design.md` says when they ran."""
+"""Longer runs of what the suite tries briefly. Each is a command: `python -m tests.nightly.NAME`."""
