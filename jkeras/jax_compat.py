@@ -46,6 +46,9 @@ def other_cache_key() -> contextlib.AbstractContextManager[Any]:
 def kept_forms(program: Callable[..., Any]) -> int:
     """How many compiled forms of a function JAX keeps; 0 of a function that `jax.jit` did not return.
 
+    JAX drops forms where a process has many thousands, even the newest, so 0 may also mean that it was dropped.
+
+    >>> jax.clear_caches()  # else what ran before this example may leave no room
     >>> program = jax.jit(lambda x: x)
     >>> kept_forms(program), int(program(1)), kept_forms(program), kept_forms(abs)
     (0, 1, 1, 0)
