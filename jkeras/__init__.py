@@ -43,7 +43,7 @@ from jkeras.core import (
 )
 from jkeras.dtypes import DTypePolicy
 from jkeras.initializers import Initializer
-from jkeras.late import export
+from jkeras.late import distribution, export
 from jkeras.losses import Loss
 from jkeras.metrics import Metric
 from jkeras.models import Model, Sequential
@@ -79,6 +79,7 @@ __all__ = [
     "constraints",
     "data",
     "datasets",
+    "distribution",
     "dtype_policies",
     "export",
     "functionalize",

@@ -208,6 +208,10 @@ class FileWriteError(JKerasError, OSError):
     """A file that cannot be written."""
 
 
+class PlacementError(JKerasError, ValueError):
+    """A mesh, a spec or a rule that does not fit the devices, the weights or the batch."""
+
+
 class StateError(JKerasError, ValueError, TypeError):
     """A value that is not a trainer's state, or the state of another trainer."""
 

@@ -159,8 +159,40 @@ def is_spread() -> bool:
     False
     """
     mesh = jax.sharding.get_abstract_mesh()
-    by_hand = not mesh.empty and len(mesh.manual_axes) == len(mesh.axis_names)
-    return not _targets.value and jax.device_count() > 1 and not by_hand
+    divided = not mesh.empty and len(mesh.manual_axes) == len(mesh.axis_names)
+    return not _targets.value and jax.device_count() > 1 and not divided
+
+
+def with_auto_axes(array: jax.Array) -> jax.Array:
+    """An array that is spread over a mesh, without the mesh's axes in its type: the compiler divides what uses it.
+
+    `jax.make_mesh` makes axes that are part of the types of arrays; operations on those need to be told the types of
+    their results.
+
+    >>> mesh = jax.make_mesh((1,), ("data",))
+    >>> spread = jax.device_put(jax.numpy.ones(2), jax.NamedSharding(mesh, jax.P("data")))
+    >>> jax.typeof(spread), jax.typeof(with_auto_axes(spread))
+    (ShapedArray(float32[2@data]), ShapedArray(float32[2]))
+    """
+    sharding = array.sharding if not is_traced(array) else None
+    if not isinstance(sharding, jax.NamedSharding):
+        return array
+    mesh = sharding.mesh
+    auto = jax.sharding.AxisType.Auto
+    if all(kind == auto for kind in mesh.axis_types):
+        return array
+    plain = jax.sharding.Mesh(mesh.devices, mesh.axis_names, axis_types=(auto,) * len(mesh.axis_names))
+    same: jax.Array = jax.device_put(array, jax.NamedSharding(plain, sharding.spec))
+    return same
+
+
+def by_hand() -> bool:
+    """Whether the code runs inside `jax.shard_map`, where the compiler is not told how to divide.
+
+    >>> by_hand()
+    False
+    """
+    return bool(jax.sharding.get_abstract_mesh().manual_axes)
 
 
 CPU_OPTIONS = {"xla_cpu_copy_insertion_use_region_analysis": True, "xla_cpu_prefer_vector_width": 512}

@@ -24,4 +24,5 @@ class LateRoom(ModuleType):
         return dir(importlib.import_module(self.__name__))
 
 
+distribution = LateRoom("jkeras.distribution")
 export = LateRoom("jkeras.export")

@@ -40,7 +40,7 @@ FLOORS = (
     ("core", "ops", "random", "representations"),
     ("layers",),
     ("models", "saving"),
-    ("data", "training", "callbacks"),
+    ("data", "placement", "training", "callbacks"),
     ("export", "distribution", "lora", "applications", "datasets", "utils", "backend"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

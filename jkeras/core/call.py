@@ -57,7 +57,7 @@ def run(layer: LayerLike, scope: Scope, args: tuple[Any, ...], kwargs: dict[str,
         scope.watch(layer, first)
     with _named(path, layer, scope), scope.entering(Frame(layer, path, context, cast_dtype(layer))):
         try:
-            outputs = scope.probed(path, _read(layer.call(*args, **call_kwargs)))
+            outputs = scope.pinned(path, scope.probed(path, _read(layer.call(*args, **call_kwargs))))
         except Exception as error:
             _locate(error, layer, label, tensors)
             raise

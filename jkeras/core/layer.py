@@ -23,7 +23,7 @@ from jkeras.core.losses import AddsLosses
 from jkeras.core.masked import infer_with_masks, takes_mask
 from jkeras.core.operation import Operation
 from jkeras.core.probe import Probe, by_path
-from jkeras.core.scope import Scope
+from jkeras.core.scope import Pinning, Scope
 from jkeras.core.signature import CallSignature
 from jkeras.core.stateless import Variables
 from jkeras.core.structure import Structure
@@ -237,6 +237,7 @@ class Layer(Operation, AddsLosses):
         *,
         training: bool | None,
         probe: Probe | None = None,
+        pins: Pinning | None = None,
     ) -> tuple[PyTree, Any, Scope, Structure]:
         """`stateless_call`, with the scope that it ran in: for losses, masks and what layers return."""
         self.check_initialized()
@@ -249,7 +250,7 @@ class Layer(Operation, AddsLosses):
             )
         structure = self.structure()
         bound = stateless.bind(structure, trainable, non_trainable, self.name)
-        scope = Scope(bound.values, structure.paths, context={"training": training}, probe=probe)
+        scope = Scope(bound.values, structure.paths, context={"training": training}, probe=probe, pins=pins)
         with scope.open():
             outputs = self(*args, **kwargs)
         return outputs, bound.collect(scope.values), scope, structure

@@ -44,6 +44,13 @@ class Declared(Protocol):
     read_in_transform: bool
 
 
+class Pinning(Protocol):
+    """What tells the outputs of layers where to lie."""
+
+    def pinned(self, path: str, outputs: PyTree) -> PyTree:
+        """What the layer at a path returned, told where to lie."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Frame:
     """One layer being called: where it is, what its callees inherit, and the dtype that reads are cast to."""
@@ -65,6 +72,7 @@ class Scope:
         newborn: the layers built so far by the inference that this scope is part of, each with the run that did it.
         watch: is called with each layer that runs, and its first argument.
         probe: what the call is asked of the layers inside it.
+        pins: what the layers inside are told of where their outputs lie, on several devices.
 
     Attributes:
         captured: what layers returned, where the probe wants it.
@@ -87,12 +95,13 @@ class Scope:
         newborn: dict[Any, object] | None = None,
         watch: Callable[[Any, Any], None] | None = None,
         probe: Probe | None = None,
+        pins: Pinning | None = None,
     ) -> None:
         self.values: dict[Any, Array] = dict(values or {})
         _check(self.values)
         self.paths: dict[Any, str] = dict(paths or {})
         self.context: dict[str, Any] = dict(context or {})
-        self.building, self.watch, self.probe = building, watch, probe
+        self.building, self.watch, self.probe, self.pins = building, watch, probe, pins
         self.captured: Captured = {}
         self.newborn: dict[Any, object] = {} if newborn is None else newborn
         self.run = object()  # the identity of one run of the outermost call
@@ -128,6 +137,7 @@ class Scope:
             building=self.building,
             newborn=self.newborn,
             probe=self.probe,
+            pins=self.pins,
         )
         inner.frames, inner.run, inner._masks = list(self.frames), self.run, dict(self._masks)
         return inner
@@ -237,6 +247,15 @@ class Scope:
                 )
             self.capture({path: (outputs,)})
         return outputs
+
+    def pinned(self, path: str, outputs: PyTree) -> PyTree:
+        """The outputs of the layer at a path, told where to lie on several devices."""
+        if self.pins is None:
+            return outputs
+        held = self.pins.pinned(path, outputs)
+        for old, new in zip(jax.tree.leaves(outputs), jax.tree.leaves(held), strict=True):
+            self.set_mask(new, self.mask_of(old))
+        return held
 
     def capture(self, captured: Captured) -> None:
         """Records what layers returned."""

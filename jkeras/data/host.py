@@ -20,7 +20,7 @@ import numpy as np
 
 from jkeras import config, tree
 from jkeras.errors import DataError
-from jkeras.jax_compat import has_64_bits
+from jkeras.jax_compat import has_64_bits, with_auto_axes
 from jkeras.typing import PyTree
 
 STRINGS = (str, bytes)
@@ -84,7 +84,9 @@ def _is_scalar(value: object) -> bool:
 
 
 def _host_array(value: object, path: str) -> Any:
-    if not isinstance(value, jax.Array):
+    if isinstance(value, jax.Array):
+        value = with_auto_axes(value)
+    else:
         value = _foreign(value, path)
         if not (jnp.issubdtype(value.dtype, jnp.number) or value.dtype == bool) or value.dtype.kind == "m":
             raise _no_numbers(value, path)

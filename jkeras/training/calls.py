@@ -131,6 +131,8 @@ def _change(path: str, before: jax.ShapeDtypeStruct | None, now: jax.ShapeDtypeS
     fixed = slice(1, None) if path.startswith("batch") else slice(None)
     if (before.shape[fixed], before.dtype, before.weak_type) != (now.shape[fixed], now.dtype, now.weak_type):
         return f"{path} is {as_text(now)}, before {as_text(before)}"
+    if path.startswith("batch") and before.shape != now.shape:  # a smaller one may not divide among the devices
+        return None
     if None in (before.sharding, now.sharding) or before.sharding == now.sharding:  # a Python number has none
         return None
     return f"{path} is sharded as {now.sharding}, before as {before.sharding}"

@@ -67,9 +67,16 @@ def _steps(data: Arrays | Source, batch_size: int, steps: int | None) -> int | N
 
 
 def host_batches(
-    data: Arrays | Source, batch_size: int, steps: int | None, checks: Checks, first: int = 0
+    session: Session, data: Arrays | Source, batch_size: int, steps: int | None, checks: Checks, first: int = 0
 ) -> Iterator[PyTree]:
     """The batches in their order, from one on, each in its shortest form; those of a source are looked at."""
+    batches = _host_batches(data, batch_size, steps, checks, first)
+    return map(session.placed_batch, batches)
+
+
+def _host_batches(
+    data: Arrays | Source, batch_size: int, steps: int | None, checks: Checks, first: int = 0
+) -> Iterator[PyTree]:
     if isinstance(data, Source):
         for index, batch in enumerate(data.epoch(0)):
             try:
@@ -99,16 +106,21 @@ def trace_evaluation(
     """
     if not session.steps.jit_compile:
         return
-    metrics, programs = session.empty_metrics(output_spec), session.programs
+    metrics, programs, layout = session.empty_metrics(output_spec), session.programs, session.layout
+
+    def placed(batch: PyTree, **options: bool) -> PyTree:
+        return batch if layout is None else layout.specified_batch(batch, **options)
+
     if isinstance(data, Source):
-        jax.eval_shape(programs.test_batch, state, metrics, pack_x_y_sample_weight(*data.peek(0)))
+        jax.eval_shape(programs.test_batch, state, metrics, placed(pack_x_y_sample_weight(*data.peek(0))))
         return
     full = min(data.size // batch_size, steps or data.size)
     if full and fits_on_device(data):
-        jax.eval_shape(programs.test_many, state, metrics, data.parts, np.int32(full), batch_size=batch_size)
+        parts = placed(data.parts, whole=True)
+        jax.eval_shape(programs.test_many, state, metrics, parts, np.int32(full), batch_size=batch_size)
     else:
         first = data.rows(0, min(batch_size, data.size))
-        jax.eval_shape(programs.test_batch, state, metrics, pack_x_y_sample_weight(*first.parts))
+        jax.eval_shape(programs.test_batch, state, metrics, placed(pack_x_y_sample_weight(*first.parts)))
 
 
 def run_evaluation(
@@ -124,18 +136,17 @@ def run_evaluation(
     """The logs over data: whole batches in one call where a program loops over them, the rest batch by batch."""
     programs, metrics = session.programs, session.empty_metrics(output_spec)
     sums: dict[str, Any] = {}
-    state, done = callbacks.on_test_begin({}, state), 0
+    state, done = session.placed(callbacks.on_test_begin({}, state)), 0
     logs = functools.partial(session.logs, "test_step", output_spec)
     if isinstance(data, Arrays) and fits_on_device(data):
-        data = data.on_device()
         full = min(data.size // batch_size, steps or data.size)
-        args = (state, metrics, data.parts, np.int32(full))
+        args = (state, metrics, session.everywhere(data.parts), np.int32(full))
         if full and not callbacks.every_batch and programs.loops("test_many", *args, batch_size=batch_size):
             state = callbacks.on_test_batch_begin(0, {}, state)
             metrics, sums = programs.test_many(state, *args[1:], batch_size=batch_size)
             done = full
             state = callbacks.on_test_batch_end(full - 1, LateLogs(logs, metrics, sums, done), state)
-    for batch in host_batches(data, batch_size, steps, checks, done):
+    for batch in host_batches(session, data, batch_size, steps, checks, done):
         state = callbacks.on_test_batch_begin(done, {}, state)
         metrics, found = programs.test_batch(state, metrics, batch)
         sums = added(sums, programs.extra("test_step", found, metrics))
@@ -157,13 +168,14 @@ def predict(session: Session, state: TrainState, x: SourceLike, options: Evaluat
         callbacks = CallbackList(options.callbacks)
         callbacks.set_loop(Loop({"steps": _steps(data, size, options.steps), "verbose": options.verbose}))
         started = time.perf_counter()
-        state, pieces = callbacks.on_predict_begin({}, state), []
+        state, pieces = session.placed(callbacks.on_predict_begin({}, state)), []
         whole = min(size, data.size) if isinstance(data, Arrays) else None
         axis = 0 if session.steps.replicas is None else 1  # replicas come before examples
-        for index, batch in enumerate(host_batches(data, whole or 1, options.steps, checks)):
+        for index, batch in enumerate(_host_batches(data, whole or 1, options.steps, checks)):
             inputs, _, _ = unpack_x_y_sample_weight(batch)
             state = callbacks.on_predict_batch_begin(index, {}, state)
-            outputs = session.programs.predict_batch(state, pack_x_y_sample_weight(_padded(inputs, whole)))
+            padded = session.placed_batch(pack_x_y_sample_weight(_padded(inputs, whole)))
+            outputs = session.programs.predict_batch(state, padded)
             pieces.append(_first(outputs, batch_size_of(inputs), axis))
             state = callbacks.on_predict_batch_end(index, {"outputs": pieces[-1]}, state)
         callbacks.on_predict_end({}, state)
@@ -209,7 +221,7 @@ def train_on_batch(
     check_weights(sample_weight, class_weight, "Trainer.train_on_batch")
     batch, output_spec = _batch(session, x, y, sample_weight, class_weight)
     check_metrics(session.steps, state, session.bound(output_spec).keys, "train_on_batch")
-    state, _, logs = session.programs.train_batch(distinct(state), batch)
+    state, _, logs = session.programs.train_batch(session.placed(distinct(state)), batch)
     return state, on_host(logs)
 
 
@@ -220,6 +232,7 @@ def test_on_batch(
     session.check_state(state, "test_on_batch")
     batch, output_spec = _batch(session, x, y, sample_weight)
     check_metrics(session.steps, state, session.bound(output_spec).keys, "test_on_batch")
+    state = session.placed(state)
     _, logs = session.programs.test_batch(state, state.metrics, batch)
     return on_host(logs)
 
@@ -227,7 +240,8 @@ def test_on_batch(
 def predict_on_batch(session: Session, state: TrainState, x: ArrayTree) -> PyTree:
     """`Trainer.predict_on_batch`."""
     session.check_state(state, "predict_on_batch")
-    return jax.tree.map(np.asarray, session.programs.predict_batch(state, _batch(session, x)[0]))
+    batch, _ = _batch(session, x)
+    return jax.tree.map(np.asarray, session.programs.predict_batch(session.placed(state), batch))
 
 
 def _batch(
@@ -244,5 +258,7 @@ def _batch(
     session.batch_checks.look(arrays.x, arrays.y)
     check_values({"x": arrays.x, "y": arrays.y}, kinds=["int"])
     if class_weight is not None:
-        return (arrays.x, arrays.y, class_weights(arrays.y, class_weight)), session.batch_checks.output_spec
-    return pack_x_y_sample_weight(*arrays.parts), session.batch_checks.output_spec
+        batch = arrays.x, arrays.y, class_weights(arrays.y, class_weight)
+    else:
+        batch = pack_x_y_sample_weight(*arrays.parts)
+    return session.placed_batch(batch), session.batch_checks.output_spec

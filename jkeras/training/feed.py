@@ -156,15 +156,16 @@ class Feed(abc.ABC):
 class DeviceFeed(Feed):
     """Arrays that lie on the device."""
 
-    def __init__(self, arrays: Arrays, batch_size: int, steps: int | None, order: ExampleOrder) -> None:
-        self.order = order
+    def __init__(
+        self, session: Session, arrays: Arrays, batch_size: int, steps: int | None, order: ExampleOrder
+    ) -> None:
+        self.session, self.order = session, order
         self.spans = any(
             isinstance(leaf, jax.Array) and not leaf.is_fully_addressable for leaf in jax.tree.leaves(arrays.parts)
         )
-        self.gathers = (
-            jax.default_backend() != "cpu" or self.spans
-        )  # the host has not all of what spans several processes
-        self.parts = (arrays.on_device() if self.gathers or not order.shuffle else arrays).parts
+        # the host has not all of what spans several processes, and what lies on several devices is put there once
+        self.gathers = jax.default_backend() != "cpu" or self.spans or session.layout is not None
+        self.parts = session.everywhere(arrays.parts) if self.gathers or not order.shuffle else arrays.parts
         self.batch_size = batch_size
         self.whole, self.rest = divmod(arrays.size, batch_size)  # batches of full size, and the size of the last
         self.passes = ArrayPasses.over(arrays.size, batch_size, steps)
@@ -192,7 +193,7 @@ class DeviceFeed(Feed):
             rows = order
             parts, order = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[rows]), parts), None
         # NumPy's is the same in every process, and so may be beside arrays that span them
-        placed = None if order is None else order if self.spans else jnp.asarray(order)
+        placed = None if order is None else order if self.spans else self.session.everywhere(order)
         self._drawn = (number, parts, placed) if keep else None
         return parts, placed
 
@@ -200,12 +201,12 @@ class DeviceFeed(Feed):
 class StreamFeed(Feed):
     """Batches from the host. A thread keeps some ready on the device, and looks at their indices and labels."""
 
-    def __init__(self, batches: Callable[[int], Iterator[Batch]], checks: Checks | None) -> None:
-        self.batches, self.checks = batches, checks
+    def __init__(self, session: Session, batches: Callable[[int], Iterator[Batch]], checks: Checks | None) -> None:
+        self.session, self.batches, self.checks = session, batches, checks
         self.steps = self.batch_size = None
 
     def pieces(self, epoch: int, first: int, pace: Pace, calls: StepCalls) -> Iterator[Piece]:
-        with prefetch(itertools.islice(self._checked(epoch), first, None)) as ready:
+        with prefetch(itertools.islice(self._checked(epoch), first, None), put=self.session.put) as ready:
             failure, done = None, first
             while failure is None:
                 group, failure = _taken(ready, pace.next(pace.steps))
@@ -267,8 +268,8 @@ def _taken(ready: Iterator[Batch], count: int) -> tuple[list[Batch], Exception |
 class SourceFeed(StreamFeed):
     """The batches of a source."""
 
-    def __init__(self, source: Source, checks: Checks | None) -> None:
-        super().__init__(source.epoch, checks)
+    def __init__(self, session: Session, source: Source, checks: Checks | None) -> None:
+        super().__init__(session, source.epoch, checks)
         self.source = source
         self.steps, self.batch_size = source.steps, source.batch_size
 
@@ -281,9 +282,15 @@ class HostFeed(StreamFeed):
     """Arrays that the device has no room for."""
 
     def __init__(
-        self, arrays: Arrays, batch_size: int, length: int | None, order: ExampleOrder, checks: Checks | None
+        self,
+        session: Session,
+        arrays: Arrays,
+        batch_size: int,
+        length: int | None,
+        order: ExampleOrder,
+        checks: Checks | None,
     ) -> None:
-        super().__init__(self._slices, checks)
+        super().__init__(session, self._slices, checks)
         self.arrays, self.batch_size, self.order = arrays, batch_size, order
         self.passes = ArrayPasses.over(arrays.size, batch_size, length)
         self.steps = self.passes.steps
@@ -299,19 +306,26 @@ class HostFeed(StreamFeed):
 
 
 def feed_of(
-    data: Arrays | Source, checks: Checks | None, *, batch_size: int | None, length: int | None, order: ExampleOrder
+    session: Session,
+    data: Arrays | Source,
+    checks: Checks | None,
+    *,
+    batch_size: int | None,
+    length: int | None,
+    order: ExampleOrder,
 ) -> Feed:
     """The feed that suits the data.
 
     Args:
+        session: knows where the data belongs.
         data: what to train on.
         checks: of batches that come from the host; `None` where only a custom step knows what they mean.
         batch_size, length: the number of examples in a batch and of batches in an epoch, where somebody says so.
         order: of the examples of arrays.
     """
     if isinstance(data, Source):
-        return SourceFeed(data, checks)
+        return SourceFeed(session, data, checks)
     size = batch_size_for(data, batch_size, length) or DEFAULT_BATCH_SIZE
     if fits_on_device(data):
-        return DeviceFeed(data, size, length, order)
-    return HostFeed(data, size, length, order, checks)
+        return DeviceFeed(session, data, size, length, order)
+    return HostFeed(session, data, size, length, order, checks)

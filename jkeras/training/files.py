@@ -28,6 +28,7 @@ from jkeras.saving.keras_weights import arrays_of, leaves_of, read_array
 from jkeras.saving.model import check_path, envelope, model_of, variables_of
 from jkeras.saving.state import by_path, decoded, encoded
 from jkeras.training.recipe import Recipe
+from jkeras.training.session import Session
 from jkeras.training.state import TrainState, check_alive
 from jkeras.training.trainer_states import refusal
 from jkeras.typing import Config, Key, PyTree
@@ -50,6 +51,10 @@ class Restored(Protocol):
     model: Layer
     optimizer: Any
     ema: float | None
+
+    @property
+    def session(self) -> Session:
+        """Knows where the leaves of a state lie."""
 
     def init(self, key: Key, *inputs: PyTree) -> TrainState:
         """The state before the first step."""

@@ -53,7 +53,6 @@ class LastState:
 def _fit(
     session: Session, last: LastState, x: SourceLike | None, y: ArrayTree | None, options: FitOptions, history: History
 ) -> TrainState:
-    state = last.state
     with contextlib.ExitStack() as resources:
         train, validation = _data(session, x, y, options, resources)
         if session.steps.overrides("train_step"):  # what its batches mean is known to itself alone
@@ -61,9 +60,10 @@ def _fit(
         else:
             checks = check_data(session, train, options.batch_size, options.initial_epoch)
             output_spec = checks.output_spec
+        last.state = state = session.placed(last.state)
         order = ExampleOrder(train.size if isinstance(train, Arrays) else 0, options.shuffle, options.seed)
         size, length = options.batch_size, options.steps_per_epoch
-        feed = feed_of(train, checks, batch_size=size, length=length, order=order)
+        feed = feed_of(session, train, checks, batch_size=size, length=length, order=order)
         validate = None if validation is None else Validation(session, state, validation, options, output_spec)
 
         callbacks = CallbackList([options.callbacks, Progress(options.verbose), history])
@@ -232,7 +232,7 @@ class Epoch:
             self.last.state = state = self.callbacks.on_train_batch_begin(done, {}, state)
             if state is not returned:  # a hook made it
                 check_alive(state, "the state that a hook returned")
-                self.last.state = state = distinct(state)
+                self.last.state = state = self.session.placed(distinct(state))
             ready = seen
             with jax.profiler.StepTraceAnnotation("train", step_num=done):
                 state, seen, extra = piece.train(state)

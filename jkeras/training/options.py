@@ -8,12 +8,14 @@ import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
+import jax
 import numpy as np
 
 from jkeras import arguments
 from jkeras.callbacks import Callback
 from jkeras.core import Layer
-from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
+from jkeras.errors import ArgumentError, PlacementError, UnknownNameError, did_you_mean
+from jkeras.placement import Placement
 from jkeras.typing import ArrayTree, PyTree
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -132,11 +134,12 @@ def known_keywords(method: F) -> F:
 def check_count(name: str, value: Any, method: str, *, least: int | None, optional: bool = False) -> int | None:
     """The value as an int, `None` where that is allowed; integers of NumPy are integers.
 
-    Raises `ArgumentError` for anything else, and below `least`.
+        Raises `ArgumentError` for anything else, and below `least`.
 
-    >>> import numpy as np
-    >>> check_count("batch_size", np.int64(8), "fit", least=1)
-    8
+        >>> import jax
+    import numpy as np
+        >>> check_count("batch_size", np.int64(8), "fit", least=1)
+        8
     """
     if value is None and optional:
         return None
@@ -237,6 +240,45 @@ def check_trainer(
     if ema is not None:
         arguments.number(ema, "ema", "Trainer", "Trainer(model, ..., ema=0.999)", interval="[0, 1)")
     return steps_per_execution, check_count("gradient_accumulation_steps", accumulation_steps, "__init__", least=1) or 1
+
+
+def check_placement(placement: object, replicas: int | None) -> Placement | None:
+    """The placement, `None` where it says nothing that JAX does not do by itself.
+
+    Raises:
+        ArgumentError: it is no placement.
+        PlacementError: its axis for replicas does not fit them, or random numbers would depend on the devices.
+
+    >>> check_placement(None, 2) is None
+    True
+    """
+    if placement is None:
+        return None
+    if not isinstance(placement, Placement):
+        raise ArgumentError(
+            "`placement` must be a Placement.",
+            path="Trainer(placement=)",
+            expected="a Placement",
+            received=type(placement).__name__,
+            write="Trainer(..., placement=jkeras.distribution.Placement(mesh, batch='data'))",
+        )
+    parts = 1 if placement.replicas is None else placement.mesh.shape[placement.replicas]
+    if placement.replicas is not None and (replicas is None or replicas % parts):
+        raise PlacementError.must(
+            f"the number of replicas must be divisible by the {parts} devices of the axis {placement.replicas!r}",
+            f"replicas={replicas}",
+            path="Trainer(placement=, replicas=)",
+            write=f"Trainer(..., replicas={parts}, placement=placement)",
+        )
+    if not jax.config.jax_threefry_partitionable:  # type: ignore[attr-defined]
+        raise PlacementError(
+            "random numbers must not depend on the number of devices, and do with this setting of JAX's.",
+            path="Trainer(placement=)",
+            expected="jax_threefry_partitionable=True, which is JAX's default",
+            received="False",
+            write="jax.config.update('jax_threefry_partitionable', True)",
+        )
+    return None if placement.is_plain else placement
 
 
 Hyperparameters = dict[str, tuple[float, ...]]

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jkeras.data import take
 from jkeras.data.arrays import Batch, pack_x_y_sample_weight
 from jkeras.jax_compat import CONVOLUTION, cpu_options, primitives
+from jkeras.placement import Layout
 from jkeras.training.state import TrainState
 from jkeras.training.steps import Logs, Steps
 from jkeras.typing import Array, PyTree, Tree
@@ -44,10 +45,15 @@ class Traced:
 
 
 class Programs:
-    """The compiled steps of one trainer. What a `fit` notes of their calls is in its `StepCalls`."""
+    """The compiled steps of one trainer. What a `fit` notes of their calls is in its `StepCalls`.
 
-    def __init__(self, steps: Steps) -> None:
-        self.steps = steps
+    Args:
+        steps: the trainer.
+        layout: says where states and batches lie, when a step is traced; `None` for one device.
+    """
+
+    def __init__(self, steps: Steps, layout: Callable[[], Layout | None]) -> None:
+        self.steps, self.layout = steps, layout
         self.train_step, self.test_step = self._mapped(steps.train_step), self._mapped(steps.test_step)
         self.predict_step = self._mapped(steps.predict_step)
         size = {"static_argnames": "batch_size"}
@@ -56,17 +62,36 @@ class Programs:
         self.test_many = self._compiled(self._test_many, **size)
         self.train_batch = self._compiled(self._train_batch, donate_argnums=0)
         self.test_batch = self._compiled(self._test_batch)
-        self.predict_batch = self._compiled(self.predict_step)
+        self.predict_batch = self._compiled(self._predict_batch)
         self._loops: dict[str, bool] = {}
 
     def _mapped(self, step: Callable[..., Any]) -> Callable[..., Any]:
         """A step for all replicas, which see the same batch."""
-        return step if self.steps.replicas is None else jax.vmap(step, (0, None))
+        if self.steps.replicas is None:
+            return step
+        placement = self.steps.placement
+        return jax.vmap(step, (0, None), spmd_axis_name=None if placement is None else placement.replicas)
 
     def _compiled(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        """A function of a state, compiled; what it returns lies where it lay in the state."""
+        if self.steps.placement is not None:
+            function = self._held(function)
         if not self.steps.jit_compile:
             return function
         return jax.jit(Traced(function), compiler_options=cpu_options(), **options)
+
+    def _held(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def held(*args: Any, **kwargs: Any) -> Any:
+            results, layout = function(*args, **kwargs), self.layout()
+            return results if layout is None or function == self._predict_batch else layout.hold(results)
+
+        return held
+
+    def _batch(self, parts: Batch, order: Array | None, start: Array | int, size: int) -> PyTree:
+        """A batch in the form in which users know it: without the parts that there are not."""
+        batch, layout = pack_x_y_sample_weight(*take(parts, order, start, size)), self.layout()
+        return batch if layout is None else layout.split(batch)
 
     def loops(self, which: str, *args: Any, **kwargs: Any) -> bool:
         """Whether a program that loops over batches is the fast way to run them."""
@@ -96,7 +121,7 @@ class Programs:
         batch_size: int,
     ) -> tuple[TrainState, PyTree, Logs]:
         def batch(index: int | Array) -> PyTree:
-            return batch_of(parts, order, start + index * batch_size, batch_size)
+            return self._batch(parts, order, start + index * batch_size, batch_size)
 
         state, sums = self._loop(self._step, state, batch, count)
         return state, state.metrics, sums
@@ -128,7 +153,7 @@ class Programs:
     def _one(
         self, state: TrainState, parts: Batch, order: Array | None, start: int | Array, *, batch_size: int
     ) -> tuple[TrainState, PyTree, Logs]:
-        state, extra = self._step(state, batch_of(parts, order, start, batch_size))
+        state, extra = self._step(state, self._batch(parts, order, start, batch_size))
         return state, state.metrics, extra
 
     def _train_batch(self, state: TrainState, batch: Batch) -> tuple[TrainState, PyTree, Logs]:
@@ -142,7 +167,7 @@ class Programs:
             metrics, logs = self._test_batch(state, metrics, batch)
             return metrics, self.extra("test_step", logs, metrics)
 
-        return self._loop(test, metrics, lambda index: batch_of(parts, None, index * batch_size, batch_size), count)
+        return self._loop(test, metrics, lambda index: self._batch(parts, None, index * batch_size, batch_size), count)
 
     def _test_batch(self, state: TrainState, metrics: Tree, batch: Batch) -> tuple[PyTree, Logs]:
         state, logs = self.test_step(state.replace(metrics=metrics), batch)
@@ -153,7 +178,8 @@ class Programs:
         own = self.steps.overrides(step)
         return {name: value for name, value in logs.items() if own or name not in metrics}
 
-
-def batch_of(parts: Batch, order: Array | None, start: Array | int, size: int) -> PyTree:
-    """A batch in the form in which users know it: without the parts that there are not."""
-    return pack_x_y_sample_weight(*take(parts, order, start, size))
+    def _predict_batch(self, state: TrainState, batch: Batch) -> PyTree:
+        outputs, layout = self.predict_step(state, batch), self.layout()
+        if layout is None or not layout.placement.spans_processes:
+            return outputs
+        return layout.everywhere(outputs)  # each process reads all of them

@@ -17,8 +17,9 @@ from jkeras.errors import FrozenError, UnknownNameError, did_you_mean
 from jkeras.losses import Loss
 from jkeras.metrics import Metric
 from jkeras.optimizers.lookup import OptimizerLike
+from jkeras.placement import Placement
 from jkeras.training.objective import OBJECTIVE_ARGUMENTS, Objective
-from jkeras.training.options import check_replicas, check_trainer
+from jkeras.training.options import check_placement, check_replicas, check_trainer
 from jkeras.typing import Config, LossLike
 
 
@@ -91,6 +92,7 @@ class Recipe(Frozen):
         log_norms: bool = False,
         replicas: int | None = None,
         hyperparameters: Mapping[str, Any] | None = None,
+        placement: Placement | None = None,
     ) -> None:
         self._given = {
             name: _copied(value) for name, value in locals().items() if name not in ("self", "model", "__class__")
@@ -114,6 +116,7 @@ class Recipe(Frozen):
         self.skip_nonfinite = skip_nonfinite
         self.log_norms = log_norms
         self.replicas, self.hyperparameters = check_replicas(replicas, hyperparameters)
+        self.placement = check_placement(placement, self.replicas)
 
     def replace(self, **changes: Any) -> Self:
         """Another trainer, with some arguments of the constructor changed; attributes of a subclass are kept.

@@ -86,7 +86,8 @@ def _step(path: str) -> int:
 
 
 def _specs(trainer: Restored, inputs: tuple[PyTree, ...]) -> Any:
-    return jax.eval_shape(lambda: trainer.init(jax.random.key(0), *inputs))
+    specs = jax.eval_shape(lambda: trainer.init(jax.random.key(0), *inputs))
+    return trainer.session.specified(specs)
 
 
 def _read(trainer: Restored, path: str, inputs: tuple[PyTree, ...]) -> TrainState:

@@ -9,7 +9,7 @@ inputs go into. Later calls find all that here, until a state of another form co
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,9 @@ import numpy as np
 from jkeras.core import Layer
 from jkeras.core.tensor import is_shape
 from jkeras.data.arrays import Batch
+from jkeras.data.prefetch import to_device
 from jkeras.errors import ArgumentError, NeverCalledError
+from jkeras.placement import Layout
 from jkeras.training.calls import Pace, StepCalls
 from jkeras.training.checks import Checks, InputFacts
 from jkeras.training.inputs_outputs import call_arguments, spread
@@ -30,6 +32,7 @@ from jkeras.training.steps import Steps
 from jkeras.training.trainer_states import check_optimizer, check_replicas, refusal
 from jkeras.typing import Array, Key, PyTree, SpecTree
 
+Tree = TypeVar("Tree")
 HostLogs: TypeAlias = dict[str, Any]  # values by name: floats, and an array where replicas have a value each
 KEPT_FORMS = 64  # of data, beyond which all are forgotten: data of a new shape in every batch would fill the memory
 
@@ -55,6 +58,7 @@ class Session:
     def _forget(self) -> None:
         """Leaves what was found out of a model that had other layers, or of its data, to be found again."""
         self.batch_checks: Checks | None = None
+        self._layout: Layout | None = None
         self._facts: InputFacts | None = None
         self._checks: dict[Any, Checks] = {}  # by the form of the inputs
         self._bound: dict[int, tuple[PyTree, BoundObjective]] = {}  # by the identity of the specs
@@ -85,7 +89,43 @@ class Session:
     @functools.cached_property
     def programs(self) -> Programs:
         """The compiled forms of the steps; made when they are first needed."""
-        return Programs(self.steps)
+        return Programs(self.steps, lambda: self.layout)
+
+    # -- places
+
+    @property
+    def layout(self) -> Layout | None:
+        """Where the leaves of states and batches lie; `None` for the device that JAX computes on by default."""
+        placement = self.steps.placement
+        if placement is not None and self._layout is None:
+            self._layout = Layout(placement, placement.weights(self.steps.model), self.steps.replicas)
+        return self._layout
+
+    def placed(self, state: Tree) -> Tree:
+        """The state, each leaf where it belongs."""
+        return state if self.layout is None else self.layout.place(state)
+
+    def specified(self, state: Tree) -> Tree:
+        """The specs of a state, with the places of its leaves."""
+        if self.layout is not None:
+            return self.layout.specified(state)
+        (device,) = jnp.zeros(()).devices()
+        alone = jax.sharding.SingleDeviceSharding(device)
+        specs: Tree = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=alone), state)
+        return specs
+
+    def put(self, batch: PyTree) -> PyTree:
+        """A batch of the host's on the devices."""
+        return to_device(batch) if self.layout is None else self.layout.put(batch)
+
+    def placed_batch(self, batch: Tree) -> Tree:
+        """A batch where it belongs; for one device the call of a program brings it there."""
+        return batch if self.layout is None else self.layout.put(batch)
+
+    def everywhere(self, values: Tree) -> Tree:
+        """Values on the device, with a copy on each where there are several."""
+        on_device: Tree = jax.tree.map(jnp.asarray, values) if self.layout is None else self.layout.everywhere(values)
+        return on_device
 
     # -- outputs
 
@@ -140,10 +180,9 @@ class Session:
     def empty_metrics(self, spec: SpecTree) -> dict[str, Any]:
         """The states of metrics that have seen nothing, for outputs of these specs; of all replicas."""
         empty, replicas = self.bound(spec).empty(), self.steps.replicas
-        if replicas is None:
-            return empty
-        result: dict[str, Any] = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], replicas, axis=0), empty)
-        return result
+        if replicas is not None:
+            empty = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], replicas, axis=0), empty)
+        return self.placed(empty)
 
     def metric_values(self, metrics: dict[str, Any], spec: SpecTree) -> dict[str, Array]:
         """The values of metrics, for outputs of these specs; of all replicas."""
@@ -182,6 +221,16 @@ class Session:
             self._initial = text, lowered.compile()
         result: TrainState = self._initial[1](key)
         return result
+
+    def lower(self, state: TrainState, batch: Batch) -> jax.stages.Lowered:
+        """`Trainer.lower`, for the specs of a state."""
+        if (layout := self.layout) is None:
+            return jax.jit(self.steps.train_step, donate_argnums=0).lower(state, batch)
+
+        def train_step(state: TrainState, batch: Batch) -> Any:
+            return layout.hold(self.steps.train_step(state, batch))
+
+        return jax.jit(train_step, donate_argnums=0).lower(layout.specified(state), layout.specified_batch(batch))
 
     def begin(self, state: TrainState, batch: Batch) -> StepCalls:
         """The calls of a `fit` that begins with this state and a batch of this form."""

@@ -20,6 +20,7 @@ from jkeras.data.arrays import Batch, batch_size_of, unpack_x_y_sample_weight
 from jkeras.errors import ArgumentError
 from jkeras.losses.entries import check_values
 from jkeras.optimizers.transformations import widen
+from jkeras.placement import Pins
 from jkeras.training.accumulation import accumulated
 from jkeras.training.forward import Data, Forward, Share
 from jkeras.training.inputs_outputs import call_arguments
@@ -174,8 +175,7 @@ class Steps(Recipe):
         """The outputs for one batch."""
         x, _, _ = unpack_x_y_sample_weight(batch)
         inputs = call_arguments(self.model, x)
-        outputs, _ = self.model.stateless_call(state.trainable, state.non_trainable, *inputs, training=False)
-        return outputs
+        return self.model.run(state.trainable, state.non_trainable, inputs, {}, training=False, pins=self._pins(x))[0]
 
     def overrides(self, method: str) -> bool:
         """Whether a subclass has a method of its own in place of one of these.
@@ -187,13 +187,16 @@ class Steps(Recipe):
 
     # -- what the pieces are made of
 
+    def _pins(self, x: PyTree) -> Pins | None:
+        return None if self.placement is None else Pins(self.placement, batch_size_of(x))
+
     def _forward(
         self, trainable: Tree, non_trainable: Tree, data: Data, *, training: bool, share: Share | None = None
     ) -> Forward:
         """The model and the loss on a batch; the loss of a part is its summand of the whole batch's."""
         x, y, sample_weight = data
         y_pred, non_trainable, scope, structure = self.model.run(
-            trainable, non_trainable, call_arguments(self.model, x), {}, training=training
+            trainable, non_trainable, call_arguments(self.model, x), {}, training=training, pins=self._pins(x)
         )
         terms: Terms = {}
         rest: list[Array] = []

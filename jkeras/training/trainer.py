@@ -63,6 +63,8 @@ class Trainer(Steps):
             steps of this class stay those of one network.
         hyperparameters: values for each replica, such as `{"learning_rate": [0.1, 0.01]}`, of hyper-parameters that
             the optimizer keeps in its state.
+        placement: over which devices values and batches are spread; see `jkeras.distribution`. What n devices compute
+            is what one computes, to float rounding.
 
     Raises:
         UnknownNameError: no optimizer has the name.
@@ -101,12 +103,15 @@ class Trainer(Steps):
             values = {name: jnp.asarray(each, "float32") for name, each in self.hyperparameters.items()}
             return jax.vmap(one)(jax.random.split(key, self.replicas), values)
 
+        def placed(key: Key) -> TrainState:
+            return self.session.placed(initial(key))
+
         stateless.as_key(key, "trainer")
         knows_shapes = bool(inputs) or self.model.built
         if is_traced(key) or not self.jit_compile or not knows_shapes:
-            return initial(key)
+            return placed(key)
         self.output_spec(*inputs)  # builds the model outside of a trace
-        return self.session.initial_state(initial, key)
+        return self.session.initial_state(placed, key)
 
     def state_of(self, variables: tuple[PyTree, PyTree], *inputs: PyTree) -> TrainState:
         """A state around a copy of given values, such as pretrained ones: step 0, a fresh optimizer, empty metrics.
@@ -117,7 +122,8 @@ class Trainer(Steps):
             variables: the trainable and the non-trainable values.
             inputs: as `init` takes them.
         """
-        return state_around(self, variables, self.objective.bind(self.output_spec(*inputs)).empty())
+        state = state_around(self, variables, self.objective.bind(self.output_spec(*inputs)).empty())
+        return state if self.replicas is not None else self.session.placed(state)
 
     def output_spec(self, *inputs: PyTree) -> PyTree:
         """The shapes and dtypes of the model's outputs, as symbolic tensors.
@@ -353,7 +359,7 @@ class Trainer(Steps):
             DamagedFileError: no file can be read; all stay as they are.
             LeafError: the file has the state of another network or optimizer.
         """
-        return restoring.restore(self, path, inputs)
+        return self.session.placed(restoring.restore(self, path, inputs))
 
     def lower(self, *batch: PyTree) -> jax.stages.Lowered:
         """The lowered training step for a batch `x[, y[, sample_weight]]` of arrays or specs, without compiling it.
@@ -361,10 +367,10 @@ class Trainer(Steps):
         Returns:
             What `jax.jit(trainer.train_step).lower(state, batch)` gives: its `as_text()`, its `cost_analysis()`, and
             `compile()`, which gives the program with its `memory_analysis()`. So the times of tracing and lowering, and
-            of compiling, can be read apart.
+            of compiling, can be read apart. With a placement it is the program for all of its devices.
         """
         state = jax.eval_shape(lambda: self.init(jax.random.key(0), batch[0]))
-        return jax.jit(self.train_step, donate_argnums=0).lower(state, pack_x_y_sample_weight(*batch))
+        return self.session.lower(state, pack_x_y_sample_weight(*batch))
 
     @property
     def stats(self) -> Stats:
