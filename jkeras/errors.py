@@ -212,6 +212,10 @@ class PlacementError(JKerasError, ValueError):
     """A mesh, a spec or a rule that does not fit the devices, the weights or the batch."""
 
 
+class ProcessesError(JKerasError, RuntimeError):
+    """The processes of one training differ, or one of them has failed."""
+
+
 class StateError(JKerasError, ValueError, TypeError):
     """A value that is not a trainer's state, or the state of another trainer."""
 

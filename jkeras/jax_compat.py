@@ -186,6 +186,16 @@ def with_auto_axes(array: jax.Array) -> jax.Array:
     return same
 
 
+def coordination() -> Any:
+    """The client of the service through which the processes that `jax.distributed.initialize` joined find each other;
+    `None` without it. Its store has `key_value_set`, `blocking_key_value_get` and `key_value_delete`.
+
+    >>> coordination() is None
+    True
+    """
+    return jax._src.distributed.global_state.client
+
+
 def by_hand() -> bool:
     """Whether the code runs inside `jax.shard_map`, where the compiler is not told how to divide.
 

@@ -2,16 +2,25 @@
 
 import contextlib
 import os
+import re
+import shutil
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
+
 from jkeras.callbacks.callback import Callback
 from jkeras.callbacks.counting import EveryBatches
+from jkeras.callbacks.preemption import Preemption
 from jkeras.callbacks.state import State
 from jkeras.errors import ArgumentError
+from jkeras.placement.layout import check_whole
+from jkeras.placement.processes import is_first
 from jkeras.saving.files import copy_file
 from jkeras.saving.lock import Lock
+from jkeras.saving.orbax_states import write_orbax
 from jkeras.saving.state import Reader, Writer, read_state, write_state
 from jkeras.typing import PyTree
 
@@ -25,6 +34,9 @@ class BackupAndRestore(Callback):
     counted, and the history before, are not in the state. The mean over an epoch of logs that no metric keeps is that
     of the batches after the backup. A state that later callbacks change is not in the backup: put this one last.
 
+    A machine that is taken away says so by SIGTERM: then a backup is written after the call that runs, and training
+    ends, on all processes after the same call; `fit` returns.
+
     Args:
         backup_dir: the folder of the backup; a training of its own needs a folder of its own.
         save_freq: `"epoch"`, or after how many batches; then the state is written after the call in which they have
@@ -33,7 +45,8 @@ class BackupAndRestore(Callback):
             cannot be read. That one is then set aside as `latest.h5.damaged`.
         delete_checkpoint: whether a training that reaches its end deletes the backup. One that the user interrupts
             keeps it.
-        writer, reader: see `jkeras.saving.state`.
+        writer, reader: see `jkeras.saving.state`. With `write_orbax` and `read_orbax` each process writes its part of a
+            state that is spread over several.
 
     Raises:
         ArgumentError: an argument out of range.
@@ -77,15 +90,23 @@ class BackupAndRestore(Callback):
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
         self.writer, self.reader = writer, reader
+        self.is_spread = writer is write_orbax  # then each backup is a folder of its own, which all processes write
         self.due = False
         self.lock = Lock(self.backup_dir)
+        self.preemption = Preemption()
 
     def on_train_begin(self, logs: Mapping[str, Any], state: State) -> PyTree:
         """The state of the backup, if there is one; tells the loop where it stands."""
-        self.lock.acquire()
-        found = self._read({"epoch": 0, "batch": 0, "steps": 0, "state": state})
+        self.preemption.watch()
+        if is_first():
+            self.lock.acquire()
+        if self.writer is write_state:
+            write = f"BackupAndRestore({self.backup_dir!r}, writer=write_orbax, reader=read_orbax)"
+            check_whole(state, f"BackupAndRestore({self.backup_dir!r})", write)
+        found = self._read(self._contents(0, 0, 0, state))
         if found is None:
             return None
+        found = {**found, **{name: int(np.ravel(found[name])[0]) for name in ("epoch", "batch", "steps")}}
         steps = self._steps()
         if found["batch"] and found["steps"] != steps:
             rule = f"an epoch that resumes after batch {found['batch']} must have {found['steps']} batches, as before"
@@ -103,7 +124,8 @@ class BackupAndRestore(Callback):
     def _read(self, like: PyTree) -> PyTree:
         """What the last backup has; that before, if the last cannot be read, whatever its reader calls that."""
         problem: Exception | None = None
-        for path in (self.path, self.path_before):
+        paths = self._paths()
+        for path in paths:
             if not os.path.exists(path):
                 continue
             try:
@@ -114,20 +136,37 @@ class BackupAndRestore(Callback):
                 else:
                     problem.add_note(f"The backup before it: {error}")
                 continue
-            if path != self.path:
-                self._tell(problem)
+            if path != paths[0]:
+                self._tell(paths[0], path, problem)
             return found
         if problem is not None:
             raise problem
         return None
 
-    def _tell(self, problem: Exception | None) -> None:
+    def _paths(self) -> list[str]:
+        """Where backups may be, the last one first."""
+        if not self.is_spread:
+            return [self.path, self.path_before]
+        names = os.listdir(self.backup_dir) if os.path.isdir(self.backup_dir) else []
+        found = [tuple(map(int, name.split("-"))) for name in names if re.fullmatch(r"\d+-\d+", name)]
+        return [os.path.join(self.backup_dir, f"{epoch}-{batch}") for epoch, batch in sorted(found, reverse=True)]
+
+    def _contents(self, epoch: int, batch: int, steps: int, state: State) -> dict[str, Any]:
+        """What a backup holds; numbers lie beside the state where orbax writes them."""
+        numbers: dict[str, Any] = {"epoch": epoch, "batch": batch, "steps": steps}
+        if self.is_spread:
+            numbers = {name: jnp.full_like(state.step, number) for name, number in numbers.items()}
+        return {**numbers, "state": state}
+
+    def _tell(self, last: str, used: str, problem: Exception | None) -> None:
         """Warns that the backup before is used, and sets the last aside, else it would soon take the other's place."""
         why = "does not exist"
         if problem is not None:
-            os.replace(self.path, self.path_damaged)
-            why = f"cannot be read and was renamed to {self.path_damaged} ({problem})"
-        warnings.warn(f"Training continues from {self.path_before}, because {self.path} {why}.", stacklevel=4)
+            damaged = self.path_damaged if last == self.path else f"{last}.damaged"
+            if is_first():
+                os.replace(last, damaged)
+            why = f"cannot be read and was renamed to {damaged} ({problem})"
+        warnings.warn(f"Training continues from {used}, because {last} {why}.", stacklevel=4)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         """Remembers the epoch."""
@@ -136,6 +175,9 @@ class BackupAndRestore(Callback):
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any], state: State) -> None:
         """Writes, where batches count. What is due after the last batch waits for the epoch's end."""
         self.due = self.every.due(batch) or self.due
+        if self.preemption.reached() and not self.loop.preempted:
+            self.due = self.loop.preempted = True
+            self.loop.stop()
         if self.due and batch + 1 != self._steps():
             self._write(self.epoch, batch + 1, state)
 
@@ -146,20 +188,33 @@ class BackupAndRestore(Callback):
 
     def _write(self, epoch: int, batch: int, state: State) -> None:
         self.due = False
-        if self.double_checkpoint and os.path.exists(self.path):
-            copy_file(self.path, self.path_before)
-        self.writer(self.path, {"epoch": epoch, "batch": batch, "steps": self._steps(), "state": state})
+        contents = self._contents(epoch, batch, self._steps(), state)
+        if self.is_spread:
+            path, outdated = os.path.join(self.backup_dir, f"{epoch}-{batch}"), self._paths()
+            if path not in outdated:
+                self.writer(path, contents)
+                self._remove(outdated[1 if self.double_checkpoint else 0 :])
+        elif is_first():
+            if self.double_checkpoint and os.path.exists(self.path):
+                copy_file(self.path, self.path_before)
+            self.writer(self.path, contents)
+
+    def _remove(self, paths: list[str]) -> None:
+        for path in paths if is_first() else ():
+            if os.path.isdir(path):
+                shutil.rmtree(path)
+            elif os.path.exists(path):
+                os.remove(path)
 
     def on_train_end(self, logs: Mapping[str, Any], state: State) -> None:
         """Deletes the backup, and its folder if nothing else is in it."""
         if self.loop.interrupted or not self.delete_checkpoint:
             return
-        for path in (self.path, self.path_before):
-            if os.path.exists(path):
-                os.remove(path)
+        self._remove(self._paths())
         with contextlib.suppress(OSError):  # other files are in it
             os.rmdir(self.backup_dir)
 
     def close(self) -> None:
         """Lets other processes have the folder."""
+        self.preemption.close()
         self.lock.release()

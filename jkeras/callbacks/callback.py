@@ -18,6 +18,7 @@ from typing import Any
 from jkeras.callbacks.signatures import ELSEWHERE, LINES, MODEL, check_methods, check_model, takes_state
 from jkeras.callbacks.state import Saver, State
 from jkeras.errors import ArgumentError, Elsewhere
+from jkeras.placement.processes import is_first
 from jkeras.typing import PyTree
 
 
@@ -31,6 +32,7 @@ class Loop:
         initial_epoch, initial_batch: where `fit` starts; `on_train_begin` may set them, to resume.
         stop_training: set it to end the loop after the current call.
         interrupted: whether the user ended it.
+        preempted: whether it ends because the machine is taken away; then all processes stop after the same call.
         trainer: whose loop it is, where files of its model are written.
 
     >>> Loop({"epochs": 3}).stop_training
@@ -43,6 +45,7 @@ class Loop:
     initial_batch: int = 0
     stop_training: bool = False
     interrupted: bool = False
+    preempted: bool = False
     trainer: Saver | None = None
 
     def stop(self) -> None:
@@ -80,6 +83,8 @@ class Callback:
     set_model = Elsewhere("`set_loop`, and the state that every hook is given", ELSEWHERE["set_model"])
     every_batch: bool = False
     """Whether the hooks for batches must run for every single one; then each call of the program runs one batch."""
+    first_process_only: bool = False
+    """Whether it prints or writes for all processes of a training, so that only the first one runs its hooks."""
 
     def set_loop(self, loop: Loop) -> None:
         """Called before the first hook."""
@@ -176,7 +181,7 @@ class CallbackList(Callback):
     """
 
     def __init__(self, callbacks: "Callback | Iterable[Any] | None" = None) -> None:
-        self.callbacks = list(_flat(callbacks))
+        self.callbacks = [each for each in _flat(callbacks) if is_first() or not each.first_process_only]
         found = [(callback, hook) for callback in self.callbacks for hook in _keras_hooks(callback)]
         self.without_state = {(id(callback), hook) for callback, hook in found}
         self.every_batch = any("_batch_" in hook for _, hook in found) or any(

@@ -38,6 +38,8 @@ class CSVLogger(Callback):
     0,0.5,0.25
     """
 
+    first_process_only = True
+
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         if not isinstance(separator, str) or len(separator) != 1:
             raise ArgumentError(

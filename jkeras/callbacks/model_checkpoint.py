@@ -12,6 +12,8 @@ from jkeras.callbacks.counting import EveryBatches
 from jkeras.callbacks.monitor import VALIDATION, Monitor
 from jkeras.callbacks.state import State
 from jkeras.errors import ArgumentError, UnknownNameError, did_you_mean
+from jkeras.placement.layout import check_whole
+from jkeras.placement.processes import is_first
 from jkeras.saving.background import BackgroundWriter
 from jkeras.saving.state import Writer, write_state
 from jkeras.saving.weights import save_weights
@@ -156,6 +158,13 @@ class ModelCheckpoint(Monitor):
                 rule, repr(self.filepath), path="ModelCheckpoint(filepath=)", expected=wanted, write=write
             )
 
+    def on_train_begin(self, logs: Mapping[str, Any], state: State) -> None:
+        """Raises `StateError` where one process cannot write the state of all."""
+        if isinstance(self.writer, BackgroundWriter):
+            check_whole(
+                state, f"ModelCheckpoint({self.filepath!r})", "ModelCheckpoint('run/{epoch}', writer=write_orbax)"
+            )
+
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any], state: State) -> None:
         """Remembers the epoch."""
         self.epoch = epoch
@@ -182,12 +191,13 @@ class ModelCheckpoint(Monitor):
             return
         path = self._path(logs, {"epoch": epoch + 1, "batch": batch})
         own = isinstance(self.writer, BackgroundWriter)
-        self.writer(path, state.variables if self.save_weights_only and not own else state)
+        if not own or is_first():  # another writer may need all processes
+            self.writer(path, state.variables if self.save_weights_only and not own else state)
         self._delete_outdated()  # the writer has waited for the file before
         self.written = path
         if self.keep is not None:
             self._retain(value, path)
-        if self.verbose:
+        if self.verbose and is_first():
             print(f"epoch {epoch + 1}: wrote {path}")
 
     def _write(self, path: str, state: State) -> None:
@@ -215,7 +225,7 @@ class ModelCheckpoint(Monitor):
         return next(entry for entry in self.kept if not any(self.improves(entry[0], other) for other, _ in self.kept))
 
     def _delete_outdated(self) -> None:
-        for path in self.outdated:
+        for path in self.outdated if is_first() else ():
             with contextlib.suppress(FileNotFoundError):
                 if os.path.isdir(path):  # that of another writer
                     shutil.rmtree(path)
@@ -230,7 +240,7 @@ class ModelCheckpoint(Monitor):
             return None
         improved = self.improves(value, before)
         self.best = value if improved else before
-        if self.verbose:
+        if self.verbose and is_first():
             how = "improved" if improved else "has not improved"
             print(f"epoch {epoch + 1}: {self.monitor} {how} from {before} to {value:.5g}")
         if self.keep is None:

@@ -28,6 +28,8 @@ class Progress(Callback):
     2
     """
 
+    first_process_only = True
+
     def __init__(self, verbose: int | str = "auto", console: "Console | None" = None) -> None:
         from rich.console import Console
 

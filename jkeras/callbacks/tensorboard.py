@@ -44,6 +44,8 @@ class TensorBoard(Callback):
     True
     """
 
+    first_process_only = True
+
     def __init__(
         self,
         log_dir: str | os.PathLike[str] = "logs",

@@ -51,7 +51,7 @@ class TerminateOnNaN(Callback):
         """Looks at the logs of the call before, if there is one and the last look is some time ago."""
         first, self.is_first = self.is_first, False
         now = time.perf_counter()
-        if not first and now - self.looked > 1 / LOOKS_PER_SECOND:
+        if not first and now - self.looked > 1 / LOOKS_PER_SECOND:  # several processes stop at the end of the epoch
             self.looked = now
             self._look(logs, f"epoch {self.epoch + 1}, before batch {batch + 1}")
 

@@ -15,6 +15,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 
 from jkeras import tree
+from jkeras.errors import StateError
 from jkeras.jax_compat import is_traced
 from jkeras.placement.placement import Placement
 from jkeras.placement.specs import Spec
@@ -127,6 +128,22 @@ class Layout:
         shape = jnp.shape(leaf)
         divides = bool(shape) and shape[0] > 0 and shape[0] % self.placement.parts == 0
         return NamedSharding(self.placement.mesh, Spec(self.placement.batch) if divides else Spec())
+
+
+def check_whole(state: PyTree, path: str, write: str) -> None:
+    """Raises `StateError` for a state of which this process has a part only.
+
+    >>> check_whole({"kernel": np.ones(2)}, "ModelCheckpoint", "ModelCheckpoint(writer=write_orbax)")
+    """
+    for place, leaf in jax.tree_util.tree_leaves_with_path(state):
+        if isinstance(leaf, jax.Array) and not (leaf.is_fully_addressable or leaf.is_fully_replicated):
+            raise StateError.must(
+                "one process must have the whole state to write it",
+                f"a part of {tree.key_path(place)}",
+                path=path,
+                expected="a writer that all processes call",
+                write=write,
+            )
 
 
 def put(leaf: Any, sharding: NamedSharding) -> Any:

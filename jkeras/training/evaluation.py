@@ -23,12 +23,21 @@ from jkeras.data import (
 )
 from jkeras.data.arrays import batch_size_of
 from jkeras.data.checks import check_values
-from jkeras.data.source import SourceLike
+from jkeras.data.source import Plan, SourceLike
 from jkeras.data.uniform import BatchPosition
 from jkeras.errors import within
+from jkeras.placement.processes import Channel, is_first
+from jkeras.training.agreement import agreeing, as_parts, note_data
 from jkeras.training.calls import added
 from jkeras.training.checks import Checks
-from jkeras.training.feed import DEFAULT_BATCH_SIZE, batch_size_for, check_data, fits_on_device
+from jkeras.training.feed import (
+    DEFAULT_BATCH_SIZE,
+    ExampleOrder,
+    batch_size_for,
+    check_data,
+    fits_on_device,
+    form_of_batch,
+)
 from jkeras.training.options import EvaluateOptions, check_weights
 from jkeras.training.session import HostLogs, LateLogs, Session, on_host
 from jkeras.training.state import TrainState, distinct
@@ -50,9 +59,14 @@ def evaluate(
         epochs=None,
         same_shapes=not session.facts.has_free_axes,
     )
+    if options.data == "local":
+        data = as_parts(session, data, options.batch_size, Plan(options.steps, None), ExampleOrder(0, False, 0))
     with data if isinstance(data, Source) else contextlib.nullcontext():
         size = batch_size_for(data, options.batch_size, options.steps) or DEFAULT_BATCH_SIZE
-        checks = check_data(session, data, size)
+        with agreeing(session, "Trainer.evaluate", state) as facts:
+            checks = check_data(session, data, size)
+            if session.spans:
+                note_data(facts, "the data", data)
         callbacks = CallbackList(options.callbacks)
         callbacks.set_loop(Loop({"steps": _steps(data, size, options.steps), "verbose": options.verbose}))
         started = time.perf_counter()
@@ -71,6 +85,9 @@ def host_batches(
 ) -> Iterator[PyTree]:
     """The batches in their order, from one on, each in its shortest form; those of a source are looked at."""
     batches = _host_batches(data, batch_size, steps, checks, first)
+    if session.spans and isinstance(data, Source):
+        parts = Channel("evaluation").in_step(batches, form_of_batch)
+        return (session.whole(session.put_part(part)) for part in parts)
     return map(session.placed_batch, batches)
 
 
@@ -164,23 +181,39 @@ def predict(session: Session, state: TrainState, x: SourceLike, options: Evaluat
     data = adapt(x, batch_size=options.batch_size, steps=options.steps, epochs=None, same_shapes=same_shapes)
     with data if isinstance(data, Source) else contextlib.nullcontext():
         size = batch_size_for(data, options.batch_size, options.steps) or DEFAULT_BATCH_SIZE
-        checks = check_data(session, data, size)
+        with agreeing(session, "Trainer.predict", state) as facts:
+            checks = check_data(session, data, size)
+            if session.spans:
+                note_data(facts, "the data", data)
         callbacks = CallbackList(options.callbacks)
         callbacks.set_loop(Loop({"steps": _steps(data, size, options.steps), "verbose": options.verbose}))
         started = time.perf_counter()
         state, pieces = session.placed(callbacks.on_predict_begin({}, state)), []
         whole = min(size, data.size) if isinstance(data, Arrays) else None
         axis = 0 if session.steps.replicas is None else 1  # replicas come before examples
-        for index, batch in enumerate(_host_batches(data, whole or 1, options.steps, checks)):
-            inputs, _, _ = unpack_x_y_sample_weight(batch)
+        batches = _host_batches(data, whole or 1, options.steps, checks)
+        for index, (batch, rows) in enumerate(_to_predict(session, data, batches, whole)):
             state = callbacks.on_predict_batch_begin(index, {}, state)
-            padded = session.placed_batch(pack_x_y_sample_weight(_padded(inputs, whole)))
-            outputs = session.programs.predict_batch(state, padded)
-            pieces.append(_first(outputs, batch_size_of(inputs), axis))
+            outputs = session.programs.predict_batch(state, batch)
+            pieces.append(_rows(outputs, rows, axis))
             state = callbacks.on_predict_batch_end(index, {"outputs": pieces[-1]}, state)
         callbacks.on_predict_end({}, state)
     report("predict", options.verbose, started, {})
     return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis), *pieces)
+
+
+def _to_predict(
+    session: Session, data: Arrays | Source, batches: Iterator[PyTree], whole: int | None
+) -> Iterator[tuple[PyTree, np.ndarray]]:
+    """The inputs of each batch where they belong, and which rows of the outputs are those of this process's data."""
+    inputs = (unpack_x_y_sample_weight(batch)[0] for batch in batches)
+    if session.spans and isinstance(data, Source):
+        for x, sizes in Channel("prediction").in_step(inputs, form_of_batch):
+            before, own = sum(sizes[: jax.process_index()]), sizes[jax.process_index()]
+            yield session.whole(session.put_part((pack_x_y_sample_weight(x), sizes))), np.arange(before, before + own)
+        return
+    for x in inputs:
+        yield session.placed_batch(pack_x_y_sample_weight(_padded(x, whole))), np.arange(batch_size_of(x))
 
 
 def _padded(inputs: PyTree, size: int | None) -> PyTree:
@@ -193,9 +226,9 @@ def _padded(inputs: PyTree, size: int | None) -> PyTree:
     return jax.tree.map(filled, inputs)
 
 
-def _first(outputs: PyTree, count: int, axis: int) -> PyTree:
-    """The first outputs along an axis, on the host."""
-    return jax.tree.map(lambda leaf: np.asarray(leaf).take(np.arange(count), axis), outputs)
+def _rows(outputs: PyTree, rows: np.ndarray, axis: int) -> PyTree:
+    """Some of the outputs along an axis, on the host."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf).take(rows, axis), outputs)
 
 
 def report(what: str, verbose: int | str, started: float, logs: HostLogs) -> None:
@@ -203,7 +236,7 @@ def report(what: str, verbose: int | str, started: float, logs: HostLogs) -> Non
     from rich.console import Console
 
     console = Console(file=sys.stdout)
-    if verbose == 0 or (verbose == "auto" and not console.is_terminal):
+    if verbose == 0 or (verbose == "auto" and not console.is_terminal) or not is_first():
         return
     console.print(f"{what}  {time.perf_counter() - started:.1f}s  {shown(logs)}", highlight=False)
 

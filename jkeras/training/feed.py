@@ -18,6 +18,7 @@ import numpy as np
 from jkeras.data import Arrays, Source, check_arrays, prefetch
 from jkeras.data.arrays import batch_size_of
 from jkeras.data.uniform import BatchPosition
+from jkeras.placement.processes import Channel
 from jkeras.training.calls import Pace, StepCalls, added
 from jkeras.training.checks import Checks, check_real
 from jkeras.training.session import Session
@@ -201,17 +202,24 @@ class DeviceFeed(Feed):
 class StreamFeed(Feed):
     """Batches from the host. A thread keeps some ready on the device, and looks at their indices and labels."""
 
+    is_local = False  # whether each process brings its own part of a batch
+
     def __init__(self, session: Session, batches: Callable[[int], Iterator[Batch]], checks: Checks | None) -> None:
         self.session, self.batches, self.checks = session, batches, checks
         self.steps = self.batch_size = None
 
     def pieces(self, epoch: int, first: int, pace: Pace, calls: StepCalls) -> Iterator[Piece]:
-        with prefetch(itertools.islice(self._checked(epoch), first, None), put=self.session.put) as ready:
+        batches: Any = itertools.islice(self._checked(epoch), first, None)
+        put: Callable[[Any], Any] = self.session.put
+        if self.session.spans and self.is_local:
+            batches, put = Channel("training").in_step(batches, form_of_batch), self.session.put_part
+        with prefetch(batches, put=put) as ready:
             failure, done = None, first
             while failure is None:
                 group, failure = _taken(ready, pace.next(pace.steps))
                 if not group:
                     break
+                group = [self.session.whole(batch) for batch in group]
                 train = functools.partial(_train_on, calls, group, BatchPosition(done, epoch))
                 yield Piece(len(group), sum(batch_size_of(x) for x, _, _ in group), train)
                 done += len(group)
@@ -227,6 +235,17 @@ class StreamFeed(Feed):
                 error.add_note(f"in {BatchPosition(index, epoch)}")
                 raise
             yield x, y, sample_weight
+
+
+def form_of_batch(batch: PyTree) -> tuple[int, str]:
+    """The size of a batch, and what is the same of all batches that a program runs on.
+
+    >>> form_of_batch((np.ones((2, 3), "float32"), np.ones(2, "int32")))
+    (2, 'float32[..., 3] int32[...]')
+    """
+    leaves = jax.tree.leaves(batch)
+    forms = (f"{leaf.dtype}[{', '.join(['...', *map(str, leaf.shape[1:])])}]" for leaf in leaves)
+    return batch_size_of(batch), " ".join(forms)
 
 
 def _train(
@@ -267,6 +286,8 @@ def _taken(ready: Iterator[Batch], count: int) -> tuple[list[Batch], Exception |
 
 class SourceFeed(StreamFeed):
     """The batches of a source."""
+
+    is_local = True
 
     def __init__(self, session: Session, source: Source, checks: Checks | None) -> None:
         super().__init__(session, source.epoch, checks)

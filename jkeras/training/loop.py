@@ -9,15 +9,17 @@ import dataclasses
 import functools
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 
 from jkeras.callbacks import CallbackList, History, Loop, Progress
 from jkeras.callbacks.state import Saver
 from jkeras.data import Arrays, Source, adapt, pack_x_y_sample_weight, split, unpack_x_y_sample_weight
-from jkeras.data.source import SourceLike
+from jkeras.data.source import Plan, SourceLike
 from jkeras.errors import DataError, within
+from jkeras.placement.processes import Channel
+from jkeras.training.agreement import agreeing, as_parts, note_data
 from jkeras.training.calls import Pace, StepCalls, added
 from jkeras.training.evaluation import run_evaluation, trace_evaluation
 from jkeras.training.feed import DEFAULT_BATCH_SIZE, ExampleOrder, Feed, batch_size_for, check_data, feed_of
@@ -54,18 +56,10 @@ def _fit(
     session: Session, last: LastState, x: SourceLike | None, y: ArrayTree | None, options: FitOptions, history: History
 ) -> TrainState:
     with contextlib.ExitStack() as resources:
-        train, validation = _data(session, x, y, options, resources)
-        if session.steps.overrides("train_step"):  # what its batches mean is known to itself alone
-            checks, output_spec = None, session.known_output_spec()
-        else:
-            checks = check_data(session, train, options.batch_size, options.initial_epoch)
-            output_spec = checks.output_spec
-        last.state = state = session.placed(last.state)
-        order = ExampleOrder(train.size if isinstance(train, Arrays) else 0, options.shuffle, options.seed)
-        size, length = options.batch_size, options.steps_per_epoch
-        feed = feed_of(session, train, checks, batch_size=size, length=length, order=order)
-        validate = None if validation is None else Validation(session, state, validation, options, output_spec)
-
+        with agreeing(session, "Trainer.fit", last.state) as facts:
+            ready = _prepared(session, last, x, y, options, resources, facts)
+        feed, validate, output_spec, first_batch = ready
+        state = last.state
         callbacks = CallbackList([options.callbacks, Progress(options.verbose), history])
         loop = Loop(
             {
@@ -80,11 +74,49 @@ def _fit(
         )
         resources.callback(callbacks.close)
         callbacks.set_loop(loop)
-        calls = session.begin(state, _first_batch(train, options))
+        calls = session.begin(state, first_batch)
         collect = resources.enter_context(rare_collection(options.rare_gc))
         settle = resources.enter_context(deferred_interrupt(loop.stop, lambda: is_alive(last.state)))
         epoch_runner = Epoch(session, calls, feed, callbacks, output_spec, last, settle, collect)
         return _epochs(state, options, callbacks, epoch_runner, validate, collect)
+
+
+class Prepared(NamedTuple):
+    """What a training needs that was checked: its feed, its validation, the model's outputs and a batch."""
+
+    feed: Feed
+    validate: "Validation | None"
+    output_spec: SpecTree
+    first_batch: PyTree
+
+
+def _prepared(
+    session: Session,
+    last: LastState,
+    x: SourceLike | None,
+    y: ArrayTree | None,
+    options: FitOptions,
+    resources: contextlib.ExitStack,
+    facts: dict[str, Any],
+) -> Prepared:
+    """Looks at everything before any work; puts the state where it belongs."""
+    train, validation = _data(session, x, y, options, resources)
+    if session.steps.overrides("train_step"):  # what its batches mean is known to itself alone
+        checks, output_spec = None, session.known_output_spec()
+    else:
+        checks = check_data(session, train, options.batch_size, options.initial_epoch)
+        output_spec = checks.output_spec
+    last.state = state = session.placed(last.state)
+    order = ExampleOrder(train.size if isinstance(train, Arrays) else 0, options.shuffle, options.seed)
+    size, length = options.batch_size, options.steps_per_epoch
+    feed = feed_of(session, train, checks, batch_size=size, length=length, order=order)
+    validate = None if validation is None else Validation(session, state, validation, options, output_spec)
+    if session.spans:
+        named = ("epochs", "initial_epoch", "batch_size", "shuffle", "seed", "steps_per_epoch", "data")
+        facts.update({name: getattr(options, name) for name in named})
+        note_data(facts, "the training data", train)
+        note_data(facts, "the validation data", validation)
+    return Prepared(feed, validate, output_spec, _first_batch(train, options))
 
 
 def _epochs(
@@ -107,7 +139,7 @@ def _epochs(
         logs.update(callbacks.epoch_logs(epoch, state))
         epoch_runner.last.state = state = callbacks.on_epoch_end(epoch, logs, state)
         collect(True)
-        if loop.stop_training or epoch_runner.feed.exhausted:
+        if epoch_runner.stops(loop.stop_training or epoch_runner.feed.exhausted):
             break
     epoch_runner.last.state = state = distinct(callbacks.on_train_end(logs, state))
     return state
@@ -138,9 +170,10 @@ def _data(
     if given is not None:
         with within(VALIDATION_DATA):
             parts = unpack_x_y_sample_weight(given)
-        return train, adapted(*parts, steps=options.validation_steps, epochs=None, name=VALIDATION_DATA)
+        validation = adapted(*parts, steps=options.validation_steps, epochs=None, name=VALIDATION_DATA)
+        return _shares(session, train, validation, options)
     if not split_off:
-        return train, None
+        return _shares(session, train, None, options)
     if isinstance(train, Source):
         raise DataError(
             "`validation_split` needs arrays, got data that makes batches.",
@@ -152,6 +185,22 @@ def _data(
     train, validation = split(train, split_off)
     if options.class_weight is not None:  # for training only
         train = adapt(train.x, train.y, class_weight=options.class_weight)
+    return _shares(session, train, validation, options)
+
+
+def _shares(
+    session: Session, train: Arrays | Source, validation: Arrays | Source | None, options: FitOptions
+) -> tuple[Arrays | Source, Arrays | Source | None]:
+    """The same data; arrays of which each process has a part as batches."""
+    if options.data == "whole":
+        return train, validation
+    size = options.validation_batch_size or options.batch_size
+    if isinstance(train, Arrays):
+        order = ExampleOrder(train.size, options.shuffle, options.seed)
+        train = as_parts(session, train, options.batch_size, Plan(options.steps_per_epoch, options.epochs), order)
+    if isinstance(validation, Arrays):
+        plan, order = Plan(options.validation_steps, None, name=VALIDATION_DATA), ExampleOrder(0, False, 0)
+        validation = as_parts(session, validation, size, plan, order)
     return train, validation
 
 
@@ -217,6 +266,11 @@ class Epoch:
         self.output_spec, self.last = output_spec, last
         self.settle, self.collect = settle, collect  # called when the next state is held, and after each call
         self.pace = Pace(1) if callbacks.every_batch else session.pace(type(feed))
+        self.channel = Channel("stop") if session.spans else None
+
+    def stops(self, wanted: bool) -> bool:
+        """Whether training ends with this epoch: on all processes, if one of them wants it."""
+        return wanted if self.channel is None else self.channel.any(wanted)
 
     def train(self, state: TrainState, epoch: int) -> tuple[TrainState, HostLogs]:
         """Trains one epoch; the state and the epoch's logs."""
@@ -246,8 +300,8 @@ class Epoch:
             done += piece.steps
             late = LateLogs(logs, seen if ready is None else ready, sums, done - first)
             self.last.state = state = self.callbacks.on_train_batch_end(done - 1, late, state)
-            if loop.stop_training:
-                break
+            if loop.stop_training and (loop.preempted or not self.session.spans):
+                break  # several processes stop after the same call, or at the end of an epoch
             self.calls.asked = time.perf_counter()
         jax.block_until_ready(seen)
         self.calls.under_way()

@@ -48,8 +48,10 @@ class FitOptions:
     validation_freq: int | Sequence[int] = 1
     seed: int = 0
     rare_gc: bool = True
+    data: str = "whole"
 
     def __post_init__(self) -> None:
+        check_data_kind(self.data, "fit")
         for name in ("batch_size", "steps_per_epoch", "validation_steps", "validation_batch_size"):
             _put(self, name, check_count(name, getattr(self, name), "fit", least=1, optional=True))
         for name in ("epochs", "initial_epoch"):
@@ -92,8 +94,10 @@ class EvaluateOptions:
     steps: int | None = None
     verbose: int | str = "auto"
     callbacks: Callback | Sequence[Callback] | None = None
+    data: str = "whole"
 
     def __post_init__(self) -> None:
+        check_data_kind(self.data, "evaluate")
         for name in ("batch_size", "steps"):
             _put(self, name, check_count(name, getattr(self, name), "evaluate", least=1, optional=True))
         check_verbose(self.verbose, "evaluate")
@@ -200,6 +204,17 @@ def _is_class(key: object) -> bool:
 
 def _is_weight(value: object) -> bool:
     return isinstance(value, numbers.Real) and 0 <= float(value) < math.inf
+
+
+def check_data_kind(value: object, method: str) -> None:
+    """Raises `ArgumentError` unless a value says what arrays are to a process."""
+    if value not in ("whole", "local"):
+        raise ArgumentError(
+            f'`data` must be "whole" or "local", got {value!r}.',
+            path=f"Trainer.{method}(data=)",
+            expected="'whole', or 'local' where each process has a part of the examples",
+            received=repr(value),
+        )
 
 
 def check_verbose(value: object, method: str) -> None:

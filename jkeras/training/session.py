@@ -21,6 +21,7 @@ from jkeras.data.arrays import Batch
 from jkeras.data.prefetch import to_device
 from jkeras.errors import ArgumentError, NeverCalledError
 from jkeras.placement import Layout
+from jkeras.placement.local import Uneven, brought_together, joined
 from jkeras.training.calls import Pace, StepCalls
 from jkeras.training.checks import Checks, InputFacts
 from jkeras.training.inputs_outputs import call_arguments, spread
@@ -34,6 +35,7 @@ from jkeras.typing import Array, Key, PyTree, SpecTree
 
 Tree = TypeVar("Tree")
 HostLogs: TypeAlias = dict[str, Any]  # values by name: floats, and an array where replicas have a value each
+STEPS_OF_SEVERAL_PROCESSES = 8  # that a call runs where nobody says how many
 KEPT_FORMS = 64  # of data, beyond which all are forgotten: data of a new shape in every batch would fill the memory
 
 
@@ -114,9 +116,24 @@ class Session:
         specs: Tree = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=alone), state)
         return specs
 
+    @property
+    def spans(self) -> bool:
+        """Whether the devices are those of several processes."""
+        placement = self.steps.placement
+        return placement is not None and placement.spans_processes
+
     def put(self, batch: PyTree) -> PyTree:
         """A batch of the host's on the devices."""
         return to_device(batch) if self.layout is None else self.layout.put(batch)
+
+    def put_part(self, part: tuple[PyTree, list[int]]) -> Any:
+        """A batch of which this process has a part, and the sizes of all parts."""
+        assert self.layout is not None
+        return joined(self.layout, *part)
+
+    def whole(self, batch: Any) -> PyTree:
+        """A batch that `put_part` made. Called by all processes at the same moment, in the main thread."""
+        return brought_together(self.layout, batch) if isinstance(batch, Uneven) and self.layout is not None else batch
 
     def placed_batch(self, batch: Tree) -> Tree:
         """A batch where it belongs; for one device the call of a program brings it there."""
@@ -204,6 +221,8 @@ class Session:
         if self.steps.overrides(step):  # it may leave metrics untouched
             untouched = self.empty_metrics(spec)
             metrics = {key: value for key, value in metrics.items() if not _equal(value, untouched[key])}
+        if self.spans:  # each process computes with its own copies, when it likes
+            metrics, sums = jax.tree.map(lambda leaf: leaf.addressable_data(0), (metrics, dict(sums)))
         found = self.metric_values(metrics, spec)
         return {**found, **{name: value / done for name, value in sums.items() if name not in found}}
 
@@ -242,7 +261,10 @@ class Session:
 
     def pace(self, kind: type) -> Pace:
         """The pace for a kind of feed, with which the next `fit` on the same shapes goes on."""
-        return self._paces.setdefault(kind, Pace(self.steps.steps_per_execution))
+        steps = self.steps.steps_per_execution
+        if steps == "auto" and self.spans:  # what is measured differs, and all must make the same calls
+            steps = STEPS_OF_SEVERAL_PROCESSES
+        return self._paces.setdefault(kind, Pace(steps))
 
     def stats(self) -> Stats:
         """`Trainer.stats`."""

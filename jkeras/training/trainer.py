@@ -170,6 +170,7 @@ class Trainer(Steps):
         validation_freq: int | Sequence[int] = 1,
         seed: int = 0,
         rare_gc: bool = True,
+        data: str = "whole",
     ) -> tuple[TrainState, History]:
         """Trains on arrays, or on what yields batches.
 
@@ -195,6 +196,9 @@ class Trainer(Steps):
             seed: of the orders; the order of an epoch depends on it and the epoch's index alone.
             rare_gc: whether Python's garbage collector runs more rarely while training: after 50,000 allocations,
                 every 5 s and after each epoch. `False` leaves it alone.
+            data: with a placement over several processes, whether arrays are the `"whole"` data, the same on all, or
+                `"local"`: each process has a part, and brings its share of each batch. What yields batches always
+                yields the part of its process.
 
         Returns:
             The trained state, and a `History` whose `history` has a list per logged value.
@@ -203,6 +207,7 @@ class Trainer(Steps):
             ConsumedStateError: the state was consumed before.
             DataError: data that cannot be batched, or labels that are not valid for the loss. Before any work is done.
             ArgumentError: an option out of range.
+            ProcessesError: the processes of a placement differ in what they give, or another one has failed.
             Exception: of the data, a callback, a worker. Whatever is raised has the attributes `state`, the state after
                 the last finished step, and `history`, the epochs until then.
         """
@@ -222,8 +227,9 @@ class Trainer(Steps):
         verbose: int | str = "auto",
         callbacks: Callback | Sequence[Callback] | None = None,
         return_dict: bool = True,
+        data: str = "whole",
     ) -> dict[str, float]:
-        """The loss and metrics over arrays, with `training=False`. The state is not consumed.
+        """The loss and metrics over arrays, with `training=False`. The state is not consumed. `data` as in `fit`.
 
         >>> import numpy as np, jax, jkeras
         >>> model = jkeras.Sequential([jkeras.Input((2,)), jkeras.layers.Dense(1, kernel_initializer="ones")])
@@ -232,7 +238,7 @@ class Trainer(Steps):
         {'loss': 1.0}
         """
         check_return_dict(return_dict, "evaluate")
-        options = EvaluateOptions(batch_size, sample_weight, steps, verbose, callbacks)
+        options = EvaluateOptions(batch_size, sample_weight, steps, verbose, callbacks, data)
         return evaluation.evaluate(self.session, state, x, y, options)
 
     @known_keywords
