@@ -6,10 +6,16 @@ take as long for a small program as all else together, so its older emitters are
 
 JAX also makes a context of MLIR for each program, which registers all dialects anew: a third of the time of lowering
 and most of the memory that a compiled function keeps. Here hundreds of programs share one.
+
+What one process compiled, the others read from a folder: `JAX_COMPILATION_CACHE_DIR`, where it is set, as `make test`
+does; then the next run reads it too. Else a new folder that is removed with the process that made it.
 """
 
+import atexit
 import itertools
 import os
+import shutil
+import tempfile
 from typing import Any
 
 import jax
@@ -34,6 +40,18 @@ def quickly() -> None:
     os.environ["XLA_FLAGS"] = " ".join([*QUICKLY, os.environ.get("XLA_FLAGS", "")])
     jax.config.update("jax_traceback_in_locations_limit", 0)  # what only messages of compilers show
     mlir.make_ir_context = _Shared(mlir.make_ir_context)
+
+
+def share() -> None:
+    """Chooses the folder of compiled programs for this process and those that it starts."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="jkeras-compiled-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+    jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+    for name, value in (("min_compile_time_secs", 0), ("min_entry_size_bytes", -1)):
+        os.environ[f"JAX_PERSISTENT_CACHE_{name.upper()}"] = str(value)
+        jax.config.update(f"jax_persistent_cache_{name}", value)
 
 
 class _Shared:
