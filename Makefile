@@ -25,7 +25,7 @@ test: $(VENV)/.installed-test
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.jax_cache $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-loaders: $(LOADERS)/.installed
 	$(LOADERS)/bin/python -m pytest tests/loaders tests/formats
@@ -41,7 +41,7 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks $(or $(NAME),all)
 
 clean:
-	rm -rf $(VENV) $(LOADERS) .mypy_cache .pytest_cache .ruff_cache benchmarks/results
+	rm -rf $(VENV) $(LOADERS) .jax_cache .mypy_cache .pytest_cache .ruff_cache benchmarks/results
 
 $(VENV)/.python-$(VERSION):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jkeras needs Python 3.11 or newer: make PYTHON=python3.11")'

@@ -154,8 +154,9 @@ def enable_compile_cache(path: str | os.PathLike[str]) -> None:
         path: the folder; made where it does not exist. Call it before anything is compiled.
 
     >>> import tempfile
+    >>> before = jax.config.jax_compilation_cache_dir
     >>> enable_compile_cache(tempfile.mkdtemp())
-    >>> jax.config.update("jax_compilation_cache_dir", None)
+    >>> jax.config.update("jax_compilation_cache_dir", before)
     """
     jax.config.update("jax_compilation_cache_dir", os.fspath(path))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

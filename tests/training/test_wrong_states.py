@@ -1,5 +1,7 @@
 """Something else where a trainer's state is meant, and data that no model can mean: refused before any work."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -19,14 +21,25 @@ METHODS = {
     "predict_on_batch": lambda t, state: t.predict_on_batch(state, X),
 }
 PLAIN, THREE = trainer(), trainer(replicas=3)
+@functools.cache
+def state_of(t):
+    """The first state of a trainer, made when a test asks for it: modules are imported by every worker."""
+    return t.init(KEY)
+
+
+VARIABLES = functools.cache(lambda: PLAIN.model.init(KEY))
 STATES = {  # the trainer, what it is given, and what the message says
-    "data": (PLAIN, X, ("must be the state", "shape (32, 64)", "trainer.init(")),
-    "nothing": (PLAIN, None, ("must be the state", "NoneType", "trainer.init(")),
-    "variables": (PLAIN, PLAIN.model.init(KEY), ("variables", "TrainState", "trainer.state_of(variables)")),
-    "two trees": (PLAIN, tuple(PLAIN.model.init(KEY)), ("variables", "tuple", "trainer.state_of(variables)")),
-    "one network": (THREE, PLAIN.init(KEY), ("3 replicas", "one network", "(3,)", "trainer.init(")),
-    "replicas": (PLAIN, THREE.init(KEY), ("one network", "3 replicas", "(3,)", "leaf[0]")),
-    "fewer replicas": (trainer(replicas=2), THREE.init(KEY), ("2 replicas", "3 replicas", "(2,)", "trainer.init(")),
+    "data": (PLAIN, lambda: X, ("must be the state", "shape (32, 64)", "trainer.init(")),
+    "nothing": (PLAIN, lambda: None, ("must be the state", "NoneType", "trainer.init(")),
+    "variables": (PLAIN, VARIABLES, ("variables", "TrainState", "trainer.state_of(variables)")),
+    "two trees": (PLAIN, lambda: tuple(VARIABLES()), ("variables", "tuple", "trainer.state_of(variables)")),
+    "one network": (THREE, lambda: state_of(PLAIN), ("3 replicas", "one network", "(3,)", "trainer.init(")),
+    "replicas": (PLAIN, lambda: state_of(THREE), ("one network", "3 replicas", "(3,)", "leaf[0]")),
+    "fewer replicas": (
+        trainer(replicas=2),
+        lambda: state_of(THREE),
+        ("2 replicas", "3 replicas", "(2,)", "trainer.init("),
+    ),
 }
 
 
@@ -35,7 +48,7 @@ STATES = {  # the trainer, what it is given, and what the message says
 def test_what_is_no_state_of_this_trainer(case, method):
     t, given, parts = STATES[case]
     with pytest.raises(errors.StateError) as error:
-        METHODS[method](t, given)
+        METHODS[method](t, given())
     message = str(error.value)
     assert f"Trainer.{method}(state)" in message and all(part in message for part in parts), message
     assert len(message.splitlines()) <= 6 and isinstance(error.value, TypeError | ValueError)
