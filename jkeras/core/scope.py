@@ -100,6 +100,7 @@ class Scope:
         self.losses: dict[str, Array] = {}
         self.frames: list[Frame] = []
         self._cache_keys = contextlib.ExitStack()
+        self.origins: dict[int, tuple[Any, Any]] | None = None  # as `_masks`, of values; `None` where nobody asks
         self._masks: dict[int, tuple[Any, Any]] = {}  # id -> (the value itself, so that the id stays its own; its mask)
         self._level = trace_level()
 
@@ -261,6 +262,11 @@ class Scope:
         if mask is not None:
             self._masks[id(value)] = (value, mask)
 
+    def origin_of(self, value: object) -> Any:
+        """What this very value was computed of, as its layer says it; `None` where that is not known."""
+        found = (self.origins or {}).get(id(value))
+        return found[1] if found is not None else None
+
     # -- layers
 
     @contextlib.contextmanager
@@ -336,6 +342,32 @@ def set_mask(value: object, mask: ArrayLike | None) -> None:
     (1, 2)
     """
     require("set_mask", "outputs, _ = layer.stateless_call(trainable, non_trainable, x)").set_mask(value, mask)
+
+
+def origin_of(value: object) -> Any:
+    """What a value was computed of, as the layer that made it says in a scope that asks for it; `None` otherwise.
+
+    >>> x = jnp.zeros((1, 2))
+    >>> with Scope().open() as scope:
+    ...     scope.origins = {}
+    ...     record_origin(x, lambda: "a product")
+    ...     origin_of(x), origin_of(x + 0)
+    ('a product', None)
+    """
+    scope = _current.get()
+    return None if scope is None else scope.origin_of(value)
+
+
+def record_origin(value: object, origin: Callable[[], Any]) -> None:
+    """Records what `origin` returns as what a value was computed of, where the current scope asks for that.
+
+    Args:
+        value: what a layer is about to return.
+        origin: called only then.
+    """
+    scope = _current.get()
+    if scope is not None and scope.origins is not None:
+        scope.origins[id(value)] = (value, origin())
 
 
 def in_building_scope() -> bool:
