@@ -37,7 +37,7 @@ SCORES = 2**26  # of one turn where nobody says how many rows it has: 256 MiB in
 class LinearLogits:
     """Logits as what they are computed of: `features @ kernel + bias`. A tree of arrays.
 
-    Attributes:
+    Args:
         features: `(..., i)`.
         kernel: `(i, classes)`, or with `transposed` `(classes, i)`, as an embedding has it.
         bias: `(classes,)`, or `None`.
@@ -278,10 +278,8 @@ class FusedLinearCrossentropy(SparseCategoricalCrossentropy):
             labels = class_indices(y_true, y_pred.shape, -1, self.ignore_class)  # type: ignore[arg-type]
             if self.ignore_class is not None:
                 valid = labels != self.ignore_class
-                mask, labels = (
-                    merge_masks(None if mask is None else as_arrays(mask, bool), valid),
-                    jnp.where(valid, labels, 0),
-                )
+                mask = merge_masks(None if mask is None else as_arrays(mask, bool), valid)
+                labels = jnp.where(valid, labels, 0)
             weight = apply_mask(sample_weight, mask, "sum", jnp.promote_types(self.dtype, "float32"))
             total = fused_linear_crossentropy(labels, y_pred, weight, rows=self.rows)
             zeros = jnp.zeros(labels.shape, total.dtype)
