@@ -66,7 +66,7 @@ def checkpoint_policy(policy: Policy | None, path: str) -> Any:
     if name == DOTS and given is None:
         return found(*MEMORIES.values())
     if name in NAMES and _are_strings(given):
-        return found(*given)
+        return found(*given)  # type: ignore[misc]
     if name == OFFLOADED and isinstance(given, Mapping) and given.keys() == {"save", "offload"}:
         saved, offloaded = list(given["save"]), list(given["offload"])
         return found(names_which_can_be_saved=saved, names_which_can_be_offloaded=offloaded, **MEMORIES)

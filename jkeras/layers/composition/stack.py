@@ -134,7 +134,7 @@ class Stack(Layer):
         passes through all of them.
 
     Raises:
-        ArgumentError: `n` or `unroll` is not a positive int, `block` is not a layer, or the policy takes other arguments.
+        ArgumentError: `n` or `unroll` is not a positive int, `block` is no layer, or the policy takes other arguments.
         ShapeError: the block returns another shape or dtype.
         UnknownNameError: there is no such policy.
 
