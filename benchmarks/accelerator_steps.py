@@ -6,7 +6,6 @@ A step is a function from a state and a batch to the next state and a loss, and 
 computed here: states are abstract. Weights are float32, computation is bfloat16, the optimizer AdamW.
 """
 
-import contextlib
 import dataclasses
 import json
 import math
@@ -18,6 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from jax.extend.core import jaxprs_in_params
 from jax.interpreters import partial_eval
 
 import jkeras
@@ -62,7 +62,7 @@ def with_jkeras(model: jkeras.Model, loss: jkeras.losses.Loss, x: Any, y: Any) -
     return lambda state, x, y: trainer.train_step(state, (x, y)), (state, x, y)
 
 
-def gpt_of(module: Any, size: Size) -> Any:
+def gpt_of(module: Any, size: Size, **attention_options: Any) -> Any:
     """GPT-2 of jkeras or of Keras, with logits in bfloat16."""
     ids = module.Input((size.time,), dtype="int32")
     embedding = module.layers.ReversibleEmbedding(size.vocabulary, size.width)
@@ -70,7 +70,7 @@ def gpt_of(module: Any, size: Size) -> Any:
     x = embedding(ids) + module.layers.Embedding(size.time, size.width)(places)
     for _ in range(size.blocks):
         h = module.layers.LayerNormalization(epsilon=1e-5)(x)
-        attention = module.layers.MultiHeadAttention(size.heads, size.width // size.heads)
+        attention = module.layers.MultiHeadAttention(size.heads, size.width // size.heads, **attention_options)
         x = x + attention(h, h, use_causal_mask=True)
         h = module.layers.LayerNormalization(epsilon=1e-5)(x)
         h = module.layers.Dense(4 * size.width, activation=module.activations.gelu)(h)
@@ -82,7 +82,7 @@ def gpt_of(module: Any, size: Size) -> Any:
 class LlamaBlock(jkeras.Layer):
     """Grouped attention with rotations, and a gated feed-forward layer."""
 
-    def __init__(self, size: Size, **kwargs: Any) -> None:
+    def __init__(self, size: Size, implementation: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.attention = layers.GroupQueryAttention(
             size.width // size.heads,
@@ -90,6 +90,7 @@ class LlamaBlock(jkeras.Layer):
             size.shared,
             use_bias=False,
             position_embedding=layers.RotaryEmbedding(),
+            implementation=implementation,
         )
         self.feed_forward = layers.SwiGLU(size.hidden)
         self.before_attention, self.before_feed_forward = layers.RMSNormalization(), layers.RMSNormalization()
@@ -103,10 +104,10 @@ class LlamaBlock(jkeras.Layer):
 class Llama(jkeras.Model):
     """A stack of blocks between an embedding and a head."""
 
-    def __init__(self, size: Size, **kwargs: Any) -> None:
+    def __init__(self, size: Size, implementation: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.embedding = layers.Embedding(size.vocabulary, size.width)
-        self.blocks = layers.Stack(LlamaBlock(size), size.blocks, remat=True)
+        self.blocks = layers.Stack(LlamaBlock(size, implementation), size.blocks, remat=True)
         self.norm, self.head = layers.RMSNormalization(), layers.Dense(size.vocabulary, use_bias=False)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -279,7 +280,9 @@ def step_of(program: str, side: str) -> Step:
         return resnet(side, loss)
     size = GPT.get(program, LLAMA)
     if side.startswith("jkeras"):
-        return with_jkeras(gpt_of(jkeras, size) if program in GPT else Llama(size), loss, *size.specs)
+        chosen = {"implementation": None if kernels else "xla"}
+        model = gpt_of(jkeras, size, **chosen) if program in GPT else Llama(size, **chosen)
+        return with_jkeras(model, loss, *size.specs)
     if side == "Keras":
         import keras
 
@@ -325,7 +328,7 @@ def products(jaxpr: Any) -> int:
             total += 2 * math.prod(outputs) * math.prod(kernel) // features
         elif name != "pallas_call":
             turns = params["length"] if name == "scan" else 1
-            total += turns * sum(products(inner) for inner in jax.core.jaxprs_in_params(params))
+            total += turns * sum(products(inner) for inner in jaxprs_in_params(params))
     return total
 
 
@@ -343,18 +346,18 @@ def main(target: str, program: str, side: str) -> dict[str, Any]:
     """The facts of a step, or of each layer by hand and of jkeras; `{"reason": ...}` where something is missing."""
     sharding, platform = targets.device_of(target), targets.PLATFORMS[target]
     if program == accelerators.LAYERS:
-        return {case.layer: layer(case, sharding) for case in layer_pairs.CASES}
-    kernels = jkeras.config.lowering_for(platform) if side == "jkeras with kernels" else contextlib.nullcontext()
-    with kernels:
+        cases = [layer_pairs.forwards(case) for case in layer_pairs.CASES]
+        with jkeras.config.lowering_for(platform):
+            return {case.layer: layer(*each, sharding) for case, each in zip(layer_pairs.CASES, cases, strict=True)}
+    with jkeras.config.lowering_for(platform):
         try:
             return compiled(*step_of(program, side), sharding)
         except ImportError as error:
             return {"reason": f"not installed: {error.name}"}
 
 
-def layer(case: Any, sharding: Any) -> dict[str, Any]:
+def layer(sides: Any, inputs: Any, sharding: Any) -> dict[str, Any]:
     """The facts of a layer's forward pass."""
-    sides, inputs = layer_pairs.forwards(case)
     each = {"by hand": sides.hand, "jkeras": sides.jkeras}
     return {name: compiled(forward, (values, inputs), sharding) for name, (values, forward) in each.items()}
 
