@@ -2,7 +2,21 @@
 
 import sys
 
-from benchmarks import compiling, depth, files, harness, hlo, hooks, imports, layers, loop, memory, overhead, replicas
+from benchmarks import (
+    accelerators,
+    compiling,
+    depth,
+    files,
+    harness,
+    hlo,
+    hooks,
+    imports,
+    layers,
+    loop,
+    memory,
+    overhead,
+    replicas,
+)
 
 PROGRAMS = {
     "imports": imports.run,
@@ -16,6 +30,7 @@ PROGRAMS = {
     "layers": layers.run,
     "memory": memory.run,
     "files": files.run,
+    "accelerators": accelerators.run,
 }
 
 
@@ -25,7 +40,7 @@ def main(names: list[str]) -> None:
     unknown = [name for name in names if name not in PROGRAMS]
     if unknown or not names:
         usage = "\n".join(
-            f"  {name:<10} {(program.__doc__ or '').splitlines()[0]}" for name, program in PROGRAMS.items()
+            f"  {name:<12} {(program.__doc__ or '').splitlines()[0]}" for name, program in PROGRAMS.items()
         )
         raise SystemExit(f"usage: python -m benchmarks NAME ...   (or all)\n{usage}")
     for name in names:

@@ -1,10 +1,13 @@
 """Stack: the same numbers as its copies one after another, at the compile time of one. Remat and Residual."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.ad_checkpoint import checkpoint_name
 
 import jkeras
 from jkeras import layers
@@ -192,9 +195,57 @@ def test_rematerialization_keeps_numbers_and_drops_what_is_saved():
         assert_close(ours, theirs, ulps=64)
 
 
+class Named(jkeras.Layer):
+    """Two products, whose results have names."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.wide, self.narrow = layers.Dense(6), layers.Dense(3)
+
+    def call(self, inputs):
+        wide = checkpoint_name(self.wide(inputs), "wide")
+        return checkpoint_name(self.narrow(jnp.tanh(wide)), "narrow")
+
+
+POLICIES = {  # name: (policy, products in the program of the gradient, values that wait on the host)
+    "nothing": ("nothing_saveable", 7, 0),
+    "products": ("dots_saveable", 6, 0),
+    "products on the host": ("offload_dot_with_no_batch_dims", 6, 1),
+    "a name": ({"save_only_these_names": ["wide"]}, 6, 0),
+    "other names": ({"save_any_names_but_these": ["wide"]}, 7, 0),
+    "a name on the host": ({"save_and_offload_only_these_names": {"save": ["narrow"], "offload": ["wide"]}}, 6, 1),
+    "either": ({"save_from_both_policies": ["nothing_saveable", {"save_only_these_names": ["wide"]}]}, 6, 0),
+}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_policies_keep_numbers_and_what_they_say(name):
+    policy, products, on_host = POLICIES[name]
+    gradients = []
+    for stack in (layers.Stack(Named(), n=3), layers.Stack(Named(), n=3, remat=policy)):
+
+        def total(values, stack=stack):
+            return jnp.sum(jnp.sin(stack.stateless_call(values, {}, X)[0]))
+
+        trainable = stack.init(jax.random.key(0), X).trainable
+        gradients.append(jax.jit(jax.grad(total))(trainable))
+    jax.tree.map(functools.partial(assert_close, ulps=64), *gradients)
+    assert str(jax.make_jaxpr(jax.grad(total))(trainable)).count("dot_general") == products
+    kept = jax.make_jaxpr(lambda values: jax.vjp(total, values)[1])(trainable).out_avals
+    assert sum("<host>" in str(each) for each in kept) == on_host
+    assert layers.Stack.from_config(layers.Stack(layers.Dense(3), n=2, remat=policy).get_config()).remat == policy
+
+
 @pytest.mark.parametrize(
     ("make", "error", "match"),
     [
+        (
+            lambda: layers.Remat(layers.Dense(3), policy="save_only_these_names"),
+            ArgumentError,
+            "must have the arguments",
+        ),
+        (lambda: layers.Remat(layers.Dense(3), policy={"dots_saveable": []}), ArgumentError, "must have the arguments"),
+        (lambda: layers.Stack(layers.Dense(3), n=2, remat={"a": 1, "b": 2}), UnknownNameError, "must be a name"),
         (lambda: layers.Stack(layers.Dense(3), n=0), ArgumentError, "`n` must be a positive integer"),
         (lambda: layers.Stack("dense", n=2), ArgumentError, "must be given a layer"),
         (lambda: layers.Stack(layers.Dense(3), n=2, unroll=True), ArgumentError, "`unroll`"),

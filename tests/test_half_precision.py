@@ -10,7 +10,7 @@ import pytest
 
 from jkeras import losses, ops
 from tests import tables, test_ops, test_ops_image
-from tests.descriptors.losses import ROWS, sample
+from tests.descriptors.losses import BESIDE_KERAS, ROWS, sample
 from tests.oracle import asking_keras, keras
 from tests.test_losses import THEIRS
 
@@ -85,7 +85,8 @@ def test_losses_are_keras_s():
     with asking_keras():
         theirs = results([row.make(THEIRS, dtype="bfloat16") for row in rows], arguments, "bfloat16")
     assert {leaf.dtype.name for (leaf,) in ours} == {"bfloat16"}
-    assert {row.name for row in rows} == {name for name in losses.__all__ if name[0].isupper()} - {"Loss"}
+    beside = {"Loss", "LinearLogits", *BESIDE_KERAS}
+    assert {row.name for row in rows} == {name for name in losses.__all__ if name[0].isupper()} - beside
     assert not disagreements(map(str, rows), ours, theirs, exact)
 
 

@@ -8,7 +8,7 @@ from jkeras.core.layer import Layer
 from jkeras.core.lift import lift
 from jkeras.core.node import Node
 from jkeras.core.operation import Operation
-from jkeras.core.scope import Scope, get_mask, in_building_scope, set_mask
+from jkeras.core.scope import Scope, get_mask, in_building_scope, origin_of, record_origin, set_mask
 from jkeras.core.seed import SeedGenerator
 from jkeras.core.stateless import Variables
 from jkeras.core.tensor import KerasTensor, is_keras_tensor
@@ -35,6 +35,8 @@ __all__ = [
     "is_keras_tensor",
     "lift",
     "operators",
+    "origin_of",
+    "record_origin",
     "remat",
     "scan",
     "set_mask",

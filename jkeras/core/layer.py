@@ -238,8 +238,10 @@ class Layer(Operation, AddsLosses):
         training: bool | None,
         probe: Probe | None = None,
         pins: Pinning | None = None,
+        origins: bool = False,
     ) -> tuple[PyTree, Any, Scope, Structure]:
-        """`stateless_call`, with the scope that it ran in: for losses, masks and what layers return."""
+        """`stateless_call`, with the scope that it ran in: for losses, masks and what layers return; with `origins`
+        also for what linear layers computed their outputs of."""
         self.check_initialized()
         if not self.built:
             raise BuildError(
@@ -251,6 +253,7 @@ class Layer(Operation, AddsLosses):
         structure = self.structure()
         bound = stateless.bind(structure, trainable, non_trainable, self.name)
         scope = Scope(bound.values, structure.paths, context={"training": training}, probe=probe, pins=pins)
+        scope.origins = {} if origins else None
         with scope.open():
             outputs = self(*args, **kwargs)
         return outputs, bound.collect(scope.values), scope, structure

@@ -109,6 +109,7 @@ class Scope:
         self.losses: dict[str, Array] = {}
         self.frames: list[Frame] = []
         self._cache_keys = contextlib.ExitStack()
+        self.origins: dict[int, tuple[Any, Any]] | None = None  # as `_masks`, of values; `None` where nobody asks
         self._masks: dict[int, tuple[Any, Any]] = {}  # id -> (the value itself, so that the id stays its own; its mask)
         self._level = trace_level()
 
@@ -255,6 +256,8 @@ class Scope:
         held = self.pins.pinned(path, outputs)
         for old, new in zip(jax.tree.leaves(outputs), jax.tree.leaves(held), strict=True):
             self.set_mask(new, self.mask_of(old))
+            if self.origins is not None and (origin := self.origin_of(old)) is not None:
+                self.origins[id(new)] = new, origin
         return held
 
     def capture(self, captured: Captured) -> None:
@@ -279,6 +282,11 @@ class Scope:
         """Sets the mask of a value; `None` changes nothing."""
         if mask is not None:
             self._masks[id(value)] = (value, mask)
+
+    def origin_of(self, value: object) -> Any:
+        """What this very value was computed of, as its layer says it; `None` where that is not known."""
+        found = (self.origins or {}).get(id(value))
+        return found[1] if found is not None else None
 
     # -- layers
 
@@ -355,6 +363,34 @@ def set_mask(value: object, mask: ArrayLike | None) -> None:
     (1, 2)
     """
     require("set_mask", "outputs, _ = layer.stateless_call(trainable, non_trainable, x)").set_mask(value, mask)
+
+
+def origin_of(value: object) -> Any:
+    """What a value was computed of, as the layer that made it says in a scope that asks for it; `None` otherwise.
+
+    >>> x = jnp.zeros((1, 2))
+    >>> with Scope().open() as scope:
+    ...     scope.origins = {}
+    ...     record_origin(x, lambda: "a product")
+    ...     origin_of(x), origin_of(x + 0)
+    ('a product', None)
+    """
+    scope = _current.get()
+    return None if scope is None else scope.origin_of(value)
+
+
+def record_origin(value: object, origin: Callable[[], Any]) -> None:
+    """Records what `origin` returns as what a value was computed of, where the current scope asks for that.
+
+    Args:
+        value: what a layer is about to return.
+        origin: called only then.
+
+    >>> record_origin(jnp.zeros(()), lambda: 1 / 0)   # nobody asks
+    """
+    scope = _current.get()
+    if scope is not None and scope.origins is not None:
+        scope.origins[id(value)] = (value, origin())
 
 
 def in_building_scope() -> bool:

@@ -7,6 +7,7 @@ expresses everything else. Kernels skip the scores that structure rules out; a m
 weights themselves are wanted, to show or to drop some, there are its two halves: `attention_weights` and `weigh`.
 """
 
+import functools
 from typing import Any
 
 import jax
@@ -17,7 +18,7 @@ from jkeras.errors import ShapeError
 from jkeras.functional.attention_kernels import PATH, Implementation, chosen
 from jkeras.functional.attention_mask import Segments, attention_mask, hide_padding, rank_4
 from jkeras.jax_compat import target_platforms
-from jkeras.typing import Array
+from jkeras.typing import Array, DTypeLike
 
 
 def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
@@ -33,25 +34,32 @@ def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
     >>> masked_softmax(jnp.zeros((2, 3)), jnp.array([[True, True, False], [False, False, False]])).tolist()
     [[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]]
     """
+    return _masked_softmax(scores, mask, scores.dtype)
+
+
+def _masked_softmax(scores: Array, mask: Array | None, dtype: DTypeLike) -> Array:
+    """The weights of scores in a dtype, computed in float32 at least."""
     wide = scores.astype(jnp.promote_types(scores.dtype, "float32"))
     if mask is None:
-        return _softmax(wide).astype(scores.dtype)
+        return _softmax(wide, None, dtype)
     low = jnp.asarray(-0.7 * float(jnp.finfo("float32").max), wide.dtype)  # finite: a row without a key gives no NaN
-    weights = _softmax(jnp.where(mask, wide, low))
-    return jnp.where(mask, weights, jnp.zeros((), wide.dtype)).astype(scores.dtype)
+    return _softmax(jnp.where(mask, wide, low), mask, dtype)
 
 
-@jax.custom_jvp
-def _softmax(scores: Array) -> Array:
-    return jax.nn.softmax(scores, axis=-1)
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _softmax(scores: Array, mask: Array | None, dtype: DTypeLike) -> Array:
+    weights = jax.nn.softmax(scores, axis=-1)
+    return (weights if mask is None else jnp.where(mask, weights, jnp.zeros((), weights.dtype))).astype(dtype)
 
 
 @_softmax.defjvp
-def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    """`y * (dx - sum(y * dx))`. XLA would compute `y`, which is there, once more from the scores."""
-    weights = jax.lax.optimization_barrier(_softmax(primals[0]))
-    change = weights * tangents[0]
-    return weights, change - weights * jnp.sum(change, axis=-1, keepdims=True)
+def _(dtype: DTypeLike, primals: tuple[Array, Array | None], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
+    """`y * (dx - sum(y * dx))`. XLA would compute `y`, which is there, once more from the scores. It is kept in the
+    dtype of the weights: in half precision nothing of the size of the scores is stored in float32."""
+    weights = jax.lax.optimization_barrier(_softmax(*primals, dtype))
+    wide = weights.astype(primals[0].dtype)
+    change = wide * tangents[0]
+    return weights, (change - wide * jnp.sum(change, axis=-1, keepdims=True)).astype(dtype)
 
 
 def dot_product_attention(
@@ -207,7 +215,7 @@ def _weights(
         scores = soft_cap * jnp.tanh(scores / soft_cap)
     if bias is not None:
         scores = scores + bias.astype(wide)
-    return masked_softmax(scores, allowed).astype(query.dtype)
+    return _masked_softmax(scores, allowed, query.dtype)
 
 
 def _heads_first(x: Array) -> Array:

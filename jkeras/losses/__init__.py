@@ -13,6 +13,7 @@ from jkeras.losses.focal import (
     binary_focal_crossentropy,
     categorical_focal_crossentropy,
 )
+from jkeras.losses.linear import FusedLinearCrossentropy, LinearLogits, fused_linear_crossentropy
 from jkeras.losses.margin import CategoricalHinge, Hinge, SquaredHinge, categorical_hinge, hinge, squared_hinge
 from jkeras.losses.overlap import Dice, Tversky, dice, tversky
 from jkeras.losses.probabilistic import KLDivergence, Poisson, kl_divergence, poisson
@@ -54,9 +55,11 @@ __all__ = [
     "Circle",
     "CosineSimilarity",
     "Dice",
+    "FusedLinearCrossentropy",
     "Hinge",
     "Huber",
     "KLDivergence",
+    "LinearLogits",
     "LogCosh",
     "Loss",
     "LossFunctionWrapper",
@@ -80,6 +83,7 @@ __all__ = [
     "ctc",
     "deserialize",
     "dice",
+    "fused_linear_crossentropy",
     "get",
     "hinge",
     "huber",

@@ -66,6 +66,8 @@ class Loss(PlainArguments):
 
     integer_labels: bool = False
     """Whether `call` gets the labels uncast, because they are class indices."""
+    takes_linear_logits: ClassVar[bool] = False
+    """Whether a trainer hands it the features and the kernel of the layer that makes the output: `LinearLogits`."""
 
     def __init__(self, name: str | None = None, reduction: str | None = MEAN, dtype: PolicyLike = None) -> None:
         owner = type(self).__name__
@@ -146,13 +148,20 @@ class Loss(PlainArguments):
         >>> round(float(total), 4), float(count)
         (1.3863, 2.0)
         """
+        self.check_reduces()
+        values, mask = self._values(y_true, y_pred, sample_weight, mask)
+        return sum_and_count(values, sample_weight, mask, self.reduction, examples_of(y_pred))
+
+    def check_reduces(self) -> None:
+        """Raises `ArgumentError` where the reduction is `"none"` or `None`.
+
+        >>> Loss().check_reduces()
+        """
         if self.reduction in UNREDUCED:
             wanted = 'reduction="sum_over_batch_size", "sum" or "mean_with_sample_weight"'
             write = f'{type(self).__name__}(reduction="sum_over_batch_size")'
             what = "such that it reduces the values to one number"
             raise arguments.refusal(self.reduction, "reduction", self.name, what, expected=wanted, write=write)
-        values, mask = self._values(y_true, y_pred, sample_weight, mask)
-        return sum_and_count(values, sample_weight, mask, self.reduction, examples_of(y_pred))
 
     def divide(self, total: Array, count: Array | np.floating) -> Array:
         """The reduced loss of the sums of `sum_and_count`: `total / count`, 0 where the count is 0; `"sum"`: `total`.

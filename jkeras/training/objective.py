@@ -15,9 +15,9 @@ import jax.numpy as jnp
 
 from jkeras import losses as losses_module
 from jkeras import metrics as metrics_module
-from jkeras.core import get_mask
+from jkeras.core import get_mask, origin_of
 from jkeras.errors import ArgumentError, DataError, ShapeError
-from jkeras.losses import Loss
+from jkeras.losses import LinearLogits, Loss
 from jkeras.losses.arrays import divide_no_nan
 from jkeras.losses.resolve import kind_of_labels
 from jkeras.metrics import Metric, sums
@@ -52,6 +52,12 @@ class Objective:
     def is_empty(self) -> bool:
         """Whether there are no losses and no metrics."""
         return not any(flat_list(each) for each in (self.loss, self.metrics, self.weighted_metrics))
+
+    @property
+    def asks_for_origins(self) -> bool:
+        """Whether a loss takes what an output is computed of, and not the output."""
+        named = [each for each in flat_list(self.loss) if not (isinstance(each, str) and each.lower() in BY_SHAPE)]
+        return any(isinstance(each, Loss) and each.takes_linear_logits for each in map(losses_module.get, named))
 
     def check_names(self) -> None:
         """Raises `UnknownNameError` for a name that no table has, `ArgumentError` for a layer as a loss and so on."""
@@ -158,7 +164,21 @@ class BoundObjective:
         found = {}
         for name, key, loss, _ in self.losses.values():
             output = self.outputs.values[name]
-            found[key] = loss.sum_and_count(self._labels_of(name), output, weights[name], mask=get_mask(output))
+            given: Any = self._linear(name, loss) if loss.takes_linear_logits else output
+            found[key] = loss.sum_and_count(self._labels_of(name), given, weights[name], mask=get_mask(output))
+        return found
+
+    def _linear(self, name: str, loss: Loss) -> LinearLogits:
+        """What a linear layer computed an output of. It comes from the current scope."""
+        found = origin_of(self.outputs.values[name])
+        if not isinstance(found, LinearLogits):
+            raise ArgumentError(
+                f"`{type(loss).__name__}` must have an output that a linear layer returns as it is.",
+                path=f"Trainer(loss=), output {name!r}" if name else "Trainer(loss=)",
+                expected="the output of Dense without an activation, or of ReversibleEmbedding(...)(x, reverse=True)",
+                received="an output that something else computed, a cast or `jkeras.remat` included",
+                write="loss=jkeras.losses.SparseCategoricalCrossentropy(from_logits=True)   # of any output",
+            )
         return found
 
     def total(self, terms: Terms) -> Array:

@@ -196,7 +196,13 @@ class Steps(Recipe):
         """The model and the loss on a batch; the loss of a part is its summand of the whole batch's."""
         x, y, sample_weight = data
         y_pred, non_trainable, scope, structure = self.model.run(
-            trainable, non_trainable, call_arguments(self.model, x), {}, training=training, pins=self._pins(x)
+            trainable,
+            non_trainable,
+            call_arguments(self.model, x),
+            {},
+            training=training,
+            pins=self._pins(x),
+            origins=self.objective.asks_for_origins,
         )
         terms: Terms = {}
         rest: list[Array] = []

@@ -29,6 +29,8 @@ NOT_ADDITIVE = {  # one value for a whole batch, or examples that are compared w
     "CTC": "its labels are sequences; tested by itself",
     "Loss": "the base",
     "LossFunctionWrapper": "the loss of a function",
+    "FusedLinearCrossentropy": "takes features; tests/test_fused_losses.py",
+    "LinearLogits": "predictions",
 }
 
 

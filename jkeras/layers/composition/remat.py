@@ -2,35 +2,12 @@
 
 from typing import Any, Unpack
 
-import jax
-
 from jkeras import registry
 from jkeras.core import Layer, remat
 from jkeras.core.options import LayerOptions
-from jkeras.errors import UnknownNameError, did_you_mean
+from jkeras.layers.composition.checkpoint_policy import Policy, checkpoint_policy
 from jkeras.layers.core.wrapper import Wrapper
 from jkeras.typing import ArrayTree, PyTree
-
-
-def checkpoint_policy(name: str | None, path: str) -> Any:
-    """What `jax.checkpoint_policies` has under a name; raises `UnknownNameError` where it has nothing.
-
-    >>> checkpoint_policy(None, "Remat") is None
-    True
-    """
-    if name is None:
-        return None
-    found = getattr(jax.checkpoint_policies, name, None)
-    if found is None:
-        known = [each for each in dir(jax.checkpoint_policies) if not each.startswith("_")]
-        raise UnknownNameError(
-            f"the policy must be a name in jax.checkpoint_policies, got {name!r}.",
-            path=path,
-            expected=did_you_mean(name, known),
-            received=repr(name),
-            write="Remat(layer, policy='dots_saveable')",
-        )
-    return found
 
 
 @registry.export("jkeras.layers")
@@ -42,14 +19,16 @@ class Remat(Wrapper):
 
     Args:
         layer: any layer.
-        policy: the name of one of `jax.checkpoint_policies`, which says what is kept nevertheless, such as
-            `"dots_saveable"`.
+        policy: what is kept nevertheless: the name of one of `jax.checkpoint_policies`, such as `"dots_saveable"`,
+            `"offload_dot_with_no_batch_dims"`, which moves products with weights to the host, or with arguments
+            `{"save_only_these_names": ["mixed"]}` and `{"save_and_offload_only_these_names": {"save": ["mixed"],
+            "offload": ["wide"]}}`; `jax.ad_checkpoint.checkpoint_name` gives values names.
 
     Shapes:
         Those of the layer.
 
     Raises:
-        ArgumentError: `layer` is not a layer.
+        ArgumentError: `layer` is not a layer, or the policy takes other arguments.
         UnknownNameError: there is no such policy.
 
     >>> import jax, jax.numpy as jnp
@@ -65,7 +44,7 @@ class Remat(Wrapper):
 
     allows_python_arguments = True
 
-    def __init__(self, layer: Layer, policy: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
+    def __init__(self, layer: Layer, policy: Policy | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(layer, **kwargs)
         self.policy = policy
         self.autocast = False  # the layer casts its own inputs

@@ -18,7 +18,7 @@ from jkeras.core.options import LayerOptions
 from jkeras.core.scope import Scope, require
 from jkeras.core.structure import Component
 from jkeras.errors import ShapeError
-from jkeras.layers.composition.remat import checkpoint_policy
+from jkeras.layers.composition.checkpoint_policy import Policy, checkpoint_policy
 from jkeras.layers.core.wrapper import check_wrapped
 from jkeras.typing import Array, ArrayTree, Config, DType, Key, PyTree
 
@@ -125,8 +125,8 @@ class Stack(Layer):
     Args:
         block: a layer that returns what it is given: the same shape and dtype.
         n: how many copies, at least 1.
-        remat: whether what happens inside a copy is computed again for gradients: `True`, or the name of one of
-            `jax.checkpoint_policies`, which says what is kept nevertheless.
+        remat: whether what happens inside a copy is computed again for gradients: `True`, or a policy of `Remat`, which
+            says what is kept nevertheless, on the device or on the host.
         unroll: how many copies one turn of the loop runs.
 
     Shapes:
@@ -134,7 +134,7 @@ class Stack(Layer):
         passes through all of them.
 
     Raises:
-        ArgumentError: `n` or `unroll` is not a positive int, or `block` is not a layer.
+        ArgumentError: `n` or `unroll` is not a positive int, `block` is no layer, or the policy takes other arguments.
         ShapeError: the block returns another shape or dtype.
         UnknownNameError: there is no such policy.
 
@@ -154,14 +154,14 @@ class Stack(Layer):
     _hidden = Layer._hidden | {"_mirror", "_made"}
 
     def __init__(
-        self, block: Layer, n: int, remat: bool | str = False, unroll: int = 1, **kwargs: Unpack[LayerOptions]
+        self, block: Layer, n: int, remat: bool | Policy = False, unroll: int = 1, **kwargs: Unpack[LayerOptions]
     ) -> None:
         super().__init__(**kwargs)
         for name, value in (("n", n), ("unroll", unroll)):
             arguments.positive_int(
                 value, name, f"Stack({name}=)", f"Stack(block, n=4, {name}=1)" if name != "n" else "Stack(block, n=4)"
             )
-        checkpoint_policy(remat if isinstance(remat, str) else None, "Stack(remat=)")
+        checkpoint_policy(None if isinstance(remat, bool) else remat, "Stack(remat=)")
         self.block, self.n, self.remat, self.unroll = check_wrapped(block, "Stack"), n, remat, unroll
         self.autocast = False  # the block casts its own inputs
         self.supports_masking = block.supports_masking
@@ -210,7 +210,7 @@ class Stack(Layer):
             return outputs, ([inner.values[variable] for variable in assignable], inner.losses, inner.captured)
 
         if self.remat:
-            policy = checkpoint_policy(self.remat if isinstance(self.remat, str) else None, own)
+            policy = checkpoint_policy(None if isinstance(self.remat, bool) else self.remat, own)
             copy = jax.checkpoint(copy, policy=policy, prevent_cse=False)
         stored = [outer.stored(self._made[variable]) for variable in variables]  # (n, ...) each
         turns = (None, {}) if outer.probe is None else (jnp.arange(self.n), outer.probe.stacked(block))

@@ -5,11 +5,12 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras import arguments, registry
-from jkeras.core import InputSpec, Variable
+from jkeras.core import InputSpec, Variable, record_origin
 from jkeras.errors import BuildError
 from jkeras.layers.arguments import ActivationAttribute
 from jkeras.layers.core.low_rank import LowRankAdaptable
 from jkeras.layers.weights import declare, declared, describe
+from jkeras.losses import LinearLogits
 from jkeras.typing import ActivationLike, Array, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 
@@ -93,7 +94,10 @@ class Dense(LowRankAdaptable):
 
     def call(self, inputs: Array, training: bool | None = None) -> Array:
         outputs = self.kernel.matmul(inputs)  # (..., o)
-        if self.bias is not None:
-            outputs = outputs + jnp.expand_dims(self.bias.value, tuple(range(outputs.ndim - 1)))
+        bias = None if self.bias is None else self.bias.value
+        if bias is not None:
+            outputs = outputs + jnp.expand_dims(bias, tuple(range(outputs.ndim - 1)))
         activated: Array = self.activation(outputs)
+        if activated is outputs:
+            record_origin(outputs, lambda: LinearLogits(inputs, self.kernel.value, bias))
         return activated

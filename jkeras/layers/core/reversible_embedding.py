@@ -5,9 +5,10 @@ from typing import Any
 import jax.numpy as jnp
 
 from jkeras import arguments, dtypes, registry
-from jkeras.core import Variable, set_mask
+from jkeras.core import Variable, record_origin, set_mask
 from jkeras.layers.core.embedding import Embedding
 from jkeras.layers.weights import declare
+from jkeras.losses import LinearLogits
 from jkeras.typing import Array, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike, Shape
 
 
@@ -104,14 +105,16 @@ class ReversibleEmbedding(Embedding):
     def _scores(self, inputs: Array) -> Array:
         """A score for each row of the table, of vectors `(..., output_dim)`."""
         dtype = self.reverse_dtype or self.compute_dtype
-        vectors = inputs.astype(dtype)
+        vectors, tied = inputs.astype(dtype), self.reverse_embeddings is None
         if self.reverse_embeddings is not None:
             scores = vectors @ self.reverse_embeddings.value.astype(dtype)  # (..., input_dim)
         else:
             scores = self.embeddings.matmul(vectors, transposed=True, dtype=dtype)
-        if self.logit_soft_cap is None:
-            return scores
-        return jnp.tanh(scores / self.logit_soft_cap) * self.logit_soft_cap
+        cap = self.logit_soft_cap
+        scores = scores if cap is None else jnp.tanh(scores / cap) * cap
+        table = self.embeddings if self.reverse_embeddings is None else self.reverse_embeddings
+        record_origin(scores, lambda: LinearLogits(vectors, table.value.astype(dtype), None, tied, cap))
+        return scores
 
     def compute_mask(self, inputs: Array, mask: Array | None = None) -> Any:
         """Scores are masked as the vectors are; the mask of rows is set by `call`."""
