@@ -22,8 +22,8 @@ from jkeras.core.infer import infer
 from jkeras.core.losses import AddsLosses
 from jkeras.core.masked import infer_with_masks, takes_mask
 from jkeras.core.operation import Operation
-from jkeras.core.probe import Probe, by_path
-from jkeras.core.scope import Pinning, Scope
+from jkeras.core.probe import Pinning, Probe, by_path
+from jkeras.core.scope import Scope
 from jkeras.core.signature import CallSignature
 from jkeras.core.stateless import Variables
 from jkeras.core.structure import Structure

@@ -9,7 +9,7 @@ is captured inside the transforms of `jkeras.core.transforms` and in `Stack` lea
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,13 @@ from jkeras.errors import ArgumentError, ShapeError, did_you_mean
 from jkeras.typing import Array, PyTree
 
 Captured = dict[str, tuple[PyTree, ...]]  # what a layer returned in each of its calls, by its path
+
+
+class Pinning(Protocol):
+    """What tells the outputs of layers where to lie."""
+
+    def pinned(self, path: str, outputs: PyTree) -> PyTree:
+        """What the layer at a path returned, told where to lie."""
 
 
 class Probe:

@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 
 from jkeras import dtypes
-from jkeras.core.probe import Captured, Probe
+from jkeras.core.probe import Captured, Pinning, Probe
 from jkeras.errors import AssignmentError, LeafError, OutsideScopeError, ShapeError, TraceLevelError
 from jkeras.jax_compat import other_cache_key, trace_level
 from jkeras.typing import Array, ArrayLike, ArrayTree, DType, PyTree
@@ -42,13 +42,6 @@ class Declared(Protocol):
     autocast: bool
     assignable: bool
     read_in_transform: bool
-
-
-class Pinning(Protocol):
-    """What tells the outputs of layers where to lie."""
-
-    def pinned(self, path: str, outputs: PyTree) -> PyTree:
-        """What the layer at a path returned, told where to lie."""
 
 
 @dataclasses.dataclass(frozen=True)
