@@ -163,3 +163,15 @@ def test_a_machine_that_is_taken_away(tmp_path):
             assert each["step"] == 20
             rounding = 0 if (count, devices) == (2, 2) else 1e-5
             np.testing.assert_allclose(each["sums"], whole["sums"], rtol=rounding)
+
+
+def test_the_language_model_goes_on_elsewhere(tmp_path):
+    """The example: an epoch on eight virtual devices, the next one in two processes, the last one alone."""
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"} | {"PYTHONPATH": str(ROOT)}
+    program = [sys.executable, "-W", "error", "docs/examples/train_language_model.py", "--steps=3", "--goal=6"]
+    for epochs, place in enumerate(("--devices=8", "--processes=2", "--devices=1"), start=1):
+        command = [*program, place, f"--epochs={epochs}", f"--folder={tmp_path}"]
+        ran = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT)
+        assert ran.returncode == 0, ran.stderr[-4000:]
+        assert f"{3 * epochs} steps" in ran.stdout
+        assert ran.stdout.count("val_loss") == 1
