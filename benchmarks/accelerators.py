@@ -31,7 +31,10 @@ LAYERS = "layers"
 COLUMNS = ("step", "side", "cycles", "products", "temporaries", "arguments", "fusions", "kernels", "compiling")
 COMPUTATION = re.compile(r"^(?:ENTRY )?%?([\w.\-]+) (?:\([^\n]*)?\{$", re.MULTILINE)
 CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
-LOOP = re.compile(r" while\(.*?body=%?([\w.\-]+)(?:.*?\"known_trip_count\":\{\"n\":\"(\d+)\"\})?")
+LOOP = re.compile(
+    r" while\(.*?condition=%?([\w.\-]+), body=%?([\w.\-]+)(?:.*?\"known_trip_count\":\{\"n\":\"(\d+)\"\})?"
+)
+BOUND = re.compile(r" s32\[\]\S* constant\((\d+)\)")
 KERNEL = re.compile(r'custom_call_target="(tpu_custom_call|__cudnn[\w$]*)"')
 
 
@@ -46,6 +49,8 @@ def computations(text: str) -> Iterator[tuple[str, str]]:
 def cycles(text: str) -> int:
     """The estimated cycles of a compiled program, the bodies of its loops as often as they run.
 
+    Where the compiler does not say how often that is, the bound is in the loop's condition: loops of JAX count from 0.
+
     >>> cycles('''
     ... %body (p: f32[]) -> f32[] {
     ...   %a = f32[] fusion(%p), backend_config={"estimated_cycles":"5"}
@@ -55,15 +60,35 @@ def cycles(text: str) -> int:
     ...   %c = f32[] while(%b), condition=%test, body=%body, backend_config={"known_trip_count":{"n":"10"}}
     ... }''')
     52
+    >>> cycles('''
+    ... %body (p: s32[]) -> s32[] {
+    ...   %a = s32[] fusion(%p), backend_config={"estimated_cycles":"5"}
+    ... }
+    ... %test (p: s32[]) -> pred[] {
+    ...   %n = s32[]{:T(128)} constant(8)
+    ...   ROOT %r = pred[] compare(%p, %n), direction=LT
+    ... }
+    ... ENTRY %main (p: s32[]) -> s32[] {
+    ...   %c = s32[] while(%b), condition=%test, body=%body
+    ... }''')
+    40
     """
     bodies = dict(computations(text))
 
     def of(name: str) -> int:
         body = bodies.get(name, "")
         own = sum(map(int, CYCLES.findall(body)))
-        return own + sum(int(turns or 1) * of(inner) for inner, turns in LOOP.findall(body))
+        return own + sum(
+            int(known or bound_of(bodies.get(test, ""))) * of(inner) for test, inner, known in LOOP.findall(body)
+        )
 
     return of("")
+
+
+def bound_of(condition: str) -> int:
+    """The number in the condition of a loop, 1 where there is none or several."""
+    found = BOUND.findall(condition)
+    return int(found[0]) if len(found) == 1 else 1
 
 
 def facts(compiled: Any, products: int, seconds: float) -> dict[str, Any]:

@@ -23,6 +23,7 @@ PLUGINS = {"tpu": "libtpu", "cuda": "jax_plugins.xla_cuda12"}
 ENVIRONMENT = {  # of the process that compiles, before it imports JAX
     "JAX_PLATFORMS": "cpu",
     "TPU_SKIP_MDS_QUERY": "1",
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",  # two processes may compile at once
     "XLA_FLAGS": "--xla_gpu_autotune_level=0 --xla_gpu_enable_triton_gemm=false",
     "KERAS_BACKEND": "jax",
 }

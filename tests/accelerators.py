@@ -16,36 +16,15 @@ os.environ.update(
 
 import jax
 import jax.numpy as jnp
-from jax.experimental import topologies
 
+from benchmarks import targets
 from jkeras import layers
 from jkeras.config import lowering_for
-
-# XLA's GpuTargetConfigProto of an H100
-H100 = """
-gpu_device_info {
-  threads_per_block_limit: 1024 threads_per_warp: 32 shared_memory_per_block: 49152 shared_memory_per_core: 233472
-  threads_per_core_limit: 2048 core_count: 132 fpus_per_core: 128 block_dim_limit_x: 2147483647
-  block_dim_limit_y: 65535 block_dim_limit_z: 65535 memory_bandwidth: 3352320000000 l2_cache_size: 52428800
-  clock_rate_ghz: 1.98 device_memory_size: 84929347584 shared_memory_per_block_optin: 232448
-  cuda_compute_capability { major: 9 } registers_per_core_limit: 65536 registers_per_block_limit: 65536
-}
-platform_name: "CUDA" dnn_version_info { major: 9 minor: 8 } runtime_version { major: 12 minor: 9 patch: 0 }
-device_description_str: "NVIDIA H100 80GB HBM3"
-"""
-TARGETS = {
-    "tpu": ("v5e:2x2", {}),
-    "cuda": ("h100:1", {"target_config": H100, "topology": "1x1x1"}),
-}
 
 
 def compiled(platform: str, layer: layers.Layer) -> str:
     """The text of the compiled gradient of a layer on one device."""
-    if platform == "cuda":
-        import jax_plugins.xla_cuda12  # noqa: F401 - registers the compiler
-    name, options = TARGETS[platform]
-    topology = topologies.get_topology_desc(name, platform=platform, **options)
-    device = jax.sharding.SingleDeviceSharding(topology.devices[0])
+    device = targets.device_of({"tpu": "v5e", "cuda": "h100"}[platform])
     x = jax.ShapeDtypeStruct((2, 256, 32), "bfloat16", sharding=device)
 
     def loss(trainable: dict, x: jax.Array) -> jax.Array:

@@ -12,6 +12,7 @@ from jkeras import layers, registry
 from jkeras.config import lowering_for
 from jkeras.errors import ArgumentError, ShapeError
 from jkeras.functional import (
+    attention_kernel,
     attention_kernels,
     attention_mask,
     attention_weights,
@@ -279,6 +280,19 @@ def test_a_demand_that_the_kernel_of_tpus_cannot_meet_is_an_error_with_the_reaso
         dot_product_attention(**{**inputs, **change}, implementation="splash")
     with pytest.raises(ArgumentError, match="program is for 'cpu'"):
         dot_product_attention(**inputs, implementation="splash")
+
+
+def test_which_kernel_computes_a_call_can_be_asked():
+    tall, short = (jax.ShapeDtypeStruct((2, t, 2, 64), "bfloat16") for t in (256, 120))
+    assert attention_kernel(tall, tall, tall)[0] == "xla"  # of a CPU
+    assert attention_kernel(tall, tall, tall, implementation=lambda *x, **y: x[2]) == ("function", None)
+    with lowering_for("tpu"):
+        assert attention_kernel(tall, tall, tall, is_causal=True, window=9) == ("splash", None)
+        assert attention_kernel(tall, tall, tall, implementation="xla") == ("xla", None)
+        name, obstacle = attention_kernel(short, short, short)
+        assert name == "xla" and "128 must divide" in obstacle
+        with pytest.raises(ShapeError):
+            attention_kernel(tall, short, tall)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -1,7 +1,13 @@
 """Pure functions of arrays: the computations of layers, without layers."""
 
 from jkeras.functional.adaptive_pooling import adaptive_average_pool, adaptive_max_pool
-from jkeras.functional.attention import attention_weights, dot_product_attention, masked_softmax, weigh
+from jkeras.functional.attention import (
+    attention_kernel,
+    attention_weights,
+    dot_product_attention,
+    masked_softmax,
+    weigh,
+)
 from jkeras.functional.attention_mask import attention_mask
 from jkeras.functional.convolution import conv, depthwise_conv
 from jkeras.functional.decoding import ctc_decode
@@ -27,6 +33,7 @@ from jkeras.functional.transposed import conv_transpose
 __all__ = [
     "adaptive_average_pool",
     "adaptive_max_pool",
+    "attention_kernel",
     "attention_mask",
     "attention_weights",
     "average_pool",

@@ -15,10 +15,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from jkeras.errors import ShapeError
-from jkeras.functional.attention_kernels import PATH, Implementation, chosen
+from jkeras.functional.attention_kernels import PATH, Implementation, choose, chosen
 from jkeras.functional.attention_mask import Segments, attention_mask, hide_padding, rank_4
 from jkeras.jax_compat import target_platforms
-from jkeras.typing import Array, DTypeLike
+from jkeras.typing import Array, ArraySpec, DTypeLike
 
 
 def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
@@ -113,25 +113,73 @@ def dot_product_attention(
     >>> dot_product_attention(q, k, v).ravel().tolist(), dot_product_attention(q, k, v, is_causal=True).ravel().tolist()
     ([2.0, 2.0], [1.0, 2.0])
     """
-    dtype = jnp.result_type(query, key, value)
-    query, key, value = (jnp.asarray(x, dtype) for x in (query, key, value))
-    check_heads(query, key, value)
-    bias, mask = rank_4(bias, dtype), rank_4(mask, bool)
-    scale = query.shape[-1] ** -0.5 if scale is None else scale
-    key, value = (hide_padding(x, mask, key_lengths) for x in (key, value))
     structure: dict[str, Any] = {
         "is_causal": is_causal,
         "window": window,
         "key_lengths": key_lengths,
         "segment_ids": segment_ids,
     }
-
-    options = {"bias": bias, "mask": mask, "scale": scale, "soft_cap": soft_cap, **structure}
+    (query, key, value), options = _prepared(query, key, value, bias, mask, scale, {"soft_cap": soft_cap, **structure})
     kernel = chosen(implementation, strict, query, key, value, options)
     if kernel is not None:
         return kernel(query, key, value)
-    allowed = attention_mask(query.shape[1], key.shape[1], mask=mask, **structure)
-    return weigh(_weights(query, key, bias, allowed, scale, soft_cap), value)
+    allowed = attention_mask(query.shape[1], key.shape[1], mask=options["mask"], **structure)
+    return weigh(_weights(query, key, options["bias"], allowed, options["scale"], soft_cap), value)
+
+
+def _prepared(
+    query: Array, key: Array, value: Array, bias: Array | None, mask: Array | None, scale: float | None, rest: Any
+) -> tuple[tuple[Array, Array, Array], dict[str, Any]]:
+    """The arrays and the options that kernels are given."""
+    dtype = jnp.result_type(query, key, value)
+    query, key, value = (jnp.asarray(x, dtype) for x in (query, key, value))
+    check_heads(query, key, value)
+    bias, mask = rank_4(bias, dtype), rank_4(mask, bool)
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    key, value = (hide_padding(x, mask, rest["key_lengths"]) for x in (key, value))
+    return (query, key, value), {"bias": bias, "mask": mask, "scale": scale, **rest}
+
+
+def attention_kernel(
+    query: ArraySpec,
+    key: ArraySpec,
+    value: ArraySpec,
+    bias: ArraySpec | None = None,
+    mask: ArraySpec | None = None,
+    *,
+    implementation: Implementation = None,
+    **options: Any,
+) -> tuple[str, str | None]:
+    """Which implementation computes a call of `dot_product_attention`, and why no kernel does.
+
+    Args:
+        query, key, value, bias, mask: as there; specs of arrays will do.
+        implementation: as there.
+        **options: its other arguments, without `strict`.
+
+    Returns:
+        `"cudnn"`, `"splash"`, `"xla"`, or `"function"` for one of the user's; and the reason where a kernel was wanted
+        and XLA computes the call, else `None`.
+
+    Raises:
+        ShapeError, ArgumentError: as there.
+
+    >>> from jkeras.config import lowering_for
+    >>> x = jax.ShapeDtypeStruct((1, 256, 4, 64), "bfloat16")
+    >>> with lowering_for("tpu"):
+    ...     attention_kernel(x, x, x, is_causal=True), attention_kernel(x, x, x, bias=jnp.zeros((256, 256)))
+    (('splash', None), ('xla', 'The kernel does not support `bias`.'))
+    """
+    found: list[tuple[str, str | None]] = []
+    structure = {"is_causal": False, **dict.fromkeys(("window", "key_lengths", "segment_ids", "soft_cap")), **options}
+    scale = structure.pop("scale", None)
+
+    def look(query: Array, key: Array, value: Array, bias: Array | None, mask: Array | None) -> None:
+        arrays, given = _prepared(query, key, value, bias, mask, scale, structure)
+        found.append(choose(implementation, *arrays, given)[:2])
+
+    jax.eval_shape(look, query, key, value, bias, mask)
+    return found[0]
 
 
 def attention_weights(

@@ -10,7 +10,7 @@ XLA's attention.
 import functools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -171,21 +171,27 @@ def _seen(
 KERNELS: dict[str, tuple[str, Kernel]] = {"cudnn": ("cuda", cudnn), "splash": ("tpu", splash)}  # name -> platform
 
 
-def chosen(
-    implementation: Implementation,
-    strict: bool,
-    query: Array,
-    key: Array,
-    value: Array,
-    options: Mapping[str, Any],
-) -> Kernel | None:
-    """The kernel that is wanted and can do a call on the platform that the program is traced for, forward and backward;
-    `None` where XLA computes it.
+class Choice(NamedTuple):
+    """Which implementation computes a call of attention.
 
-    Raises `ArgumentError` where a kernel is demanded and cannot.
+    Attributes:
+        name: `"cudnn"`, `"splash"`, `"xla"`, or `"function"` for one of the user's.
+        obstacle: why no kernel computes it; `None` where one does, or where none was wanted.
+        kernel: what computes it from query, key and value; `None` for XLA.
     """
+
+    name: str
+    obstacle: str | None
+    kernel: Kernel | None
+
+
+def choose(
+    implementation: Implementation, query: Array, key: Array, value: Array, options: Mapping[str, Any]
+) -> Choice:
+    """The kernel that is wanted and can do a call on the platform that the program is traced for, forward and backward;
+    else XLA, and why."""
     if callable(implementation):
-        return _of_user(implementation, options)
+        return Choice("function", None, _of_user(implementation, options))
     if implementation not in (None, "xla", *KERNELS):
         raise ArgumentError(
             f"`implementation` must be 'cudnn', 'splash', 'xla', a function or None, got {implementation!r}.",
@@ -195,23 +201,36 @@ def chosen(
             write="dot_product_attention(query, key, value, implementation='xla')",
         )
     if implementation == "xla":
-        return None
+        return Choice("xla", None, None)
     obstacle: str | None = f"The program is for {', '.join(map(repr, target_platforms()))}."
     for name, (platform, kernel) in KERNELS.items():
         if target_platforms() == (platform,) and implementation in (None, name):
             bound = functools.partial(kernel, **options)
             obstacle = _obstacle(bound, platform, implementation, query, key, value)
             if obstacle is None:
-                return bound
-    if not strict and implementation is None:
-        return None
+                return Choice(name, None, bound)
+    return Choice("xla", obstacle, None)
+
+
+def chosen(
+    implementation: Implementation,
+    strict: bool,
+    query: Array,
+    key: Array,
+    value: Array,
+    options: Mapping[str, Any],
+) -> Kernel | None:
+    """What computes a call; `None` where XLA does. Raises `ArgumentError` where a kernel is demanded and cannot."""
+    found = choose(implementation, query, key, value, options)
+    if found.kernel is not None or found.obstacle is None or (not strict and implementation is None):
+        return found.kernel
     if not all(isinstance(size, int) for x in (query, key, value) for size in x.shape):
-        raise NotImplementedError(obstacle)  # shape inference goes on with sizes that are known
+        raise NotImplementedError(found.obstacle)  # shape inference goes on with sizes that are known
     raise ArgumentError(
         "cannot compute this call with a fused kernel.",
         path=PATH,
         expected="a GPU, half precision, heads of 8 k features; or a TPU, multiples of 128 queries and keys",
-        received=f"{obstacle} (query: {query.dtype.name}{tuple(query.shape)})",
+        received=f"{found.obstacle} (query: {query.dtype.name}{tuple(query.shape)})",
         write="dot_product_attention(..., implementation=None)   # XLA where no kernel can",
     )
 
