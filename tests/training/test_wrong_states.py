@@ -21,6 +21,8 @@ METHODS = {
     "predict_on_batch": lambda t, state: t.predict_on_batch(state, X),
 }
 PLAIN, THREE = trainer(), trainer(replicas=3)
+
+
 @functools.cache
 def state_of(t):
     """The first state of a trainer, made when a test asks for it: modules are imported by every worker."""
