@@ -1,5 +1,6 @@
 # make train    set up, and train a small convolutional network on handwritten digits
-# make test     set up, and prove the repository: format, lint, types, tests, docstrings, README
+# make test     set up, and prove the repository: format, lint, types, tests, docstrings, README; what JAX compiles is
+#               kept in .jax_cache for the next time
 # make test-loaders   set up .venv-loaders with torch, TensorFlow and ONNX Runtime, and test their loaders and the
 #               formats of `model.export`; `make test` has grain's loaders
 # make format   mend format and lint where a machine can

@@ -12,14 +12,14 @@ import sys
 from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "jax"
-# Processes that tests start import jkeras in half the time from bytecode, which is written once.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import jax
 import pytest
 
 from tests import compilation
 
+# Processes that tests start read the bytecode of jkeras, which is written once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 compilation.quickly()
 compilation.share()

@@ -25,6 +25,8 @@ from jkeras.version import __version__
 CONFIG, METADATA, WEIGHTS, ASSETS = "config.json", "metadata.json", "model.weights.h5", "assets/"
 KERAS_VERSION = "3.15.1"  # whose form it is
 MAX_CONFIG = 64 * 2**20  # bytes
+ORDINARY_FLAGS = 0x80E  # of a member: how it was deflated, its sizes behind it, its name in UTF-8; no encryption
+NO_ZIP = (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError)  # zipfile's words for what it cannot open
 MAX_RATIO = 100  # of a member's size to what is stored of it
 COPIED = 2**20  # bytes at a time
 
@@ -207,7 +209,7 @@ def _opened(path: str) -> Iterator[Archive]:
     with open(path, "rb") as file:
         try:
             archive = zipfile.ZipFile(file)
-        except zipfile.BadZipFile as error:
+        except NO_ZIP as error:
             raise _damaged(path, f"{os.path.getsize(path):,} bytes that are no zip: {error}") from error
         with archive:
             yield Archive(path, {info.filename: _member(archive, info) for info in _checked(archive, path)})
@@ -244,7 +246,7 @@ def _checked(archive: zipfile.ZipFile, path: str) -> list[zipfile.ZipInfo]:
             raise _unsafe("bad-name", "the name of a member must not lead out of the archive", path, name)
         if stat.S_ISLNK(info.external_attr >> 16):
             raise _unsafe("link", "members must not be links", path, name)
-        if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        if info.flag_bits & ~ORDINARY_FLAGS or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise _unsafe("compression", "members must be stored or deflated, and not encrypted", path, name)
         if info.file_size > MAX_RATIO * max(info.compress_size, 1) and info.file_size > COPIED:
             raise _unsafe("size", "a member must not be so much larger than what is stored of it", path, name)

@@ -14,6 +14,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from jkeras.errors import JKerasError
+from jkeras.saving.archive import NO_ZIP, ORDINARY_FLAGS
 from jkeras.saving.entries import MAX_JSON, Entry, Source, Weights, check_dtypes, opening, parse_untrusted, refused
 from jkeras.saving.files import replacing, writing
 from jkeras.saving.hdf5 import EXTENDED
@@ -51,7 +53,9 @@ def open_npz(path: str) -> Weights:
                 if info.filename != NOTES:
                     name = info.filename.removesuffix(SUFFIX)
                     entries[name] = _entry(source, archive, info, name, dtypes.get(name))
-        except (zipfile.BadZipFile, EOFError) as error:
+        except JKerasError:
+            raise
+        except (*NO_ZIP, zlib.error) as error:
             raise damaged(path, f"{os.path.getsize(path):,} bytes that are not a whole zip: {error}") from error
         return Weights(source, entries)
 
@@ -64,7 +68,7 @@ def _checked(archive: zipfile.ZipFile, path: str) -> dict[str, zipfile.ZipInfo]:
             raise refused("undeclared-member", "members must be arrays", where, FORM)
         if name.startswith("/") or "\\" in name or ".." in name.split("/") or "\0" in name:
             raise refused("bad-name", "the name of a member must not lead out of the file", where, FORM)
-        if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        if info.flag_bits & ~ORDINARY_FLAGS or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise refused("compression", "members must be stored or deflated, and not encrypted", where, FORM)
         if info.file_size > max(MAX_RATIO * info.compress_size, SMALL):
             rule = "a member must not be so much larger than the bytes that are stored of it"

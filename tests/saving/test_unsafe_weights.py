@@ -329,3 +329,18 @@ def test_m44_weights_of_an_older_file_are_read_without_its_config(tmp_path):
 )
 def test_attributes_that_lead_elsewhere(layer_names, weight_names, code, tmp_path):
     refused(legacy(tmp_path / "a.h5", layer_names, weight_names), code)
+
+
+def test_every_bit_of_the_directory_of_an_npz_file(tmp_path):
+    """What zipfile reads before any checksum: each bit is an error of ours, or changes nothing."""
+    path, arrays = tmp_path / "a.npz", {"kernel": np.arange(6.0, dtype="float32"), "bias": np.ones(2, "float32")}
+    np.savez(path, **arrays)
+    contents = path.read_bytes()
+    start = contents.index(b"PK\x01\x02")
+    for position in range(8 * start, 8 * len(contents)):
+        broken = bytearray(contents)
+        broken[position // 8] ^= 1 << position % 8
+        path.write_bytes(broken)
+        with contextlib.suppress(JKerasError), saving.open_weights(path) as weights:
+            for name, values in arrays.items():
+                np.testing.assert_array_equal(weights[name].read(), values)
