@@ -32,6 +32,7 @@ def _audit(event, arguments):
 
 
 sys.addaudithook(_audit)
+b"".decode("cp437")  # Python imports the encoding of older zips when it first meets one
 
 
 @pytest.fixture
