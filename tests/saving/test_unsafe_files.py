@@ -1,5 +1,6 @@
 """Files that somebody made to do harm, or that were harmed: refused with the reason, and nothing of them is done."""
 
+import codecs
 import json
 import marshal
 import os
@@ -32,7 +33,7 @@ def _audit(event, arguments):
 
 
 sys.addaudithook(_audit)
-b"".decode("cp437")  # Python imports the encoding of older zips when it first meets one
+codecs.lookup("cp437")  # Python imports the encoding of older zips when it first meets one
 
 
 @pytest.fixture
