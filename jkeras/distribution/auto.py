@@ -14,7 +14,6 @@ import numpy as np
 from jkeras import tree
 from jkeras.core import Layer
 from jkeras.core.infer import SIZES, fill
-from jkeras.distribution.axes import AxisClass
 from jkeras.distribution.axis_choice import Choice, choose
 from jkeras.distribution.axis_flow import Flow
 from jkeras.distribution.axis_rules import RULES
@@ -76,15 +75,14 @@ def auto(
     """
     for name, axes in (("batch", batch), ("model_axis", model_axis), ("fsdp", fsdp or ())):
         _check_axes(mesh, name, axes)
-    shapes, classes = flow_of(model, inputs)
-    choice = choose(classes, shapes, mesh.shape[model_axis])
+    choice, shapes = chosen(model, inputs, mesh.shape[model_axis])
     options = {"min_size": min_size, "reasons": choice.reasons, **options}
     if not choice.axes:
         everywhere: Any = tuple(dict.fromkeys((*as_axes(batch), model_axis)))
         return Placement(mesh, **{"batch": everywhere, "fsdp": everywhere, **options})
     rules = {
         f"^{re.escape(path)}$": _spec(mesh, shapes[path], axis, model_axis, fsdp, min_size)
-        for path, axis in sorted(choice.axes.items(), key=lambda item: list(shapes).index(item[0]))
+        for path, axis in choice.axes.items()
     }
     return Placement(mesh, **{"batch": batch, "rules": rules, "fsdp": batch if fsdp is None else fsdp, **options})
 
@@ -118,14 +116,13 @@ def _spec(
 # -- the program of a model
 
 
-def flow_of(model: Layer, inputs: tuple[PyTree, ...]) -> tuple[dict[str, tuple[int, ...]], list[AxisClass]]:
-    """The own shapes of a model's weights by their paths, and the classes of the axes of its program.
+def chosen(model: Layer, inputs: tuple[PyTree, ...], parts: int) -> tuple[Choice, dict[str, tuple[int, ...]]]:
+    """The axes of a model's weights that are split into equal parts, and the own shapes of all weights.
 
     >>> import jkeras
-    >>> model = jkeras.Sequential([jkeras.Input((4,)), jkeras.layers.Dense(2, use_bias=False)])
-    >>> shapes, classes = flow_of(model, ())
-    >>> shapes, [(each.size, sorted(each.weights)) for each in classes if each.weights]
-    ({'dense/kernel': (4, 2)}, [(4, [('dense/kernel', 0)]), (2, [('dense/kernel', 1)])])
+    >>> model = jkeras.Sequential([jkeras.Input((4,)), jkeras.layers.Dense(6), jkeras.layers.Dense(2, use_bias=False)])
+    >>> chosen(model, (), 3)[0].axes, chosen(model, (), 4)[0].axes
+    ({'dense/kernel': 1, 'dense/bias': 0, 'dense_1/kernel': 0}, {})
     """
     inputs = inputs or known_inputs(model)
     specs = jax.tree.map(_filled, inputs)
@@ -149,7 +146,9 @@ def flow_of(model: Layer, inputs: tuple[PyTree, ...]) -> tuple[dict[str, tuple[i
     for value in flow.run_closed(program, values):
         for node in value.axes:
             flow.classes[node].returned = True
-    return {path: shapes[path] for path in declared}, flow.finish().all()
+    shapes = {path: shapes[path] for path in declared}
+    choice = choose(flow.finish().all(), shapes, parts, flow.work)
+    return choice._replace(axes={path: choice.axes[path] for path in shapes if path in choice.axes}), shapes
 
 
 def known_inputs(model: Layer) -> tuple[PyTree, ...]:

@@ -23,6 +23,7 @@ class AxisClass:
         expert: whether products with weights are taken for each entry of it alone.
         returned: whether the model returns it.
         stream: whether what is made from it is added to it: the residual stream.
+        narrow: whether much more is made from it than it is long: the rank of an adaptation, a bottleneck.
         order: the number of its first axis.
 
     >>> AxisClass(0, {8}).size, AxisClass(0, {8, 12}).size
@@ -40,6 +41,7 @@ class AxisClass:
     expert: bool = False
     returned: bool = False
     stream: bool = False
+    narrow: bool = False
 
     @property
     def size(self) -> int:
@@ -48,8 +50,8 @@ class AxisClass:
 
     @property
     def is_free(self) -> bool:
-        """Whether nothing happens along the axis yet."""
-        return not (self.made or self.summed or self.blocks or self.reduced or self.gathered or self.returned)
+        """Whether nothing needs the whole of the axis yet."""
+        return not (self.blocks or self.reduced or self.gathered)
 
     def take_over(self, other: "AxisClass") -> None:
         """Adds what is known of another class."""
@@ -64,6 +66,7 @@ class AxisClass:
         self.expert |= other.expert
         self.returned |= other.returned
         self.stream |= other.stream
+        self.narrow |= other.narrow
 
 
 class AxisClasses:

@@ -30,19 +30,24 @@ class Choice(NamedTuple):
     reasons: dict[str, str]
 
 
-def choose(classes: Sequence[AxisClass], shapes: Mapping[str, tuple[int, ...]], parts: int) -> Choice:
+def choose(
+    classes: Sequence[AxisClass], shapes: Mapping[str, tuple[int, ...]], parts: int, work: Mapping[str, int]
+) -> Choice:
     """The axes along which weights are split into equal parts.
+
+    None is where less than half of the work would be split: each device would do all of the other half.
 
     Args:
         classes: of all axes of the program.
         shapes: of the weights, by their paths.
         parts: into how many parts.
+        work: how many numbers are multiplied with each weight.
 
     >>> hidden = AxisClass(0, {8}, weights={("up", 1), ("down", 0)}, made={"up"}, summed={"down"})
-    >>> choice = choose([hidden], {"up": (4, 8), "down": (8, 4)}, 2)
+    >>> choice = choose([hidden], {"up": (4, 8), "down": (8, 4)}, 2, {"up": 1})
     >>> choice.axes == {"up": 1, "down": 0}, choice.reasons["up"]
     (True, 'pair with down')
-    >>> choose([hidden], {"up": (4, 8), "down": (8, 4)}, 3).reasons["up"]
+    >>> choose([hidden], {"up": (4, 8), "down": (8, 4)}, 3, {}).reasons["up"]
     'pair with down, but 3 does not divide 8'
     """
     tables = {size for each in classes if each.gathered for size in each.sizes}
@@ -68,6 +73,9 @@ def choose(classes: Sequence[AxisClass], shapes: Mapping[str, tuple[int, ...]], 
             continue
         axes |= dict(each.weights)
         reasons |= {path: _said(each, kind, path) for path in paths}
+    if 2 * sum(work.get(path, 0) for path in axes) < sum(work.values()):
+        reasons |= {path: f"{reasons[path]}, but most of the work cannot be split so" for path in axes}
+        axes = {}
     for path in shapes:
         if path not in reasons:
             reasons[path] = _why_not(classes, path, tables)
@@ -97,6 +105,8 @@ def _obstacle(each: AxisClass, kind: str) -> str | None:
         return None
     if each.reduced:
         return each.reduced[0]
+    if each.narrow:
+        return "is short beside the one made from it"
     return "is returned by the model" if each.returned else None
 
 

@@ -45,11 +45,14 @@ class Flow:
 
     Attributes:
         classes: of all axes.
+        work: how many numbers are multiplied with each weight.
     """
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
         self.rules = rules
         self.classes = AxisClasses()
+        self.work: dict[str, int] = {}
+        self.turns = 1  # how often a part of the program runs
         self._products: list[tuple[int, ...]] = []  # the nodes that each product with a weight sums over
         self._meetings: list[tuple[int, int]] = []  # a node at which values meet, and the products not all come from
 
@@ -97,6 +100,11 @@ class Flow:
         """Notes that something sums over an axis."""
         if self.length(node) > 1:
             self.classes[node].reduced.append(why)
+
+    def works(self, weight: Value, count: int) -> None:
+        """Notes how many numbers are multiplied with a weight."""
+        for path in weight.sources:
+            self.work[path] = self.work.get(path, 0) + count * self.turns
 
     def product(self, nodes: Iterable[int]) -> int:
         """Notes a product with a weight that sums over axes; its bit."""

@@ -4,7 +4,8 @@ There are few kinds: entry by entry, products, reductions, changes of shape, cal
 rule is unknown, and blocks the axes that it touches: a missing rule costs a split, and never gives a wrong one.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from jkeras.distribution.axis_flow import Flow, Rule, Value, unknown
@@ -12,7 +13,7 @@ from jkeras.distribution.axis_flow import Flow, Rule, Value, unknown
 POINTWISE = """
 abs acos acosh add add_any and asin asinh atan atan2 atanh cbrt ceil clamp clz complex conj convert_element_type copy
 copy_p cos cosh device_put digamma div eq erf erf_inv erfc exp exp2 expm1 floor ge gt igamma igammac imag integer_pow
-is_finite le lgamma log log1p logistic lt max min mul name ne neg nextafter not or population_count pow real
+is_finite le le_to lgamma log log1p logistic lt lt_to max min mul name ne neg nextafter not or population_count pow real
 reduce_precision rem round rsqrt select_n shift_left shift_right_arithmetic shift_right_logical sharding_constraint sign
 sin sinh sqrt square stop_gradient sub tan tanh to_edtype_p from_edtype_p xor bitcast_convert_type
 """.split()
@@ -22,6 +23,7 @@ NEW = "iota random_bits random_wrap random_unwrap random_seed random_fold_in ran
 CALLS = """
 jit pjit closed_call core_call remat2 checkpoint custom_jvp_call custom_vjp_call custom_vmap_call
 """.split()
+NARROW = 8  # a sum over devices of that many numbers or more for each number summed moves more than its split saves
 
 
 def pointwise(flow: Flow, equation: Any, ins: list[Value]) -> list[Value]:
@@ -71,8 +73,13 @@ def dot_general(flow: Flow, equation: Any, ins: list[Value]) -> list[Value]:
     ]
     if own is None:
         return [flow.made([*shared, *free[0], *free[1]], left, right)]
+    length = math.prod(map(flow.length, summed))
+    if NARROW * length < math.prod(map(flow.length, free[ins.index(own)])):
+        for node in summed:
+            flow.classes[node].narrow = True
     for node in free[ins.index(own)]:
         flow.classes[node].made |= own.sources
+    flow.works(own, length * math.prod(equation.outvars[0].aval.shape))
     return [flow.made([*shared, *free[0], *free[1]], left, right, product=flow.product(summed))]
 
 
@@ -82,6 +89,8 @@ def convolution(flow: Flow, equation: Any, ins: list[Value]) -> list[Value]:
     batch, kept = ins[0].axes[numbers.lhs_spec[0]], list(outs[0].axes)
     unknown(flow, equation, [Value(tuple(node for node in ins[0].axes if node != batch)), ins[1]])
     kept[numbers.out_spec[0]] = batch
+    kernel = [flow.length(node) for node in ins[1].axes]
+    flow.works(ins[1], math.prod(equation.outvars[0].aval.shape) * math.prod(kernel) // kernel[numbers.rhs_spec[0]])
     return [flow.made(kept, *ins)]
 
 
@@ -99,6 +108,7 @@ def aligned(flow: Flow, equation: Any, ins: list[Value]) -> list[Value]:
     along = {equation.params[name] for name in ("axis", "dimension") if name in equation.params}
     along |= set(equation.params.get("dimensions", ()))
     along |= {axis for axis, padding in enumerate(equation.params.get("padding_config", ())) if any(padding)}
+    along |= {axis for axis, size in enumerate(equation.params.get("window_dimensions", ())) if size > 1}
     outs = []
     for out in equation.outvars:
         axes = []
@@ -113,6 +123,13 @@ def aligned(flow: Flow, equation: Any, ins: list[Value]) -> list[Value]:
                 axes.append(flow.joined((), nodes))
         outs.append(flow.made(axes, *ins))
     return outs
+
+
+def stack(flow: Flow, equation: Any, ins: list[Value]) -> list[Value]:
+    """A new axis along which arrays are put side by side."""
+    axes = [flow.joined((), nodes) for nodes in zip(*(value.axes for value in ins), strict=True)]
+    axes.insert(equation.params["axis"], flow.classes.new(len(ins)))
+    return [flow.made(axes, *ins)]
 
 
 def broadcast_in_dim(flow: Flow, equation: Any, ins: list[Value]) -> list[Value]:
@@ -161,20 +178,13 @@ def groups(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[int],
     while one and other:
         group, sizes = ([one.pop(0)], [other.pop(0)]), [0, 0]
         while True:
-            sizes = [_entries(before, group[0]), _entries(after, group[1])]
+            sizes = [math.prod(shape[axis] for axis in part) for shape, part in zip((before, after), group, strict=True)]
             if sizes[0] == sizes[1] or not (one if sizes[0] < sizes[1] else other):
                 break
             side = 0 if sizes[0] < sizes[1] else 1
             group[side].append((one, other)[side].pop(0))
         found.append(group)
     return found
-
-
-def _entries(shape: Sequence[int], axes: Iterable[int]) -> int:
-    count = 1
-    for axis in axes:
-        count *= shape[axis]
-    return count
 
 
 def gather(flow: Flow, equation: Any, ins: list[Value]) -> list[Value]:
@@ -228,7 +238,9 @@ def scan(flow: Flow, equation: Any, ins: list[Value]) -> list[Value]:
     for value in ins[consts + carries :]:
         flow.block(value.axes[0], "`scan`")
         turns.append(value._replace(axes=value.axes[1:]))
+    outer, flow.turns = flow.turns, flow.turns * equation.params["length"]
     outs = flow.run_closed(equation.params["jaxpr"], [*ins[:consts], *before, *turns])
+    flow.turns = outer
     collected = []
     for value in outs[carries:]:
         front = flow.classes.new(equation.params["length"])
@@ -280,6 +292,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(NEW, new),
     **dict.fromkeys(CALLS, call),
     **dict.fromkeys(("slice", "pad", "dynamic_slice", "dynamic_update_slice"), aligned),
+    **dict.fromkeys(("reduce_window_max", "reduce_window_min", "reduce_window_sum"), aligned),
+    "stack": stack,
     "optimization_barrier": each,
     "dot_general": dot_general,
     "conv_general_dilated": convolution,
