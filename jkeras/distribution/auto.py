@@ -183,7 +183,8 @@ def _is_shape(thing: Any) -> bool:
 
 def _filled(leaf: Any) -> Any:
     """The spec of an input, with numbers for dimensions that are not known."""
-    return jax.ShapeDtypeStruct(fill(tuple(leaf.shape), *SIZES[0]), leaf.dtype)
+    sizes: tuple[Any, ...] = SIZES[0]
+    return jax.ShapeDtypeStruct(fill(tuple(leaf.shape), *sizes), leaf.dtype)
 
 
 def _traced(function: Any, specs: tuple[PyTree, ...]) -> Any:

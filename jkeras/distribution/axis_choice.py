@@ -11,10 +11,10 @@ A weight is split along one axis at most. Classes with more entries of weights c
 """
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from jkeras import tree
 from jkeras.distribution.axes import AxisClass
 
 
@@ -116,7 +116,12 @@ def _said(each: AxisClass, kind: str, path: str) -> str:
         return kind
     if path in each.made or path in each.summed:
         return f"pair with {_listed((each.summed if path in each.made else each.made) - {path})}"
-    return f"with {max(sorted(each.made | each.summed), key=lambda other: len(os.path.commonprefix([path, other])))}"
+    owners = path.split(tree.SEPARATOR)
+
+    def shared(other: str) -> int:
+        return sum(1 for one, two in zip(owners, other.split(tree.SEPARATOR), strict=False) if one == two)
+
+    return f"with {max(sorted(each.made | each.summed), key=shared)}"
 
 
 def _listed(paths: Iterable[str]) -> str:

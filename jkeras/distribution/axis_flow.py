@@ -7,8 +7,8 @@ axes of operands and results are split alike. An operation without a rule blocks
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import jax
-import jax.extend.core
+import numpy as np
+from jax.extend.core import Literal
 
 from jkeras.distribution.axes import AxisClasses
 
@@ -138,7 +138,7 @@ class Flow:
         known: dict[Any, Value] = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *inputs], strict=True))
 
         def read(atom: Any) -> Value:
-            return Value(self.fresh(atom.aval.shape)) if isinstance(atom, jax.extend.core.Literal) else known[atom]
+            return Value(self.fresh(np.shape(atom.val))) if isinstance(atom, Literal) else known[atom]
 
         for equation in jaxpr.eqns:
             ins = [read(atom) for atom in equation.invars]
@@ -148,7 +148,7 @@ class Flow:
 
     def run_closed(self, closed: Any, inputs: Sequence[Value]) -> list[Value]:
         """The same for a jaxpr together with its constants, or one without any."""
-        consts = [Value(self.fresh(jax.numpy.shape(const))) for const in getattr(closed, "consts", ())]
+        consts = [Value(self.fresh(np.shape(const))) for const in getattr(closed, "consts", ())]
         return self.run(getattr(closed, "jaxpr", closed), consts, inputs)
 
     def finish(self) -> AxisClasses:

@@ -10,19 +10,6 @@ from typing import Any
 
 from jkeras.distribution.axis_flow import Flow, Rule, Value, unknown
 
-POINTWISE = """
-abs acos acosh add add_any and asin asinh atan atan2 atanh cbrt ceil clamp clz complex conj convert_element_type copy
-copy_p cos cosh device_put digamma div eq erf erf_inv erfc exp exp2 expm1 floor ge gt igamma igammac imag integer_pow
-is_finite le le_to lgamma log log1p logistic lt lt_to max min mul name ne neg nextafter not or population_count pow real
-reduce_precision rem round rsqrt select_n shift_left shift_right_arithmetic shift_right_logical sharding_constraint sign
-sin sinh sqrt square stop_gradient sub tan tanh to_edtype_p from_edtype_p xor bitcast_convert_type
-""".split()
-REDUCTIONS = "reduce_sum reduce_max reduce_min reduce_prod reduce_and reduce_or reduce_xor argmax argmin".split()
-ALONG = "cumsum cumprod cummax cummin cumlogsumexp sort top_k rev split concatenate".split()  # their parts need others
-NEW = "iota random_bits random_wrap random_unwrap random_seed random_fold_in random_split rng_uniform empty".split()
-CALLS = """
-jit pjit closed_call core_call remat2 checkpoint custom_jvp_call custom_vjp_call custom_vmap_call
-""".split()
 NARROW = 8  # a sum over devices of that many numbers or more for each number summed moves more than its split saves
 
 
@@ -178,7 +165,9 @@ def groups(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[int],
     while one and other:
         group, sizes = ([one.pop(0)], [other.pop(0)]), [0, 0]
         while True:
-            sizes = [math.prod(shape[axis] for axis in part) for shape, part in zip((before, after), group, strict=True)]
+            sizes = [
+                math.prod(shape[axis] for axis in part) for shape, part in zip((before, after), group, strict=True)
+            ]
             if sizes[0] == sizes[1] or not (one if sizes[0] < sizes[1] else other):
                 break
             side = 0 if sizes[0] < sizes[1] else 1
@@ -285,25 +274,45 @@ def understands(flow: Flow, jaxpr: Any) -> bool:
     return True
 
 
+def _alike(rule: Rule, names: str) -> dict[str, Rule]:
+    return dict.fromkeys(names.split(), rule)
+
+
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(POINTWISE, pointwise),
-    **dict.fromkeys(REDUCTIONS, reduction),
-    **dict.fromkeys(ALONG, aligned),
-    **dict.fromkeys(NEW, new),
-    **dict.fromkeys(CALLS, call),
-    **dict.fromkeys(("slice", "pad", "dynamic_slice", "dynamic_update_slice"), aligned),
-    **dict.fromkeys(("reduce_window_max", "reduce_window_min", "reduce_window_sum"), aligned),
-    "stack": stack,
-    "optimization_barrier": each,
-    "dot_general": dot_general,
-    "conv_general_dilated": convolution,
+    **_alike(
+        pointwise,
+        "abs acos acosh add add_any and asin asinh atan atan2 atanh bitcast_convert_type cbrt ceil clamp clz"
+        " complex conj convert_element_type copy copy_p cos cosh device_put digamma div eq erf erf_inv erfc exp"
+        " exp2 expm1 floor from_edtype_p ge gt igamma igammac imag integer_pow is_finite le le_to lgamma log log1p"
+        " logistic lt lt_to max min mul name ne neg nextafter not or population_count pow real reduce_precision"
+        " rem round rsqrt select_n sharding_constraint shift_left shift_right_arithmetic shift_right_logical sign"
+        " sin sinh sqrt square stop_gradient sub tan tanh to_edtype_p xor",
+    ),
+    **_alike(each, "optimization_barrier"),
+    **_alike(
+        new,
+        "empty iota platform_index random_bits random_fold_in random_seed random_split random_unwrap random_wrap"
+        " rng_uniform",
+    ),
+    **_alike(reduction, "argmax argmin reduce_and reduce_max reduce_min reduce_or reduce_prod reduce_sum reduce_xor"),
+    **_alike(
+        aligned,
+        "concatenate cumlogsumexp cummax cummin cumprod cumsum dynamic_slice dynamic_update_slice pad"
+        " reduce_window_max reduce_window_min reduce_window_sum rev slice sort split top_k",
+    ),
+    **_alike(
+        call,
+        "checkpoint closed_call core_call custom_jvp_call custom_vjp_call custom_vmap_call jit pjit remat2",
+    ),
     "broadcast_in_dim": broadcast_in_dim,
-    "transpose": transpose,
-    "squeeze": squeeze,
-    "reshape": reshape,
-    "gather": gather,
-    "scan": scan,
-    "while": while_loop,
     "cond": cond,
-    "platform_index": new,
+    "conv_general_dilated": convolution,
+    "dot_general": dot_general,
+    "gather": gather,
+    "reshape": reshape,
+    "scan": scan,
+    "squeeze": squeeze,
+    "stack": stack,
+    "transpose": transpose,
+    "while": while_loop,
 }
