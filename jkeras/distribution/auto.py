@@ -5,8 +5,9 @@ of weights must be split alike and what happens along them; `axis_choice` picks 
 every way to write a network, and knows no names of layers.
 """
 
+import functools
 import re
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from jkeras import tree
 from jkeras.core import Layer
 from jkeras.core.infer import SIZES, fill
+from jkeras.core.tensor import is_shape
 from jkeras.distribution.axis_choice import Choice, choose
 from jkeras.distribution.axis_flow import Flow
 from jkeras.distribution.axis_rules import RULES
@@ -50,7 +52,7 @@ def auto(
         model_axis: the axis over which weights are split.
         fsdp: axes over which weights that `model_axis` splits are split a second time, along another of their axes.
         min_size: entries that a weight must have to be split by `fsdp`.
-        options: further ones of `Placement`.
+        options: further ones of `Placement`. `rules` come before those that are found.
 
     Returns:
         A `Placement` with one rule for each weight that is split over `model_axis`.
@@ -76,11 +78,13 @@ def auto(
     for name, axes in (("batch", batch), ("model_axis", model_axis), ("fsdp", fsdp or ())):
         _check_axes(mesh, name, axes)
     choice, shapes = chosen(model, inputs, mesh.shape[model_axis])
-    options = {"min_size": min_size, "reasons": choice.reasons, **options}
+    given = dict(options.pop("rules", {}))
+    reasons = {path: why for path, why in choice.reasons.items() if not any(re.search(each, path) for each in given)}
+    options = {"min_size": min_size, "reasons": reasons, **options}
     if not choice.axes:
         everywhere: Any = tuple(dict.fromkeys((*as_axes(batch), model_axis)))
-        return Placement(mesh, **{"batch": everywhere, "fsdp": everywhere, **options})
-    rules = {
+        return Placement(mesh, **{"batch": everywhere, "fsdp": everywhere, "rules": given, **options})
+    rules = given | {
         f"^{re.escape(path)}$": _spec(mesh, shapes[path], axis, model_axis, fsdp, min_size)
         for path, axis in choice.axes.items()
     }
@@ -125,8 +129,10 @@ def chosen(model: Layer, inputs: tuple[PyTree, ...], parts: int) -> tuple[Choice
     ({'dense/kernel': 1, 'dense/bias': 0, 'dense_1/kernel': 0}, {})
     """
     inputs = inputs or known_inputs(model)
-    specs = jax.tree.map(_filled, inputs)
-    model.infer_build(*specs)
+    if not model.built:
+        model.infer_build(*inputs)
+    fill_in = functools.partial(_filled, dtype=model.input_dtype)
+    specs = tuple(jax.tree.map(fill_in, each, is_leaf=is_shape) for each in inputs)
     variables = jax.eval_shape(model.init, jax.random.key(0))
 
     def outputs(trainable: PyTree, non_trainable: PyTree, *inputs: PyTree) -> PyTree:
@@ -152,7 +158,7 @@ def chosen(model: Layer, inputs: tuple[PyTree, ...], parts: int) -> tuple[Choice
 
 
 def known_inputs(model: Layer) -> tuple[PyTree, ...]:
-    """Symbolic inputs of a model that knows its own, or of the shapes for which it was built.
+    """Symbolic inputs of a model that knows its own, or the shapes for which it was built.
 
     Raises:
         BuildError: they are not known.
@@ -173,18 +179,13 @@ def known_inputs(model: Layer) -> tuple[PyTree, ...]:
             expected="an example of the inputs, or their specs",
             write="auto(model, mesh, jax.ShapeDtypeStruct((32, 128), 'int32'))",
         )
-    named = shapes.get("shapes_dict", shapes).values()
-    return tuple(jax.tree.map(model._spec, each, is_leaf=_is_shape) for each in named)
+    return tuple(shapes.get("shapes_dict", shapes).values())
 
 
-def _is_shape(thing: Any) -> bool:
-    return isinstance(thing, tuple) and all(dim is None or isinstance(dim, int) for dim in thing)
-
-
-def _filled(leaf: Any) -> Any:
-    """The spec of an input, with numbers for dimensions that are not known."""
-    sizes: tuple[Any, ...] = SIZES[0]
-    return jax.ShapeDtypeStruct(fill(tuple(leaf.shape), *sizes), leaf.dtype)
+def _filled(leaf: Any, dtype: Any) -> Any:
+    """The spec of an input or of a shape, with numbers for dimensions that are not known."""
+    shape, sizes = (leaf if is_shape(leaf) else tuple(leaf.shape)), cast(tuple[Any, Any], SIZES[0])
+    return jax.ShapeDtypeStruct(fill(shape, *sizes), dtype if is_shape(leaf) else leaf.dtype)
 
 
 def _traced(function: Any, specs: tuple[PyTree, ...]) -> Any:
@@ -194,6 +195,3 @@ def _traced(function: Any, specs: tuple[PyTree, ...]) -> Any:
             return jax.make_jaxpr(function)(*specs)
     except ArgumentError:
         return jax.make_jaxpr(function)(*specs)
-
-
-__all__ = ["Choice", "auto"]

@@ -269,6 +269,13 @@ def test_placements():
     assert twice.fsdp == "data"
 
 
+def test_rules_of_ones_own_come_first():
+    placement = auto(language_model(Gpt), mesh("data", "model"), rules={"block_1/up": ()})
+    table = placement.weights(language_model(Gpt))
+    assert (table["block_1/up/kernel"].spec, table["block_1/up/kernel"].reason) == (jax.P(), "block_1/up")
+    assert table["block_0/up/kernel"].spec == jax.P(None, "model")
+
+
 def test_a_model_of_which_nothing_is_split():
     model = jkeras.Sequential([jkeras.Input((8, 8, 1)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(10)])
     placement = auto(model, mesh("rows", "columns"), batch="rows", model_axis="columns")
@@ -301,6 +308,8 @@ def test_inputs():
     placement = auto(model, mesh("data", "model"), {"a": jax.ShapeDtypeStruct((8, 16), "float32")})
     assert len(placement.rules) == 2
     assert auto(model, mesh("data", "model")) == placement
+    plain = jkeras.Sequential([dense(32), dense(4)])
+    assert len(auto(plain, mesh("data", "model"), (None, 16)).rules) == 2
 
 
 def test_what_is_refused():
