@@ -3,6 +3,7 @@
 Nothing is global: a placement is an argument of the trainer.
 """
 
+from jkeras.distribution.auto import auto
 from jkeras.distribution.devices import get_device_count, initialize, list_devices
 from jkeras.distribution.globals import distribution, set_distribution
 from jkeras.distribution.layouts import DeviceMesh, LayoutMap, TensorLayout, distribute_tensor
@@ -18,6 +19,7 @@ __all__ = [
     "ModelParallel",
     "Placement",
     "TensorLayout",
+    "auto",
     "constrain",
     "distribute_tensor",
     "distribution",

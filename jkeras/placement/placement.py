@@ -6,8 +6,8 @@ trainer that it is given to. The engine is JAX's: `jit` divides the program by t
 
 import dataclasses
 import re
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, TypeAlias
 
 import jax
 import numpy as np
@@ -31,6 +31,7 @@ from jkeras.placement.specs import (
 from jkeras.placement.table import PlacedWeight, table_of
 from jkeras.typing import Config
 
+Reasons: TypeAlias = Mapping[str, str] | tuple[tuple[str, str], ...]
 MIN_SIZE = 2**16  # entries; splitting a smaller leaf saves less memory than its collectives cost
 
 
@@ -52,6 +53,7 @@ class Placement:
         replicas: the axis over which a trainer's replicas are spread.
         pin: whether the outputs of all layers keep the batch axis where it is. Without, the compiler may split
             activations as the weights are split, which takes many times the memory.
+        reasons: from the paths of weights to what the table says of them; placements that differ in them are equal.
 
     Raises:
         PlacementError: an axis that the mesh does not have, or something that is no mesh, pattern or spec.
@@ -73,6 +75,7 @@ class Placement:
     min_size: int = MIN_SIZE
     replicas: str | None = None
     pin: bool = True
+    reasons: Reasons = dataclasses.field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         mesh = self.mesh
@@ -101,6 +104,7 @@ class Placement:
                 )
         for name in ("rules", "outputs"):
             self._put(name, as_rules(getattr(self, name), self.mesh, name))
+        self._put("reasons", tuple((path, text) for path, text in dict(self.reasons).items()))
 
     def _put(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)  # frozen; the constructor brings its arguments into one form
@@ -160,13 +164,17 @@ class Placement:
             PlacementError: a rule matches no weight, or does not fit one.
         """
         found: dict[str, PlacedWeight] = {}
+        reasons, ruled = dict(self.reasons), {pattern for pattern, _ in pairs(self.rules)}
         for variable, declaration in model.structure().declarations.items():
             path, shape = declaration.path, tuple(variable.shape)
             front = len(shape) - len(variable.origin.shape)  # axes that are not its own but a stack's
             spec, reason = self.spec_of(path, shape[front:])
             check_fits(self.mesh, spec, shape[front:], path)
             whole = Spec(*[None] * front, *spec) if len(spec) else spec
-            found[path] = PlacedWeight(shape, variable.declared_dtype, whole, reason or "a copy")
+            reason = reason or "a copy"
+            if path in reasons:
+                reason = reasons[path] if reason in ruled else f"{reason}: {reasons[path]}"
+            found[path] = PlacedWeight(shape, variable.declared_dtype, whole, reason)
         for pattern, _ in pairs(self.rules):
             if not any(re.search(pattern, path) for path in found):
                 raise PlacementError(
@@ -216,7 +224,7 @@ class Placement:
         rules = {
             name: [[pattern, list(spec)] for pattern, spec in getattr(self, name)] for name in ("rules", "outputs")
         }
-        return {"mesh": mesh, **plain, **rules}
+        return {"mesh": mesh, **plain, **rules, "reasons": [list(pair) for pair in dict(self.reasons).items()]}
 
     @classmethod
     def from_config(cls, config: Config) -> Self:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.repository import ROOT
 
-FILES = ("placed_training", "placed_states")
+FILES = ("placed_training", "placed_states", "placed_auto")
 
 
 @pytest.mark.parametrize("name", FILES)
