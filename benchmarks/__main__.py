@@ -2,7 +2,22 @@
 
 import sys
 
-from benchmarks import compiling, depth, files, harness, hlo, hooks, imports, layers, loop, memory, overhead, replicas
+from benchmarks import (
+    compiling,
+    depth,
+    files,
+    harness,
+    hlo,
+    hooks,
+    imports,
+    layers,
+    loop,
+    memory,
+    overhead,
+    plans,
+    replicas,
+    scaling,
+)
 
 PROGRAMS = {
     "imports": imports.run,
@@ -16,6 +31,8 @@ PROGRAMS = {
     "layers": layers.run,
     "memory": memory.run,
     "files": files.run,
+    "scaling": scaling.run,
+    "plans": plans.run,
 }
 
 
