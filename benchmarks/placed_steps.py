@@ -145,7 +145,7 @@ def spec_by_hand(network: Placed, placement: str, path: str, shape: tuple[int, .
     return P(*front, *[None] * int(np.argmax(own)), "data")
 
 
-def by_hand(network: Placed, placement: str, values: Any) -> tuple[Any, Callable[..., Any], Any]:
+def by_hand(network: Placed, placement: str, values: Any) -> tuple[Any, Any, Any]:
     """The state, the step that keeps its shardings, and the sharding of batches."""
     mesh = mesh_of(placement)
     split, copied = jax.NamedSharding(mesh, P("data")), jax.NamedSharding(mesh, P())

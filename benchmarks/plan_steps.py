@@ -32,12 +32,13 @@ class Block(jkeras.Layer):
             self.attention: Any = layers.GroupQueryAttention(
                 head, size.heads, size.key_heads, use_bias=False, position_embedding=layers.RotaryEmbedding()
             )
-            self.norm1, self.norm2 = (layers.RMSNormalization() for _ in range(2))
+            norms: list[Any] = [layers.RMSNormalization() for _ in range(2)]
             self.feed: Any = layers.SwiGLU(size.hidden)
         else:
             self.attention = layers.MultiHeadAttention(size.heads, head)
-            self.norm1, self.norm2 = (layers.LayerNormalization(epsilon=1e-5) for _ in range(2))
+            norms = [layers.LayerNormalization(epsilon=1e-5) for _ in range(2)]
             self.feed = jkeras.Sequential([layers.Dense(size.hidden, "gelu"), layers.Dense(size.width)])
+        self.norm1, self.norm2 = norms
 
     def call(self, x: jax.Array) -> jax.Array:
         y = self.norm1(x)
@@ -60,8 +61,8 @@ class Language(jkeras.Model):
         self.blocks = layers.Stack(Block(size), size.blocks, remat=True)
         self.norm = layers.RMSNormalization() if size.is_llama else layers.LayerNormalization(epsilon=1e-5)
 
-    def call(self, ids: jax.Array) -> jax.Array:
-        x = self.tokens(ids)
+    def call(self, inputs: jax.Array, training: bool | None = None, mask: Any = None) -> jax.Array:
+        x = self.tokens(inputs)
         if not self.size.is_llama:
             x = x + jax.numpy.expand_dims(self.positions(jax.numpy.arange(self.size.time)), 0)
         x = self.norm(self.blocks(x))
