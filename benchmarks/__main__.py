@@ -15,7 +15,9 @@ from benchmarks import (
     loop,
     memory,
     overhead,
+    plans,
     replicas,
+    scaling,
 )
 
 PROGRAMS = {
@@ -31,6 +33,8 @@ PROGRAMS = {
     "memory": memory.run,
     "files": files.run,
     "accelerators": accelerators.run,
+    "scaling": scaling.run,
+    "plans": plans.run,
 }
 
 

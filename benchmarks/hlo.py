@@ -2,11 +2,12 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 
-from benchmarks import layer_pairs, pairs
+from benchmarks import layer_pairs, pairs, scaling
 from benchmarks.harness import Report
 
 INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?[\w.\-]+ = (?:\([^=]*\)|\S+) ([\w\-]+)\(", re.MULTILINE)
@@ -79,11 +80,37 @@ def add_layers(report: Report) -> None:
     report.notes += [f"Why more in {', '.join(names)}: {reason}." for reason, names in longer.items()]
 
 
+def communicated(counts: Mapping[str, Sequence[int]]) -> str:
+    """`16 all-gather 16.00 MiB`: what a step communicates.
+
+    >>> communicated({"all-reduce": [2, 3145728]})
+    '2 all-reduce 3.00 MiB'
+    """
+    return ", ".join(f"{number} {kind} {size / 2**20:.2f} MiB" for kind, (number, size) in sorted(counts.items()))
+
+
+def add_placements(report: Report) -> None:
+    """Collectives of steps over eight virtual devices, whose bytes are to be those of the steps by hand."""
+    for row in scaling.measured("collectives"):
+        hand, ours = row["hand"], row["jkeras"]
+        kinds = sorted({*hand, *ours})
+        nothing = (0, 0)
+        changed = [
+            f"{ours.get(k, nothing)[0] - hand.get(k, nothing)[0]:+d} {k}" for k in kinds if ours.get(k) != hand.get(k)
+        ]
+        more = sum(ours.get(k, nothing)[1] - hand.get(k, nothing)[1] for k in kinds)
+        shown = ", ".join(changed) + f" ({more:+d} bytes)" if changed else "none"
+        name = f"{row['network']}, split: {row['placement']}"
+        report.add((name, "collectives", communicated(hand), communicated(ours), shown), **row)
+
+
 def run() -> Report:
     """Operation counts of optimized HLO, of networks and of single layers, against the same written by hand."""
     columns = ("network or layer", "program", "by hand", "jkeras", "difference")
     report = Report("hlo", "Operations of the optimized programs", columns)
     add_networks(report)
+    report.divide()
+    add_placements(report)
     report.divide()
     add_layers(report)
     return report

@@ -7,7 +7,7 @@ messages, options of one version of XLA, the form of a jaxpr. Nothing here falls
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
@@ -70,9 +70,19 @@ def _primitives(jaxpr: Any) -> set[str]:
     found = set()
     for equation in jaxpr.eqns:
         found.add(equation.primitive.name)
-        for nested in _jaxprs(equation.params.values()):
+        for nested in inner_jaxprs(equation):
             found |= _primitives(nested)
     return found
+
+
+def inner_jaxprs(equation: Any) -> list[Any]:
+    """The jaxprs in the parameters of an equation: of a loop, of branches, of a call.
+
+    >>> traced = jax.jit(lambda x: jax.lax.cond(x > 0, jax.numpy.sin, jax.numpy.cos, x)).trace(1.0)
+    >>> len(inner_jaxprs(traced.jaxpr.jaxpr.eqns[-1]))
+    2
+    """
+    return list(_jaxprs(equation.params.values()))
 
 
 def _jaxprs(values: Iterable[Any]) -> Iterable[Any]:
@@ -127,12 +137,19 @@ def has_64_bits() -> bool:
 
 
 _targets = jax.make_user_context(default_value=())  # part of the keys of all of JAX's caches
+_targets_spread = jax.make_user_context(default_value=False)
 
 
-def lowering_for(*platforms: str) -> contextlib.AbstractContextManager[Any]:
-    """In the block, programs are traced for other platforms than the machine's own; see `jkeras.config`."""
-    block: contextlib.AbstractContextManager[Any] = _targets(platforms)
-    return block
+@contextlib.contextmanager
+def lowering_for(*platforms: str, devices: int = 1) -> Iterator[None]:
+    """In the block, programs are traced for other platforms than the machine's own; see `jkeras.config`.
+
+    Args:
+        platforms: some of `"cpu"`, `"cuda"`, `"rocm"`, `"tpu"`.
+        devices: among how many of them the compiler divides the programs.
+    """
+    with _targets(platforms), _targets_spread(devices > 1):
+        yield
 
 
 def target_platforms() -> tuple[str, ...]:
@@ -151,16 +168,19 @@ def target_platforms() -> tuple[str, ...]:
 
 
 def is_spread() -> bool:
-    """Whether a program that is traced now may be divided among several devices by the compiler: not where only
-    `lowering_for` says what it is for, nor inside `jax.shard_map`.
+    """Whether a program that is traced now may be divided among several devices by the compiler: those of this machine,
+    or those that `lowering_for` says; not inside `jax.shard_map`.
 
     >>> with lowering_for("tpu"):
-    ...     is_spread()
-    False
+    ...     alone = is_spread()
+    >>> with lowering_for("tpu", devices=8):
+    ...     alone, is_spread()
+    (False, True)
     """
     mesh = jax.sharding.get_abstract_mesh()
-    divided = not mesh.empty and len(mesh.manual_axes) == len(mesh.axis_names)
-    return not _targets.value and jax.device_count() > 1 and not divided
+    by_hand = not mesh.empty and len(mesh.manual_axes) == len(mesh.axis_names)
+    several = bool(_targets_spread.value) if _targets.value else jax.device_count() > 1
+    return several and not by_hand
 
 
 def with_auto_axes(array: jax.Array) -> jax.Array:

@@ -26,3 +26,4 @@ class LateRoom(ModuleType):
 
 distribution = LateRoom("jkeras.distribution")
 export = LateRoom("jkeras.export")
+plan = LateRoom("jkeras.plan")

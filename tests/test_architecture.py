@@ -41,7 +41,7 @@ FLOORS = (
     ("layers",),
     ("models", "saving"),
     ("data", "placement", "training", "callbacks"),
-    ("export", "distribution", "lora", "applications", "datasets", "utils", "backend"),
+    ("export", "distribution", "plan", "lora", "applications", "datasets", "utils", "backend"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FILE_LINES, FUNCTION_LINES = 400, 50

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks import hlo, layer_pairs, memory, pairs
+from benchmarks import hlo, layer_pairs, memory, pairs, placed_steps, plan_hands, plan_sizes, plan_steps
 from benchmarks.harness import interleaved, ratio
 from jkeras import tree
 from tests.compilation import AS_USERS_DO
@@ -83,6 +83,26 @@ def test_a_layer_computes_what_an_expert_writes_with_no_more_operations(case):
 def test_every_layer_by_hand_has_a_case():
     assert {case.layer for case in layer_pairs.CASES} == set(layer_pairs.HANDS)
     assert set(CORE) == {case.layer for case in LAYERS}
+
+
+@pytest.mark.parametrize("network", placed_steps.NETWORKS)
+def test_both_sides_of_a_placed_step_compute_the_same(network):
+    placed = placed_steps.NETWORKS[network]
+    model = placed.model()
+    values = model.init(jax.random.key(0))
+    by_hand = placed.apply(values.trainable, placed.x[:2], lambda x: x)
+    ours, _ = model.stateless_call(*values, placed.x[:2])
+    np.testing.assert_allclose(ours, by_hand, rtol=1e-4, atol=1e-4)  # hundreds of float32 products of order 1
+
+
+@pytest.mark.parametrize("network", plan_sizes.SIZES)
+def test_both_sides_of_a_plan_have_as_many_weights(network):
+    size = plan_sizes.SIZES[network]
+    by_hand = jax.tree.leaves(plan_hands.weights(size), is_leaf=plan_hands.is_shape)
+    model = plan_steps.Language(size)
+    ids = jax.ShapeDtypeStruct((1, size.time), "int32")
+    ours = jax.eval_shape(lambda key: model.init(key, ids), jax.random.key(0)).trainable
+    assert sum(leaf.size for leaf in jax.tree.leaves(ours)) == sum(int(np.prod(shape)) for shape in by_hand)
 
 
 def test_growth_is_the_slope_after_the_warm_up():

@@ -241,15 +241,15 @@ class Session:
         result: TrainState = self._initial[1](key)
         return result
 
-    def lower(self, state: TrainState, batch: Batch) -> jax.stages.Lowered:
-        """`Trainer.lower`, for the specs of a state."""
+    def trace(self, state: TrainState, batch: Batch) -> jax.stages.Traced:
+        """The traced training step, for the specs of a state; `Trainer.lower` and `Trainer.plan` go on from it."""
         if (layout := self.layout) is None:
-            return jax.jit(self.steps.train_step, donate_argnums=0).lower(state, batch)
+            return jax.jit(self.steps.train_step, donate_argnums=0).trace(state, batch)
 
         def train_step(state: TrainState, batch: Batch) -> Any:
             return layout.hold(self.steps.train_step(state, batch))
 
-        return jax.jit(train_step, donate_argnums=0).lower(layout.specified(state), layout.specified_batch(batch))
+        return jax.jit(train_step, donate_argnums=0).trace(layout.specified(state), layout.specified_batch(batch))
 
     def begin(self, state: TrainState, batch: Batch) -> StepCalls:
         """The calls of a `fit` that begins with this state and a batch of this form."""

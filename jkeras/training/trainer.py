@@ -19,7 +19,7 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 
-from jkeras import optimizers
+from jkeras import late, optimizers
 from jkeras.callbacks import Callback, History
 from jkeras.core import stateless
 from jkeras.data.arrays import pack_x_y_sample_weight
@@ -376,7 +376,24 @@ class Trainer(Steps):
             of compiling, can be read apart. With a placement it is the program for all of its devices.
         """
         state = jax.eval_shape(lambda: self.init(jax.random.key(0), batch[0]))
-        return self.session.lower(state, pack_x_y_sample_weight(*batch))
+        lowered: jax.stages.Lowered = self.session.trace(state, pack_x_y_sample_weight(*batch)).lower()
+        return lowered
+
+    def plan(self, topology: str, batch: PyTree, placement: Any = None, *, mesh_shape: Any = None) -> Any:
+        """A step compiled for a machine that need not be there, `"v5p:4x4x8"` or `"h100:8"`: `jkeras.plan.Plan`.
+
+        Args:
+            topology: the machine; see `jkeras.plan.machines`.
+            batch: `(x, y)` of arrays or specs, or the shape of a batch of tokens.
+            placement: a function from a mesh to a placement, or a placement whose rules are taken; the trainer's own by
+                default, and without one the batch is split over all devices.
+            mesh_shape: sizes by axis, such as `{"data": 16, "model": 4}`; by default one axis over all devices.
+
+        Raises:
+            UnknownNameError, PlacementError: no such machine, too few devices.
+            MissingExtraError: JAX's plug-in is not installed, which compiles for such machines without having one.
+        """
+        return late.plan.plan_training(self, topology, batch, placement, mesh_shape=mesh_shape)
 
     @property
     def stats(self) -> Stats:
