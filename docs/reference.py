@@ -16,7 +16,7 @@ from typing import Any
 FOLDER = Path(__file__).parent / "reference"
 MODULES = (
     *("layers", "losses", "metrics", "optimizers", "callbacks", "activations", "initializers", "regularizers"),
-    *("constraints", "representations", "random", "ops", "export"),
+    *("constraints", "representations", "random", "ops", "export", "distribution"),
 )
 SECTION = re.compile(r"^[A-Z][A-Za-z ]*:$")
 WIDTH = 112  # of a line in a section: 120 columns, without the indentation

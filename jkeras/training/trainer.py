@@ -385,8 +385,7 @@ class Trainer(Steps):
         Args:
             topology: the machine; see `jkeras.plan.machines`.
             batch: `(x, y)` of arrays or specs, or the shape of a batch of tokens.
-            placement: a function from a mesh to a placement, or a placement whose rules are taken; the trainer's own by
-                default, and without one the batch is split over all devices.
+            placement: a function from a mesh to a placement, or one whose rules are taken; by default the trainer's.
             mesh_shape: sizes by axis, such as `{"data": 16, "model": 4}`; by default one axis over all devices.
 
         Raises:
