@@ -231,6 +231,18 @@ class NonFiniteError(JKerasError, RuntimeError):
 class MissingExtraError(JKerasError, ImportError):
     """An optional package that is not installed; the message names the extra that brings it."""
 
+    @classmethod
+    def of(cls, what: str, package: str, extra: str, path: str) -> Self:
+        """The error of something that needs a package.
+
+        >>> print(MissingExtraError.of("writing `.safetensors`", "safetensors", "safetensors", "save_weights"))
+        save_weights: writing `.safetensors` needs the package safetensors, which is not installed.
+          expected: the extra `jkeras[safetensors]`
+          write:    pip install 'jkeras[safetensors]'
+        """
+        problem = f"{what} needs the package {package}, which is not installed."
+        return cls(problem, path=path, expected=f"the extra `jkeras[{extra}]`", write=f"pip install 'jkeras[{extra}]'")
+
 
 @contextlib.contextmanager
 def within(owner: str) -> Iterator[None]:

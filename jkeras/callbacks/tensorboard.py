@@ -182,11 +182,8 @@ def _summary_writer(folder: str) -> Any:
     try:
         from tensorboardX import SummaryWriter
     except ImportError as error:
-        raise MissingExtraError(
-            "writing events for TensorBoard needs the package tensorboardX, which is not installed.",
-            path="TensorBoard",
-            write="pip install 'jkeras[tensorboard]'",
-        ) from error
+        what = "writing events for TensorBoard"
+        raise MissingExtraError.of(what, "tensorboardX", "tensorboard", "TensorBoard") from error
     return SummaryWriter(folder)
 
 

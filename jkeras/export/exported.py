@@ -201,11 +201,7 @@ def load(path: str | os.PathLike[str]) -> Exported:
 
 
 def _missing() -> MissingExtraError:
-    return MissingExtraError(
-        "files of exported programs need the package flatbuffers, which is not installed.",
-        path="jkeras.export",
-        write="pip install 'jkeras[export]'",
-    )
+    return MissingExtraError.of("a file of an exported program", "flatbuffers", "export", "jkeras.export")
 
 
 def _specs(avals: Sequence[Any]) -> list[jax.ShapeDtypeStruct]:

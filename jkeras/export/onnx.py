@@ -76,10 +76,9 @@ def write_onnx(
         import jax2onnx
         import onnxruntime  # noqa: F401 - of `check`
     except ImportError as error:
-        raise MissingExtraError(
-            "the format 'onnx' needs the packages jax2onnx and onnxruntime, which are not installed.",
-            path=f"{model.name}.export",
-            write="pip install 'jkeras[onnx]'",
+        path = f"{model.name}.export"
+        raise MissingExtraError.of(
+            "the format 'onnx'", getattr(error, "name", None) or "jax2onnx", "onnx", path
         ) from error
 
     run, given, specs = prepared(model, variables, signature(model, input_signature), constraints=constraints)

@@ -67,11 +67,8 @@ def write_saved_model(
         import jax.experimental.jax2tf as jax2tf
         import tensorflow as tf
     except ImportError as error:
-        raise MissingExtraError(
-            "the format 'tf_saved_model' needs TensorFlow, which is not installed.",
-            path=f"{model.name}.export",
-            write="pip install 'jkeras[tensorflow]'",
-        ) from error
+        path = f"{model.name}.export"
+        raise MissingExtraError.of("the format 'tf_saved_model'", "tensorflow", "tensorflow", path) from error
 
     run, given, specs = prepared(model, variables, signature(model, input_signature), constraints=constraints)
     targets = targets_of(platforms)

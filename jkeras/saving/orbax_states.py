@@ -103,10 +103,5 @@ def _checkpointer() -> Any:
     try:
         import orbax.checkpoint
     except ImportError as error:
-        raise MissingExtraError(
-            "states in orbax's folders need the package orbax-checkpoint, which is not installed.",
-            path="jkeras.saving",
-            expected="the extra `jkeras[orbax]`",
-            write="pip install 'jkeras[orbax]'",
-        ) from error
+        raise MissingExtraError.of("a folder of orbax's", "orbax-checkpoint", "orbax", "jkeras.saving") from error
     return orbax.checkpoint.StandardCheckpointer()

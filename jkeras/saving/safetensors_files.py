@@ -171,9 +171,5 @@ def _save_file() -> Any:
     try:
         from safetensors.numpy import save_file
     except ImportError as error:
-        raise MissingExtraError(
-            "writing `.safetensors` needs the package safetensors, which is not installed.",
-            path="save_weights",
-            write="pip install 'jkeras[safetensors]'",
-        ) from error
+        raise MissingExtraError.of("writing `.safetensors`", "safetensors", "safetensors", "save_weights") from error
     return save_file
