@@ -18,11 +18,12 @@ from jkeras import tree
 from jkeras.errors import StateError
 from jkeras.jax_compat import is_traced
 from jkeras.placement.placement import Placement
-from jkeras.placement.specs import Spec
+from jkeras.placement.specs import Spec, shortest
 from jkeras.placement.table import PlacedWeight
 from jkeras.typing import PyTree
 
 Tree = TypeVar("Tree")
+HOST = "pinned_host"  # JAX's name of the host's memory that a device reads by itself
 
 
 class Layout:
@@ -64,16 +65,24 @@ class Layout:
         names = path.split(tree.SEPARATOR)
         tails = (tree.SEPARATOR.join(names[start:]) for start in range(len(names)))
         weights = (self.weights[tail] for tail in tails if tail in self.weights)
-        spec = next((weight.spec for weight in weights if weight.shape == shape), Spec())
-        entries = [*front, *spec]
-        while entries and entries[-1] is None:
-            entries.pop()
-        return NamedSharding(mesh, Spec(*entries))
+        found = next((weight.spec for weight in weights if weight.shape == shape), None)
+        spec = shortest([*front, *(found or ())], mesh)
+        is_far = found is not None and not set(names[:2]).isdisjoint(self.placement.offload)
+        return NamedSharding(mesh, spec, memory_kind=HOST if is_far else None)
 
     def hold(self, state: Tree) -> Tree:
         """The same traced state, of which the compiler is told where its leaves lie."""
-        held: Tree = jax.lax.with_sharding_constraint(state, self.shardings(state))
+        held: Tree = jax.tree.map(told, state, self.shardings(state))
         return held
+
+    def fetched(self, state: Tree) -> Tree:
+        """The same traced state, of which what lies in the host's memory is brought to the device."""
+
+        def fetched(leaf: Any, sharding: NamedSharding) -> Any:
+            return leaf if sharding.memory_kind != HOST else told(leaf, NamedSharding(sharding.mesh, sharding.spec))
+
+        near: Tree = jax.tree.map(fetched, state, self.shardings(state)) if self.placement.offload else state
+        return near
 
     def place(self, state: Tree) -> Tree:
         """The same state, each leaf where it belongs; leaves that lie there already are not copied."""
@@ -127,7 +136,8 @@ class Layout:
         """The sharding of an array of a batch."""
         shape = jnp.shape(leaf)
         divides = bool(shape) and shape[0] > 0 and shape[0] % self.placement.parts == 0
-        return NamedSharding(self.placement.mesh, Spec(self.placement.batch) if divides else Spec())
+        mesh = self.placement.mesh
+        return NamedSharding(mesh, shortest([self.placement.batch], mesh) if divides else Spec())
 
 
 def check_whole(state: PyTree, path: str, write: str) -> None:
@@ -146,6 +156,17 @@ def check_whole(state: PyTree, path: str, write: str) -> None:
             )
 
 
+def told(leaf: Any, sharding: NamedSharding) -> Any:
+    """A traced array, of which the compiler is told where it lies, and in which memory.
+
+    >>> sharding = NamedSharding(jax.make_mesh((1,), ("data",)), Spec())
+    >>> jax.jit(lambda x: told(x, sharding))(np.ones(2)).tolist()
+    [1.0, 1.0]
+    """
+    moves = sharding.memory_kind == HOST or jax.typeof(leaf).memory_space == jax.memory.Space.Host
+    return jax.device_put(leaf, sharding) if moves else jax.lax.with_sharding_constraint(leaf, sharding)
+
+
 def put(leaf: Any, sharding: NamedSharding) -> Any:
     """An array where a sharding says, without a copy where it lies there already. Several processes give the same.
 
@@ -155,7 +176,7 @@ def put(leaf: Any, sharding: NamedSharding) -> Any:
     (True, True)
     """
     if is_traced(leaf):
-        return jax.lax.with_sharding_constraint(leaf, sharding)
+        return told(leaf, sharding)
     if isinstance(leaf, jax.Array) and leaf.sharding == sharding:
         return leaf
     if sharding.is_fully_addressable:

@@ -32,6 +32,7 @@ from jkeras.placement.table import PlacedWeight, table_of
 from jkeras.typing import Config
 
 Reasons: TypeAlias = Mapping[str, str] | tuple[tuple[str, str], ...]
+OFFLOADED = ("opt_state", "ema")
 MIN_SIZE = 2**16  # entries; splitting a smaller leaf saves less memory than its collectives cost
 
 
@@ -51,6 +52,8 @@ class Placement:
             largest axis that divides.
         min_size: entries that a weight must have for `fsdp`.
         replicas: the axis over which a trainer's replicas are spread.
+        offload: parts of a state that lie in the host's memory between steps, `"opt_state"` and `"ema"`: as far as they
+            have weights' shapes. Each step brings them to the device and back.
         pin: whether the outputs of all layers keep the batch axis where it is. Without, the compiler may split
             activations as the weights are split, which takes many times the memory.
         reasons: from the paths of weights to what the table says of them; placements that differ in them are equal.
@@ -74,6 +77,7 @@ class Placement:
     fsdp: Axes | None = None
     min_size: int = MIN_SIZE
     replicas: str | None = None
+    offload: Sequence[str] = ()
     pin: bool = True
     reasons: Reasons = dataclasses.field(default=(), compare=False)
 
@@ -102,6 +106,16 @@ class Placement:
                     path="Placement(replicas=)",
                     received=repr(self.replicas),
                 )
+        offload = (self.offload,) if isinstance(self.offload, str) else tuple(self.offload)
+        if not set(offload) <= set(OFFLOADED):
+            raise PlacementError.must(
+                "`offload` must name parts of a state that a step can do without at first",
+                f"{offload}",
+                path="Placement(offload=)",
+                expected=f"some of {OFFLOADED}",
+                write="Placement(mesh, offload=('opt_state',))",
+            )
+        self._put("offload", offload)
         for name in ("rules", "outputs"):
             self._put(name, as_rules(getattr(self, name), self.mesh, name))
         self._put("reasons", tuple((path, text) for path, text in dict(self.reasons).items()))
@@ -121,7 +135,7 @@ class Placement:
     @property
     def is_plain(self) -> bool:
         """Whether it means the device that JAX computes on anyway, so that nothing needs to be said of it."""
-        return self.mesh.size == 1 and self.mesh.devices.flat[0] == jax.local_devices()[0]
+        return self.mesh.size == 1 and not self.offload and self.mesh.devices.flat[0] == jax.local_devices()[0]
 
     @property
     def spans_processes(self) -> bool:
@@ -220,7 +234,7 @@ class Placement:
             "axis_sizes": list(self.mesh.devices.shape),
             "device_ids": [device.id for device in self.mesh.devices.flat],
         }
-        plain = {name: getattr(self, name) for name in ("batch", "fsdp", "min_size", "replicas", "pin")}
+        plain = {name: getattr(self, name) for name in ("batch", "fsdp", "min_size", "replicas", "offload", "pin")}
         rules = {
             name: [[pattern, list(spec)] for pattern, spec in getattr(self, name)] for name in ("rules", "outputs")
         }
@@ -253,7 +267,7 @@ class Placement:
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name}={size}" for name, size in self.mesh.shape.items())
-        said = {name: getattr(self, name) for name in ("fsdp", "replicas") if getattr(self, name) is not None}
+        said = {name: getattr(self, name) for name in ("fsdp", "replicas", "offload") if getattr(self, name)}
         said |= {name: dict(getattr(self, name)) for name in ("rules", "outputs") if getattr(self, name)}
         more = "".join(f", {name}={value!r}" for name, value in said.items())
         return f"Placement(mesh({sizes}), batch={self.batch!r}{more})"

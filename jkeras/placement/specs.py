@@ -53,6 +53,22 @@ def _entry(entry: Any) -> Any:
     return entry
 
 
+def shortest(entries: Sequence[Any], mesh: jax.sharding.Mesh) -> Spec:
+    """A spec in the form in which the compiler gives it back: without axes of one device, which split nothing.
+
+    >>> shortest([None, "data", ("data", "model")], jax.make_mesh((1, 1), ("data", "model")))
+    P()
+    """
+    kept: list[Any] = []
+    for entry in entries:
+        if entry is not None and entry is not FREE:
+            entry = _entry([name for name in as_axes(entry) if mesh.shape[name] > 1])
+        kept.append(entry)
+    while kept and kept[-1] is None:
+        kept.pop()
+    return Spec(*kept)
+
+
 def as_axes(axes: str | Sequence[str]) -> tuple[str, ...]:
     """One name, or several, as a tuple.
 

@@ -54,7 +54,7 @@ class Programs:
 
     def __init__(self, steps: Steps, layout: Callable[[], Layout | None]) -> None:
         self.steps, self.layout = steps, layout
-        self.train_step, self.test_step = self._mapped(steps.train_step), self._mapped(steps.test_step)
+        self.train_step, self.test_step = self._near(self._mapped(steps.train_step)), self._mapped(steps.test_step)
         self.predict_step = self._mapped(steps.predict_step)
         size = {"static_argnames": "batch_size"}
         self.many = self._compiled(self._many, donate_argnums=0, **size)
@@ -71,6 +71,20 @@ class Programs:
             return step
         placement = self.steps.placement
         return jax.vmap(step, (0, None), spmd_axis_name=None if placement is None else placement.replicas)
+
+    def _near(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """A training step, to which what a placement keeps in the host's memory comes, and from which it goes."""
+        placement = self.steps.placement
+        if placement is None or not placement.offload:
+            return step
+
+        def near(state: TrainState, batch: Batch) -> Any:
+            layout = self.layout()
+            assert layout is not None
+            state, logs = step(layout.fetched(state), batch)
+            return layout.hold(state), logs
+
+        return near
 
     def _compiled(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         """A function of a state, compiled; what it returns lies where it lay in the state."""

@@ -247,7 +247,7 @@ class Session:
             return jax.jit(self.steps.train_step, donate_argnums=0).trace(state, batch)
 
         def train_step(state: TrainState, batch: Batch) -> Any:
-            return layout.hold(self.steps.train_step(state, batch))
+            return layout.hold(self.steps.train_step(layout.fetched(state), batch))
 
         return jax.jit(train_step, donate_argnums=0).trace(layout.specified(state), layout.specified_batch(batch))
 

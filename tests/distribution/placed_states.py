@@ -87,6 +87,39 @@ def test_resuming(tmp_path, make):
     assert_close(fit(placed, state, epochs=3, **options), whole, 0.0)
 
 
+@pytest.mark.parametrize("sizes", ((4, 2), (8, 1), (1, 8)))
+def test_one_form_of_the_step_on_every_mesh(sizes):
+    """The compiler gives specs back in a form of its own, which must be that of the state that went in."""
+    t = trainer(mlp(), placement=FSDP(mesh_of(*sizes), min_size=32))
+    state = t.init(jax.random.key(0))
+    began = jax.tree.map(lambda leaf: leaf.sharding, state)
+    x, y = data(64)
+    state, _ = t.fit(state, x, y, batch_size=16, epochs=3, verbose=0)
+    assert jax.tree.map(lambda leaf: leaf.sharding, state) == began
+    assert t.session.programs.many._cache_size() == 1
+
+
+@pytest.mark.parametrize("devices", (1, 8))
+def test_moments_in_the_memory_of_the_host(devices):
+    mesh = jax.make_mesh((devices,), ("data",), devices=jax.devices()[:devices])
+    x, y = data(70)
+
+    def run(**options):
+        t = trainer(mlp(), ema=0.9, **options)
+        state, history = t.fit(t.init(jax.random.key(0)), x, y, batch_size=16, epochs=2, verbose=0)
+        state, logs = t.train_on_batch(state, x[:16], y[:16])
+        return t, state, (history.history, logs, t.evaluate(state, x, y, verbose=0))
+
+    t, state, found = run(placement=FSDP(mesh, min_size=32, offload=("opt_state", "ema")))
+    _, alone, expected = run()
+    assert_close((found, state), (expected, alone))
+    assert {leaf.sharding.memory_kind for leaf in jax.tree.leaves(state.ema)} == {"pinned_host"}
+    moments = {leaf.sharding.memory_kind for leaf in jax.tree.leaves(state.opt_state) if leaf.shape == (64, 16)}
+    assert moments == {"pinned_host"}
+    assert {leaf.sharding.memory_kind for leaf in jax.tree.leaves((state.trainable, state.step))} == {"device"}
+    assert t.session.programs.many._cache_size() == t.session.programs.many.__wrapped__.times == 2
+
+
 def test_a_state_of_one_device_is_placed():
     alone, placed = trainer(mlp()), trainer(mlp(), placement=FSDP(mesh_of(8), min_size=32))
     state = fit(placed, alone.init(jax.random.key(0)))
@@ -163,6 +196,7 @@ def test_what_is_refused():
         trainer(mlp(), placement=mesh)
     with jax.threefry_partitionable(False), pytest.raises(PlacementError, match="random numbers"):
         trainer(mlp(), placement=DataParallel())
+    assert "`offload` must name" in refused(lambda: Placement(mesh, offload="trainable"))
     t = trainer(mlp(), placement=Placement(mesh, outputs={"dense_1": P("data", None, "model")}))
     with pytest.raises(PlacementError, match=r"dense_1: the spec of an array of rank 2"):
         t.fit(t.init(jax.random.key(0)), x, y, verbose=0)
