@@ -200,3 +200,15 @@ def test_what_is_refused():
     t = trainer(mlp(), placement=Placement(mesh, outputs={"dense_1": P("data", None, "model")}))
     with pytest.raises(PlacementError, match=r"dense_1: the spec of an array of rank 2"):
         t.fit(t.init(jax.random.key(0)), x, y, verbose=0)
+
+
+def test_one_device_is_no_placement():
+    """Of the device that JAX computes on anyway nothing is said: the program is the same to the letter."""
+    x, y = data(32)
+    alone, placed = trainer(mlp()), trainer(mlp(), placement=DataParallel(devices=jax.devices()[:1]))
+    assert placed.placement is None
+    assert placed.lower(x, y).as_text() == alone.lower(x, y).as_text()
+    other = trainer(mlp(), placement=DataParallel(devices=jax.devices()[1:2]))
+    state = fit(other, other.init(jax.random.key(0)))
+    assert {device.id for leaf in jax.tree.leaves(state) for device in leaf.devices()} == {1}
+    assert_close(state, fit(alone, alone.init(jax.random.key(0))))
