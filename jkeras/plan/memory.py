@@ -21,7 +21,7 @@ class Memory:
         arguments: of all of these as the compiler lays them out.
         outputs: of what the step returns beside the state, which takes the memory of the old one.
         temporaries: at the worst moment, beside the arguments and outputs. Of a program that does not fit it is what
-            the compiler says: the temporaries, or all that it needs without the arguments.
+            the compiler says it needs, without the arguments.
         capacity: what a program may use; `None` where there is no such number.
 
     >>> memory = Memory(4, 8, 0, 1, 3, arguments=16, outputs=4, temporaries=20, capacity=32)
@@ -53,8 +53,7 @@ class Memory:
             outputs = found.output_size_in_bytes - found.alias_size_in_bytes
             return cls(**parts, arguments=arguments, outputs=outputs, temporaries=temporaries, capacity=capacity)
         arguments = sum(parts.values())
-        needed, includes_arguments = shortage(refusal) or (0, False)
-        temporaries = max(needed - arguments, 0) if includes_arguments else needed
+        temporaries = max((shortage(refusal) or 0) - arguments, 0)
         return cls(**parts, arguments=arguments, outputs=0, temporaries=temporaries, capacity=capacity)
 
     @property
@@ -73,16 +72,14 @@ class Memory:
         return None if self.excess is None else self.excess <= 0
 
 
-def shortage(message: str) -> tuple[int, bool] | None:
-    """The bytes that a compiler says a program needs, and whether arguments are among them; `None` of other errors.
+def shortage(message: str) -> int | None:
+    """The bytes that a compiler says a program needs, its arguments among them; `None` of other errors.
 
     >>> shortage("memory required for HLO temporaries (2.00K) exceeds available HBM (1.00K)."), shortage("a bug")
-    ((2048, False), None)
+    (2048, None)
     """
-    for includes_arguments, pattern in zip((True, False), SHORT, strict=True):
-        if (found := pattern.search(message)) is not None:
-            return int(float(found[1]) * UNITS[found[2].upper()]), includes_arguments
-    return None
+    found = next((match for pattern in SHORT if (match := pattern.search(message))), None)
+    return None if found is None else int(float(found[1]) * UNITS[found[2].upper()])
 
 
 def readable(nbytes: float) -> str:
