@@ -1,11 +1,14 @@
 """Files that somebody made to do harm, or that were harmed: refused with the reason, and nothing of them is done."""
 
 import codecs
+import contextlib
 import json
 import marshal
 import os
 import shutil
 import sys
+import time
+import tracemalloc
 import zipfile
 
 import h5py
@@ -68,18 +71,35 @@ def weights(members, change, tmp_path):
     return {**members, "model.weights.h5": path.read_bytes()}
 
 
+SECONDS, MEBIBYTE = 2.0, 2**20
+
+
+@contextlib.contextmanager
+def watched(path):
+    """A block that reads a file: nothing in the file runs, and it takes at most two seconds of the processor and three
+    times its size and 64 MiB of memory."""
+    WATCHED.clear()
+    size = os.path.getsize(path) if os.path.isfile(path) else 0
+    tracemalloc.start()
+    began = time.process_time()
+    _watching[0] = True
+    try:
+        yield
+    finally:
+        _watching[0] = False
+        seconds, memory = time.process_time() - began, tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert not WATCHED
+    assert seconds < SECONDS
+    assert memory < 3 * size + 64 * MEBIBYTE
+
+
 def refused(path, error, match=None):
     """Opens a file by both doors, which must end in an error of ours, with nothing done; the error of the first."""
     errors = []
     for door in (jkeras.models.load_model, lambda path: jkeras.Trainer.load(path, loss="mse")):
-        WATCHED.clear()
-        _watching[0] = True
-        try:
-            with pytest.raises(error, match=match) as caught:
-                door(path)
-        finally:
-            _watching[0] = False
-        assert not WATCHED
+        with watched(path), pytest.raises(error, match=match) as caught:
+            door(path)
         assert isinstance(caught.value, JKerasError)
         errors.append(caught.value)
     return errors[0]

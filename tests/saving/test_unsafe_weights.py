@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import struct
-import tracemalloc
 import zipfile
 
 import h5py
@@ -19,25 +18,14 @@ from jkeras import Input, layers, saving
 from jkeras.errors import DamagedFileError, JKerasError, UnsafeFileError
 from tests.saving import test_unsafe_files as watch
 from tests.saving.test_keras_files import KEY
-from tests.saving.test_unsafe_files import WEIGHTS
-
-MEBIBYTE = 2**20
+from tests.saving.test_unsafe_files import WEIGHTS, watched
 
 
 def refused(path, code=None):
     """Opens a file and reads everything in it, which must end in an error of ours, with nothing done."""
-    watch.WATCHED.clear()
-    watch._watching[0] = True
-    tracemalloc.start()
-    try:
-        with pytest.raises(JKerasError) as caught, saving.open_weights(path) as weights:
-            for entry in weights.values():
-                entry.read()
-        assert tracemalloc.get_traced_memory()[1] < 64 * MEBIBYTE
-    finally:
-        tracemalloc.stop()
-        watch._watching[0] = False
-    assert not watch.WATCHED
+    with watched(path), pytest.raises(JKerasError) as caught, saving.open_weights(path) as weights:
+        for entry in weights.values():
+            entry.read()
     assert len(str(caught.value).splitlines()) <= 6
     if code is None:
         assert isinstance(caught.value, DamagedFileError)
@@ -308,13 +296,8 @@ def test_m44_code_in_the_config_of_an_older_file_is_refused(tmp_path):
 def test_m44_weights_of_an_older_file_are_read_without_its_config(tmp_path):
     path = legacy(tmp_path / "a.h5", [b"dense"], config=watch.LAMBDA)
     model = jkeras.Sequential([Input((5,)), layers.Dense(3, use_bias=False)])
-    watch.WATCHED.clear()
-    watch._watching[0] = True
-    try:
+    with watched(path):
         loaded = model.load_weights(path, model.init(KEY))
-    finally:
-        watch._watching[0] = False
-    assert not watch.WATCHED
     assert not loaded.trainable["dense"]["kernel"].any()
 
 
