@@ -94,6 +94,7 @@ def test_as_one_process(tmp_path, count, devices):
             assert_close(found[name], expected[name])
         if count == 2:
             assert_close(found["generator"], expected["generator"])
+            assert_close(found["grain"], expected["local"]["loss"])
             assert_close(found["generator evaluated"], expected["generator evaluated"])
             rows = [
                 rows for start in range(0, 48, BATCH) for rows in np.split(np.arange(start, start + BATCH), 2)[rank]
@@ -136,7 +137,7 @@ def lines_until(program, step):
 
 
 def test_a_killed_process_ends_the_others(tmp_path):
-    with started("long_run", 2, tmp_path, SLOW="1") as running:
+    with started("long_run", 2, tmp_path, SLOW="0.2") as running:
         lines_until(running[1], 3)
         running[1].kill()
         began = time.monotonic()
@@ -148,7 +149,7 @@ def test_a_killed_process_ends_the_others(tmp_path):
 
 def test_a_machine_that_is_taken_away(tmp_path):
     """SIGTERM to one process; then the same number of processes goes on, more of them, and one alone."""
-    with started("long_run", 2, tmp_path / "a", SLOW="1") as running:
+    with started("long_run", 2, tmp_path / "a", SLOW="0.2") as running:
         for program in running:
             lines_until(program, 3)
         os.kill(running[1].pid, signal.SIGTERM)
@@ -163,6 +164,21 @@ def test_a_machine_that_is_taken_away(tmp_path):
             assert each["step"] == 20
             rounding = 0 if (count, devices) == (2, 2) else 1e-5
             np.testing.assert_allclose(each["sums"], whole["sums"], rtol=rounding)
+
+
+def test_a_kill_while_saving_loses_nothing(tmp_path):
+    """Orbax writes after each batch, and the process is killed while it does so, at one step after another."""
+    (whole,) = run("long_run", 1, tmp_path / "whole", devices=4)
+    for step in (2, 5, 9):
+        with started("long_run", 1, tmp_path / "a", devices=4, SLOW="0", SAVE_EVERY="1") as (program,):
+            lines_until(program, step)
+            program.kill()
+    with started("long_run", 1, tmp_path / "a", devices=4, SLOW="0") as (program,):
+        steps = [
+            json.loads(line) for line in program.communicate(timeout=TIMEOUT)[0].splitlines() if line.startswith("{")
+        ]
+    assert 8 <= steps[0]["step"] <= 11  # it goes on behind the last batch or the one before
+    assert steps[-1]["said"] == whole
 
 
 def test_the_language_model_goes_on_elsewhere(tmp_path):

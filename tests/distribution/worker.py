@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 
+import grain
 import jax
 import numpy as np
 from jax.sharding import PartitionSpec as P
@@ -85,6 +86,9 @@ def trains(rank, count, folder):
         state, history = t.fit(begin(t), parts(x, y, rank, count), verbose=0)
         said["generator"] = history.history
         said["generator evaluated"] = t.evaluate(begin(t), parts(x, y, rank, count), verbose=0)
+        rows = [(local[index], labels[index]) for index in range(len(local))]
+        loader = grain.MapDataset.source(rows).batch(BATCH // count)
+        said["grain"] = t.fit(begin(t), loader, verbose=0, shuffle=False)[1].history["loss"]
         own = np.concatenate([batch for batch, _ in parts(x, y, rank, count)])
         found = t.predict(begin(t), (batch for batch, _ in parts(x, y, rank, count)), verbose=0)
         said["own rows"] = [len(own), found.tolist()]
@@ -172,14 +176,15 @@ class Slow(jkeras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs, state):
         print(json.dumps({"step": int(state.step.addressable_data(0)), "pid": os.getpid()}), flush=True)
-        time.sleep(0.2)
+        time.sleep(float(os.environ["SLOW"]))
 
 
 def long_run(rank, count, folder, placement="fsdp"):
     """A training that is interrupted: until then it says each step; afterwards it says its state."""
     x, y = data(SIZE)
     t = trainer_of(placement)
-    backup = BackupAndRestore(folder, writer=write_orbax, reader=read_orbax, delete_checkpoint=False)
+    frequency = int(os.environ.get("SAVE_EVERY", "0")) or "epoch"
+    backup = BackupAndRestore(folder, frequency, writer=write_orbax, reader=read_orbax, delete_checkpoint=False)
     slow = [Slow()] if os.environ.get("SLOW") else []
     state, _ = t.fit(begin(t), x, y, batch_size=BATCH, epochs=5, verbose=0, callbacks=[*slow, backup])
     gathered = jax.jit(lambda tree: tree, out_shardings=jax.sharding.NamedSharding(t.placement.mesh, P()))(
