@@ -29,9 +29,9 @@ from jkeras import distribution, layers, tree
 from jkeras.jax_compat import cpu_options
 from jkeras.plan import Program
 
-WIDTH, HEADS, TIME, VOCABULARY, BLOCKS, BATCH = 512, 8, 32, 128, 4, 64
+WIDTH, HEADS, TIME, VOCABULARY, BLOCKS, BATCH = 256, 8, 32, 128, 4, 64
 FREE = P.UNCONSTRAINED
-ROUNDS, STEPS = 9, 8
+ROUNDS, STEPS = 5, 32  # a call of `fit` has costs of its own, which many steps share
 Pin = Callable[[jax.Array], jax.Array]
 
 
