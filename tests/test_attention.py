@@ -81,6 +81,23 @@ def test_a_bias_a_cap_and_values_of_another_size():
     assert_close(outputs, by_definition(Q, K, value, lambda e, i, j: True, np.asarray(BIAS), 0.5))
 
 
+@pytest.mark.parametrize("case", [*CASES, "a bias and a cap"])
+def test_the_program_of_tpus_for_heads_that_share_keys_computes_the_same(case):
+    options = CASES[case][0] if case in CASES else {"bias": BIAS, "soft_cap": 2.0}
+
+    def outputs(q, k, v):
+        return dot_product_attention(q, k, v, implementation="xla", **options)
+
+    def loss(*inputs):
+        return jnp.sum(jnp.sin(outputs(*inputs)))
+
+    expected = outputs(Q, K, V), jax.grad(loss, (0, 1, 2))(Q, K, V)
+    with lowering_for("tpu"):
+        found = outputs(Q, K, V), jax.grad(loss, (0, 1, 2))(Q, K, V)
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert_close(one, other)
+
+
 def test_the_two_halves_make_the_whole():
     weights = attention_weights(Q, K, is_causal=True)
     assert_close(weights.sum(-1), np.ones((2, 4, 5)))

