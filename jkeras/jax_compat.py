@@ -7,7 +7,7 @@ messages, options of one version of XLA, the form of a jaxpr. Nothing here falls
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -64,6 +64,19 @@ def primitives(traced: jax.stages.Traced) -> set[str]:
     ['add', 'lt', 'mul', 'while']
     """
     return _primitives(traced.jaxpr.jaxpr)
+
+
+def scan_sizes(parameters: Mapping[str, Any]) -> tuple[int, int]:
+    """How many inputs of a `scan` in a jaxpr are constants, and how many are carried; the rest has the loop's axis.
+
+    >>> loop = jax.make_jaxpr(lambda w, x: jax.lax.scan(lambda c, _: (c * w, c), x, None, 2))(1.0, 2.0)
+    >>> scan_sizes(loop.eqns[0].params)
+    (1, 1)
+    """
+    if "num_consts" in parameters:
+        return parameters["num_consts"], parameters["num_carry"]
+    constants, carried, _ = parameters["ft_in"].unpack()  # from JAX 0.12 on
+    return len(list(constants)), len(list(carried))
 
 
 def _primitives(jaxpr: Any) -> set[str]:

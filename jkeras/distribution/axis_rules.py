@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jkeras.distribution.axis_flow import Flow, Rule, Value, unknown
+from jkeras.jax_compat import scan_sizes
 
 NARROW = 8  # a sum over devices of that many numbers or more for each number summed moves more than its split saves
 
@@ -221,7 +222,7 @@ def _carried(flow: Flow, before: Sequence[Value], after: Sequence[Value]) -> lis
 
 def scan(flow: Flow, equation: Any, ins: list[Value]) -> list[Value]:
     """Loops over the first axes of arrays; `Stack` is one."""
-    consts, carries = equation.params["num_consts"], equation.params["num_carry"]
+    consts, carries = scan_sizes(equation.params)
     before = [value._replace(live=True, sources=frozenset()) for value in ins[consts : consts + carries]]
     turns = []
     for value in ins[consts + carries :]:
