@@ -138,12 +138,11 @@ def known_keywords(method: F) -> F:
 def check_count(name: str, value: Any, method: str, *, least: int | None, optional: bool = False) -> int | None:
     """The value as an int, `None` where that is allowed; integers of NumPy are integers.
 
-        Raises `ArgumentError` for anything else, and below `least`.
+    Raises `ArgumentError` for anything else, and below `least`.
 
-        >>> import jax
-    import numpy as np
-        >>> check_count("batch_size", np.int64(8), "fit", least=1)
-        8
+    >>> import numpy as np
+    >>> check_count("batch_size", np.int64(8), "fit", least=1)
+    8
     """
     if value is None and optional:
         return None
