@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jkeras import tree
@@ -85,11 +84,6 @@ class Arrays:
         """The examples from `start` to `stop`."""
         x, y, sample_weight = jax.tree.map(lambda leaf: leaf[start:stop], self.parts)
         return Arrays(x, y, sample_weight, max(0, stop - start))
-
-    def on_device(self) -> "Arrays":
-        """The same arrays on the device."""
-        x, y, sample_weight = jax.tree.map(jnp.asarray, self.parts)
-        return Arrays(x, y, sample_weight, self.size)
 
 
 def check_arrays(x: ArrayTree, y: ArrayTree | None = None, sample_weight: ArrayTree | None = None) -> Arrays:
