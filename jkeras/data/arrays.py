@@ -230,6 +230,7 @@ def class_indices(y: ArrayTree | None) -> np.ndarray:
 def take(parts: Batch, order: Array | None, start: Array | int, size: int) -> PyTree:
     """A batch of `size` examples from position `start` of an order; without one, of the arrays in their own order.
 
+    >>> import jax.numpy as jnp
     >>> take(jnp.arange(6), jnp.array([5, 4, 3, 2, 1, 0]), 2, 3).tolist()
     [3, 2, 1]
     """
