@@ -28,7 +28,7 @@ GOAL = 3.0  # nats a byte; one that guesses has 5.5
 
 
 def token_file(folder: pathlib.Path) -> np.ndarray:
-    """The bytes of all modules as a memory-mapped array: only what is read is in memory."""
+    """The bytes of all modules as a memory-mapped array, of which only the parts that are read are loaded."""
     path = folder / "tokens.bin"
     if not path.exists():
         modules = sorted(pathlib.Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
